@@ -1,0 +1,47 @@
+"""What every fusion method is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from lightning import LightningModule
+from typing_extensions import override
+
+from fusionbench.types import Batch, Color
+
+
+class Method(LightningModule, ABC):
+    """A fusion method: degraded pairs in, one colour image per pair out.
+
+    Subclasses are final. Training methods name their `phases`; one phase is one fit and one checkpoint, and the
+    next phase starts from it (Lightning's word `stage` already means fit or test).
+
+    Attributes:
+        phases: names of the training phases in order; empty for methods that are not trained here.
+        phase: the phase being trained; empty at inference.
+    """
+
+    phases: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.phase = ""
+
+    @abstractmethod
+    def fuse(self, batch: Batch) -> Color:
+        """Fuse a batch of any height and width into images of the same size, in [0, 1]."""
+
+    def begin_phase(self, phase: str) -> None:
+        """Enter a training phase: remember it; subclasses freeze and unfreeze what it trains.
+
+        Raises:
+            ValueError: the method has no such phase.
+        """
+        if phase not in self.phases:
+            raise ValueError(f"{type(self).__name__} has no phase {phase!r}; its phases are {', '.join(self.phases)}")
+        self.phase = phase
+
+    @override
+    def predict_step(self, batch: Batch, batch_idx: int) -> Color:
+        return self.fuse(batch)

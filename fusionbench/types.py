@@ -1,0 +1,56 @@
+"""The vocabulary: array aliases and the two dictionaries that travel through the package.
+
+Images are float32 RGB in [0, 1], channels first. `ir` is the single-channel source (infrared, MRI), `vi` the colour
+one (visible, PET). A low-resolution source is brought to the pair's size when it is read and keeps its scale.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+from typing_extensions import NotRequired, TypedDict
+
+Gray = Float[Tensor, "*b 1 h w"]
+Color = Float[Tensor, "*b 3 h w"]
+Image = Float[Tensor, "*b c h w"]
+Scores = Float[Tensor, "*b"]
+
+
+class Pair(TypedDict):
+    """One image pair as a method sees it, with its clean references where they are known.
+
+    Attributes:
+        name: file stem, unique within a data set.
+        degradation: canonical spec of what was done to the pair; 'clean' when nothing was.
+        ir: (1, H, W).
+        vi: (3, H, W).
+        ir_clean: (1, H, W), the infrared source before degradation.
+        vi_clean: (3, H, W), the visible source before degradation.
+        ir_scale: how many times smaller the infrared source was per side before it was brought to size.
+        vi_scale: the same for the visible source.
+        prompt: what a person says about the degradation, for methods that read text.
+    """
+
+    name: str
+    degradation: str
+    ir: Gray
+    vi: Color
+    ir_clean: NotRequired[Gray]
+    vi_clean: NotRequired[Color]
+    ir_scale: int
+    vi_scale: int
+    prompt: NotRequired[str]
+
+
+class Batch(TypedDict):
+    """Pairs of one size, stacked along a leading dimension; the fields are those of `Pair`, one entry per image."""
+
+    name: list[str]
+    degradation: list[str]
+    ir: Gray
+    vi: Color
+    ir_clean: NotRequired[Gray]
+    vi_clean: NotRequired[Color]
+    ir_scale: list[int]
+    vi_scale: list[int]
+    prompt: NotRequired[list[str]]
