@@ -1,0 +1,30 @@
+"""Train, run and compare image-fusion methods on degraded input.
+
+Importing this package is cheap: what needs torch is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fusionbench.lazy import resolve
+from fusionbench.version import VERSION as __version__
+
+_PUBLIC = {
+    "Benchmark": "fusionbench.benchmark:Benchmark",
+    "Method": "fusionbench.methods.method:Method",
+    "Pair": "fusionbench.types:Pair",
+    "Batch": "fusionbench.types:Batch",
+    "fuse": "fusionbench.api:fuse",
+    "evaluate": "fusionbench.metrics:evaluate",
+    "run": "fusionbench.run:run",
+    "parse": "fusionbench.degradations:parse",
+}
+
+__all__ = ["Batch", "Benchmark", "Method", "Pair", "__version__", "evaluate", "fuse", "parse", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return resolve(_PUBLIC[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
