@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fusionbench.lazy import resolve
-from fusionbench.version import VERSION as __version__
+from fusionbench.version import __version__
 
 _PUBLIC = {
     "Benchmark": "fusionbench.benchmark:Benchmark",
@@ -17,11 +17,10 @@ _PUBLIC = {
     "Batch": "fusionbench.types:Batch",
     "fuse": "fusionbench.api:fuse",
     "evaluate": "fusionbench.metrics:evaluate",
-    "run": "fusionbench.run:run",
     "parse": "fusionbench.degradations:parse",
 }
 
-__all__ = ["Batch", "Benchmark", "Method", "Pair", "__version__", "evaluate", "fuse", "parse", "run"]
+__all__ = ["Batch", "Benchmark", "Method", "Pair", "__version__", "evaluate", "fuse", "parse"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,168 @@
+"""What to run: data sets x degradations x methods x metrics, read from a command line or a YAML file.
+
+Every name is looked up when the value is made, so that a typo costs a second and not a night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fusionbench.data import DATASETS
+from fusionbench.degradations import parse
+from fusionbench.lazy import unknown
+from fusionbench.methods import METHODS
+from fusionbench.metrics import PROTOCOLS, check_name
+from fusionbench.results import path_name
+
+INPUT = "@input"
+
+
+def split_commas(text: str) -> list[str]:
+    """The parts of 'a,b(1,2),c', where a comma inside brackets does not separate."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def split_choices(text: str, what: str) -> dict[str, Path]:
+    """The map that 'name=path,name=path' says.
+
+    Args:
+        what: the option's name, for the error.
+
+    Raises:
+        ValueError: a part is not of that form.
+    """
+    choices = {}
+    for part in split_commas(text):
+        name, equals, path = part.partition("=")
+        if not (name and equals and path):
+            raise ValueError(f"{what} {part!r} is not of the form NAME=PATH")
+        choices[name.strip()] = Path(path.strip()).expanduser()
+    return choices
+
+
+@dataclass(frozen=True)
+class DatasetChoice:
+    """Which pairs of which data set.
+
+    Attributes:
+        root: the data set's folder; None where it needs none or is under the data root.
+        ir_dir: folder of infrared images, for the data set `folder`.
+        vi_dir: folder of visible images, for the data set `folder`.
+    """
+
+    name: str
+    root: Path | None = None
+    split: str = "test"
+    ir_dir: Path | None = None
+    vi_dir: Path | None = None
+    resize: bool = False
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """Which method, with which weights or folder of outputs.
+
+    Attributes:
+        weights: a weight file in place of the one that the method's card finds.
+        folder: fused images made elsewhere, for external methods.
+        command: a command template that makes them.
+    """
+
+    name: str
+    weights: Path | None = None
+    folder: Path | None = None
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one degraded data set."""
+
+    dataset: DatasetChoice
+    degradation: str
+    method: MethodChoice
+
+    @property
+    def path(self) -> Path:
+        """The cell's folder below the run's folder."""
+        return Path(self.dataset.name) / path_name(self.degradation) / path_name(self.method.name)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Data sets x degradations x methods, and the metrics that score every one.
+
+    Attributes:
+        degradations: canonical specs.
+        metrics: names as the user wrote them; `@protocol` picks a variant, `@input` the degraded references.
+        protocol: the protocol of metrics that name none.
+        seed: what degradations and methods draw from, together with the image's name.
+        limit: at most so many pairs of each data set; the table is then marked partial.
+        tile: side of the tiles that a method fuses at a time, in pixels; 0 fuses whole images.
+        pre: restoration commands to run before fusion, by modality ('vi:COMMAND').
+        prompt: what a person says about the degradation, for methods that read text.
+
+    Raises:
+        ValueError: a name is unknown or a list is empty.
+    """
+
+    datasets: tuple[DatasetChoice, ...]
+    degradations: tuple[str, ...]
+    methods: tuple[MethodChoice, ...]
+    metrics: tuple[str, ...]
+    protocol: str = "exact"
+    name: str = "run"
+    seed: int = 0
+    limit: int | None = None
+    tile: int = 0
+    pre: tuple[str, ...] = ()
+    prompt: str | None = None
+
+    def __post_init__(self) -> None:
+        for what in ("datasets", "degradations", "methods"):
+            if not getattr(self, what):
+                raise ValueError(f"the benchmark {self.name!r} has no {what}; name at least one")
+        for dataset in self.datasets:
+            if dataset.name not in DATASETS:
+                raise unknown("dataset", dataset.name, DATASETS)
+        for method in self.methods:
+            if method.name not in METHODS:
+                raise unknown("method", method.name, METHODS)
+        if self.protocol not in PROTOCOLS:
+            raise unknown("protocol", self.protocol, PROTOCOLS)
+        for metric in self.metrics:
+            check_name(metric.removesuffix(INPUT))
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit is {self.limit}; it must be 1 or more")
+        if self.tile < 0:
+            raise ValueError(f"tile is {self.tile}; it must be 0 (whole images) or a side in pixels")
+        # The dataclass is frozen; canonical specs make equal runs share their folders.
+        object.__setattr__(self, "degradations", tuple(str(parse(spec)) for spec in self.degradations))
+        self._check_repeats()
+
+    def _check_repeats(self) -> None:
+        named = {
+            "dataset": [dataset.name for dataset in self.datasets],
+            "degradation": list(self.degradations),
+            "method": [method.name for method in self.methods],
+            "metric": list(self.metrics),
+        }
+        for what, names in named.items():
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{what} {twice[0]!r} is named twice")
+
+    def cells(self) -> Iterator[Cell]:
+        """Every cell, in the order in which they are run."""
+        for dataset in self.datasets:
+            for degradation in self.degradations:
+                for method in self.methods:
+                    yield Cell(dataset, degradation, method)

@@ -1,0 +1,61 @@
+"""The command line: sub-commands from the signatures in commands.py, and how errors become exit statuses.
+
+0 done; 2 wrong input, nothing run; 3 done with failures or missing values, all listed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+WRONG_INPUT, INTERRUPTED = 2, 130
+
+# `from` cannot be a parameter in Python; the option that users type is --from.
+RENAMED = {"--from": "--source"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the command line without the program's name; that of the process by default.
+
+    Returns:
+        The exit status.
+    """
+    words = [RENAMED.get(word, word) for word in (sys.argv[1:] if arguments is None else arguments)]
+    debug = "--debug" in words
+    # Nothing here needs the network; albumentations would look for a newer version of itself.
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    try:
+        return _dispatch([word for word in words if word != "--debug"])
+    except (ValueError, OSError, ImportError) as error:
+        if debug:
+            raise
+        print(f"fusionbench: {_sentence(error)}", file=sys.stderr)  # noqa: T201
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("fusionbench: interrupted; the same command goes on where it stopped", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
+
+
+def _dispatch(words: list[str]) -> int:
+    from jsonargparse import CLI
+
+    from fusionbench.commands import COMMANDS
+    from fusionbench.version import __version__
+
+    if words == ["--version"]:
+        print(f"fusionbench {__version__}")  # noqa: T201
+        return 0
+    status = CLI(COMMANDS, args=words or ["--help"], prog="fusionbench")
+    return int(status or 0)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.strerror}: {error.filename}"
+    return " ".join(str(error).split()) or type(error).__name__

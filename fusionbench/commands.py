@@ -1,0 +1,271 @@
+"""What each sub-command does. Signatures become options, so heavy imports stay inside the functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice, split_choices, split_commas
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DONE, INCOMPLETE = 0, 3
+"""Exit statuses of a command that ran: everything is there, or something is missing and was listed."""
+
+Names = list[str] | str
+"""'a,b' on the command line or a list in YAML."""
+
+DEFAULT_METRICS = "EN,SD,SF,AG,MI,CC,SCD,PSNR,SSIM,VIF,Qabf"
+DEMO_METHODS = "average,max,lap,dwt,gff,adf"
+DEMO_DEGRADATIONS = "clean,ll+lc,rain+sn"
+
+
+def run(
+    method: Names = "average,lap",
+    dataset: Names = "synthetic",
+    root: str | None = None,
+    split: str = "test",
+    degradation: Names = "clean",
+    metrics: Names = DEFAULT_METRICS,
+    protocol: str = "exact",
+    out: Path = Path("runs/run"),
+    seed: int = 0,
+    limit: int | None = None,
+    ir: Path | None = None,
+    vi: Path | None = None,
+    resize: bool = False,
+    weights: str = "",
+    fused: str = "",
+    cmd: str = "",
+    pre: Names = "",
+    prompt: str | None = None,
+    tile: int = 0,
+    batch_size: int = 1,
+    workers: int = 0,
+    accelerator: str = "auto",
+    devices: int | str = 1,
+    precision: str = "32-true",
+) -> int:
+    """Degrade, fuse and score; print and write the tables.
+
+    Args:
+        method: methods, separated by commas; see `fusionbench list methods`.
+        dataset: data sets, separated by commas; see `fusionbench list datasets`.
+        root: the data set's folder, or NAME=DIR,NAME=DIR for several data sets.
+        split: which pairs of the data set.
+        degradation: specs, separated by commas, such as clean,ll+lc,vi:rain+ir:sn.
+        metrics: scores, separated by commas; MI@tang picks a variant, CC@input compares with the degraded sources.
+        protocol: which variant a score without one means.
+        out: the run's folder; an interrupted run of the same settings goes on there.
+        seed: what degradations and methods draw from, together with each image's name.
+        limit: use only the first so many pairs; the table is marked partial.
+        ir: folder of infrared images, for --dataset folder.
+        vi: folder of visible images, for --dataset folder.
+        resize: bring the infrared image to the size of the visible one where they differ.
+        weights: METHOD=FILE,... in place of the files that the methods look for.
+        fused: METHOD=DIR,... folders of images made elsewhere.
+        cmd: a command that an external method runs, with {ir}, {vi} and {out} in it.
+        pre: restoration commands before fusion, such as 'vi:restore {in} {out}'.
+        prompt: what a person says about the degradation, for methods that read text.
+        tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
+        batch_size: images of one size to fuse at a time.
+        workers: processes that read and degrade images.
+        accelerator: Lightning's accelerator (auto, cpu, gpu).
+        devices: how many devices, or which.
+        precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
+    """
+    from rich.console import Console
+
+    roots = _roots(root, _names(dataset))
+    benchmark = Benchmark(
+        datasets=tuple(
+            DatasetChoice(name, root=roots.get(name), split=split, ir_dir=ir, vi_dir=vi, resize=resize)
+            for name in _names(dataset)
+        ),
+        degradations=tuple(_names(degradation)),
+        methods=_methods(_names(method), weights, fused, cmd),
+        metrics=tuple(_names(metrics)),
+        protocol=protocol,
+        seed=seed,
+        limit=limit,
+        tile=tile,
+        pre=tuple(_names(pre)),
+        prompt=prompt,
+    )
+    trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
+    return _run(benchmark, out, Console(), batch_size=batch_size, workers=workers, trainer=trainer)
+
+
+def demo(out: Path = Path("runs/demo"), limit: int | None = None) -> int:
+    """Run the main job on generated scenes: six methods, three degradations, eleven scores, one picture.
+
+    Args:
+        out: where images, scores, tables and the picture go.
+        limit: use only the first so many scenes.
+    """
+    return run(
+        method=DEMO_METHODS, dataset="synthetic", degradation=DEMO_DEGRADATIONS, out=out, limit=limit
+    )
+
+
+def fuse(
+    method: str = "lap",
+    ir: Path | None = None,
+    vi: Path | None = None,
+    out: Path = Path("fused"),
+    prompt: str | None = None,
+    degradation: str = "clean",
+    weights: Path | None = None,
+    resize: bool = False,
+    seed: int = 0,
+    tile: int = 0,
+    batch_size: int = 1,
+    workers: int = 0,
+    accelerator: str = "auto",
+    devices: int | str = 1,
+    precision: str = "32-true",
+) -> int:
+    """Fuse your own images: two files, or two folders whose files pair by name.
+
+    Args:
+        method: one method; see `fusionbench list methods`.
+        ir: infrared image or folder.
+        vi: visible image or folder.
+        out: folder for the fused images.
+        prompt: what is wrong with the images, in words, for methods that read text.
+        degradation: what is wrong with the images, as a spec; nothing is degraded here.
+        weights: a weight file in place of the one that the method looks for.
+        resize: bring the infrared image to the size of the visible one where they differ.
+        seed: what methods draw from, together with each image's name.
+        tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
+        batch_size: images of one size to fuse at a time.
+        workers: processes that read images.
+        accelerator: Lightning's accelerator (auto, cpu, gpu).
+        devices: how many devices, or which.
+        precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
+    """
+    from rich.console import Console
+
+    from fusionbench.api import fuse_files
+
+    if ir is None or vi is None:
+        raise ValueError("fuse needs --ir and --vi, two image files or two folders")
+    trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
+    written, failures = fuse_files(
+        MethodChoice(method, weights=weights),
+        ir,
+        vi,
+        out,
+        prompt=prompt,
+        degradation=degradation,
+        resize=resize,
+        seed=seed,
+        tile=tile,
+        batch_size=batch_size,
+        workers=workers,
+        trainer=trainer,
+    )
+    console = Console()
+    console.print(f"{len(written)} fused images in {out}", highlight=False)
+    return _finish(console, [f"{name}: {reason}" for name, reason in failures.items()])
+
+
+def score(
+    fused: Path | None = None,
+    ir: Path | None = None,
+    vi: Path | None = None,
+    dataset: str = "folder",
+    root: Path | None = None,
+    split: str = "test",
+    metrics: Names = DEFAULT_METRICS,
+    protocol: str = "exact",
+    out: Path = Path("runs/score"),
+    unmatched: str = "error",
+    limit: int | None = None,
+) -> int:
+    """Score a folder of fused images, made anywhere, against its sources.
+
+    Args:
+        fused: folder of fused images; they pair with the sources by name.
+        ir: folder of infrared images.
+        vi: folder of visible images.
+        dataset: a known data set in place of --ir and --vi.
+        root: the data set's folder.
+        split: which pairs of the data set.
+        metrics: scores, separated by commas; MI@tang picks a variant.
+        protocol: which variant a score without one means.
+        out: where scores.csv goes; an interrupted run goes on there.
+        unmatched: 'error' refuses files without a partner, 'skip' leaves them out and says so.
+        limit: use only the first so many pairs.
+    """
+    from rich.console import Console
+
+    from fusionbench.standalone import score_folder
+
+    if fused is None:
+        raise ValueError("score needs --fused, the folder of fused images")
+    choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi)
+    console = Console()
+    problems = score_folder(fused, choice, _names(metrics), protocol, out, unmatched, limit, console)
+    return _finish(console, problems)
+
+
+def report(run: Path = Path("runs/run")) -> int:
+    """Print the tables of a finished or interrupted run and write them again.
+
+    Args:
+        run: the run's folder.
+    """
+    from rich.console import Console
+
+    _report(run, Console())
+    return DONE
+
+
+def _run(benchmark: Benchmark, out: Path, console: Console, **options: Any) -> int:
+    from fusionbench.run import run as run_benchmark
+
+    outcome = run_benchmark(benchmark, out, console=console, **options)
+    _report(out, console)
+    return _finish(console, outcome.problems)
+
+
+def _report(out: Path, console: Console) -> None:
+    from fusionbench.report.pictures import draw_run
+    from fusionbench.report.table import blocks
+    from fusionbench.report.write import show, write_report
+
+    show(blocks(out), console)
+    paths = [*write_report(out), *draw_run(out)]
+    console.print("written: " + ", ".join(str(path) for path in paths), highlight=False, soft_wrap=True)
+
+
+def _finish(console: Console, problems: list[str]) -> int:
+    for problem in problems:
+        console.print(f"missing: {problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+    return INCOMPLETE if problems else DONE
+
+
+def _names(value: Names) -> list[str]:
+    return split_commas(value) if isinstance(value, str) else list(value)
+
+
+def _roots(root: str | None, datasets: list[str]) -> dict[str, Path]:
+    if root is None:
+        return {}
+    if "=" in root:
+        return split_choices(root, "--root")
+    if len(datasets) > 1:
+        raise ValueError(f"--root {root!r} names one folder for {len(datasets)} data sets; write NAME=DIR,NAME=DIR")
+    return {datasets[0]: Path(root).expanduser()}
+
+
+def _methods(names: list[str], weights: str, fused: str, cmd: str) -> tuple[MethodChoice, ...]:
+    files, folders = split_choices(weights, "--weights"), split_choices(fused, "--fused")
+    for option, choices in (("--weights", files), ("--fused", folders)):
+        if stray := sorted(set(choices) - set(names)):
+            raise ValueError(f"{option} speaks of {stray[0]!r}, which is not among --method {','.join(names)}")
+    return tuple(
+        MethodChoice(name, weights=files.get(name), folder=folders.get(name), command=cmd or None) for name in names
+    )

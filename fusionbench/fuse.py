@@ -1,0 +1,162 @@
+"""Fusing one cell: degraded pairs in, 8-bit PNGs out, one failing image never stopping the rest."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import torch
+from lightning import LightningModule, Trainer
+from torch.utils.data import DataLoader, Dataset
+
+from fusionbench.data.images import to_bytes, write_image
+from fusionbench.data.pairs import Pairs, collate
+from fusionbench.methods.tiling import fuse_tiled
+from fusionbench.results import CellFolder
+from fusionbench.types import Batch, Color, Pair
+
+if TYPE_CHECKING:
+    from fusionbench.methods.method import Method
+
+# What a broken file, a wrong size or a full memory raises; anything else is a defect and stops the run.
+RECORDED = (ValueError, OSError, RuntimeError)
+
+
+class _Load(TypedDict):
+    batches: list[Batch]
+    failures: list[tuple[str, str]]
+
+
+class _Readable(Dataset[Any]):
+    """Pairs by name; a pair that cannot be read becomes its name and the reason."""
+
+    def __init__(self, pairs: Pairs, indices: Sequence[int], prompt: str | None) -> None:
+        self.pairs, self.indices, self.prompt = pairs, indices, prompt
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, item: int) -> Pair | tuple[str, str]:
+        index = self.indices[item]
+        try:
+            pair = self.pairs[index]
+        except (ValueError, OSError) as error:
+            return self.pairs.source.names[index], str(error)
+        if self.prompt is not None:
+            pair["prompt"] = self.prompt
+        return pair
+
+
+def _by_size(items: list[Pair | tuple[str, str]]) -> _Load:
+    groups: dict[torch.Size, list[Pair]] = defaultdict(list)
+    failures = []
+    for item in items:
+        if isinstance(item, tuple):
+            failures.append(item)
+        else:
+            groups[item["vi"].shape].append(item)
+    return {"batches": [collate(group) for group in groups.values()], "failures": failures}
+
+
+def single(batch: Batch, index: int) -> Batch:
+    """The batch that holds only the image at `index`."""
+    picked = {key: value[index : index + 1] for key, value in batch.items()}  # type: ignore[index]
+    return Batch(**picked)  # type: ignore[typeddict-item]
+
+
+class _Writer(LightningModule):
+    """Runs a method under `Trainer.predict` and writes each image as soon as it is fused."""
+
+    def __init__(self, method: Method, folder: CellFolder, tile: int, done: Callable[[int], None]) -> None:
+        super().__init__()
+        self.method, self.folder, self.tile, self.done = method, folder, tile, done
+
+    def predict_step(self, load: _Load, batch_idx: int) -> None:
+        for name, reason in load["failures"]:
+            self.folder.fail(name, reason)
+        for batch in load["batches"]:
+            self._write(batch)
+        self.done(len(load["failures"]) + sum(len(batch["name"]) for batch in load["batches"]))
+
+    def _write(self, batch: Batch) -> None:
+        try:
+            fused = fuse_batch(self.method, batch, self.tile)
+        except RECORDED as error:
+            if len(batch["name"]) > 1:
+                for index in range(len(batch["name"])):
+                    self._write(single(batch, index))
+            else:
+                self.folder.fail(batch["name"][0], f"{type(error).__name__}: {error}")
+            return
+        for name, image in zip(batch["name"], fused, strict=True):
+            self.folder.drop(name)
+            write_image(self.folder.image(name), to_bytes(image))
+
+
+def fuse_batch(method: Method, batch: Batch, tile: int = 0) -> Color:
+    """Fuse, whole or in tiles, and refuse what is no image.
+
+    Args:
+        tile: side of a tile in pixels; 0 fuses whole images.
+
+    Raises:
+        ValueError: the result has another size than the sources, or holds NaN or infinity.
+    """
+    fused = fuse_tiled(method, batch, tile=tile) if tile else method.fuse(batch)
+    if fused.shape != batch["vi"].shape:
+        raise ValueError(f"the method returned {tuple(fused.shape)} for images of {tuple(batch['vi'].shape)}")
+    if not torch.isfinite(fused).all():
+        raise ValueError("the method returned NaN or infinity")
+    return fused
+
+
+def quiet_trainer(**options: Any) -> Trainer:
+    """A Trainer that only predicts: no logger, no checkpoints, no messages about its hardware."""
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    return Trainer(
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **options,
+    )
+
+
+def fuse_cell(
+    method: Method,
+    pairs: Pairs,
+    folder: CellFolder,
+    *,
+    limit: int | None = None,
+    tile: int = 0,
+    prompt: str | None = None,
+    batch_size: int = 1,
+    workers: int = 0,
+    trainer: dict[str, Any] | None = None,
+    done: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Fuse the pairs of a cell that have no image yet; failures are recorded in the folder.
+
+    Args:
+        trainer: arguments of the Lightning Trainer (accelerator, devices, precision, ...).
+        done: called with the number of images that were just finished.
+    """
+    folder.forget_failures()
+    there = folder.fused()
+    names = pairs.source.names[:limit]
+    missing = [index for index, name in enumerate(names) if name not in there]
+    done(len(names) - len(missing))
+    if not missing:
+        return
+    loader = DataLoader(
+        _Readable(pairs, missing, prompt), batch_size=batch_size, num_workers=workers, collate_fn=_by_size
+    )
+    with warnings.catch_warnings():
+        # Lightning counts the cores and suggests more workers; how many is the user's choice here.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        quiet_trainer(**(trainer or {})).predict(
+            _Writer(method, folder, tile, done), loader, return_predictions=False
+        )

@@ -1,0 +1,145 @@
+"""Rows of scores on disk to tables of means: one block per data set and degradation, methods by metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fusionbench.benchmark import INPUT
+from fusionbench.metrics import higher_is_better
+from fusionbench.results import CellFolder
+
+# Two means closer than this fraction are the same number printed twice; both are marked.
+TIE = 1e-9
+
+
+@dataclass(frozen=True)
+class Block:
+    """The table of one data set under one degradation.
+
+    Attributes:
+        means: methods by metrics; NaN where no image has a score.
+        counts: how many images each mean is over.
+        images: how many images the block was asked for.
+        available: how many the split has; more than `images` when a limit was set.
+        settings: what all cells of the block share (seed, split, protocol, ...).
+    """
+
+    dataset: str
+    degradation: str
+    means: pd.DataFrame
+    counts: pd.DataFrame
+    images: int
+    available: int
+    settings: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """Data set, degradation and number of images, and whether that is all of them."""
+        partial = f" of {self.available}, partial: --limit" if self.images < self.available else ""
+        return f"{self.dataset}, {self.degradation} ({self.images}{partial} images)"
+
+
+def read_scores(out: Path) -> pd.DataFrame:
+    """All rows of a run: dataset, degradation, method, image, status, then the metrics.
+
+    Raises:
+        FileNotFoundError: the folder holds no results.
+    """
+    frames = []
+    for folder, settings in _cells(out):
+        frame = pd.read_csv(folder.folder / "scores.csv", dtype={"image": str, "status": str})
+        for position, key in enumerate(("dataset", "degradation", "method")):
+            frame.insert(position, key, settings["settings"][key])
+        frames.append(frame)
+    if not frames:
+        raise FileNotFoundError(f"no results in {out}; expected <dataset>/<degradation>/<method>/scores.csv below it")
+    return pd.concat(frames, ignore_index=True)
+
+
+def _cells(out: Path) -> Iterator[tuple[CellFolder, dict[str, Any]]]:
+    # The order of creation is the order of the command line; names sort otherwise.
+    metas = sorted(out.glob("*/*/*/meta.json"), key=lambda path: (path.stat().st_ctime_ns, path))
+    for path in metas:
+        folder = CellFolder(path.parent)
+        if (path.parent / "scores.csv").exists():
+            yield folder, folder.meta()
+
+
+def blocks(out: Path) -> list[Block]:
+    """The tables of a run, in the order in which its cells were made."""
+    scores = read_scores(out)
+    metas = {
+        tuple(meta["settings"][key] for key in ("dataset", "degradation")): meta for _folder, meta in _cells(out)
+    }
+    metrics = list(scores.columns[5:])
+    tables = []
+    for (dataset, degradation), group in scores.groupby(["dataset", "degradation"], sort=False):
+        by_method = group.groupby("method", sort=False)[metrics]
+        meta = metas[dataset, degradation]
+        images = meta.get("images", {})
+        tables.append(
+            Block(
+                dataset=str(dataset),
+                degradation=str(degradation),
+                means=by_method.mean(),
+                counts=by_method.count(),
+                images=int(images.get("scored", group["image"].nunique())),
+                available=int(images.get("available", group["image"].nunique())),
+                settings=meta["settings"],
+            )
+        )
+    return tables
+
+
+def arrow(metric: str) -> str:
+    """Which way is better, as the papers' tables show it."""
+    better = higher_is_better(metric.removesuffix(INPUT))
+    return "" if better is None else "↑" if better else "↓"
+
+
+def ranks(block: Block) -> pd.DataFrame:
+    """1 for the best method of each metric and 2 for the second, 0 for the rest; ties share a rank."""
+    marks = pd.DataFrame(0, index=block.means.index, columns=block.means.columns)
+    for metric in block.means.columns:
+        better = higher_is_better(metric.removesuffix(INPUT))
+        values = block.means[metric].dropna()
+        if better is None or len(values) < 2:
+            continue
+        for rank in (1, 2):
+            left = values[marks.loc[values.index, metric] == 0]
+            if len(left) == 0:
+                break
+            best = left.max() if better else left.min()
+            tied = left.index[(left - best).abs() <= TIE * max(abs(best), TIE)]
+            marks.loc[tied, metric] = rank
+    return marks
+
+
+def number(value: float) -> str:
+    """A mean with four significant digits at least, '-' where there is none."""
+    if pd.isna(value):
+        return "-"
+    return f"{value:.2f}" if abs(value) >= 100 else f"{value:.3f}"
+
+
+def footnotes(tables: Sequence[Block]) -> list[str]:
+    """What a reader must know to read the numbers: references, protocol, seed, what is missing."""
+    settings = tables[0].settings
+    notes = [
+        "Mean over images. Bold: best, underlined: second best of a column. "
+        "Source-based metrics compare with the clean sources where these are known; "
+        "a name with @input compares with the degraded ones.",
+        f"Protocol: {settings['protocol']}. Seed of the degradations: {settings['seed']}. "
+        f"Split: {settings['split']}. fusionbench {settings['version']}.",
+    ]
+    for block in tables:
+        short = block.counts.lt(block.images)
+        for method, metric in short.stack()[lambda cell: cell].index:
+            found = int(block.counts.loc[method, metric])
+            notes.append(f"{block.degradation}: {metric} of {method} is over {found} of {block.images} images.")
+    return notes

@@ -1,0 +1,99 @@
+"""Tables of a run as CSV, markdown and terminal output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fusionbench.report.table import Block, arrow, blocks, footnotes, number, ranks, read_scores
+from fusionbench.results import write_atomically
+
+
+def write_report(out: Path) -> list[Path]:
+    """Write `report/{table.md,table.csv,per_image.csv}` of a run.
+
+    Raises:
+        FileNotFoundError: the folder holds no results.
+    """
+    tables = blocks(out)
+    report = out / "report"
+    texts = {
+        report / "table.md": markdown(tables),
+        report / "table.csv": long(tables).to_csv(index=False),
+        report / "per_image.csv": read_scores(out).to_csv(index=False),
+    }
+    for path, text in texts.items():
+        write_atomically(path, text)
+    return list(texts)
+
+
+def long(tables: Sequence[Block]) -> pd.DataFrame:
+    """One line per data set, degradation, method and metric: mean and number of images."""
+    lines = [
+        {
+            "dataset": block.dataset,
+            "degradation": block.degradation,
+            "method": method,
+            "metric": metric,
+            "mean": block.means.loc[method, metric],
+            "images": block.counts.loc[method, metric],
+            "partial": block.images < block.available,
+        }
+        for block in tables
+        for method in block.means.index
+        for metric in block.means.columns
+    ]
+    return pd.DataFrame(lines)
+
+
+def markdown(tables: Sequence[Block]) -> str:
+    """The tables as markdown, best bold and second underlined, with their footnotes."""
+    parts = []
+    for block in tables:
+        marks = ranks(block)
+        header = ["method", *(f"{metric} {arrow(metric)}".strip() for metric in block.means.columns)]
+        lines = [_md_row(header), _md_row(["---", *("---:" for _ in block.means.columns)])]
+        for method in block.means.index:
+            cells = [
+                _md_cell(number(block.means.loc[method, metric]), int(marks.loc[method, metric]))
+                for metric in block.means.columns
+            ]
+            lines.append(_md_row([str(method), *cells]))
+        parts.append(f"### {block.title}\n\n" + "\n".join(lines))
+    notes = "\n".join(f"- {note}" for note in footnotes(tables))
+    return "\n\n".join([*parts, notes]) + "\n"
+
+
+def _md_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _md_cell(text: str, rank: int) -> str:
+    return {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(rank, text)
+
+
+def show(tables: Sequence[Block], console: Console) -> None:
+    """Print the tables and their footnotes."""
+    for block in tables:
+        marks = ranks(block)
+        table = Table(title=block.title, title_justify="left", title_style="bold")
+        table.add_column("method")
+        for metric in block.means.columns:
+            table.add_column(f"{metric} {arrow(metric)}".strip(), justify="right", no_wrap=True)
+        for method in block.means.index:
+            cells = [
+                Text(
+                    number(block.means.loc[method, metric]),
+                    style={1: "bold", 2: "underline"}.get(int(marks.loc[method, metric]), ""),
+                )
+                for metric in block.means.columns
+            ]
+            table.add_row(str(method), *cells)
+        console.print(table)
+    for note in footnotes(tables):
+        console.print(note, style="dim", highlight=False)

@@ -1,0 +1,177 @@
+"""The main job: check everything, then fuse and score cell by cell, then report what is missing."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fusionbench import data, methods
+from fusionbench.benchmark import Benchmark, Cell, DatasetChoice, MethodChoice
+from fusionbench.data.pairs import Pairs
+from fusionbench.fuse import fuse_cell
+from fusionbench.results import OK, CellFolder
+from fusionbench.score import score_cell
+from fusionbench.version import __version__
+
+if TYPE_CHECKING:
+    from fusionbench.data.source import Source
+    from fusionbench.methods.method import Method
+
+
+@dataclass
+class Outcome:
+    """What a run leaves behind.
+
+    Attributes:
+        out: the run's folder.
+        problems: one sentence per image or metric that is missing.
+    """
+
+    out: Path
+    problems: list[str] = field(default_factory=list)
+
+
+def open_source(choice: DatasetChoice) -> Source:
+    """The pairs of a data set.
+
+    Raises:
+        FileNotFoundError: the folder or its images are missing.
+        ValueError: the files do not make pairs.
+    """
+    return data.load(
+        choice.name,
+        root=choice.root,
+        split=choice.split,
+        resize=choice.resize,
+        ir_dir=choice.ir_dir,
+        vi_dir=choice.vi_dir,
+    )
+
+
+def open_method(choice: MethodChoice) -> Method:
+    """The method, in evaluation mode, with its weights.
+
+    Raises:
+        FileNotFoundError: its weights or its folder of images are missing.
+        ValueError: the file holds other weights.
+    """
+    options = {key: value for key in ("folder", "command") if (value := getattr(choice, key)) is not None}
+    return methods.load(choice.name, weights=choice.weights, **options)
+
+
+def settings_of(benchmark: Benchmark, cell: Cell, weights: str) -> dict[str, Any]:
+    """What makes two results comparable; a folder holds results of one such set only."""
+    return {
+        "dataset": cell.dataset.name,
+        "split": cell.dataset.split,
+        "resize": cell.dataset.resize,
+        "degradation": cell.degradation,
+        "method": cell.method.name,
+        "weights": weights,
+        "folder": None if cell.method.folder is None else str(cell.method.folder.resolve()),
+        "command": cell.method.command,
+        "seed": benchmark.seed,
+        "protocol": benchmark.protocol,
+        "tile": benchmark.tile,
+        "prompt": benchmark.prompt,
+        "pre": list(benchmark.pre),
+        "version": __version__,
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Where numbers were computed: told beside them, never compared."""
+    cuda = torch.cuda.is_available()
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name(0) if cuda else platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def run(
+    benchmark: Benchmark,
+    out: Path,
+    *,
+    batch_size: int = 1,
+    workers: int = 0,
+    trainer: dict[str, Any] | None = None,
+    console: Console | None = None,
+) -> Outcome:
+    """Fuse and score every cell of a benchmark that is not done yet.
+
+    Args:
+        out: the run's folder; an interrupted run of the same settings goes on there.
+        batch_size: images of one size that a method fuses at a time.
+        workers: processes that read and degrade images.
+        trainer: arguments of the Lightning Trainer (accelerator, devices, precision).
+        console: where progress is shown; nothing is shown without.
+
+    Raises:
+        FileNotFoundError: a data set, a weight file or a folder is missing; nothing has been run.
+        ValueError: an input is wrong or the folder holds other settings; nothing has been run.
+    """
+    sources = {choice.name: open_source(choice) for choice in benchmark.datasets}
+    loaded = {choice.name: open_method(choice) for choice in benchmark.methods}
+    folders = {cell: _claim(benchmark, cell, out, loaded[cell.method.name]) for cell in benchmark.cells()}
+    outcome = Outcome(out)
+    total = sum(len(sources[cell.dataset.name].names[: benchmark.limit]) for cell in folders)
+    with _progress(console, 2 * total) as (describe, done):
+        for cell, folder in folders.items():
+            source, label = sources[cell.dataset.name], f"{cell.dataset.name}, {cell.degradation}, {cell.method.name}"
+            pairs = Pairs(source, cell.degradation, seed=benchmark.seed)
+            describe(label)
+            fuse_cell(
+                loaded[cell.method.name],
+                pairs,
+                folder,
+                limit=benchmark.limit,
+                tile=benchmark.tile,
+                prompt=benchmark.prompt,
+                batch_size=batch_size,
+                workers=workers,
+                trainer=trainer,
+                done=done,
+            )
+            score_cell(
+                pairs, folder, benchmark.metrics, protocol=benchmark.protocol, limit=benchmark.limit, done=done
+            )
+            names = source.names[: benchmark.limit]
+            folder.note({"images": {"scored": len(names), "available": len(source.names)}})
+            outcome.problems += problems(label, folder, names)
+    return outcome
+
+
+def problems(label: str, folder: CellFolder, names: list[str]) -> list[str]:
+    """One sentence for each image of a cell whose status is not 'ok'."""
+    rows = folder.rows()
+    return [f"{label}, {name}: {rows[name].status}" for name in names if name in rows and rows[name].status != OK]
+
+
+def _claim(benchmark: Benchmark, cell: Cell, out: Path, method: Method) -> CellFolder:
+    folder = CellFolder(out / cell.path)
+    folder.claim(settings_of(benchmark, cell, methods.weights_name(method)), environment())
+    return folder
+
+
+@contextmanager
+def _progress(
+    console: Console | None, total: int
+) -> Iterator[tuple[Callable[[str], None], Callable[[int], None]]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=console is None) as progress:
+        task = progress.add_task("", total=total)
+        yield (
+            lambda text: progress.update(task, description=text),
+            lambda count: progress.advance(task, count),
+        )

@@ -1,0 +1,117 @@
+"""Scoring one cell: PNGs and sources in, rows of scores.csv out. No method and no GPU is needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fusionbench.benchmark import INPUT
+from fusionbench.data.images import read_image, to_tensor
+from fusionbench.metrics import evaluate
+from fusionbench.results import OK, CellFolder, Row, sha256_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fusionbench.data.pairs import Pairs
+    from fusionbench.data.source import RawPair
+
+
+def score_cell(
+    pairs: Pairs,
+    folder: CellFolder,
+    metrics: Sequence[str],
+    *,
+    protocol: str = "exact",
+    limit: int | None = None,
+    images: Mapping[str, Path] | None = None,
+    skip: Iterable[str] = (),
+    done: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Compute the scores that the cell lacks, one image at a time, and write each row when it is known.
+
+    Args:
+        metrics: names as the user wrote them; they become the columns.
+        images: fused image by pair name; the cell's own images where it is not given.
+        skip: metrics that cannot be computed here; their cells stay empty.
+        done: called with the number of images that were just finished.
+    """
+    failures = folder.failures() if images is None else {}
+    names = pairs.source.names[:limit]
+    todo = [name for name in metrics if name not in set(skip)]
+    for index, name in enumerate(names):
+        path = folder.image(name) if images is None else images[name]
+        _score_image(pairs, index, path, folder, (metrics, todo), protocol, failures.get(name))
+        done(1)
+    folder.arrange(names)
+
+
+def _score_image(
+    pairs: Pairs,
+    index: int,
+    path: Path,
+    folder: CellFolder,
+    metrics: tuple[Sequence[str], Sequence[str]],
+    protocol: str,
+    failure: str | None,
+) -> None:
+    name = pairs.source.names[index]
+    columns, todo = metrics
+    if not path.exists():
+        folder.add(Row(name, failure or f"no fused image {path.name}"), columns)
+        return
+    digest = sha256_of(path)
+    row = folder.rows().get(name)
+    if row is None or row.digest != digest or row.status != OK:
+        row = Row(name, digest=digest)
+    wanted = [metric for metric in todo if metric not in row.values]
+    if not wanted and row.image in folder.rows():
+        return
+    reasons = []
+    try:
+        row.values.update(_finite(_scores(pairs, index, path, wanted, protocol), reasons))
+    except (ValueError, OSError) as error:
+        reasons.append(str(error))
+    row.status = "; ".join(reasons) or OK
+    folder.add(row, columns)
+
+
+def _scores(pairs: Pairs, index: int, path: Path, wanted: Sequence[str], protocol: str) -> dict[str, float]:
+    raw = pairs.source.read(index)
+    fused = to_tensor(read_image(path))[None]
+    check_size(fused, raw, path)
+    clean = [metric for metric in wanted if not metric.endswith(INPUT)]
+    degraded = [metric for metric in wanted if metric.endswith(INPUT)]
+    values: dict[str, float] = {}
+    if clean:
+        ir = raw.ir if raw.ir_clean is None else raw.ir_clean
+        vi = raw.vi if raw.vi_clean is None else raw.vi_clean
+        scores = evaluate(fused, to_tensor(ir)[None], to_tensor(vi)[None], clean, protocol)
+        values |= {metric: float(scores[metric]) for metric in clean}
+    if degraded:
+        pair = pairs[index]
+        bare = [metric.removesuffix(INPUT) for metric in degraded]
+        scores = evaluate(fused, pair["ir"][None], pair["vi"][None], bare, protocol)
+        values |= {metric: float(scores[name]) for metric, name in zip(degraded, bare, strict=True)}
+    return values
+
+
+def check_size(fused: Tensor, raw: RawPair, path: Path) -> None:
+    """Refuse a fused image that does not lie over its sources.
+
+    Raises:
+        ValueError: the sizes differ.
+    """
+    height, width = raw.vi.shape[:2]
+    if tuple(fused.shape[-2:]) != (height, width):
+        found = f"{fused.shape[-1]}x{fused.shape[-2]}"
+        raise ValueError(f"{path.name} is {found}, its sources are {width}x{height}; fuse at the size of the sources")
+
+
+def _finite(scores: Mapping[str, float], reasons: list[str]) -> dict[str, float]:
+    undefined = [name for name, value in scores.items() if not math.isfinite(value)]
+    if undefined:
+        reasons.append(f"{', '.join(undefined)} undefined for this image")
+    return {name: value for name, value in scores.items() if name not in undefined}
