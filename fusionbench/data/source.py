@@ -1,0 +1,85 @@
+"""What a data set gives, whatever it is read from: named pairs of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class RawPair:
+    """One pair as it is stored.
+
+    Attributes:
+        name: unique within its data set; names the fused image.
+        ir: (H, W).
+        vi: (H, W, 3) RGB.
+        ir_clean: the infrared image without degradation; None where it is unknown or `ir` itself.
+        vi_clean: the same of the visible image.
+        degradation: canonical spec of what the stored images suffer from; 'clean' when nothing was done to them.
+        ir_scale: how many times smaller per side the stored infrared image was before it was brought to size.
+        vi_scale: the same of the visible image.
+        prompt: what the data set says about the pair in words.
+    """
+
+    name: str
+    ir: Bytes
+    vi: Bytes
+    ir_clean: Bytes | None = None
+    vi_clean: Bytes | None = None
+    degradation: str = "clean"
+    ir_scale: int = 1
+    vi_scale: int = 1
+    prompt: str | None = None
+
+
+class Source(Protocol):
+    """Pairs of one data set, in a fixed order.
+
+    Attributes:
+        dataset: its name in the table of data sets.
+        names: one per pair, unique.
+    """
+
+    dataset: str
+    names: list[str]
+
+    def __len__(self) -> int: ...
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of a pair, without decoding it."""
+
+    def read(self, index: int) -> RawPair:
+        """Read one pair.
+
+        Raises:
+            FileNotFoundError: an image has gone.
+            ValueError: an image cannot be read, or the two differ in size.
+        """
+
+
+class Subset:
+    """Some pairs of a source, in the given order."""
+
+    def __init__(self, source: Source, indices: Sequence[int]) -> None:
+        self.source = source
+        self.indices = list(indices)
+        self.dataset = source.dataset
+        self.names = [source.names[index] for index in self.indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of a pair, without decoding it."""
+        return self.source.size(self.indices[index])
+
+    def read(self, index: int) -> RawPair:
+        """Read one pair."""
+        return self.source.read(self.indices[index])
