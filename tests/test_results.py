@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fusionbench.results import CellFolder, Row, path_name, sha256_of
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return CellFolder(tmp_path / "cell")
+
+
+def test_rows_come_back_as_they_were_added(folder):
+    rows = [Row("a", values={"EN": 7.25, "SD": 0.1 + 0.2}, digest="d1"), Row("b, c", "broken,\nfile", digest="d2")]
+    for row in rows:
+        folder.add(row, ["EN", "SD"])
+    read = CellFolder(folder.folder).rows()
+    assert read["a"] == rows[0]
+    assert read["b, c"].status == "broken, file"
+    assert read["b, c"].values == {}
+
+
+def test_line_of_a_killed_write_is_dropped_and_healed(folder):
+    folder.add(Row("a", values={"EN": 1.0}, digest="d"), ["EN"])
+    path = folder.folder / "scores.csv"
+    path.write_text(path.read_text() + "b,ok,2.5")
+    assert list(CellFolder(folder.folder).rows()) == ["a"]
+    CellFolder(folder.folder).add(Row("b", values={"EN": 3.0}, digest="e"), ["EN"])
+    assert path.read_text() == "image,status,EN\na,ok,1.0\nb,ok,3.0\n"
+
+
+def test_metric_added_later_becomes_a_column(folder):
+    folder.add(Row("a", values={"EN": 1.0}, digest="d"), ["EN"])
+    folder.add(Row("b", values={"EN": 1.0}, digest="d"), ["EN"])
+    folder.add(Row("a", values={"EN": 1.0, "MI": 2.0}, digest="d"), ["MI"])
+    assert (folder.folder / "scores.csv").read_text() == "image,status,EN,MI\na,ok,1.0,2.0\nb,ok,1.0,\n"
+
+
+def test_rows_are_arranged_in_the_order_of_the_data_set(folder):
+    for name in "cab":
+        folder.add(Row(name, values={"EN": 1.0}), ["EN"])
+    folder.arrange(["a", "b", "c"])
+    assert list(CellFolder(folder.folder).rows()) == ["a", "b", "c"]
+
+
+def test_dropped_row_is_gone(folder):
+    for name in "ab":
+        folder.add(Row(name, values={"EN": 1.0}), ["EN"])
+    folder.drop("a")
+    assert list(CellFolder(folder.folder).rows()) == ["b"]
+
+
+def test_other_settings_are_refused_and_named(folder):
+    folder.claim({"seed": 0, "split": "test"}, {"host": "x"})
+    folder.claim({"seed": 0, "split": "test"}, {"host": "y"})
+    with pytest.raises(ValueError, match=r"seed was 0, now 1.*choose another --out"):
+        folder.claim({"seed": 1, "split": "test"}, {})
+
+
+def test_damaged_meta_is_an_error_that_names_the_file(folder):
+    folder.claim({"seed": 0}, {})
+    (folder.folder / "meta.json").write_text('{"settings": ')
+    with pytest.raises(ValueError, match=r"meta\.json is damaged"):
+        folder.claim({"seed": 0}, {})
+
+
+def test_notes_keep_the_settings(folder):
+    folder.claim({"seed": 0}, {})
+    folder.note({"images": {"scored": 3}})
+    meta = json.loads((folder.folder / "meta.json").read_text())
+    assert meta["settings"] == {"seed": 0}
+    assert meta["images"] == {"scored": 3}
+
+
+def test_failures_are_forgotten_when_the_image_comes(folder):
+    folder.fail("a", "no memory")
+    folder.fail("b", "torn file")
+    folder.images.mkdir(parents=True)
+    folder.image("a").write_bytes(b"png")
+    assert folder.failures() == {"b": "torn file"}
+
+
+def test_spec_becomes_a_folder_name():
+    assert path_name("vi:rain(0.7)+ir:sn") == "vi-rain(0.7)+ir-sn"
+    assert "/" not in path_name("a/b c")
+
+
+def test_digest_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "f").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
