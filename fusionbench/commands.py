@@ -207,7 +207,10 @@ def score(
         raise ValueError("score needs --fused, the folder of fused images")
     choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi)
     console = Console()
-    problems = score_folder(fused, choice, _names(metrics), protocol, out, unmatched, limit, console)
+    problems = score_folder(
+        fused, choice, _names(metrics), protocol, out, unmatched=unmatched, limit=limit, console=console
+    )
+    show_scores(out, console)
     return _finish(console, problems)
 
 

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
@@ -25,16 +26,29 @@ if TYPE_CHECKING:
 RECORDED = (ValueError, OSError, RuntimeError)
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a person says is wrong with the images.
+
+    Attributes:
+        prompt: in words, for methods that read text.
+        degradation: as a canonical spec; what the data layer knows when it is not given.
+    """
+
+    prompt: str | None = None
+    degradation: str | None = None
+
+
 class _Load(TypedDict):
     batches: list[Batch]
     failures: list[tuple[str, str]]
 
 
 class _Readable(Dataset[Any]):
-    """Pairs by name; a pair that cannot be read becomes its name and the reason."""
+    """Pairs with what a person says of them; a pair that cannot be read becomes its name and the reason."""
 
-    def __init__(self, pairs: Pairs, indices: Sequence[int], prompt: str | None) -> None:
-        self.pairs, self.indices, self.prompt = pairs, indices, prompt
+    def __init__(self, pairs: Pairs, indices: Sequence[int], told: Told) -> None:
+        self.pairs, self.indices, self.told = pairs, indices, told
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -45,8 +59,10 @@ class _Readable(Dataset[Any]):
             pair = self.pairs[index]
         except (ValueError, OSError) as error:
             return self.pairs.source.names[index], str(error)
-        if self.prompt is not None:
-            pair["prompt"] = self.prompt
+        if self.told.prompt is not None:
+            pair["prompt"] = self.told.prompt
+        if self.told.degradation is not None:
+            pair["degradation"] = self.told.degradation
         return pair
 
 
@@ -132,7 +148,8 @@ def fuse_cell(
     *,
     limit: int | None = None,
     tile: int = 0,
-    prompt: str | None = None,
+    told: Told | None = None,
+    redo: bool = False,
     batch_size: int = 1,
     workers: int = 0,
     trainer: dict[str, Any] | None = None,
@@ -141,18 +158,20 @@ def fuse_cell(
     """Fuse the pairs of a cell that have no image yet; failures are recorded in the folder.
 
     Args:
+        tile: side of a tile in pixels; 0 fuses whole images.
+        redo: fuse again what is there.
         trainer: arguments of the Lightning Trainer (accelerator, devices, precision, ...).
         done: called with the number of images that were just finished.
     """
     folder.forget_failures()
-    there = folder.fused()
+    there = set() if redo else folder.fused()
     names = pairs.source.names[:limit]
     missing = [index for index, name in enumerate(names) if name not in there]
     done(len(names) - len(missing))
     if not missing:
         return
     loader = DataLoader(
-        _Readable(pairs, missing, prompt), batch_size=batch_size, num_workers=workers, collate_fn=_by_size
+        _Readable(pairs, missing, told or Told()), batch_size=batch_size, num_workers=workers, collate_fn=_by_size
     )
     with warnings.catch_warnings():
         # Lightning counts the cores and suggests more workers; how many is the user's choice here.

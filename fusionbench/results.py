@@ -59,9 +59,9 @@ class Row:
 class CellFolder:
     """Reads and writes the files of one (dataset, degradation, method). One process writes a cell at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, images: Path | None = None) -> None:
         self.folder = folder
-        self.images = folder / "images"
+        self.images = folder / "images" if images is None else images
         self._scores = folder / "scores.csv"
         self._digests = folder / "scored.sha256"
         self._failures = folder / "failures.csv"

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fusionbench import data, methods
-from fusionbench.benchmark import Benchmark, Cell, DatasetChoice, MethodChoice
+from fusionbench import methods
+from fusionbench.benchmark import Benchmark, Cell, MethodChoice
 from fusionbench.data.pairs import Pairs
-from fusionbench.fuse import fuse_cell
+from fusionbench.fuse import Told, fuse_cell
+from fusionbench.progress import progress
 from fusionbench.results import OK, CellFolder
-from fusionbench.score import score_cell
+from fusionbench.score import open_source, score_cell
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
@@ -37,23 +35,6 @@ class Outcome:
 
     out: Path
     problems: list[str] = field(default_factory=list)
-
-
-def open_source(choice: DatasetChoice) -> Source:
-    """The pairs of a data set.
-
-    Raises:
-        FileNotFoundError: the folder or its images are missing.
-        ValueError: the files do not make pairs.
-    """
-    return data.load(
-        choice.name,
-        root=choice.root,
-        split=choice.split,
-        resize=choice.resize,
-        ir_dir=choice.ir_dir,
-        vi_dir=choice.vi_dir,
-    )
 
 
 def open_method(choice: MethodChoice) -> Method:
@@ -126,7 +107,7 @@ def run(
     folders = {cell: _claim(benchmark, cell, out, loaded[cell.method.name]) for cell in benchmark.cells()}
     outcome = Outcome(out)
     total = sum(len(sources[cell.dataset.name].names[: benchmark.limit]) for cell in folders)
-    with _progress(console, 2 * total) as (describe, done):
+    with progress(console, 2 * total) as (describe, done):
         for cell, folder in folders.items():
             source, label = sources[cell.dataset.name], f"{cell.dataset.name}, {cell.degradation}, {cell.method.name}"
             pairs = Pairs(source, cell.degradation, seed=benchmark.seed)
@@ -137,7 +118,7 @@ def run(
                 folder,
                 limit=benchmark.limit,
                 tile=benchmark.tile,
-                prompt=benchmark.prompt,
+                told=Told(prompt=benchmark.prompt),
                 batch_size=batch_size,
                 workers=workers,
                 trainer=trainer,
@@ -162,16 +143,3 @@ def _claim(benchmark: Benchmark, cell: Cell, out: Path, method: Method) -> CellF
     folder = CellFolder(out / cell.path)
     folder.claim(settings_of(benchmark, cell, methods.weights_name(method)), environment())
     return folder
-
-
-@contextmanager
-def _progress(
-    console: Console | None, total: int
-) -> Iterator[tuple[Callable[[str], None], Callable[[int], None]]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=console is None) as progress:
-        task = progress.add_task("", total=total)
-        yield (
-            lambda text: progress.update(task, description=text),
-            lambda count: progress.advance(task, count),
-        )

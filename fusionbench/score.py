@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusionbench.benchmark import INPUT
+from fusionbench import data
+from fusionbench.benchmark import INPUT, DatasetChoice
 from fusionbench.data.images import read_image, to_tensor
 from fusionbench.metrics import evaluate
 from fusionbench.results import OK, CellFolder, Row, sha256_of
@@ -16,7 +17,24 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from fusionbench.data.pairs import Pairs
-    from fusionbench.data.source import RawPair
+    from fusionbench.data.source import RawPair, Source
+
+
+def open_source(choice: DatasetChoice) -> Source:
+    """The pairs of a data set.
+
+    Raises:
+        FileNotFoundError: the folder or its images are missing.
+        ValueError: the files do not make pairs.
+    """
+    return data.load(
+        choice.name,
+        root=choice.root,
+        split=choice.split,
+        resize=choice.resize,
+        ir_dir=choice.ir_dir,
+        vi_dir=choice.vi_dir,
+    )
 
 
 def score_cell(

@@ -16,6 +16,8 @@ from fusionbench.results import CellFolder
 # Two means closer than this fraction are the same number printed twice; both are marked.
 TIE = 1e-9
 
+LABELS = ("dataset", "degradation", "method", "image", "status")
+
 
 @dataclass(frozen=True)
 class Block:
@@ -52,13 +54,17 @@ def read_scores(out: Path) -> pd.DataFrame:
     """
     frames = []
     for folder, settings in _cells(out):
-        frame = pd.read_csv(folder.folder / "scores.csv", dtype={"image": str, "status": str})
+        frame = _read(folder)
         for position, key in enumerate(("dataset", "degradation", "method")):
             frame.insert(position, key, settings["settings"][key])
         frames.append(frame)
     if not frames:
         raise FileNotFoundError(f"no results in {out}; expected <dataset>/<degradation>/<method>/scores.csv below it")
     return pd.concat(frames, ignore_index=True)
+
+
+def _read(folder: CellFolder) -> pd.DataFrame:
+    return pd.read_csv(folder.folder / "scores.csv", dtype={"image": str, "status": str})
 
 
 def _cells(out: Path) -> Iterator[tuple[CellFolder, dict[str, Any]]]:
@@ -73,27 +79,40 @@ def _cells(out: Path) -> Iterator[tuple[CellFolder, dict[str, Any]]]:
 def blocks(out: Path) -> list[Block]:
     """The tables of a run, in the order in which its cells were made."""
     scores = read_scores(out)
-    metas = {
-        tuple(meta["settings"][key] for key in ("dataset", "degradation")): meta for _folder, meta in _cells(out)
-    }
-    metrics = list(scores.columns[5:])
-    tables = []
-    for (dataset, degradation), group in scores.groupby(["dataset", "degradation"], sort=False):
-        by_method = group.groupby("method", sort=False)[metrics]
-        meta = metas[dataset, degradation]
-        images = meta.get("images", {})
-        tables.append(
-            Block(
-                dataset=str(dataset),
-                degradation=str(degradation),
-                means=by_method.mean(),
-                counts=by_method.count(),
-                images=int(images.get("scored", group["image"].nunique())),
-                available=int(images.get("available", group["image"].nunique())),
-                settings=meta["settings"],
-            )
-        )
-    return tables
+    metas = {tuple(meta["settings"][key] for key in ("dataset", "degradation")): meta for _, meta in _cells(out)}
+    return [
+        _block(group, str(dataset), str(degradation), metas[dataset, degradation])
+        for (dataset, degradation), group in scores.groupby(["dataset", "degradation"], sort=False)
+    ]
+
+
+def folder_block(out: Path, name: str) -> Block:
+    """The table of one scored folder of fused images.
+
+    Args:
+        name: what the table calls the method that made them.
+    """
+    folder = CellFolder(out)
+    frame = _read(folder)
+    frame.insert(2, "method", name)
+    meta = folder.meta()
+    return _block(frame, str(meta["settings"]["dataset"]), "as given", meta)
+
+
+def _block(scores: pd.DataFrame, dataset: str, degradation: str, meta: dict[str, Any]) -> Block:
+    metrics = [column for column in scores.columns if column not in LABELS]
+    by_method = scores.groupby("method", sort=False)[metrics]
+    found = scores["image"].nunique()
+    images = meta.get("images", {"scored": found, "available": found})
+    return Block(
+        dataset=dataset,
+        degradation=degradation,
+        means=by_method.mean(),
+        counts=by_method.count(),
+        images=int(images["scored"]),
+        available=int(images["available"]),
+        settings=meta["settings"],
+    )
 
 
 def arrow(metric: str) -> str:

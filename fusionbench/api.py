@@ -1,0 +1,130 @@
+"""Fusing without a benchmark: arrays in Python, files and folders on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusionbench import data
+from fusionbench.benchmark import DatasetChoice, MethodChoice
+from fusionbench.data.images import luma, read_image, to_tensor
+from fusionbench.data.pairs import Pairs
+from fusionbench.degradations import parse
+from fusionbench.fuse import Told, fuse_batch, fuse_cell
+from fusionbench.methods import load
+from fusionbench.results import CellFolder
+from fusionbench.run import open_method
+from fusionbench.score import open_source
+from fusionbench.types import Batch, Color
+
+if TYPE_CHECKING:
+    from fusionbench.methods.method import Method
+
+Source = str | Path | np.ndarray[Any, Any] | Tensor
+"""An image file, an array of bytes (H, W) or (H, W, 3), or a tensor (1|3, H, W) in [0, 1]."""
+
+
+def fuse(
+    method: str | Method,
+    ir: Source,
+    vi: Source,
+    *,
+    degradation: str = "clean",
+    prompt: str | None = None,
+    name: str = "image",
+    tile: int = 0,
+) -> Color:
+    """Fuse one pair.
+
+    Args:
+        degradation: what is wrong with the images, for methods that are told; nothing is degraded here.
+        prompt: the same in words, for methods that read text.
+        name: what methods that draw random numbers derive them from.
+        tile: side of the tiles to fuse at a time, in pixels; 0 fuses the whole image.
+
+    Returns:
+        The fused image, (3, H, W) in [0, 1].
+
+    Raises:
+        FileNotFoundError: an image or the method's weights are missing.
+        ValueError: the sizes differ, or a name is unknown.
+
+    Example:
+        >>> ir, vi = torch.zeros(1, 8, 8), torch.ones(3, 8, 8)
+        >>> fuse("average", ir, vi).mean()
+        tensor(0.5000)
+    """
+    infrared, visible = _tensor(ir, gray=True), _tensor(vi, gray=False)
+    if infrared.shape[-2:] != visible.shape[-2:]:
+        sizes = [f"{image.shape[-1]}x{image.shape[-2]}" for image in (infrared, visible)]
+        raise ValueError(f"ir is {sizes[0]} and vi is {sizes[1]}; register and resize one to the other first")
+    batch = Batch(
+        name=[name],
+        degradation=[str(parse(degradation))],
+        ir=infrared[None],
+        vi=visible[None],
+        ir_scale=[1],
+        vi_scale=[1],
+    )
+    if prompt is not None:
+        batch["prompt"] = [prompt]
+    loaded = load(method) if isinstance(method, str) else method
+    with torch.inference_mode():
+        return fuse_batch(loaded, batch, tile)[0]
+
+
+def _tensor(image: Source, *, gray: bool) -> Tensor:
+    if isinstance(image, Tensor):
+        tensor = image.float()
+    else:
+        tensor = to_tensor(image if isinstance(image, np.ndarray) else read_image(Path(image)))
+    if tensor.ndim != 3 or tensor.shape[0] not in (1, 3):
+        raise ValueError(f"an image of shape {tuple(tensor.shape)}; expected (1, H, W) or (3, H, W)")
+    if gray:
+        return luma(tensor)
+    return tensor.expand(3, -1, -1)
+
+
+def fuse_files(
+    choice: MethodChoice,
+    ir: Path,
+    vi: Path,
+    out: Path,
+    *,
+    prompt: str | None = None,
+    degradation: str = "clean",
+    resize: bool = False,
+    seed: int = 0,
+    **options: Any,
+) -> tuple[list[Path], dict[str, str]]:
+    """Fuse two files or two folders into PNGs; earlier ones of the same names are overwritten.
+
+    Args:
+        prompt: what is wrong with the images, in words, for methods that read text.
+        degradation: what is wrong with the images, for methods that are told; nothing is degraded here.
+        options: passed to `fuse_cell`.
+
+    Returns:
+        The images written, and the reason of each that is missing, by name.
+
+    Raises:
+        FileNotFoundError: a source or the method's weights are missing.
+        ValueError: one source is a file and the other a folder, or files do not pair.
+    """
+    for path in (ir, vi):
+        if not path.exists():
+            raise FileNotFoundError(f"{path} does not exist; expected an image or a folder of images")
+    if ir.is_dir() != vi.is_dir():
+        raise ValueError(f"{ir} and {vi}: one is a folder and the other is not; give two files or two folders")
+    if ir.is_dir():
+        source = open_source(DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize))
+    else:
+        source = data.single(ir, vi, resize=resize)
+    folder = CellFolder(out, images=out)
+    told = Told(prompt, str(parse(degradation)))
+    fuse_cell(open_method(choice), Pairs(source, seed=seed), folder, told=told, redo=True, **options)
+    return [folder.image(name) for name in source.names if name in folder.fused()], folder.failures()

@@ -1,0 +1,124 @@
+"""Scoring a folder of fused images that were made anywhere, by people who use nothing else of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from fusionbench.benchmark import INPUT, DatasetChoice
+from fusionbench.data.images import SUFFIXES, image_size
+from fusionbench.data.pairs import Pairs
+from fusionbench.data.source import Subset
+from fusionbench.metrics import check_name
+from fusionbench.progress import progress
+from fusionbench.results import OK, CellFolder
+from fusionbench.score import open_source, score_cell
+from fusionbench.version import __version__
+
+if TYPE_CHECKING:
+    from fusionbench.data.source import Source
+
+SHOWN = 5
+
+
+def score_folder(
+    fused: Path,
+    choice: DatasetChoice,
+    metrics: Sequence[str],
+    protocol: str,
+    out: Path,
+    *,
+    unmatched: str = "error",
+    limit: int | None = None,
+    console: Console | None = None,
+) -> list[str]:
+    """Write `out/scores.csv` and print the means.
+
+    Args:
+        fused: folder of fused images; they pair with the sources by stem.
+        metrics: names as the user wrote them; they become the columns.
+        unmatched: 'error' refuses files without a partner, 'skip' leaves them out.
+        out: the folder of the results; an interrupted run of the same settings goes on there.
+
+    Returns:
+        One sentence per image or metric that is missing.
+
+    Raises:
+        FileNotFoundError: a folder is missing or empty.
+        ValueError: files do not pair, sizes differ, or a name is unknown.
+    """
+    if unmatched not in ("error", "skip"):
+        raise ValueError(f"unmatched is {unmatched!r}; write 'error' or 'skip'")
+    for metric in metrics:
+        check_name(metric.removesuffix(INPUT))
+    images = _images(fused)
+    source, notes = _pair(fused, images, open_source(choice), unmatched)
+    names = source.names[:limit]
+    if unmatched == "error":
+        _check_sizes(source, images, names)
+    folder = CellFolder(out, images=fused)
+    folder.claim(_settings(fused, choice, protocol), {})
+    with progress(console, len(names)) as (describe, done):
+        describe(str(fused))
+        score_cell(Pairs(source), folder, metrics, protocol=protocol, limit=limit, images=images, done=done)
+    rows = folder.rows()
+    return notes + [f"{name}: {rows[name].status}" for name in names if rows[name].status != OK]
+
+
+def _settings(fused: Path, choice: DatasetChoice, protocol: str) -> dict[str, object]:
+    return {
+        "fused": str(fused.resolve()),
+        "dataset": choice.name,
+        "split": choice.split,
+        "ir": None if choice.ir_dir is None else str(choice.ir_dir.resolve()),
+        "vi": None if choice.vi_dir is None else str(choice.vi_dir.resolve()),
+        "protocol": protocol,
+        "version": __version__,
+    }
+
+
+def _images(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is no folder; --fused expects one with fused images")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise FileNotFoundError(f"no images ({', '.join(SUFFIXES)}) in {folder}")
+    images: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in images:
+            raise ValueError(f"{images[path.stem].name} and {path.name} in {folder} have one name; keep one of them")
+        images[path.stem] = path
+    return images
+
+
+def _pair(fused: Path, images: dict[str, Path], source: Source, unmatched: str) -> tuple[Source, list[str]]:
+    surplus = sorted(set(images) - set(source.names))
+    lacking = [name for name in source.names if name not in images]
+    notes = []
+    if surplus:
+        notes.append(f"{len(surplus)} fused images have no sources: {_some(surplus)}")
+    if lacking:
+        notes.append(f"{len(lacking)} pairs have no fused image in {fused}: {_some(lacking)}")
+    if notes and unmatched == "error":
+        raise ValueError(f"{'; '.join(notes)}; rename them, or leave them out with --unmatched skip")
+    kept = [index for index, name in enumerate(source.names) if name in images]
+    if not kept:
+        raise ValueError(f"no file in {fused} has the name of a pair; fused images carry their pair's name")
+    return Subset(source, kept), notes
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+
+
+def _check_sizes(source: Source, images: dict[str, Path], names: Sequence[str]) -> None:
+    for index, name in enumerate(names):
+        wanted, found = source.size(index), image_size(images[name])
+        if wanted != found:
+            raise ValueError(
+                f"{images[name].name} is {found[1]}x{found[0]}, its sources are {wanted[1]}x{wanted[0]}; "
+                "fuse at the size of the sources, or record it as missing with --unmatched skip"
+            )
