@@ -1,0 +1,107 @@
+"""From float tensors in [0, 1] to what the definitions read: gray 8-bit levels, one image at a time on a CPU.
+
+A definition is a function of levels (0..255, whole numbers, float64, one channel) decorated with `score`, which makes
+it a function of images. An image is rounded to the 8 bits that its file would hold, so float32 and float64 give the
+same levels and scores during training are those of the files.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from fusionbench.metrics.sharing import shared, sharing
+from fusionbench.types import Gray, Image, Scores
+
+# rgb2gray of MATLAB: the first row of the inverse of NTSC's YIQ matrix, not the rounded 0.299, 0.587, 0.114.
+RGB2GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)
+BT601 = (0.299, 0.587, 0.114)
+
+
+def levels(image: Image, what: str, dtype: torch.dtype = torch.float64) -> Image:
+    """The 8-bit levels of an image in [0, 1].
+
+    Raises:
+        ValueError: a value is NaN, infinite or out of range; `what` names the image.
+    """
+    rounded = (image * 255).round()
+    low, high = (float(limit) for limit in torch.aminmax(rounded)) if rounded.numel() else (0.0, 0.0)
+    if not (low >= 0 and high <= 255):
+        raise ValueError(_complaint(rounded, what))
+    return rounded.to(dtype)
+
+
+def _complaint(rounded: Tensor, what: str) -> str:
+    broken = ~torch.isfinite(rounded)
+    if broken.any():
+        index = int(broken.flatten(1).any(1).nonzero()[0, 0])
+        return f"the {what} image {index} of the batch holds {int(broken[index].sum())} NaN or infinite values"
+    low, high = (float(limit) / 255 for limit in torch.aminmax(rounded))
+    return f"the {what} image goes from {low:.4g} to {high:.4g}; scores read images in [0, 1]: divide or clamp it"
+
+
+@shared
+def gray(color: Image, weights: tuple[float, float, float] = RGB2GRAY) -> Gray:
+    """Whole gray levels of RGB levels, halves rounded up; one channel stays as it is."""
+    if color.shape[-3] == 1:
+        return color
+    red, green, blue = color.unbind(-3)
+    luma = weights[0] * red + weights[1] * green + weights[2] * blue
+    return (luma + 0.5).floor_().unsqueeze(-3)
+
+
+def check(fused: Image, ir: Image | None, vi: Image | None) -> None:
+    """Refuse what is not a batch of images of one size.
+
+    Raises:
+        ValueError: a shape is wrong; the message names the image and its shape.
+    """
+    for what, image in (("fused", fused), ("ir", ir), ("vi", vi)):
+        if image is None:
+            continue
+        if image.ndim != 4 or image.shape[1] not in (1, 3) or not image.numel():
+            raise ValueError(f"the {what} images have shape {tuple(image.shape)}; scores read (batch, 1 or 3, h, w)")
+        if not image.is_floating_point():
+            raise ValueError(f"the {what} images are {image.dtype}; scores read floats in [0, 1]: divide by 255")
+        if image.shape[0] != fused.shape[0] or image.shape[-2:] != fused.shape[-2:]:
+            raise ValueError(
+                f"{what} has shape {tuple(image.shape)} and fused {tuple(fused.shape)}; scores compare equal sizes"
+            )
+
+
+def singles(*images: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """One image at a time on a CPU, where it is faster and a batch must not change a score; else the whole batch."""
+    if images[0].device.type != "cpu":
+        yield images
+        return
+    for index in range(images[0].shape[0]):
+        yield tuple(image[index : index + 1] for image in images)
+
+
+def reads_sources(definition: Callable[..., Tensor]) -> bool:
+    """Whether a definition compares with the sources."""
+    return "ir" in inspect.signature(definition).parameters
+
+
+def score(definition: Callable[..., Scores]) -> Callable[..., Scores]:
+    """Make a definition on gray levels a function of images (B, 1 or 3, H, W) in [0, 1] that returns (B,)."""
+
+    @functools.wraps(definition)
+    def of_images(fused: Image, ir: Image | None = None, vi: Image | None = None, **options: object) -> Scores:
+        images = (fused, ir, vi) if reads_sources(definition) else (fused, None, None)
+        if reads_sources(definition) and (ir is None or vi is None):
+            raise ValueError(f"{definition.__name__} compares with the sources; pass ir and vi too")
+        check(*images)
+        named = zip(("fused", "ir", "vi"), images, strict=True)
+        planes = [gray(levels(image, what)) for what, image in named if image is not None]
+        scores = []
+        for one in singles(*planes):
+            with sharing():
+                scores.append(definition(*one, **options))
+        return torch.cat(scores)
+
+    return of_images
