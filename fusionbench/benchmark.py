@@ -13,7 +13,7 @@ from fusionbench.data import DATASETS
 from fusionbench.degradations import parse
 from fusionbench.lazy import unknown
 from fusionbench.methods import METHODS
-from fusionbench.metrics import PROTOCOLS, check_name
+from fusionbench.metrics import PROTOCOLS, choose
 from fusionbench.results import path_name
 
 INPUT = "@input"
@@ -140,7 +140,7 @@ class Benchmark:
         if self.protocol not in PROTOCOLS:
             raise unknown("protocol", self.protocol, PROTOCOLS)
         for metric in self.metrics:
-            check_name(metric.removesuffix(INPUT))
+            choose(metric.removesuffix(INPUT), self.protocol)
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit is {self.limit}; it must be 1 or more")
         if self.tile < 0:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fusionbench import data
 from fusionbench.benchmark import INPUT, DatasetChoice
 from fusionbench.data.images import read_image, to_tensor
-from fusionbench.metrics import evaluate
+from fusionbench.metrics import METRICS, evaluate
 from fusionbench.results import OK, CellFolder, Row, sha256_of
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def check_size(fused: Tensor, raw: RawPair, path: Path) -> None:
 
 
 def _finite(scores: Mapping[str, float], reasons: list[str]) -> dict[str, float]:
-    undefined = [name for name, value in scores.items() if not math.isfinite(value)]
-    if undefined:
-        reasons.append(f"{', '.join(undefined)} undefined for this image")
-    return {name: value for name, value in scores.items() if name not in undefined}
+    finite = {name: value for name, value in scores.items() if math.isfinite(value)}
+    for name in scores.keys() - finite.keys():
+        why = METRICS[name.partition("@")[0]].undefined or "its value is not finite"
+        reasons.append(f"{name} undefined: {why}")
+    return finite

@@ -12,7 +12,7 @@ from fusionbench.benchmark import INPUT, DatasetChoice
 from fusionbench.data.images import SUFFIXES, image_size
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.source import Subset
-from fusionbench.metrics import check_name
+from fusionbench.metrics import choose
 from fusionbench.progress import progress
 from fusionbench.results import OK, CellFolder
 from fusionbench.score import open_source, score_cell
@@ -53,7 +53,7 @@ def score_folder(
     if unmatched not in ("error", "skip"):
         raise ValueError(f"unmatched is {unmatched!r}; write 'error' or 'skip'")
     for metric in metrics:
-        check_name(metric.removesuffix(INPUT))
+        choose(metric.removesuffix(INPUT), protocol)
     images = _images(fused)
     source, notes = _pair(fused, images, open_source(choice), unmatched)
     names = source.names[:limit]

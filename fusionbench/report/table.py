@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from fusionbench.benchmark import INPUT
-from fusionbench.metrics import higher_is_better
+from fusionbench.metrics import METRICS
 from fusionbench.results import CellFolder
 
 # Two means closer than this fraction are the same number printed twice; both are marked.
@@ -115,9 +114,15 @@ def _block(scores: pd.DataFrame, dataset: str, degradation: str, meta: dict[str,
     )
 
 
+def higher_is_better(metric: str) -> bool | None:
+    """The direction of a column, whatever protocol or reference its name carries; None where there is none."""
+    name = metric.partition("@")[0]
+    return METRICS[name].higher_is_better if name in METRICS else None
+
+
 def arrow(metric: str) -> str:
     """Which way is better, as the papers' tables show it."""
-    better = higher_is_better(metric.removesuffix(INPUT))
+    better = higher_is_better(metric)
     return "" if better is None else "↑" if better else "↓"
 
 
@@ -125,7 +130,7 @@ def ranks(block: Block) -> pd.DataFrame:
     """1 for the best method of each metric and 2 for the second, 0 for the rest; ties share a rank."""
     marks = pd.DataFrame(0, index=block.means.index, columns=block.means.columns)
     for metric in block.means.columns:
-        better = higher_is_better(metric.removesuffix(INPUT))
+        better = higher_is_better(metric)
         values = block.means[metric].dropna()
         if better is None or len(values) < 2:
             continue
