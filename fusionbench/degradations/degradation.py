@@ -1,0 +1,167 @@
+"""Applying degradations to image pairs, reproducibly.
+
+Every random number comes from a hash of the seed, the image's name, the place of the term among those of its modality,
+and the term: never from global state, so that batch size, workers and order change nothing. Because the place is
+counted within the modality, the infrared image of `rain+sn` is that of `sn`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from fusionbench.degradations import grammar
+from fusionbench.degradations.grammar import MODALITIES, Term
+from fusionbench.degradations.kinds import Range
+from fusionbench.degradations.pixels import Pixels
+from fusionbench.lazy import resolve
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """A degraded pair at the size of the clean one.
+
+    Attributes:
+        ir: (H, W), 8 bit.
+        vi: (H, W, 3), 8 bit RGB.
+        ir_scale: how many times smaller per side the infrared image was before it was enlarged again.
+        vi_scale: the same for the visible image.
+        degradation: what was done, with the values that were drawn.
+    """
+
+    ir: Pixels
+    vi: Pixels
+    ir_scale: int
+    vi_scale: int
+    degradation: Degradation
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """What is done to a pair; `str` gives its canonical spec.
+
+    Attributes:
+        terms: applied in order; none for 'clean'. Each has its `modality`, `code` and `arguments`.
+
+    Example:
+        >>> str(parse("vi:ll + ir:lc(0.60)"))
+        'll+lc'
+        >>> [(term.modality, term.code, term.arguments) for term in parse("ir:lr").terms]
+        [('ir', 'lr', {'factor': 4.0})]
+    """
+
+    terms: tuple[Term, ...] = ()
+
+    def __str__(self) -> str:
+        return grammar.write(self.terms)
+
+    def on(self, modality: str) -> tuple[Term, ...]:
+        """The terms that touch one modality ('ir' or 'vi'), in the order of application."""
+        return tuple(term for term in self.terms if term.modality == modality)
+
+    def scale(self, modality: str) -> int:
+        """How many times smaller per side that image becomes before it is enlarged again."""
+        return int(np.prod([term.scale for term in self.on(modality)], dtype=int))
+
+    def fix(self, *, name: str, seed: int) -> Degradation:
+        """The same degradation with every interval replaced by the value drawn for this image."""
+        return Degradation(tuple(_fix(term, name=name, seed=seed, place=place) for place, term in _placed(self.terms)))
+
+    def apply(self, ir: Pixels, vi: Pixels, *, name: str, seed: int) -> Degraded:
+        """Degrade a pair; the inputs are left as they are.
+
+        Args:
+            ir: (H, W), 8 bit.
+            vi: (H, W, 3), 8 bit RGB, of the same size.
+            name: of the image; the same name, seed and spec give the same bytes.
+            seed: of the test set or of the epoch.
+
+        Raises:
+            ValueError: the images are not 8 bit, differ in size, or are smaller than a factor of `sr4` or `sr8`.
+        """
+        _check(ir, vi, name)
+        done = self.fix(name=name, seed=seed)
+        images = {"ir": ir, "vi": vi}
+        for place, term in _placed(done.terms):
+            images[term.modality] = _apply(term, images[term.modality], stream(seed, name, place, term.full))
+        return Degraded(images["ir"], images["vi"], done.scale("ir"), done.scale("vi"), done)
+
+
+class Draw(NamedTuple):
+    """What to do to one training image, and the seed to do it with."""
+
+    degradation: Degradation
+    seed: int
+
+
+def parse(spec: str) -> Degradation:
+    """Read a spec such as 'clean', 'll+lc', 'vi:rain(0.7)+ir:sn', 'ir:noise(5~25)' or 'composite'.
+
+    Raises:
+        ValueError: the spec breaks the grammar, names what the tables lack, or has a value out of range.
+    """
+    return Degradation(grammar.read(spec))
+
+
+def draw(specs: Sequence[str], *, name: str, seed: int, epoch: int) -> Draw:
+    """One of several specs for an image in an epoch, its intervals drawn; a spec listed twice is twice as likely.
+
+    Raises:
+        ValueError: there is no spec, or one of them is wrong.
+    """
+    if not specs:
+        raise ValueError("no degradation to draw from; list at least 'clean'")
+    degradations = [_parse(spec) for spec in specs]
+    pick = stream(seed, name, epoch, "spec") % len(degradations)
+    epoch_seed = stream(seed, "", epoch, "epoch") % 2**63
+    return Draw(degradations[pick].fix(name=name, seed=epoch_seed), epoch_seed)
+
+
+def stream(seed: int, name: str, index: int, purpose: str) -> int:
+    """The 128-bit seed of one random stream; independent of process, platform and Python's hash seed."""
+    return int.from_bytes(hashlib.sha256(repr((seed, name, index, purpose)).encode()).digest()[:16], "little")
+
+
+def _placed(terms: tuple[Term, ...]) -> Iterator[tuple[int, Term]]:
+    """Each term after its place among those of its modality."""
+    counts = dict.fromkeys(MODALITIES, 0)
+    for term in terms:
+        yield counts[term.modality], term
+        counts[term.modality] += 1
+
+
+def _fix(term: Term, *, name: str, seed: int, place: int) -> Term:
+    values = []
+    for parameter, value in zip(term.kind.parameters, term.values, strict=True):
+        if isinstance(value, Range):
+            value = parameter.draw(value, stream(seed, name, place, f"{term.full}{parameter.name}") / 2**128)
+        values.append(value)
+    return replace(term, values=tuple(values))
+
+
+def _apply(term: Term, image: Pixels, seed: int) -> Pixels:
+    # albumentations asks the network for its newest version when it is imported, unless told not to.
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    # Made anew (50 us), because a transform carries its random state: threads would disturb each other's.
+    transform = resolve(term.kind.transform)(**term.arguments)
+    transform.set_random_seed(seed)
+    degraded: Pixels = transform(image=image)["image"]
+    return degraded
+
+
+@lru_cache(maxsize=1024)
+def _parse(spec: str) -> Degradation:
+    return parse(spec)
+
+
+def _check(ir: Pixels, vi: Pixels, name: str) -> None:
+    if ir.dtype != np.uint8 or vi.dtype != np.uint8:
+        raise ValueError(f"degradations take 8-bit images, but {name!r} has {ir.dtype} infrared, {vi.dtype} visible")
+    if ir.ndim != 2 or vi.shape != (*ir.shape, 3):
+        raise ValueError(f"a pair is (H, W) infrared and (H, W, 3) visible, but {name!r} has {ir.shape} and {vi.shape}")

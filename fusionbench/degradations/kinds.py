@@ -1,0 +1,231 @@
+"""The tables of degradations: `KINDS`, one operation on one image, and `SCENARIOS`, what is done to a whole pair.
+
+Nothing heavy is imported here: a row names its transform as 'module:class'. Pixel values are those of 8-bit images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Range(NamedTuple):
+    """An interval that a value is drawn from, anew for every image."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number that a degradation takes.
+
+    Attributes:
+        name: as written in a spec (`stripe=20`).
+        default: what a spec without it means; a `Range` is drawn per image.
+        low: smallest value that makes sense.
+        high: largest value that makes sense.
+        meaning: what it is, with its unit.
+        source: where the default comes from.
+        whole: only whole numbers.
+        odd: only odd whole numbers.
+    """
+
+    name: str
+    default: float | Range
+    low: float
+    high: float
+    meaning: str
+    source: str
+    whole: bool = False
+    odd: bool = False
+
+    def admits(self, number: float) -> bool:
+        """Whether the number is of the right sort; its size is another question."""
+        return number.is_integer() and (not self.odd or number % 2 == 1) if self.whole or self.odd else True
+
+    def draw(self, interval: Range, share: float) -> float:
+        """The value at a share in [0, 1) of an interval, short enough to be read."""
+        if not self.whole and not self.odd:
+            return round(interval.low + share * (interval.high - interval.low), 4)
+        step = 2 if self.odd else 1
+        return interval.low + step * math.floor(share * ((interval.high - interval.low) // step + 1))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A degradation of one image.
+
+    Attributes:
+        transform: 'module:class' of an albumentations transform, called with the parameters by name.
+        on: modalities it makes sense on; a code that fits both is written with its prefix.
+        about: one line for lists.
+        origin: which paper degrades its images so, and how close this is to it.
+        parameters: in the order in which a spec gives them.
+        fixed: further keyword arguments of the transform that a spec cannot change.
+    """
+
+    transform: str
+    on: tuple[str, ...]
+    about: str
+    origin: str
+    parameters: tuple[Parameter, ...] = ()
+    fixed: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a paper does to both images of a pair, under one name.
+
+    Attributes:
+        spec: the terms it stands for.
+        about: one line for lists.
+        origin: which paper defines it, and where its numbers come from.
+    """
+
+    spec: str
+    about: str
+    origin: str
+
+
+def severity(default: float, meaning: str, source: str) -> Parameter:
+    """The parameter of a degradation that has no single physical number: 0 changes nothing, 1 is the strongest."""
+    return Parameter("severity", default, 0.0, 1.0, meaning, source)
+
+
+KINDS: dict[str, Kind] = {
+    "blur": Kind(
+        "fusionbench.degradations.optics:Blur",
+        on=("ir", "vi"),
+        about="Gaussian defocus",
+        origin="DSPFusion, VI (Blur): kernel 21, sigma 2.6. DRFusion's blur is the scenario of that name.",
+        parameters=(
+            Parameter("sigma", 2.6, 0.0, 20.0, "standard deviation in pixels", "DSPFusion, supplement B.1"),
+            Parameter("size", 21, 1, 101, "side of the kernel in pixels", "DSPFusion, supplement B.1", odd=True),
+            Parameter(
+                "zeros", 0, 0, 1, "beyond the border: 0 mirrored image, 1 black", "DSPFusion mirrors", whole=True
+            ),
+        ),
+    ),
+    "haze": Kind(
+        "fusionbench.degradations.visible:Haze",
+        on=("vi",),
+        about="airlight that grows with a depth guessed from the position in the image",
+        origin="EMS, VI haze: t = exp(-beta d), d falling with the distance from a far point, airlight 0.8.",
+        parameters=(
+            severity(0.5, "extinction; beta = 0.24 severity", "EMS: 0.5 is its beta of 0.12"),
+            Parameter("airlight", 0.8, 0.0, 1.0, "brightness of the haze", "EMS"),
+        ),
+    ),
+    "lc": Kind(
+        "fusionbench.degradations.infrared:LowContrast",
+        on=("ir",),
+        about="grey levels compressed around a level",
+        origin="EMS, IR (LC) are real images with restored references; this stands in for them.",
+        parameters=(
+            severity(0.6, "contrast lost; slope 1 - 0.9 severity", "ours"),
+            Parameter("level", Range(110, 160), 0.0, 255.0, "grey level that stays", "ours"),
+        ),
+    ),
+    "ll": Kind(
+        "fusionbench.degradations.visible:LowLight",
+        on=("vi",),
+        about="short exposure: darker tones with shot and read noise",
+        origin="EMS and MSRS, VI (LL) are real images with restored references; this stands in for them.",
+        parameters=(severity(0.6, "stops of light lost", "ours"),),
+    ),
+    "lr": Kind(
+        "fusionbench.degradations.optics:LowResolution",
+        on=("ir", "vi"),
+        about="mean of factor x factor pixels, repeated to the old size",
+        origin="DRFusion: adaptive average pooling, enlarged by repetition.",
+        parameters=(Parameter("factor", 4, 1, 16, "pixels per side that become one", "DRFusion, M3FD", whole=True),),
+    ),
+    "noise": Kind(
+        "fusionbench.degradations.noise:GaussianNoise",
+        on=("ir", "vi"),
+        about="additive white Gaussian noise, independent per channel",
+        origin="DRFusion, noise: variance 0.003 on [0, 1].",
+        parameters=(
+            Parameter("sigma", 13.97, 0.0, 100.0, "standard deviation of 255 levels", "DRFusion: 255 sqrt(0.003)"),
+        ),
+    ),
+    "oe": Kind(
+        "fusionbench.degradations.visible:OverExposure",
+        on=("vi",),
+        about="long exposure: gain in linear light, clipped highlights",
+        origin="EMS, VI (OE) are real images with restored references; this stands in for them.",
+        parameters=(severity(0.6, "stops of light too much", "ours"),),
+    ),
+    "rain": Kind(
+        "fusionbench.degradations.visible:Rain",
+        on=("vi",),
+        about="slanted streaks at three depths over a faint veil",
+        origin="EMS, VI (Rain): streaks of about 50 px, angle -45 to 45 degrees, 0.9 image + 0.1 rain.",
+        parameters=(
+            severity(0.5, "number and opacity of the streaks", "ours; EMS's streaks are hard to see"),
+            Parameter("angle", Range(-45, 45), -60.0, 60.0, "degrees from vertical", "EMS"),
+        ),
+    ),
+    "rn": Kind(
+        "fusionbench.degradations.noise:RandomNoise",
+        on=("ir", "vi"),
+        about="Gaussian read noise, then Poisson shot noise",
+        origin="DSPFusion, VI (RN) and IR (RN).",
+        parameters=(
+            Parameter("sigma", 10, 0.0, 100.0, "standard deviation of 255 levels", "DSPFusion, supplement B.1"),
+            Parameter("photons", Range(70, 90), 1, 1000, "counts at white", "DSPFusion, supplement B.1", whole=True),
+        ),
+    ),
+    "sn": Kind(
+        "fusionbench.degradations.infrared:Stripes",
+        on=("ir",),
+        about="column noise over Gaussian noise, as of an uncorrected bolometer array",
+        origin="DSPFusion, IR (SN).",
+        parameters=(
+            Parameter("sigma", Range(6, 9), 0.0, 100.0, "standard deviation per pixel", "DSPFusion's files, measured"),
+            Parameter(
+                "stripe", Range(5, 8), 0.0, 100.0, "standard deviation per column", "DSPFusion's files, measured"
+            ),
+        ),
+    ),
+    "sr4": Kind(
+        "fusionbench.degradations.optics:downscale",
+        on=("ir",),
+        about="a quarter of the resolution per side, enlarged by bicubic interpolation",
+        origin="LURE, SR4.",
+        fixed={"factor": 4},
+    ),
+    "sr8": Kind(
+        "fusionbench.degradations.optics:downscale",
+        on=("ir",),
+        about="an eighth of the resolution per side, enlarged by bicubic interpolation",
+        origin="LURE, SR8.",
+        fixed={"factor": 8},
+    ),
+}
+
+SCENARIOS: dict[str, Scenario] = {
+    "blur": Scenario(
+        "ir:blur(2,13,1)+vi:blur(2,13,1)",
+        about="both images out of focus",
+        origin="DRFusion, blur: Gaussian 13 x 13, sigma 2, zeros beyond the border; measured on its M3FD files.",
+    ),
+    "composite": Scenario(
+        "ir:blur(2,13,1)+ir:noise(8.06)+ir:lr(4)+vi:blur(2,13,1)+vi:noise(8.06)",
+        about="both blurred and noisy, the infrared image 4 times smaller",
+        origin="DRFusion, composite on M3FD: blur, noise of variance 0.001, 4 x 4 means; measured on its files.",
+    ),
+    "composite-pet": Scenario(
+        "ir:blur(2,13,1)+ir:noise(8.06)+vi:blur(2,13,1)+vi:noise(13.97)+vi:lr(2)",
+        about="both blurred and noisy, the PET (colour) image 2 times smaller",
+        origin="DRFusion, composite on PET-MRI: as on M3FD, PET noise of variance 0.003, 2 x 2 means; measured.",
+    ),
+    "noise": Scenario(
+        "ir:noise+vi:noise",
+        about="both images noisy",
+        origin="DRFusion, noise: variance 0.003 on both; measured on its M3FD files.",
+    ),
+}
