@@ -1,0 +1,23 @@
+"""Data sets: what is known about them, and their pairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fusionbench.data.cards import DATASETS, DatasetCard
+from fusionbench.lazy import resolve
+
+if TYPE_CHECKING:
+    from fusionbench.data.loading import load
+
+__all__ = ["DATASETS", "DatasetCard", "load"]
+
+_LAZY = {
+    "load": "fusionbench.data.loading:load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return resolve(_LAZY[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

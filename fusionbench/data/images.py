@@ -8,7 +8,6 @@ dropped.
 
 from __future__ import annotations
 
-import os
 import struct
 import uuid
 import zlib
@@ -21,9 +20,8 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
+from fusionbench.data.source import Bytes
 from fusionbench.types import Image as ImageTensor
-
-Bytes = npt.NDArray[np.uint8]
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 LOSSLESS = (".bmp", ".png", ".tif", ".tiff")
@@ -124,7 +122,7 @@ def write_image(path: str | Path, image: Bytes) -> None:
     options = {"compress_level": 1} if form == "PNG" else {}
     try:
         Image.fromarray(np.ascontiguousarray(image)).save(unfinished, form, **options)
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
 

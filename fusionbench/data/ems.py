@@ -1,0 +1,217 @@
+"""EMS-style folders: pairs that are degraded on disk, with restored references.
+
+In `train` and `val` a file is `<scene>_<CODE>`; every scene has several per modality and one reference in a folder of
+its own. In `test` each degradation has its folder (`ir_LC`, `vi_Rain`), `ir` and `vi` are the undegraded images, and
+there are no references for the degraded ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+from fusionbench.data.folders import image_files, read_prompts
+from fusionbench.data.images import image_size, read_image
+from fusionbench.data.source import RawPair
+from fusionbench.degradations import parse
+
+NORMAL = "Norm"
+
+TERMS = {
+    "ir": {"LC": "ir:lc", "RN": "ir:rn", "SN": "ir:sn"},
+    "vi": {"Blur": "vi:blur", "LL": "vi:ll", "OE": "vi:oe", "RN": "vi:rn", "Rain": "vi:rain", "haze": "vi:haze"},
+}
+"""The terms that stand for the codes in file names."""
+
+COMBINED = {("LL", "LC"), ("LL", "SN"), ("Rain", "SN")}
+"""Visible and infrared codes that DSPFusion's test conditions combine; all others degrade one image only."""
+
+REFERENCES = {"ir": ("IR_enhanced", "ir_gt"), "vi": ("VI_enhanced", "vi_gt")}
+"""Folders of the references: as published, and as DSPFusion's samples have been passed on."""
+
+
+@dataclass
+class Scene:
+    """The files of one scene by code.
+
+    Attributes:
+        ir: infrared image by code.
+        vi: visible image by code.
+        ir_clean: restored infrared image.
+        vi_clean: restored visible image.
+    """
+
+    ir: dict[str, Path] = field(default_factory=dict)
+    vi: dict[str, Path] = field(default_factory=dict)
+    ir_clean: Path | None = None
+    vi_clean: Path | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One pair: a scene under one code per modality."""
+
+    scene: str
+    vi_code: str
+    ir_code: str
+
+    @property
+    def name(self) -> str:
+        """Unique within the data set."""
+        return f"{self.scene}_{self.vi_code}_{self.ir_code}"
+
+    @property
+    def spec(self) -> str:
+        """The canonical degradation that the codes stand for."""
+        terms = (TERMS["vi"].get(self.vi_code), TERMS["ir"].get(self.ir_code))
+        return str(parse("+".join(term for term in terms if term is not None) or "clean"))
+
+    @property
+    def published(self) -> bool:
+        """Whether DSPFusion's conditions include it, the undegraded pair counted in."""
+        return NORMAL in (self.vi_code, self.ir_code) or (self.vi_code, self.ir_code) in COMBINED
+
+
+class EmsSource:
+    """Pairs of scenes that are degraded on disk.
+
+    Attributes:
+        scenes: all files by scene, for training that draws its own pairs.
+    """
+
+    def __init__(
+        self, dataset: str, scenes: dict[str, Scene], records: Sequence[Record], prompts: dict[str, str] | None = None
+    ) -> None:
+        self.dataset = dataset
+        self.scenes = scenes
+        self.records = list(records)
+        self.names = [record.name for record in self.records]
+        self.prompts = prompts or {}
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of a pair, without decoding it."""
+        record = self.records[index]
+        return image_size(self.scenes[record.scene].vi[record.vi_code])
+
+    def read(self, index: int) -> RawPair:
+        """Read one pair with the references that its scene has.
+
+        Raises:
+            FileNotFoundError: an image has gone.
+            ValueError: an image cannot be read, or two of them differ in size.
+        """
+        record = self.records[index]
+        scene = self.scenes[record.scene]
+        ir, vi = read_image(scene.ir[record.ir_code], channels=1), read_image(scene.vi[record.vi_code], channels=3)
+        ir_clean = None if scene.ir_clean is None else read_image(scene.ir_clean, channels=1)
+        vi_clean = None if scene.vi_clean is None else read_image(scene.vi_clean, channels=3)
+        if ir_clean is None and record.ir_code == NORMAL:
+            ir_clean = ir
+        if vi_clean is None and record.vi_code == NORMAL:
+            vi_clean = vi
+        sizes = {image.shape[:2] for image in (ir, vi, ir_clean, vi_clean) if image is not None}
+        if len(sizes) > 1:
+            listed = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
+            raise ValueError(f"the images of {record.name!r} differ in size: {listed}")
+        prompt = self.prompts.get(record.name, self.prompts.get(record.scene))
+        return RawPair(record.name, ir, vi, ir_clean, vi_clean, degradation=record.spec, prompt=prompt)
+
+
+def open_ems(dataset: str, roots: Iterable[Path], split: str, only: Sequence[str] | None, advice: str) -> EmsSource:
+    """Find the scenes of a split and pair their files.
+
+    Args:
+        roots: folders to look in.
+        only: degradations to keep, of all combinations on disk; DSPFusion's conditions without it.
+        advice: how to get the data set, for the message when it is missing.
+
+    Raises:
+        FileNotFoundError: no such split in any root.
+        ValueError: codes or files that do not fit, or none of the wanted degradations.
+    """
+    roots = list(roots)
+    for root in roots:
+        folders = _folders(root, split)
+        if {"ir", "vi"} <= folders.keys():
+            break
+    else:
+        raise FileNotFoundError(
+            f"no images of {dataset}, split {split!r}, in {' or '.join(map(str, roots))}; looked for {split}/IR and "
+            f"{split}/VI; {advice}"
+        )
+    plain = not ({"ir_enhanced", "ir_gt"} & folders.keys())
+    scenes = _scenes_by_folder(folders) if plain else _scenes_by_code(folders)
+    records = [
+        Record(scene, vi_code, ir_code)
+        for scene in sorted(scenes)
+        for vi_code, ir_code in product(sorted(scenes[scene].vi), sorted(scenes[scene].ir))
+    ]
+    prompts = read_prompts([root / split, root])
+    return EmsSource(dataset, scenes, _kept(records, only, root / split), prompts)
+
+
+def _kept(records: list[Record], only: Sequence[str] | None, folder: Path) -> list[Record]:
+    if only is None:
+        return [record for record in records if record.published]
+    wanted = {str(parse(spec)) for spec in only}
+    absent = sorted(wanted - {record.spec for record in records})
+    if absent:
+        known = ", ".join(sorted({record.spec for record in records}))
+        raise ValueError(f"no pair in {folder} is degraded by {absent[0]!r}; there are {known}")
+    return [record for record in records if record.spec in wanted]
+
+
+def _folders(root: Path, split: str) -> dict[str, Path]:
+    """The subfolders of a split by lower-case name."""
+    folder = root / split
+    return (
+        {entry.name.lower(): entry for entry in sorted(folder.iterdir()) if entry.is_dir()} if folder.is_dir() else {}
+    )
+
+
+def _code(modality: str, code: str, path: Path) -> str:
+    """The code as the tables spell it.
+
+    Raises:
+        ValueError: no such code.
+    """
+    known = {other.lower(): other for other in (NORMAL, *TERMS[modality])}
+    if code.lower() not in known:
+        raise ValueError(f"{path} has the code {code!r}, which is none of {', '.join(known.values())}")
+    return known[code.lower()]
+
+
+def _scenes_by_code(folders: dict[str, Path]) -> dict[str, Scene]:
+    scenes: dict[str, Scene] = {}
+    for modality in ("ir", "vi"):
+        for stem, path in image_files(folders[modality]).items():
+            scene, underscore, code = stem.partition("_")
+            if not underscore:
+                raise ValueError(f"{path} carries no code; EMS files are named <scene>_<CODE>")
+            getattr(scenes.setdefault(scene, Scene()), modality)[_code(modality, code, path)] = path
+        references = next((folders[name.lower()] for name in REFERENCES[modality] if name.lower() in folders), None)
+        for stem, path in ({} if references is None else image_files(references)).items():
+            if stem in scenes:
+                setattr(scenes[stem], f"{modality}_clean", path)
+    for name, files in scenes.items():
+        if not files.ir or not files.vi or files.ir_clean is None or files.vi_clean is None:
+            raise ValueError(
+                f"scene {name!r} lacks images: it has {len(files.ir)} infrared and {len(files.vi)} visible ones, "
+                f"and {sum(path is not None for path in (files.ir_clean, files.vi_clean))} of 2 references"
+            )
+    return scenes
+
+
+def _scenes_by_folder(folders: dict[str, Path]) -> dict[str, Scene]:
+    scenes: dict[str, Scene] = {}
+    for modality in ("ir", "vi"):
+        codes = {modality: NORMAL} | {f"{modality}_{code}".lower(): code for code in TERMS[modality]}
+        for folder, code in codes.items():
+            for stem, path in (image_files(folders[folder]) if folder in folders else {}).items():
+                getattr(scenes.setdefault(stem, Scene()), modality)[code] = path
+    return {name: scene for name, scene in scenes.items() if scene.ir and scene.vi}

@@ -1,0 +1,191 @@
+"""Pairs of files: finding them in two folders, matching them by name, reading them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from fusionbench.data.images import SUFFIXES, image_size, read_image
+from fusionbench.data.source import Bytes, RawPair
+
+Unmatched = Literal["refuse", "skip"]
+
+PROMPTS = "prompts.csv"
+"""An optional table beside the image folders: columns `name` and `prompt`."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """One pair of files.
+
+    Attributes:
+        name: unique within its data set.
+        ir: infrared image.
+        vi: visible image.
+    """
+
+    name: str
+    ir: Path
+    vi: Path
+
+
+def image_files(folder: Path) -> dict[str, Path]:
+    """The images in a folder and its subfolders, by name.
+
+    The name is the path below the folder without its suffix, with `__` between folders.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: two files have the same name, or names that differ only in case.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}")
+    files: dict[str, Path] = {}
+    lowered: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or not path.is_file():
+            continue
+        name = "__".join(path.relative_to(folder).with_suffix("").parts)
+        other = lowered.setdefault(name.lower(), path)
+        if other is not path:
+            raise ValueError(
+                f"{other} and {path} would both be the image {name!r}; names must differ in more than suffix and case"
+            )
+        files[name] = path
+    return files
+
+
+def match(ir_dir: Path, vi_dir: Path, unmatched: Unmatched = "refuse") -> list[Files]:
+    """Pair the images of two folders by name, sorted; differences of case are overlooked where nothing else fits.
+
+    Args:
+        unmatched: 'refuse' raises when an image has no partner, 'skip' leaves it out.
+
+    Raises:
+        FileNotFoundError: a folder is missing or holds no image.
+        ValueError: images without a partner, or no pair at all.
+    """
+    if ir_dir.resolve() == vi_dir.resolve():
+        raise ValueError(f"{ir_dir} is given for both modalities; give one folder per modality")
+    if ir_dir.resolve() in vi_dir.resolve().parents or vi_dir.resolve() in ir_dir.resolve().parents:
+        raise ValueError(f"one of {ir_dir} and {vi_dir} lies in the other; give separate folders")
+    ir, vi = image_files(ir_dir), image_files(vi_dir)
+    for folder, found in ((ir_dir, ir), (vi_dir, vi)):
+        if not found:
+            raise FileNotFoundError(f"no image in {folder}; known suffixes are {', '.join(SUFFIXES)}")
+    lowered = {name.lower(): name for name in ir}
+    partner = {name: name if name in ir else lowered.get(name.lower()) for name in vi}
+    pairs = [Files(name, ir[match], vi[name]) for name, match in partner.items() if match is not None]
+    alone_vi = [name for name, match in partner.items() if match is None]
+    alone_ir = sorted(set(ir) - {match for match in partner.values() if match is not None})
+    if not pairs or (unmatched == "refuse" and (alone_ir or alone_vi)):
+        raise ValueError(
+            f"{len(pairs)} pairs, but {len(alone_ir)} images only in {ir_dir}{_some(alone_ir)} and "
+            f"{len(alone_vi)} only in {vi_dir}{_some(alone_vi)}; pairs share their file name: rename or remove these"
+            + ("" if not pairs else ", or leave them out with unmatched='skip'")
+        )
+    return sorted(pairs, key=lambda files: files.name)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few names in brackets, for messages."""
+    if not names:
+        return ""
+    return f" ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+
+
+def read_prompts(folders: Iterable[Path]) -> dict[str, str]:
+    """The sentences of the first `prompts.csv` in these folders, by pair name; empty without one.
+
+    Raises:
+        ValueError: the table lacks a column.
+    """
+    for folder in folders:
+        path = folder / PROMPTS
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            if rows and not {"name", "prompt"} <= rows[0].keys():
+                raise ValueError(f"{path} needs the columns 'name' and 'prompt'; it has {', '.join(rows[0])}")
+            return {row["name"]: row["prompt"] for row in rows}
+    return {}
+
+
+class FolderSource:
+    """Pairs of files, degraded by nobody.
+
+    Raises:
+        ValueError: two images of a pair differ in size and `resize` is not set.
+    """
+
+    def __init__(
+        self, dataset: str, files: Sequence[Files], *, resize: bool = False, prompts: dict[str, str] | None = None
+    ) -> None:
+        self.dataset = dataset
+        self.files = list(files)
+        self.names = [pair.name for pair in self.files]
+        self.resize = resize
+        self.prompts = prompts or {}
+        self._sizes: dict[int, tuple[int, int]] = {}
+        if not resize:
+            self._refuse_differing_sizes()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of a pair, without decoding it."""
+        if index not in self._sizes:
+            self._sizes[index] = image_size(self.files[index].vi)
+        return self._sizes[index]
+
+    def read(self, index: int) -> RawPair:
+        """Read one pair.
+
+        Raises:
+            FileNotFoundError: an image has gone.
+            ValueError: an image cannot be read, or the two differ in size.
+        """
+        files = self.files[index]
+        ir, vi = read_image(files.ir, channels=1), read_image(files.vi, channels=3)
+        if ir.shape == vi.shape[:2]:
+            return RawPair(files.name, ir, vi, prompt=self.prompts.get(files.name))
+        if not self.resize:
+            raise ValueError(_differing(files, ir.shape[:2], vi.shape[:2]))
+        scale = max(1, round(vi.shape[0] / ir.shape[0]))
+        return RawPair(files.name, resized(ir, vi.shape[:2]), vi, ir_scale=scale, prompt=self.prompts.get(files.name))
+
+    def _refuse_differing_sizes(self) -> None:
+        differing = []
+        for index, files in enumerate(self.files):
+            try:
+                ir, vi = image_size(files.ir), self.size(index)
+            except ValueError:
+                continue  # A damaged file is reported when it is read, so that it does not stop the others.
+            if ir != vi:
+                differing.append(_differing(files, ir, vi))
+        if differing:
+            others = f"; so do {len(differing) - 1} other pairs" if len(differing) > 1 else ""
+            raise ValueError(
+                f"{differing[0]}{others}; with resize (--resize) infrared images are brought to the size of the visible"
+            )
+
+
+def _differing(files: Files, ir: tuple[int, ...], vi: tuple[int, ...]) -> str:
+    return (
+        f"the images of {files.name!r} differ in size: infrared {ir[1]}x{ir[0]} ({files.ir}), "
+        f"visible {vi[1]}x{vi[0]} ({files.vi})"
+    )
+
+
+def resized(image: Bytes, size: tuple[int, int]) -> Bytes:
+    """The image at another (height, width): bicubic where it grows, area means where it shrinks."""
+    smaller = size[0] < image.shape[0] and size[1] < image.shape[1]
+    interpolation = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return cv2.resize(image, size[::-1], interpolation=interpolation).astype(np.uint8, copy=False)

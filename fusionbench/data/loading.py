@@ -1,0 +1,180 @@
+"""From the name of a data set to its pairs: finding its folder, its layout and its split."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from fusionbench.data.cards import DATASETS, DatasetCard, Layout, split_names
+from fusionbench.data.ems import open_ems
+from fusionbench.data.folders import Files, FolderSource, Unmatched, match, read_prompts
+from fusionbench.data.source import Source, Subset
+from fusionbench.lazy import resolve, unknown
+
+
+def load(
+    name: str,
+    *,
+    root: str | Path | None = None,
+    split: str = "test",
+    resize: bool = False,
+    limit: int | None = None,
+    ir_dir: str | Path | None = None,
+    vi_dir: str | Path | None = None,
+    names: str | Path | None = None,
+    unmatched: Unmatched = "refuse",
+    only: Sequence[str] | None = None,
+) -> Source:
+    """The pairs of a data set.
+
+    Args:
+        name: a row of `DATASETS`.
+        root: folder that holds the data set, or a folder of that name; $FUSIONBENCH_DATA without it.
+        split: 'train', 'val', 'test', or 'all' for a data set that is not divided.
+        resize: bring infrared images to the size of the visible ones instead of refusing pairs that differ.
+        limit: at most so many pairs, the first in order.
+        ir_dir: folder of the infrared images, in place of the data set's layout; needs `vi_dir`.
+        vi_dir: folder of the visible images.
+        names: text file with the names of the pairs to keep, one per line.
+        unmatched: whether images without a partner are an error or left out.
+        only: degradations to keep, for data sets that are degraded on disk.
+
+    Raises:
+        FileNotFoundError: the data set, or pairs of its published split, are not there.
+        ValueError: an unknown name, or files that do not make pairs.
+    """
+    if name not in DATASETS:
+        raise unknown("dataset", name, DATASETS)
+    card = DATASETS[name]
+    if only is not None and not card.degraded:
+        raise ValueError(f"{name!r} is not degraded on disk; 'only' chooses among degradations that are")
+    source: Source
+    if ir_dir is not None or vi_dir is not None:
+        source = _two_folders(name, ir_dir, vi_dir, resize, unmatched)
+    elif card.target:
+        source = resolve(card.target)(split=split)
+    elif card.degraded:
+        source = open_ems(name, candidates(name, root), split, only, advice(name, card, root))
+    else:
+        source = _published(name, card, root, split, resize, unmatched)
+    if names is not None:
+        source = _listed(source, Path(names))
+    return source if limit is None else Subset(source, range(min(limit, len(source))))
+
+
+def data_root() -> Path:
+    """Where data sets are without a root: $FUSIONBENCH_DATA, or `data` in $FUSIONBENCH_HOME."""
+    home = Path(os.environ.get("FUSIONBENCH_HOME", "~/.cache/fusionbench")).expanduser()
+    return Path(os.environ.get("FUSIONBENCH_DATA", home / "data")).expanduser()
+
+
+def candidates(name: str, root: str | Path | None) -> list[Path]:
+    """The folders in which a data set is looked for."""
+    if root is None:
+        return [data_root() / name]
+    return [Path(root).expanduser(), Path(root).expanduser() / name]
+
+
+def advice(name: str, card: DatasetCard, root: str | Path | None) -> str:
+    """How to get a data set that is not there."""
+    where = "" if root is None else f" --root {root}"
+    if any(place.urls for place in card.places):
+        return f"`fusionbench data download {name}{where}` fetches it, or --root names its folder"
+    if card.places:
+        return f"`fusionbench data download {name}{where}` says how to get it; --root names its folder"
+    return "--root names a folder with ir and vi in it, or --ir and --vi name the two folders"
+
+
+def below(folder: Path, relative: str) -> Path | None:
+    """A folder below another one, each part of the path matched exactly or, failing that, in any case."""
+    for part in Path(relative).parts:
+        exact = folder / part
+        if exact.is_dir():
+            folder = exact
+            continue
+        if not folder.is_dir():
+            return None
+        alike = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and entry.name.lower() == part.lower()]
+        if not alike:
+            return None
+        folder = alike[0]
+    return folder
+
+
+def find_layout(card: DatasetCard, root: Path, split: str) -> tuple[Layout, Path, Path] | None:
+    """The first layout of a data set that the folder has for this split, and its two folders."""
+    for layout in card.layouts:
+        if layout.only not in ("", split):
+            continue
+        ir = below(root, layout.ir.replace("{split}", split))
+        vi = below(root, layout.vi.replace("{split}", split))
+        if ir is not None and vi is not None:
+            return layout, ir, vi
+    return None
+
+
+def _two_folders(
+    name: str, ir_dir: str | Path | None, vi_dir: str | Path | None, resize: bool, unmatched: Unmatched
+) -> FolderSource:
+    if ir_dir is None or vi_dir is None:
+        raise ValueError("a folder of infrared and one of visible images go together; give both (--ir and --vi)")
+    ir, vi = Path(ir_dir).expanduser(), Path(vi_dir).expanduser()
+    return FolderSource(name, match(ir, vi, unmatched), resize=resize, prompts=read_prompts([ir.parent, vi.parent]))
+
+
+def _published(
+    name: str, card: DatasetCard, root: str | Path | None, split: str, resize: bool, unmatched: Unmatched
+) -> FolderSource:
+    for folder in candidates(name, root):
+        found = find_layout(card, folder, split)
+        if found is not None:
+            layout, ir, vi = found
+            files = match(ir, vi, unmatched)
+            if "{split}" not in layout.ir and not layout.only:
+                files = _divide(name, card, split, files, ir)
+            return FolderSource(name, files, resize=resize, prompts=read_prompts([ir.parent, folder]))
+    wanted = [
+        f"{layout.ir} and {layout.vi}".replace("{split}", split)
+        for layout in card.layouts
+        if layout.only in ("", split)
+    ]
+    raise FileNotFoundError(
+        f"no images of {name}, split {split!r}, in {' or '.join(map(str, candidates(name, root)))}; looked for "
+        f"{'; '.join(wanted)}; {advice(name, card, root)}"
+    )
+
+
+def _divide(name: str, card: DatasetCard, split: str, files: list[Files], folder: Path) -> list[Files]:
+    """The pairs of one split of a folder that holds all of them."""
+    if split == "all" or name == "folder":
+        return files
+    if split in card.lists:
+        listed = split_names(card, split)
+        there = {pair.name: pair for pair in files}
+        missing = [pair for pair in listed if pair not in there]
+        if missing:
+            raise FileNotFoundError(
+                f"{len(missing)} of the {len(listed)} published {split} pairs of {name} are not in {folder}, first "
+                f"{missing[0]!r}; complete the folder, or take what is there with split 'all'"
+            )
+        return [there[pair] for pair in listed]
+    if split == "train" and "test" in card.lists:
+        held_out = set(split_names(card, "test"))
+        return [pair for pair in files if pair.name not in held_out]
+    raise ValueError(
+        f"{name} in {folder.parent} is not divided and has no published {split!r} split; take split 'all', or give a "
+        "list of names (names=FILE)"
+    )
+
+
+def _listed(source: Source, path: Path) -> Subset:
+    """The pairs that a text file names, in the order of the source."""
+    wanted = set(path.read_text(encoding="utf-8").split())
+    missing = sorted(wanted - set(source.names))
+    if missing or not wanted:
+        raise ValueError(
+            f"{path} names {len(wanted)} pairs, of which {len(missing)} are not in {source.dataset}"
+            + (f", first {missing[0]!r}" if missing else "")
+        )
+    return Subset(source, [index for index, name in enumerate(source.names) if name in wanted])

@@ -1,0 +1,125 @@
+"""Pairs as tensors: reading, degrading, stacking. Drawing crops for training is in `training`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.utils.data import Dataset
+from typing_extensions import override
+
+from fusionbench.data.images import to_tensor
+from fusionbench.data.source import RawPair, Source
+from fusionbench.degradations import Degradation, Degraded, draw, parse
+from fusionbench.types import Batch, Pair
+
+
+class Pairs(Dataset[Pair]):
+    """Whole pairs of a source, degraded by (name, seed): the same bytes whoever asks, in whatever order.
+
+    Attributes:
+        source: where the pairs come from.
+        degradations: one spec, or several, of which the seed and the name choose one for each pair.
+        seed: of the degradations.
+    """
+
+    def __init__(self, source: Source, degradation: str | Sequence[str] = "clean", seed: int = 0) -> None:
+        self.source = source
+        self.degradations = specs(degradation)
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @override
+    def __getitem__(self, index: int) -> Pair:
+        raw = self.source.read(index)
+        if len(self.degradations) == 1:
+            return as_pair(raw, degrade(raw, parse(self.degradations[0]), self.seed))
+        drawn = draw(self.degradations, name=raw.name, seed=self.seed, epoch=0)
+        return as_pair(raw, degrade(raw, drawn.degradation, drawn.seed))
+
+
+def specs(degradation: str | Sequence[str]) -> tuple[str, ...]:
+    """One spec or several, checked, in canonical form.
+
+    Raises:
+        ValueError: there is none, or one breaks the grammar.
+    """
+    several = (degradation,) if isinstance(degradation, str) else tuple(degradation)
+    if not several:
+        raise ValueError("no degradation is given; name at least 'clean'")
+    return tuple(str(parse(spec)) for spec in several)
+
+
+def degrade(raw: RawPair, degradation: Degradation, seed: int) -> Degraded | None:
+    """The degraded images of a pair; None where nothing is to be done.
+
+    Raises:
+        ValueError: the pair is degraded on disk already.
+    """
+    if not degradation.terms:
+        return None
+    if raw.degradation != "clean":
+        raise ValueError(
+            f"{raw.name!r} is degraded on disk by {raw.degradation!r}; leave its data set's degradation at 'clean'"
+        )
+    return degradation.apply(raw.ir, raw.vi, name=raw.name, seed=seed)
+
+
+def as_pair(raw: RawPair, degraded: Degraded | None) -> Pair:
+    """Bytes to floats, with the references that are known: an image that nothing was done to is its own."""
+    undamaged = raw.degradation == "clean"
+    ir_clean = raw.ir if raw.ir_clean is None and undamaged else raw.ir_clean
+    vi_clean = raw.vi if raw.vi_clean is None and undamaged else raw.vi_clean
+    pair = Pair(
+        name=raw.name,
+        degradation=raw.degradation if degraded is None else str(degraded.degradation),
+        ir=to_tensor(raw.ir if degraded is None else degraded.ir),
+        vi=to_tensor(raw.vi if degraded is None else degraded.vi),
+        ir_scale=raw.ir_scale * (1 if degraded is None else degraded.ir_scale),
+        vi_scale=raw.vi_scale * (1 if degraded is None else degraded.vi_scale),
+    )
+    if ir_clean is not None:
+        pair["ir_clean"] = to_tensor(ir_clean)
+    if vi_clean is not None:
+        pair["vi_clean"] = to_tensor(vi_clean)
+    if raw.prompt is not None:
+        pair["prompt"] = raw.prompt
+    return pair
+
+
+def collate(pairs: list[Pair]) -> Batch:
+    """Stack pairs of one size. References are kept where every pair has them; a missing prompt becomes ''.
+
+    Raises:
+        ValueError: there are no pairs, or their sizes differ.
+    """
+    if not pairs:
+        raise ValueError("no pairs to stack")
+    first = pairs[0]
+    for pair in pairs:
+        if pair["vi"].shape != first["vi"].shape:
+            raise ValueError(
+                f"{first['name']!r} is {_size(first)} and {pair['name']!r} is {_size(pair)}: pairs of different sizes "
+                "make no batch; take crops of one size, or a batch size of 1"
+            )
+    batch = Batch(
+        name=[pair["name"] for pair in pairs],
+        degradation=[pair["degradation"] for pair in pairs],
+        ir=torch.stack([pair["ir"] for pair in pairs]),
+        vi=torch.stack([pair["vi"] for pair in pairs]),
+        ir_scale=[pair["ir_scale"] for pair in pairs],
+        vi_scale=[pair["vi_scale"] for pair in pairs],
+    )
+    if all("ir_clean" in pair for pair in pairs):
+        batch["ir_clean"] = torch.stack([pair["ir_clean"] for pair in pairs])
+    if all("vi_clean" in pair for pair in pairs):
+        batch["vi_clean"] = torch.stack([pair["vi_clean"] for pair in pairs])
+    if any("prompt" in pair for pair in pairs):
+        batch["prompt"] = [pair.get("prompt", "") for pair in pairs]
+    return batch
+
+
+def _size(pair: Pair) -> str:
+    return f"{pair['vi'].shape[-1]}x{pair['vi'].shape[-2]}"
