@@ -18,7 +18,7 @@ from fusionbench.fuse import Told, fuse_batch, fuse_cell
 from fusionbench.methods import load
 from fusionbench.results import CellFolder
 from fusionbench.run import open_method
-from fusionbench.score import open_source
+from fusionbench.score import open_pairs
 from fusionbench.types import Batch, Color
 
 if TYPE_CHECKING:
@@ -121,10 +121,10 @@ def fuse_files(
     if ir.is_dir() != vi.is_dir():
         raise ValueError(f"{ir} and {vi}: one is a folder and the other is not; give two files or two folders")
     if ir.is_dir():
-        source = open_source(DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize))
+        pairs = open_pairs(DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize), seed=seed)
     else:
-        source = data.single(ir, vi, resize=resize)
+        pairs = Pairs(data.single(ir, vi, resize=resize), seed=seed)
     folder = CellFolder(out, images=out)
     told = Told(prompt, str(parse(degradation)))
-    fuse_cell(open_method(choice), Pairs(source, seed=seed), folder, told=told, redo=True, **options)
-    return [folder.image(name) for name in source.names if name in folder.fused()], folder.failures()
+    fuse_cell(open_method(choice), pairs, folder, told=told, redo=True, **options)
+    return [folder.image(name) for name in pairs.source.names if name in folder.fused()], folder.failures()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from fusionbench.data import DATASETS
 from fusionbench.degradations import parse
@@ -57,6 +58,8 @@ class DatasetChoice:
         root: the data set's folder; None where it needs none or is under the data root.
         ir_dir: folder of infrared images, for the data set `folder`.
         vi_dir: folder of visible images, for the data set `folder`.
+        resize: bring infrared images to the size of the visible ones where they differ.
+        unmatched: whether images without a partner are refused or left out.
     """
 
     name: str
@@ -65,6 +68,7 @@ class DatasetChoice:
     ir_dir: Path | None = None
     vi_dir: Path | None = None
     resize: bool = False
+    unmatched: Literal["refuse", "skip"] = "refuse"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice, split_choices, split_commas
 
@@ -104,9 +104,7 @@ def demo(out: Path = Path("runs/demo"), limit: int | None = None) -> int:
         out: where images, scores, tables and the picture go.
         limit: use only the first so many scenes.
     """
-    return run(
-        method=DEMO_METHODS, dataset="synthetic", degradation=DEMO_DEGRADATIONS, out=out, limit=limit
-    )
+    return run(method=DEMO_METHODS, dataset="synthetic", degradation=DEMO_DEGRADATIONS, out=out, limit=limit)
 
 
 def fuse(
@@ -181,7 +179,7 @@ def score(
     metrics: Names = DEFAULT_METRICS,
     protocol: str = "exact",
     out: Path = Path("runs/score"),
-    unmatched: str = "error",
+    unmatched: Literal["refuse", "skip"] = "refuse",
     limit: int | None = None,
 ) -> int:
     """Score a folder of fused images, made anywhere, against its sources.
@@ -196,21 +194,23 @@ def score(
         metrics: scores, separated by commas; MI@tang picks a variant.
         protocol: which variant a score without one means.
         out: where scores.csv goes; an interrupted run goes on there.
-        unmatched: 'error' refuses files without a partner, 'skip' leaves them out and says so.
+        unmatched: 'refuse' refuses files without a partner, 'skip' leaves them out and says so.
         limit: use only the first so many pairs.
     """
     from rich.console import Console
 
+    from fusionbench.report.table import folder_block
+    from fusionbench.report.write import show
     from fusionbench.standalone import score_folder
 
     if fused is None:
         raise ValueError("score needs --fused, the folder of fused images")
-    choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi)
+    choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi, unmatched=unmatched)
     console = Console()
     problems = score_folder(
         fused, choice, _names(metrics), protocol, out, unmatched=unmatched, limit=limit, console=console
     )
-    show_scores(out, console)
+    show([folder_block(out, fused.name)], console)
     return _finish(console, problems)
 
 
@@ -223,6 +223,59 @@ def report(run: Path = Path("runs/run")) -> int:
     from rich.console import Console
 
     _report(run, Console())
+    return DONE
+
+
+def degrade(
+    dataset: str = "synthetic",
+    root: Path | None = None,
+    split: str = "test",
+    degradation: Names = "ll+lc",
+    seed: int = 0,
+    workers: int = 0,
+    limit: int | None = None,
+    export: Path = Path("degraded"),
+    ir: Path | None = None,
+    vi: Path | None = None,
+) -> int:
+    """Write a degraded test set with a manifest, so that others can use the very same bytes.
+
+    Args:
+        dataset: one data set; see `fusionbench list datasets`.
+        root: the data set's folder.
+        split: which pairs of the data set.
+        degradation: specs, separated by commas.
+        seed: what degradations draw from, together with each image's name.
+        workers: processes that read and degrade images.
+        limit: only the first so many pairs.
+        export: folder that gets <degradation>/{ir,vi}/<name>.png and manifest.csv.
+        ir: folder of infrared images, for --dataset folder.
+        vi: folder of visible images, for --dataset folder.
+    """
+    from rich.console import Console
+
+    from fusionbench.export import export_degraded
+
+    choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi)
+    console = Console()
+    manifest, problems = export_degraded(
+        choice, _names(degradation), export, seed=seed, workers=workers, limit=limit, console=console
+    )
+    console.print(f"written: {manifest}", highlight=False, soft_wrap=True)
+    return _finish(console, problems)
+
+
+def show_list(what: Literal["methods", "datasets", "degradations", "metrics", "protocols"]) -> int:
+    """Print a table of what there is.
+
+    Args:
+        what: which table.
+    """
+    from rich.console import Console
+
+    from fusionbench.listing import TABLES
+
+    Console().print(TABLES[what]())
     return DONE
 
 
@@ -272,3 +325,14 @@ def _methods(names: list[str], weights: str, fused: str, cmd: str) -> tuple[Meth
     return tuple(
         MethodChoice(name, weights=files.get(name), folder=folders.get(name), command=cmd or None) for name in names
     )
+
+
+COMMANDS = {
+    "run": run,
+    "fuse": fuse,
+    "score": score,
+    "degrade": degrade,
+    "report": report,
+    "list": show_list,
+    "demo": demo,
+}

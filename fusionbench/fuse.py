@@ -176,6 +176,4 @@ def fuse_cell(
     with warnings.catch_warnings():
         # Lightning counts the cores and suggests more workers; how many is the user's choice here.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        quiet_trainer(**(trainer or {})).predict(
-            _Writer(method, folder, tile, done), loader, return_predictions=False
-        )
+        quiet_trainer(**(trainer or {})).predict(_Writer(method, folder, tile, done), loader, return_predictions=False)

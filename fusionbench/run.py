@@ -12,15 +12,13 @@ from rich.console import Console
 
 from fusionbench import methods
 from fusionbench.benchmark import Benchmark, Cell, MethodChoice
-from fusionbench.data.pairs import Pairs
 from fusionbench.fuse import Told, fuse_cell
 from fusionbench.progress import progress
 from fusionbench.results import OK, CellFolder
-from fusionbench.score import open_source, score_cell
+from fusionbench.score import open_pairs, score_cell
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
-    from fusionbench.data.source import Source
     from fusionbench.methods.method import Method
 
 
@@ -102,15 +100,19 @@ def run(
         FileNotFoundError: a data set, a weight file or a folder is missing; nothing has been run.
         ValueError: an input is wrong or the folder holds other settings; nothing has been run.
     """
-    sources = {choice.name: open_source(choice) for choice in benchmark.datasets}
+    opened = {
+        (choice.name, spec): open_pairs(choice, spec, benchmark.seed)
+        for choice in benchmark.datasets
+        for spec in benchmark.degradations
+    }
     loaded = {choice.name: open_method(choice) for choice in benchmark.methods}
     folders = {cell: _claim(benchmark, cell, out, loaded[cell.method.name]) for cell in benchmark.cells()}
     outcome = Outcome(out)
-    total = sum(len(sources[cell.dataset.name].names[: benchmark.limit]) for cell in folders)
+    total = sum(len(opened[cell.dataset.name, cell.degradation].source.names[: benchmark.limit]) for cell in folders)
     with progress(console, 2 * total) as (describe, done):
         for cell, folder in folders.items():
-            source, label = sources[cell.dataset.name], f"{cell.dataset.name}, {cell.degradation}, {cell.method.name}"
-            pairs = Pairs(source, cell.degradation, seed=benchmark.seed)
+            pairs = opened[cell.dataset.name, cell.degradation]
+            label = f"{cell.dataset.name}, {cell.degradation}, {cell.method.name}"
             describe(label)
             fuse_cell(
                 loaded[cell.method.name],
@@ -124,11 +126,9 @@ def run(
                 trainer=trainer,
                 done=done,
             )
-            score_cell(
-                pairs, folder, benchmark.metrics, protocol=benchmark.protocol, limit=benchmark.limit, done=done
-            )
-            names = source.names[: benchmark.limit]
-            folder.note({"images": {"scored": len(names), "available": len(source.names)}})
+            score_cell(pairs, folder, benchmark.metrics, protocol=benchmark.protocol, limit=benchmark.limit, done=done)
+            names = pairs.source.names[: benchmark.limit]
+            folder.note({"images": {"scored": len(names), "available": len(pairs.source.names)}})
             outcome.problems += problems(label, folder, names)
     return outcome
 

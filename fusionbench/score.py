@@ -7,34 +7,41 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusionbench import data
 from fusionbench.benchmark import INPUT, DatasetChoice
+from fusionbench.data import DATASETS, load
 from fusionbench.data.images import read_image, to_tensor
+from fusionbench.data.pairs import Pairs
 from fusionbench.metrics import METRICS, evaluate
 from fusionbench.results import OK, CellFolder, Row, sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fusionbench.data.pairs import Pairs
-    from fusionbench.data.source import RawPair, Source
+    from fusionbench.data.source import RawPair
 
 
-def open_source(choice: DatasetChoice) -> Source:
-    """The pairs of a data set.
+def open_pairs(choice: DatasetChoice, degradation: str = "clean", seed: int = 0) -> Pairs:
+    """The pairs of a data set under one degradation: made on the fly, or those that the data set has on disk.
+
+    Args:
+        degradation: canonical spec; a data set that is degraded on disk gives its pairs of that degradation.
 
     Raises:
         FileNotFoundError: the folder or its images are missing.
         ValueError: the files do not make pairs.
     """
-    return data.load(
+    on_disk = DATASETS[choice.name].degraded
+    source = load(
         choice.name,
         root=choice.root,
         split=choice.split,
         resize=choice.resize,
         ir_dir=choice.ir_dir,
         vi_dir=choice.vi_dir,
+        unmatched=choice.unmatched,
+        only=[degradation] if on_disk else None,
     )
+    return Pairs(source, "clean" if on_disk else degradation, seed=seed)
 
 
 def score_cell(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
@@ -15,7 +15,7 @@ from fusionbench.data.source import Subset
 from fusionbench.metrics import choose
 from fusionbench.progress import progress
 from fusionbench.results import OK, CellFolder
-from fusionbench.score import open_source, score_cell
+from fusionbench.score import open_pairs, score_cell
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def score_folder(
     protocol: str,
     out: Path,
     *,
-    unmatched: str = "error",
+    unmatched: Literal["refuse", "skip"] = "refuse",
     limit: int | None = None,
     console: Console | None = None,
 ) -> list[str]:
@@ -40,7 +40,7 @@ def score_folder(
     Args:
         fused: folder of fused images; they pair with the sources by stem.
         metrics: names as the user wrote them; they become the columns.
-        unmatched: 'error' refuses files without a partner, 'skip' leaves them out.
+        unmatched: 'refuse' refuses files without a partner, 'skip' leaves them out.
         out: the folder of the results; an interrupted run of the same settings goes on there.
 
     Returns:
@@ -50,14 +50,12 @@ def score_folder(
         FileNotFoundError: a folder is missing or empty.
         ValueError: files do not pair, sizes differ, or a name is unknown.
     """
-    if unmatched not in ("error", "skip"):
-        raise ValueError(f"unmatched is {unmatched!r}; write 'error' or 'skip'")
     for metric in metrics:
         choose(metric.removesuffix(INPUT), protocol)
     images = _images(fused)
-    source, notes = _pair(fused, images, open_source(choice), unmatched)
+    source, notes = _pair(fused, images, open_pairs(choice).source, unmatched)
     names = source.names[:limit]
-    if unmatched == "error":
+    if unmatched == "refuse":
         _check_sizes(source, images, names)
     folder = CellFolder(out, images=fused)
     folder.claim(_settings(fused, choice, protocol), {})
@@ -102,7 +100,7 @@ def _pair(fused: Path, images: dict[str, Path], source: Source, unmatched: str) 
         notes.append(f"{len(surplus)} fused images have no sources: {_some(surplus)}")
     if lacking:
         notes.append(f"{len(lacking)} pairs have no fused image in {fused}: {_some(lacking)}")
-    if notes and unmatched == "error":
+    if notes and unmatched == "refuse":
         raise ValueError(f"{'; '.join(notes)}; rename them, or leave them out with --unmatched skip")
     kept = [index for index, name in enumerate(source.names) if name in images]
     if not kept:
