@@ -1,0 +1,306 @@
+"""Degradations as linear operators A with pseudo-inverses A+, on float tensors, for methods that invert them.
+
+An observation is y = A x + n. Operators work per channel and per image, on any size, on the device of their input.
+An operator that shrinks (b, c, h, w) needs the size it came from to return there, so `adjoint` and `pinv` take it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+from typing_extensions import override
+
+from fusionbench.types import Gray, Image
+
+Size: TypeAlias = tuple[int, int]
+Kernel: TypeAlias = Float[Tensor, "k l"]
+Border: TypeAlias = Literal["zero", "mirror", "periodic"]
+
+
+class Operator(ABC):
+    """A linear map of images. Subclasses are final."""
+
+    @abstractmethod
+    def apply(self, x: Image) -> Image:
+        """A x."""
+
+    @abstractmethod
+    def adjoint(self, y: Image, size: Size) -> Image:
+        """A^T y, for images of `size`."""
+
+    @abstractmethod
+    def pinv(self, y: Image, size: Size) -> Image:
+        """A+ y, for images of `size`; what A+ guarantees is said by each operator."""
+
+    @abstractmethod
+    def output_size(self, size: Size) -> Size:
+        """The size of A x for x of `size`."""
+
+
+class Identity(Operator):
+    """A = A+ = I: an observation that is only noisy, or not degraded at all."""
+
+    @override
+    def apply(self, x: Image) -> Image:
+        return x
+
+    @override
+    def adjoint(self, y: Image, size: Size) -> Image:
+        return y
+
+    @override
+    def pinv(self, y: Image, size: Size) -> Image:
+        return y
+
+    @override
+    def output_size(self, size: Size) -> Size:
+        return size
+
+
+class Blur(Operator):
+    """Convolution with a kernel that has a centre; A+ is Wiener's filter.
+
+    A+ = conj(H) / (|H|^2 + gamma) is periodic, as the Fourier transform is, and therefore a pseudo-inverse only in
+    the limit gamma -> 0 away from the border. A mean residual r is corrected by r / (1 + gamma).
+
+    Args:
+        kernel: the point spread function; its sides are odd.
+        gamma: ratio of noise to signal power; 0 inverts exactly what the kernel does not annihilate.
+        border: what continues the image: 'zero', 'mirror' (without repeating the edge) or 'periodic', which makes A
+            the exact counterpart of A+.
+    """
+
+    def __init__(self, kernel: Kernel, gamma: float, border: Border = "zero") -> None:
+        height, width = kernel.shape
+        if not height % 2 or not width % 2:
+            raise ValueError(f"a blur kernel needs odd sides to have a centre, and this one is {height}x{width}")
+        if gamma < 0:
+            raise ValueError(f"gamma is a ratio of powers, so {gamma} is impossible; use 0 or more")
+        self.kernel, self.gamma, self.border = kernel, gamma, border
+
+    @override
+    def apply(self, x: Image) -> Image:
+        continued = x.flatten(0, -3)[:, None]
+        for dim, reach in self._reaches():
+            continued = self._continued(continued, dim, reach)
+        # conv2d correlates; a convolution is a correlation with the kernel turned round.
+        return F.conv2d(continued, self.kernel.flip(0, 1).to(x)[None, None]).reshape(x.shape)
+
+    @override
+    def adjoint(self, y: Image, size: Size) -> Image:
+        folded = F.conv_transpose2d(y.flatten(0, -3)[:, None], self.kernel.flip(0, 1).to(y)[None, None])
+        for dim, reach in self._reaches():
+            folded = self._folded(folded, dim, reach)
+        return folded.reshape(y.shape)
+
+    @override
+    def pinv(self, y: Image, size: Size) -> Image:
+        response = self._response(y)
+        power = response.abs().square()
+        # With gamma = 0 a frequency that the kernel removes stays removed, as the true pseudo-inverse leaves it.
+        inverse = torch.where(power + self.gamma > 0, response.conj() / (power + self.gamma), 0)
+        restored: Tensor = torch.fft.irfft2(torch.fft.rfft2(y) * inverse, s=size)
+        return restored
+
+    @override
+    def output_size(self, size: Size) -> Size:
+        return size
+
+    def _reaches(self) -> list[tuple[int, int]]:
+        return [(-2, self.kernel.shape[0] // 2), (-1, self.kernel.shape[1] // 2)]
+
+    def _sources(self, side: int, reach: int, device: torch.device) -> Tensor:
+        """Which pixel of a line each pixel of the continued line shows."""
+        places = torch.arange(-reach, side + reach, device=device)
+        if self.border == "periodic" or side == 1:
+            return places % side
+        period = 2 * (side - 1)
+        return (side - 1) - (places % period - (side - 1)).abs()
+
+    def _continued(self, x: Tensor, dim: int, reach: int) -> Tensor:
+        if self.border == "zero":
+            return F.pad(x, (reach, reach) if dim == -1 else (0, 0, reach, reach))
+        return x.index_select(dim, self._sources(x.shape[dim], reach, x.device))
+
+    def _folded(self, x: Tensor, dim: int, reach: int) -> Tensor:
+        side = x.shape[dim] - 2 * reach
+        if self.border == "zero":
+            return x.narrow(dim, reach, side)
+        shape = list(x.shape)
+        shape[dim] = side
+        return x.new_zeros(shape).index_add(dim, self._sources(side, reach, x.device), x)
+
+    def _response(self, like: Tensor) -> Tensor:
+        """The kernel's transfer function at the size of `like`, its centre at the origin."""
+        rows, columns = (torch.arange(side) - side // 2 for side in self.kernel.shape)
+        height, width = like.shape[-2:]
+        # A kernel larger than the image wraps around, so several of its entries may meet in one pixel.
+        index = (rows % height)[:, None] * width + (columns % width)[None]
+        spread = like.new_zeros(height * width).index_add(
+            0, index.flatten().to(like.device), self.kernel.flatten().to(like)
+        )
+        response: Tensor = torch.fft.rfft2(spread.view(height, width))
+        return response
+
+
+class Downsample(Operator):
+    """Averages over square patches; A+ repeats each value over its patch, so that A A+ = I and A+ = A^T (A A^T)^-1.
+
+    Patches start at the top left; the last ones of a side that `scale` does not divide are smaller.
+    """
+
+    def __init__(self, scale: int) -> None:
+        if scale < 1:
+            raise ValueError(f"a scale is the side of a patch in pixels, so {scale} is impossible; use 1 or more")
+        self.scale = scale
+
+    @override
+    def apply(self, x: Image) -> Image:
+        return F.avg_pool2d(x.flatten(0, -4), self.scale, ceil_mode=True).reshape(
+            *x.shape[:-2], *self.output_size((x.shape[-2], x.shape[-1]))
+        )
+
+    @override
+    def adjoint(self, y: Image, size: Size) -> Image:
+        area = self._extent(size[0], y)[:, None] * self._extent(size[1], y)
+        return self.pinv(y / area, size)
+
+    @override
+    def pinv(self, y: Image, size: Size) -> Image:
+        repeated = y.repeat_interleave(self.scale, dim=-2).repeat_interleave(self.scale, dim=-1)
+        return repeated[..., : size[0], : size[1]]
+
+    @override
+    def output_size(self, size: Size) -> Size:
+        return -(-size[0] // self.scale), -(-size[1] // self.scale)
+
+    def _extent(self, side: int, like: Tensor) -> Tensor:
+        """How many pixels each patch covers along a side."""
+        starts = torch.arange(0, side, self.scale, device=like.device)
+        return (side - starts).clamp(max=self.scale).to(like.dtype)
+
+
+class Pixelate(Operator):
+    """A low-resolution image brought back to size: `Downsample`, then each value repeated over its patch.
+
+    An orthogonal projector, so A = A^T = A+, and correcting with it is correcting with `Downsample`: for an enlarged
+    observation, A+ (A x - y) is the pooled residual repeated over its patches.
+    """
+
+    def __init__(self, scale: int) -> None:
+        self.pooling = Downsample(scale)
+
+    @override
+    def apply(self, x: Image) -> Image:
+        return self.pooling.pinv(self.pooling.apply(x), (x.shape[-2], x.shape[-1]))
+
+    @override
+    def adjoint(self, y: Image, size: Size) -> Image:
+        return self.apply(y)
+
+    @override
+    def pinv(self, y: Image, size: Size) -> Image:
+        return self.apply(y)
+
+    @override
+    def output_size(self, size: Size) -> Size:
+        return size
+
+
+class Composition(Operator):
+    """A = A1 A2 ... An, the last applied first; A+ = An+ ... A2+ A1+.
+
+    The product of pseudo-inverses is a right inverse of A where every factor's is; it is not the pseudo-inverse of
+    the product in general.
+    """
+
+    def __init__(self, factors: Sequence[Operator]) -> None:
+        self.factors = tuple(factors)
+
+    @override
+    def apply(self, x: Image) -> Image:
+        for factor in reversed(self.factors):
+            x = factor.apply(x)
+        return x
+
+    @override
+    def adjoint(self, y: Image, size: Size) -> Image:
+        for factor, inner in zip(self.factors, self._inner_sizes(size), strict=True):
+            y = factor.adjoint(y, inner)
+        return y
+
+    @override
+    def pinv(self, y: Image, size: Size) -> Image:
+        for factor, inner in zip(self.factors, self._inner_sizes(size), strict=True):
+            y = factor.pinv(y, inner)
+        return y
+
+    @override
+    def output_size(self, size: Size) -> Size:
+        for factor in reversed(self.factors):
+            size = factor.output_size(size)
+        return size
+
+    def _inner_sizes(self, size: Size) -> list[Size]:
+        """The size each factor is applied to, in the order of the factors."""
+        sizes = []
+        for factor in reversed(self.factors):
+            sizes.append(size)
+            size = factor.output_size(size)
+        return sizes[::-1]
+
+
+def gaussian_kernel(side: int, sigma: float) -> Kernel:
+    """A sampled Gaussian of unit sum.
+
+    Raises:
+        ValueError: an even side or a sigma that is not positive.
+    """
+    if sigma <= 0:
+        raise ValueError(f"a Gaussian kernel needs a positive sigma, not {sigma}")
+    if side < 1 or side % 2 == 0:
+        raise ValueError(f"a Gaussian kernel needs an odd side, not {side}")
+    offsets = torch.arange(side, dtype=torch.float64) - side // 2
+    line = torch.exp(-offsets.square() / (2 * sigma**2))
+    line = line / line.sum()
+    return torch.outer(line, line).to(torch.float32)
+
+
+def compose(factors: Sequence[Operator]) -> Operator:
+    """A1 A2 ... An with the identities left out."""
+    kept = [factor for factor in factors if not isinstance(factor, Identity)]
+    if not kept:
+        return Identity()
+    return kept[0] if len(kept) == 1 else Composition(kept)
+
+
+class JointOperator:
+    """Two sources and their fusion as one observation (DRFusion, Eq. 12-15).
+
+    Of the unknowns [X1, X2, Xf] it observes [A1 X1, A2 X2, Xf - W1 X1 - W2 X2], whose last entry is zero for a
+    fused image that is the weighted sum of the sources. With W1 + W2 = 1 and pseudo-inverses of A1 and A2, `pinv`
+    satisfies three of the four Moore-Penrose conditions; the fourth, that A+ A is symmetric, holds only if A1 and
+    A2 are invertible. Corrections are therefore consistent with the observations, but oblique, not the nearest ones.
+    """
+
+    def __init__(self, first: Operator, second: Operator, weights: Gray) -> None:
+        self.first, self.second, self.weights = first, second, weights
+
+    def apply(self, x1: Gray, x2: Gray, fused: Gray) -> tuple[Gray, Gray, Gray]:
+        """The observations of the two sources and what the fused image deviates from their weighted sum."""
+        return self.first.apply(x1), self.second.apply(x2), fused - self._sum(x1, x2)
+
+    def pinv(self, y1: Gray, y2: Gray, deviation: Gray) -> tuple[Gray, Gray, Gray]:
+        """Images of the size of `deviation` from the two observations and the fused image's deviation."""
+        size = (deviation.shape[-2], deviation.shape[-1])
+        x1, x2 = self.first.pinv(y1, size), self.second.pinv(y2, size)
+        return x1, x2, self._sum(x1, x2) + deviation
+
+    def _sum(self, x1: Gray, x2: Gray) -> Gray:
+        return self.weights * x1 + (1 - self.weights) * x2

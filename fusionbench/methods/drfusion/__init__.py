@@ -1,0 +1,1 @@
+"""DRFusion: degradation-robust fusion by a short, deterministic and corrected diffusion."""

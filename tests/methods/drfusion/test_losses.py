@@ -1,0 +1,89 @@
+"""Losses and their gradients."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from fusionbench.degradations.linear import LinearModel
+from fusionbench.degradations.operators import Identity
+from fusionbench.methods.drfusion.losses import OBJECTIVES, maxima, restoration, sobel, ssim, visible_released
+from fusionbench.methods.drfusion.observation import Observation
+
+EXACT = {"rtol": 1e-5, "atol": 1e-6}
+
+
+@pytest.fixture(scope="module")
+def tensors(reference):
+    return {key.removeprefix("loss."): value for key, value in reference("official_units").items()}
+
+
+def state_of(tensors):
+    return torch.cat([tensors["ir"], tensors["vi"], tensors["f"]], dim=1)
+
+
+@pytest.mark.shared
+def test_terms_are_those_of_the_released_code(tensors):
+    intensity, gradient = maxima(tensors["f"], tensors["ir"], tensors["vi"])
+    torch.testing.assert_close(intensity[None], tensors["int"], **EXACT)
+    torch.testing.assert_close(gradient[None], tensors["grad"], **EXACT)
+    torch.testing.assert_close(sobel(tensors["f"]), tensors["sobelmag_f"], **EXACT)
+    source = restoration(state_of(tensors), tensors["gt1"], tensors["gt2"])
+    torch.testing.assert_close(source[None], tensors["source"], **EXACT)
+    for label in ("gt1", "gt2"):
+        torch.testing.assert_close(ssim(tensors["f"], tensors[label])[None], tensors[f"ssim.f_{label}"], **EXACT)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("objective", "key"),
+    [("visible", "total_ivif(5int+grad+5src)"), ("medical", "total_medical(10pix+10src+ssim)")],
+)
+def test_totals_are_those_of_the_released_code(tensors, objective, key):
+    terms = OBJECTIVES[objective](state_of(tensors), tensors["gt1"], tensors["gt2"])
+    torch.testing.assert_close(sum(terms.values())[None], tensors[key], **EXACT)
+
+
+def test_the_papers_objectives_weigh_the_terms_as_its_equations_do(generator):
+    ir, vi, fused = (torch.rand(2, 1, 16, 16, generator=generator) for _ in range(3))
+    state = torch.cat([ir, vi, fused], dim=1)
+    labels = [torch.rand(2, 1, 16, 16, generator=generator) for _ in range(2)]
+    restored = F.l1_loss(ir, labels[0]) + F.l1_loss(vi, labels[1])
+    edges = F.l1_loss(sobel(fused), torch.maximum(*map(sobel, labels)))
+    visible = restored + 10 * (F.l1_loss(fused, torch.maximum(*labels)) + 20 * edges)
+    torch.testing.assert_close(sum(OBJECTIVES["visible-paper"](state, *labels).values()), visible)
+    medical = restored + 10 * sum(F.l1_loss(fused, label) + 10 * (1 - ssim(fused, label)) for label in labels)
+    torch.testing.assert_close(sum(OBJECTIVES["medical-paper"](state, *labels).values()), medical)
+
+
+@pytest.mark.parametrize("objective", ["visible-paper", "visible"])
+def test_a_perfect_fusion_costs_nothing(objective):
+    ir, vi = torch.zeros(1, 1, 8, 8), torch.full((1, 1, 8, 8), 0.5)
+    state = torch.cat([ir, vi, vi], dim=1)
+    assert sum(OBJECTIVES[objective](state, ir, vi).values()).item() == pytest.approx(0.0, abs=1e-7)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("recompute", [False, True])
+def test_gradients_are_those_of_the_released_code(shared, official, reference, recompute):
+    tensors = reference("official_noise_T3_64x64_grads")
+    with (shared / "reference" / "drfusion" / "official_noise_T3_64x64_gradnorms.json").open() as file:
+        norms = json.load(file)["grad_norms"]
+    official.recompute = recompute
+    official.zero_grad()
+    observation = Observation(tensors["y1"], tensors["y2"], [LinearModel(Identity(), Identity(), noisy=True)])
+    terms = visible_released(official(observation), tensors["gt1"], tensors["gt2"])
+    sum(terms.values()).backward()
+    official.recompute = False
+    torch.testing.assert_close(sum(terms.values()).detach()[None], tensors["loss.total"], rtol=1e-4, atol=0.0)
+    found = {name: parameter.grad for name, parameter in official.named_parameters() if parameter.requires_grad}
+    official.zero_grad()
+    for key in (key for key in tensors if key.startswith("grad.")):
+        largest = tensors[key].abs().max().item()
+        torch.testing.assert_close(found[key.removeprefix("grad.")], tensors[key], rtol=1e-3, atol=1e-4 * largest)
+    for name, norm in norms.items():
+        if name in found:
+            assert found[name].norm().item() == pytest.approx(norm, rel=1e-3, abs=1e-6), name
