@@ -1,0 +1,147 @@
+"""The ground: carriageway with its markings, kerbs, pavements, and grass or paving beyond."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fusionbench.data.synthetic.camera import Array, Camera, band, pulses, smooth, step
+from fusionbench.data.synthetic.canvas import Canvas
+from fusionbench.data.synthetic.light import Light, hemisphere
+from fusionbench.data.synthetic.street import Street
+from fusionbench.data.synthetic.texture import fractal, generator, grain, sample
+
+
+class Ground:
+    """The visible part of the ground plane, row by row.
+
+    Attributes:
+        rows: the image rows it takes.
+        x: (h, W) metres across the street.
+        z: (h, 1) metres along it.
+        dx: (h, 1) width of a pixel on the ground in metres.
+        dz: (h, 1) length of a pixel on the ground in metres.
+    """
+
+    def __init__(self, camera: Camera) -> None:
+        self.rows = slice(min(max(int(np.ceil(camera.horizon)), 0), camera.height - 1), camera.height)
+        down = np.maximum(-camera.up()[self.rows], 1e-3)
+        self.z = np.minimum(camera.y / down, 400.0).astype(np.float32)
+        self.x = (camera.x + camera.across() * self.z).astype(np.float32)
+        self.dx = (self.z / camera.focal).astype(np.float32)
+        self.dz = (self.z * self.z / (camera.focal * camera.y)).astype(np.float32)
+
+    def texture(self, tile: Array, size: float, seed: int) -> Array:
+        """A tile whose pixels are `size` metres, fading where they become smaller than those of the image."""
+        rng = generator("ground", seed)
+        fade = np.clip(1.6 - self.dz / (6 * size), 0, 1) * np.clip(1.6 - self.dx / (2 * size), 0, 1)
+        last = int(np.count_nonzero(fade[:, 0] == 0))
+        out = np.zeros_like(self.x)
+        if last < len(fade):
+            u, v = self.x[last:] / size + 512 * rng.random(), self.z[last:] / size + 512 * rng.random()
+            out[last:] = sample(tile, u, v) * fade[last:]
+        return out
+
+
+def paint_ground(canvas: Canvas, camera: Camera, street: Street, light: Light, shade: Array, contact: Array) -> None:
+    """Paint the ground.
+
+    Args:
+        shade: (H, W) share of the sun that arrives.
+        contact: (H, W) share of the sky that arrives.
+    """
+    ground = Ground(camera)
+    albedo, heat = _surface(ground, street)
+    irradiance = hemisphere(light, 1.0) * contact[ground.rows][..., None]
+    if street.weather.night:
+        lamps = light.lamplight((ground.x, np.float32(0), ground.z), (0.0, 1.0, 0.0))
+        irradiance = irradiance + lamps * contact[ground.rows][..., None]
+    else:
+        sun = light.sun * light.toward_sun[1]
+        irradiance = irradiance + sun * shade[ground.rows][..., None]
+    haze = light.haze_over(ground.z)[..., None]
+    canvas.radiance[ground.rows] = albedo * irradiance * (1 - haze) + light.haze * haze
+    canvas.heat[ground.rows] = heat
+
+
+def _surface(ground: Ground, street: Street) -> tuple[Array, Array]:
+    """(h, W, 3) reflectance and (h, W) temperature."""
+    seed, air = street.seed, street.weather.air
+    aside = np.abs(ground.x)
+    broad = ground.texture(fractal(), 0.05, seed)
+    fine = ground.texture(grain(), 0.006, seed + 1) + 0.6 * ground.texture(grain(), 0.02, seed + 2)
+    edge, outer = street.road, street.road + street.pavement
+    warm = 1.5 if street.weather.night else 3.5 * street.weather.sunshine + 1.0
+
+    tone, heat = _asphalt(ground, street, broad, fine)
+    albedo = tone[..., None] * np.array([1.0, 0.985, 0.96], np.float32)
+    heat += air + warm
+
+    paved = step(aside, edge, ground.dx)
+    slabs = _slabs(ground, broad, fine)
+    albedo += paved[..., None] * (slabs[..., None] * np.array([1.0, 0.96, 0.90], np.float32) - albedo)
+    heat += paved * (air + 0.55 * warm + 0.25 * broad + 4.0 * (slabs - 0.26) - heat)
+    kerb = band(aside, edge, edge + 0.16, ground.dx) * (1 + 0.1 * fine)
+    albedo += kerb[..., None] * (np.array([0.34, 0.33, 0.31], np.float32) - albedo)
+    heat -= 0.9 * kerb
+    gutter = band(aside, edge - 0.22, edge, ground.dx)
+    albedo *= (1 - 0.45 * gutter)[..., None]
+
+    for sign, grassy in zip((-1, 1), street.verge, strict=True):
+        beyond = step(sign * ground.x, outer, ground.dx)
+        if grassy:
+            green, cool = _grass(ground, street, broad)
+            albedo += beyond[..., None] * (green - albedo)
+            heat += beyond * (cool - heat)
+    return albedo, heat
+
+
+def _asphalt(ground: Ground, street: Street, broad: Array, fine: Array) -> tuple[Array, Array]:
+    """Reflectance of the carriageway and its temperature above the mean."""
+    seed, edge = street.seed, street.road
+    rng = generator("asphalt", seed)
+    base = rng.uniform(0.085, 0.14)
+    aside = np.abs(ground.x)
+    lane = edge * 0.48
+    track = sum(smooth(np.float32(0.5) - np.abs(aside - lane + w), 0.0, 0.5) for w in (-0.75, 0.75))
+    tone = base * (1 + 0.09 * broad + 0.16 * fine - 0.10 * track)
+    repair = smooth(ground.texture(fractal(), 0.11, seed + 7), 1.25, 1.32)
+    tone *= 1 - 0.25 * repair
+    crack = ground.texture(fractal(), 0.03, seed + 5) + 0.25 * ground.texture(fractal(), 0.012, seed + 6)
+    tone *= 1 - 0.55 * np.maximum(1 - np.abs(crack - 0.4) * 26, 0) * smooth(broad, -0.2, 0.8)
+    heat = 0.45 * broad + 0.35 * track - 0.5 * repair + 0.12 * fine
+
+    worn = np.clip(0.86 + 0.2 * broad + 0.12 * fine, 0.2, 1)
+    paint = band(ground.x, -0.07, 0.07, ground.dx)
+    if street.dashes:
+        paint = paint * pulses(ground.z, 9.0, 0.0, 0.45, ground.dz)
+    paint = paint + band(aside, edge - 0.42, edge - 0.30, ground.dx)
+    if street.parked:
+        bay = band(aside, edge - 2.15, edge - 2.03, ground.dx)
+        ends = pulses(ground.z + 2.0, 5.8, 0.0, 0.02, ground.dz) * band(aside, edge - 2.15, edge, ground.dx)
+        paint = np.maximum(paint, np.maximum(bay, ends))
+    start = rng.uniform(14, 40)
+    if rng.random() < 0.5:
+        zebra = pulses(ground.x + 0.25, 1.0, 0.0, 0.5, ground.dx) * band(aside, 0, edge - 0.5, ground.dx)
+        paint = np.maximum(paint, zebra * band(ground.z, start, start + 3.2, ground.dz))
+    paint = np.clip(paint, 0, 1) * worn
+    tone += paint * (0.62 - tone)
+    heat -= 1.1 * paint
+    x, z = rng.uniform(-0.6, 0.6) * edge, rng.uniform(6, 14)
+    lid = smooth(0.38 - np.hypot(ground.x - x, ground.z - z), -0.02, 0.02)
+    tone *= 1 - 0.4 * lid
+    return tone, heat + 1.6 * lid
+
+
+def _slabs(ground: Ground, broad: Array, fine: Array) -> Array:
+    joints = pulses(ground.x, 0.6, 0.0, 0.03, ground.dx) + pulses(ground.z, 0.6, 0.0, 0.03, ground.dz)
+    return 0.26 * (1 + 0.10 * broad + 0.09 * fine) * (1 - 0.5 * np.minimum(joints, 1))
+
+
+def _grass(ground: Ground, street: Street, broad: Array) -> tuple[Array, Array]:
+    blades = ground.texture(grain(), 0.012, street.seed + 11) + 0.7 * ground.texture(grain(), 0.045, street.seed + 12)
+    dry = smooth(ground.texture(fractal(), 0.08, street.seed + 13), 0.2, 1.8)[..., None]
+    lush = np.array([0.075, 0.115, 0.030], np.float32)
+    straw = np.array([0.17, 0.145, 0.075], np.float32)
+    tone = (1 + 0.30 * blades + 0.14 * broad)[..., None]
+    cool = street.weather.air - (2.5 if street.weather.night else 0.5) + 0.5 * broad + 0.35 * blades
+    return np.asarray((lush + dry * (straw - lush)) * np.maximum(tone, 0.15), np.float32), cool

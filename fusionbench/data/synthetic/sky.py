@@ -1,0 +1,86 @@
+"""The sky and the far end of the street."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fusionbench.data.synthetic.camera import Array, Camera, smooth, step
+from fusionbench.data.synthetic.canvas import Canvas
+from fusionbench.data.synthetic.light import Light
+from fusionbench.data.synthetic.street import Street
+from fusionbench.data.synthetic.texture import fractal, generator, grain, sample
+
+
+def paint_sky(canvas: Canvas, camera: Camera, street: Street, light: Light) -> None:
+    """Paint the sky above the horizon, then the skyline at the end of the street."""
+    rows = slice(0, min(max(int(camera.horizon) + 2, 1), camera.height))
+    up, across = np.maximum(camera.up()[rows], 0), camera.across()
+    cover = _clouds(street, up, across)
+    canvas.radiance[rows] = (
+        _night(street, up, across, cover) if street.weather.night else _day(street, light, up, cover)
+    )
+    lift = up / np.sqrt(1 + up * up)
+    clear = street.weather.air - 6 - 42 * np.minimum(lift * 2.2, 1) ** 0.6
+    canvas.heat[rows] = clear + (street.weather.air - 9 - clear) * (0.55 * cover)
+    _skyline(canvas, camera, street, light)
+
+
+def _clouds(street: Street, up: Array, across: Array) -> Array:
+    """(h, W) opacity of the clouds, on a plane above the street."""
+    rng = generator("clouds", street.seed)
+    far = 1 / (up + np.float32(0.16))
+    u, v = across * far * 55 + rng.random() * 512, far * 42 + rng.random() * 512
+    field = sample(fractal(), u, v) + 0.35 * sample(fractal(), u * 3.1, v * 3.1)
+    cloud = street.weather.cloud
+    return smooth(field, 1.1 - 2.4 * cloud, 2.2 - 2.0 * cloud) * smooth(up, 0.0, 0.12)
+
+
+def _day(street: Street, light: Light, up: Array, cover: Array) -> Array:
+    zenith = np.array([0.16, 0.36, 0.80], np.float32)
+    horizon = np.array([0.78, 0.88, 0.97], np.float32)
+    warm = street.weather.warm * street.weather.sunshine
+    horizon = horizon + warm * np.array([0.35, 0.08, -0.18], np.float32)
+    if not street.weather.sunshine:
+        zenith, horizon = np.array([0.75, 0.80, 0.86], np.float32), np.array([0.95, 0.98, 1.0], np.float32)
+    blend = (1 - np.exp(-up * np.float32(3.2)))[..., None]
+    sky = horizon + blend * (zenith - horizon)
+    lit = np.array([1.25, 1.22, 1.18], np.float32) * (1 - 0.15 * warm)
+    shade = (0.80 if street.weather.sunshine else 0.66) * lit
+    cloud = lit + smooth(cover, 0.35, 1.0)[..., None] * (shade - lit)
+    return np.asarray(sky + 0.92 * cover[..., None] * (cloud - sky), np.float32)
+
+
+def _night(street: Street, up: Array, across: Array, cover: Array) -> Array:
+    rng = generator("night", street.seed)
+    zenith = np.array([0.004, 0.007, 0.017], np.float32) * np.float32(rng.uniform(0.5, 2.5))
+    town = np.array([0.052, 0.040, 0.030], np.float32) * np.float32(rng.uniform(0.3, 1.2))
+    glow = np.exp(-up * np.float32(4.0))[..., None]
+    sky = zenith + glow * town + cover[..., None] * (0.25 * town + 0.3 * zenith)
+    dust = sample(grain(), across * 300 + 100, up * 300)
+    stars = smooth(dust, 3.1, 4.2) * (1 - cover) * smooth(up, 0.1, 0.4)
+    return np.asarray(sky + 0.25 * stars[..., None], np.float32)
+
+
+def _skyline(canvas: Canvas, camera: Camera, street: Street, light: Light) -> None:
+    """Trees and roofs where the street ends, in three layers of growing haze."""
+    rng, weather = generator("skyline", street.seed), street.weather
+    for distance in (420.0, 260.0, 170.0):
+        x = camera.across() * distance
+        rough = sample(fractal(), x * 3.0 + rng.random() * 512, np.float32(rng.random() * 512))
+        fine = sample(fractal(), x * 14.0 + rng.random() * 512, np.float32(rng.random() * 512))
+        height = 7.5 + 2.6 * rough + 0.9 * fine
+        if rng.random() < 0.6:
+            blocks = np.floor((x + 400) / rng.uniform(9, 16)).astype(np.int64)
+            height = np.maximum(height, (5 + 16 * rng.random(512) ** 2).astype(np.float32)[blocks % 512])
+        top = camera.horizon - camera.focal * (height - camera.y) / distance
+        rows = slice(max(int(top.min()) - 2, 0), min(int(camera.horizon) + 2, camera.height))
+        v = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5
+        alpha = step(v, top, 1.0)
+        mottle = sample(fractal(), x * 11.0, v * (11 * distance / camera.focal))
+        albedo = np.array([0.045, 0.065, 0.035], np.float32) * (1 + 0.35 * mottle[..., None])
+        lit = albedo * (light.sky + 0.45 * light.sun)
+        haze = float(light.haze_over(distance * 1.3))
+        radiance = lit * (1 - haze) + light.haze * haze
+        canvas.radiance[rows] += alpha[..., None] * (radiance - canvas.radiance[rows])
+        heat = weather.air - 1.5 - 0.008 * distance + 0.5 * mottle
+        canvas.heat[rows] += alpha * (heat - canvas.heat[rows])
