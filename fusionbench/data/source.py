@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -62,6 +62,35 @@ class Source(Protocol):
             FileNotFoundError: an image has gone.
             ValueError: an image cannot be read, or the two differ in size.
         """
+
+
+class Joined:
+    """Pairs of several sources, one after the other; names carry their data set."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = list(sources)
+        self.dataset = "+".join(source.dataset for source in self.sources)
+        self.names = [f"{source.dataset}__{name}" for source in self.sources for name in source.names]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of a pair, without decoding it."""
+        source, place = self._find(index)
+        return source.size(place)
+
+    def read(self, index: int) -> RawPair:
+        """Read one pair."""
+        source, place = self._find(index)
+        return replace(source.read(place), name=self.names[index])
+
+    def _find(self, index: int) -> tuple[Source, int]:
+        for source in self.sources:
+            if index < len(source):
+                return source, index
+            index -= len(source)
+        raise IndexError(f"there are only {len(self)} pairs")
 
 
 class Subset:

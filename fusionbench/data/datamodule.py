@@ -1,0 +1,196 @@
+"""Loaders for the Lightning Trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import torch
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader, SequentialSampler
+from typing_extensions import override
+
+from fusionbench.data.cache import CachedSource
+from fusionbench.data.cards import DATASETS
+from fusionbench.data.loading import load
+from fusionbench.data.pairs import Pairs, collate
+from fusionbench.data.sampling import EpochSampler, EqualSizes
+from fusionbench.data.source import Joined, Source, Subset
+from fusionbench.data.training import TrainingPairs
+from fusionbench.lazy import unknown
+from fusionbench.types import Pair
+
+GIB = 2**30
+
+T = TypeVar("T")
+
+
+class FusionDataModule(LightningDataModule):
+    """Training crops, and whole pairs for validation, test and prediction, of one data set or several.
+
+    Args:
+        datasets: rows of the table of data sets.
+        root: folder of the data set, or folder that holds one folder per data set.
+        batch_size: pairs per batch; whole pairs are gathered by size, so that such a batch can be smaller.
+        workers: processes per loader that read and degrade.
+        crop: side of the training crops in pixels; None trains on whole images.
+        flip: flip half of the crops left to right.
+        degradations: specs of which every training pair gets one, anew in each epoch.
+        eval_degradations: specs of which every other pair gets one, always the same.
+        seed: of the order, the crops and the degradations.
+        train_split: split that is trained on.
+        val_split: split that is validated on; without it the published `val` split, or, where there is none, the last
+            `val_share` of the training names, which lie together because neighbours in a sequence look alike.
+        test_split: split of the test and prediction loaders.
+        val_share: part of the training split that is held out where no validation split is published.
+        cache_gib: memory for decoded training images, in GiB per worker.
+        resize: bring infrared images to the size of the visible ones.
+        limit: at most so many pairs of each data set and split, for trying things out.
+    """
+
+    def __init__(
+        self,
+        datasets: str | Sequence[str] = "synthetic",
+        root: str | Path | None = None,
+        batch_size: int = 8,
+        workers: int = 2,
+        crop: int | None = 256,
+        flip: bool = True,
+        degradations: Sequence[str] = ("clean",),
+        eval_degradations: Sequence[str] = ("clean",),
+        seed: int = 0,
+        train_split: str = "train",
+        val_split: str | None = None,
+        test_split: str = "test",
+        val_share: float = 0.05,
+        cache_gib: float = 1.0,
+        resize: bool = False,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.datasets = [datasets] if isinstance(datasets, str) else list(datasets)
+        for name in self.datasets:
+            if name not in DATASETS:
+                raise unknown("dataset", name, DATASETS)
+        if not self.datasets or not 0 < val_share < 1 or batch_size < 1:
+            raise ValueError(
+                f"a data module needs a data set, a val_share between 0 and 1 and a batch_size of 1 or more; it has "
+                f"{self.datasets}, {val_share} and {batch_size}"
+            )
+        self.root = root
+        self.batch_size = batch_size
+        self.workers = workers
+        self.crop = crop
+        self.flip = flip
+        self.degradations = list(degradations)
+        self.eval_degradations = list(eval_degradations)
+        self.seed = seed
+        self.train_split = train_split
+        self.val_split = val_split
+        self.test_split = test_split
+        self.val_share = val_share
+        self.cache_gib = cache_gib
+        self.resize = resize
+        self.limit = limit
+        self.train_pairs: TrainingPairs | None = None
+        self.val_pairs: Pairs | None = None
+        self.test_pairs: Pairs | None = None
+
+    @override
+    def setup(self, stage: str) -> None:
+        if stage in ("fit", "validate") and self.train_pairs is None:
+            divided = [self._train_and_val(name) for name in self.datasets]
+            train = CachedSource(_joined([train for train, _ in divided]), int(self.cache_gib * GIB))
+            self.train_pairs = TrainingPairs(train, self.degradations, self.seed, self.crop, self.flip)
+            self.val_pairs = Pairs(_joined([val for _, val in divided]), self.eval_degradations, self.seed)
+        if stage in ("test", "predict") and self.test_pairs is None:
+            tests = [self._load(name, self.test_split) for name in self.datasets]
+            self.test_pairs = Pairs(_joined(tests), self.eval_degradations, self.seed)
+
+    @override
+    def train_dataloader(self) -> DataLoader[Pair]:
+        pairs = _ready(self.train_pairs)
+        trainer = self.trainer
+        sampler = EpochSampler(
+            pairs,
+            processes=1 if trainer is None else trainer.world_size,
+            process=0 if trainer is None else trainer.global_rank,
+        )
+        # The Trainer asks a sampler to change epochs only after it has begun the first one that follows a resume.
+        sampler.set_epoch(0 if trainer is None else trainer.current_epoch)
+        return DataLoader(
+            pairs,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            drop_last=len(sampler) >= self.batch_size,
+            collate_fn=collate,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=single_threaded,
+        )
+
+    @override
+    def val_dataloader(self) -> DataLoader[Pair]:
+        return whole_pairs(_ready(self.val_pairs), self.batch_size, self.workers)
+
+    @override
+    def test_dataloader(self) -> DataLoader[Pair]:
+        return whole_pairs(_ready(self.test_pairs), self.batch_size, self.workers)
+
+    @override
+    def predict_dataloader(self) -> DataLoader[Pair]:
+        return whole_pairs(_ready(self.test_pairs), self.batch_size, self.workers)
+
+    def _load(self, name: str, split: str) -> Source:
+        return load(name, root=self.root, split=split, resize=self.resize, limit=self.limit)
+
+    def _train_and_val(self, name: str) -> tuple[Source, Source]:
+        train = self._load(name, self.train_split)
+        val_split = self.val_split or ("val" if "val" in DATASETS[name].splits else None)
+        if val_split is not None:
+            return train, self._load(name, val_split)
+        held_out = max(1, round(self.val_share * len(train)))
+        if held_out >= len(train):
+            raise ValueError(
+                f"{name} has {len(train)} training pairs, too few to hold some out; name a val_split that exists"
+            )
+        first = len(train) - held_out
+        return Subset(train, range(first)), Subset(train, range(first, len(train)))
+
+
+def whole_pairs(pairs: Pairs, batch_size: int = 1, workers: int = 0) -> DataLoader[Pair]:
+    """A loader of whole pairs in order, gathered by size."""
+    sizes = [pairs.source.size(index) for index in range(len(pairs))]
+    return DataLoader(
+        pairs,
+        batch_sampler=EqualSizes(SequentialSampler(pairs), batch_size, drop_last=False, sizes=sizes),
+        collate_fn=collate,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=single_threaded,
+    )
+
+
+def single_threaded(worker: int) -> None:
+    """Keep OpenCV to one thread in a worker; there are as many workers as there is work for."""
+    cv2.setNumThreads(0)
+
+
+def _joined(sources: Sequence[Source]) -> Source:
+    return sources[0] if len(sources) == 1 else Joined(sources)
+
+
+def _ready(pairs: T | None) -> T:
+    if pairs is None:
+        raise ValueError("the data module has not been set up; call setup('fit') or setup('test') first")
+    return pairs
+
+
+EMSDataModule = partial(FusionDataModule, "ems")
+M3FDDataModule = partial(FusionDataModule, "m3fd")
+MSRSDataModule = partial(FusionDataModule, "msrs")
