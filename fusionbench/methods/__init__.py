@@ -1,0 +1,121 @@
+"""Fusion methods by name. Reading this table imports no method and nothing heavy."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fusionbench.lazy import resolve, unknown
+from fusionbench.methods.card import MethodCard
+from fusionbench.methods.elsewhere import EXTERNAL
+from fusionbench.methods.official import LEARNED
+from fusionbench.weights import digest8, fill, find, read_state
+from fusionbench.weights import verify as verify_file
+
+if TYPE_CHECKING:
+    from fusionbench.methods.method import Method
+
+CLASSICAL = {
+    "adf": MethodCard(
+        "fusionbench.methods.classical:AnisotropicDiffusion",
+        "classical",
+        "Bavirisetti, Dhuli, Fusion of infrared and visible sensor images based on anisotropic diffusion and "
+        "Karhunen-Loeve transform, IEEE Sensors Journal 16(1), 2016",
+    ),
+    "average": MethodCard("fusionbench.methods.classical:Average", "classical", "mean of the two lumas"),
+    "dwt": MethodCard(
+        "fusionbench.methods.classical:DiscreteWavelet",
+        "classical",
+        "Li, Manjunath, Mitra, Multisensor image fusion using the wavelet transform, "
+        "Graphical Models and Image Processing 57(3), 1995",
+    ),
+    "gff": MethodCard(
+        "fusionbench.methods.classical:GuidedFilter",
+        "classical",
+        "Li, Kang, Hu, Image fusion with guided filtering, IEEE TIP 22(7), 2013",
+    ),
+    "lap": MethodCard(
+        "fusionbench.methods.classical:LaplacianPyramid",
+        "classical",
+        "Burt, Adelson, The Laplacian pyramid as a compact image code, IEEE Trans. Communications 31(4), 1983",
+    ),
+    "max": MethodCard("fusionbench.methods.classical:Maximum", "classical", "larger of the two lumas, pixel by pixel"),
+}
+
+METHODS: dict[str, MethodCard] = {**CLASSICAL, **LEARNED, **EXTERNAL}
+"""Every method, by family and then by name."""
+
+
+def card_of(name: str) -> MethodCard:
+    """The row of a method.
+
+    Raises:
+        ValueError: there is no such method.
+    """
+    if name not in METHODS:
+        raise unknown("method", name, METHODS)
+    return METHODS[name]
+
+
+def weight_files(name: str, weights: Path | None = None) -> list[Path]:
+    """The weight files that a method would read, in the order of its card.
+
+    Args:
+        name: in METHODS.
+        weights: a file in place of the method's only one, or a folder that holds its files under their names.
+
+    Raises:
+        FileNotFoundError: one is missing.
+        ValueError: unknown method; one that has no weights; one file for a method that reads several.
+    """
+    card = card_of(name)
+    if weights is not None and not card.weights:
+        raise ValueError(f"{name!r} reads no weights; leave out --weights {name}=…")
+    if weights is not None and len(card.weights) > 1 and Path(weights).expanduser().is_file():
+        files = ", ".join(part.file for part in card.weights)
+        raise ValueError(f"{name!r} reads several files; pass the folder that holds {files}")
+    return [find(name, part, weights) for part in card.weights]
+
+
+def load(name: str, *, weights: Path | None = None, verify: bool = True, **options: Any) -> Method:
+    """A method in evaluation mode, ready to fuse; its parameters take no gradients.
+
+    Args:
+        name: in METHODS.
+        weights: a file in place of the one that the method's card finds, or a folder of its files.
+        verify: refuse files that are not the published ones.
+        options: constructor arguments beside those of the row.
+
+    Raises:
+        FileNotFoundError: weights are missing.
+        ValueError: unknown method or option; a file that is not the published one or of another architecture.
+
+    Example:
+        >>> load("average").training
+        False
+    """
+    card = card_of(name)
+    files = weight_files(name, weights)
+    if verify:
+        for part, path in zip(card.weights, files, strict=True):
+            verify_file(name, part, path)
+    method = _build(name, card, options)
+    for part, path in zip(card.weights, files, strict=True):
+        fill(method.get_submodule(part.part), read_state(path), part, path)
+    method.weights_name = f"{name}@{digest8(*files)}" if files else ""
+    return method.eval().requires_grad_(False)
+
+
+def weights_name(method: Method) -> str:
+    """`<method>@<8 hex of sha256>` of the weights that were loaded; empty for methods without."""
+    return method.weights_name
+
+
+def _build(name: str, card: MethodCard, options: dict[str, Any]) -> Method:
+    target = resolve(card.target)
+    known = set(inspect.signature(target).parameters) - set(card.options)
+    if surplus := sorted(set(options) - known):
+        raise ValueError(f"{name!r} takes no option {surplus[0]!r}; it takes: {', '.join(sorted(known)) or 'none'}")
+    method: Method = target(**{**card.options, **options})
+    return method

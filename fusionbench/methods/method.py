@@ -20,6 +20,7 @@ class Method(LightningModule, ABC):
     Attributes:
         phases: names of the training phases in order; empty for methods that are not trained here.
         phase: the phase being trained; empty at inference.
+        weights_name: `<method>@<8 hex of sha256>` of the weight files that were loaded; empty where there are none.
     """
 
     phases: ClassVar[tuple[str, ...]] = ()
@@ -27,6 +28,7 @@ class Method(LightningModule, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.phase = ""
+        self.weights_name = ""
 
     @abstractmethod
     def fuse(self, batch: Batch) -> Color:

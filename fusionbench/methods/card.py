@@ -1,0 +1,36 @@
+"""What a row of METHODS says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fusionbench.weights import WeightsCard
+
+Family = Literal["classical", "learned", "external"]
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """One method: what runs it, where it comes from, and which files it needs.
+
+    Attributes:
+        target: its class, as 'package.module:Class'.
+        family: without learning; learned, run here; or run elsewhere, its images read or its command called.
+        paper: citation.
+        repository: the authors' code, where its address is certain.
+        licence: of that code, as its source states it.
+        options: constructor arguments that make this row of the class.
+        weights: its weight files; none where it needs none.
+        note: what else a user should know.
+    """
+
+    target: str
+    family: Family
+    paper: str
+    repository: str = ""
+    licence: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    weights: tuple[WeightsCard, ...] = ()
+    note: str = ""

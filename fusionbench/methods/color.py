@@ -1,0 +1,52 @@
+"""Luma and chroma: how methods that fuse one channel give colour images.
+
+BT.601 weights, full range, computed in float; chroma is centred on zero. `rgb(luma(vi), chroma(vi))` gives `vi` back.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fusionbench.types import Color, Gray
+
+Chroma = Float[Tensor, "*b 2 h w"]
+
+# ITU-R BT.601: the weights of red and blue; green has the rest.
+RED, BLUE = 0.299, 0.114
+GREEN = 1 - RED - BLUE
+
+
+def luma(image: Color) -> Gray:
+    """The weighted sum of red, green and blue, in the unit of the image.
+
+    Example:
+        >>> luma(torch.ones(3, 1, 1))
+        tensor([[[1.]]])
+    """
+    r, g, b = image.unbind(-3)
+    return (RED * r + GREEN * g + BLUE * b).unsqueeze(-3)
+
+
+def chroma(image: Color) -> Chroma:
+    """The two colour differences (blue, red), in [-0.5, 0.5] for images in [0, 1]."""
+    r, _, b = image.unbind(-3)
+    y = luma(image).squeeze(-3)
+    return torch.stack([(b - y) / (2 - 2 * BLUE), (r - y) / (2 - 2 * RED)], dim=-3)
+
+
+def rgb(y: Gray, colour: Chroma) -> Color:
+    """The colour image with this luma and chroma, clamped to [0, 1]."""
+    cb, cr = (difference.unsqueeze(-3) for difference in colour.unbind(-3))
+    r = y + (2 - 2 * RED) * cr
+    b = y + (2 - 2 * BLUE) * cb
+    g = (y - RED * r - BLUE * b) / GREEN
+    return torch.cat([r, g, b], dim=-3).clamp(0, 1)
+
+
+def stretched(image: Tensor) -> Tensor:
+    """Each image of a batch stretched to [0, 1] by its own extremes; a constant image becomes zero."""
+    low = image.amin(dim=(-3, -2, -1), keepdim=True)
+    span = image.amax(dim=(-3, -2, -1), keepdim=True) - low
+    return torch.where(span > 0, (image - low) / span.clamp_min(torch.finfo(image.dtype).tiny), 0.0)

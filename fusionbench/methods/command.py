@@ -1,0 +1,183 @@
+"""Programs of other people on image files: a command template, run without a shell, with a time-out and a log."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from fusionbench.methods.files import read_image, write_image
+from fusionbench.types import Image
+
+_FIELD = re.compile(r"\{(\w*)\}")
+_TAIL = 300
+
+
+def fields_of(template: str) -> set[str]:
+    """The names in braces.
+
+    Example:
+        >>> sorted(fields_of("python test.py --ir {ir} --out {out}"))
+        ['ir', 'out']
+    """
+    return set(_FIELD.findall(template))
+
+
+def words_of(template: str, paths: Mapping[str, Path]) -> list[str]:
+    """The command's words: split as a shell would split them, then filled in, so that no file name splits again.
+
+    Raises:
+        ValueError: quotes do not close, nothing to run, or a name in braces that is not in `paths`.
+    """
+    try:
+        words = shlex.split(template)
+    except ValueError as error:
+        raise ValueError(f"the command {template!r} cannot be split into words: {error}") from error
+    if not words:
+        raise ValueError("the command is empty")
+    if unknown := fields_of(template) - set(paths):
+        known = ", ".join(f"{{{name}}}" for name in paths)
+        raise ValueError(f"the command {template!r} speaks of {{{min(unknown)}}}; what it may speak of: {known}")
+    return [_FIELD.sub(lambda match: str(paths[match[1]]), word) for word in words]
+
+
+def run_command(
+    template: str,
+    paths: Mapping[str, Path],
+    *,
+    timeout: float = 600.0,
+    log: Path | None = None,
+    cwd: Path | None = None,
+) -> None:
+    """Run a command template on files and wait for it.
+
+    Args:
+        template: such as 'python test.py --ir {ir} --vi {vi} --out {out}'; to run in an environment of its own, name
+            that environment's interpreter or wrap it ('conda run -n NAME python ...').
+        paths: what the names in braces stand for; made absolute, as the command may run elsewhere.
+        timeout: seconds; the command and everything it started is ended after that.
+        log: file that what it prints is appended to.
+        cwd: folder to run in.
+
+    Raises:
+        ValueError: the template is wrong.
+        FileNotFoundError: there is no such program.
+        TimeoutError: it took too long.
+        ChildProcessError: it failed; the message ends with the last of what it printed.
+    """
+    words = words_of(template, {name: path.resolve() for name, path in paths.items()})
+    with TemporaryDirectory() as folder:
+        printed = log or Path(folder) / "log.txt"
+        printed.parent.mkdir(parents=True, exist_ok=True)
+        with printed.open("ab") as stream:
+            stream.write(f"$ {shlex.join(words)}\n".encode())
+            stream.flush()
+            start = stream.tell()
+            status = _wait(words, stream.fileno(), timeout, cwd)
+        tail = _tail(printed, start)
+    where = f" (log: {log})" if log else ""
+    if status is None:
+        raise TimeoutError(f"{words[0]!r} was ended after {timeout:g} s{where}{tail}")
+    if status:
+        raise ChildProcessError(f"{words[0]!r} failed with exit status {status}{where}{tail}")
+
+
+def _wait(words: list[str], stream: int, timeout: float, cwd: Path | None) -> int | None:
+    """The exit status, or None after a time-out."""
+    try:
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd=cwd, start_new_session=True
+        )
+    except FileNotFoundError as error:
+        missing = f"no folder {cwd}" if cwd and not cwd.is_dir() else f"no program {words[0]!r}"
+        raise FileNotFoundError(f"{missing}; give its full path") from error
+    except PermissionError as error:
+        raise PermissionError(f"{words[0]!r} may not be run; make it executable or name its interpreter") from error
+    try:
+        return process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if process.poll() is None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the command with all that it started; it leads a process group of its own."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        import os
+
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _tail(log: Path, start: int) -> str:
+    with log.open("rb") as stream:
+        stream.seek(start)
+        text = stream.read().decode(errors="replace").strip()
+    return f": …{text[-_TAIL:]}" if len(text) > _TAIL else f": {text}" if text else ""
+
+
+def restored(
+    image: Image, template: str, *, timeout: float = 600.0, log: Path | None = None, cwd: Path | None = None
+) -> Image:
+    """One image, (1 or 3, H, W), after a restoration program has been over it.
+
+    Args:
+        image: in [0, 1]; the program reads it as an 8-bit PNG.
+        template: with `{in}` and `{out}`.
+        timeout: seconds.
+        log: file that what it prints is appended to.
+        cwd: folder to run in.
+
+    Raises:
+        ValueError: the template lacks a name, or the program returned another size.
+        FileNotFoundError: it wrote nothing.
+        TimeoutError: it took too long.
+        ChildProcessError: it failed.
+    """
+    require_fields(template, "in", "out")
+    with TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.png", Path(folder) / "out.png"
+        write_image(source, image)
+        run_command(template, {"in": source, "out": target}, timeout=timeout, log=log, cwd=cwd)
+        result = read_image(written(target, template), channels=image.shape[0])
+    if result.shape != image.shape:
+        raise ValueError(f"{template!r} returned an image of {size_of(result)} for one of {size_of(image)}")
+    return result.to(image)
+
+
+def require_fields(template: str, *names: str) -> None:
+    """Check that a template speaks of all these names.
+
+    Raises:
+        ValueError: it lacks one.
+    """
+    for name in names:
+        if name not in fields_of(template):
+            raise ValueError(f"the command {template!r} lacks {{{name}}}")
+
+
+def written(target: Path, template: str) -> Path:
+    """The file, which the command should have made.
+
+    Raises:
+        FileNotFoundError: it did not.
+    """
+    if not target.is_file():
+        raise FileNotFoundError(f"{template!r} ended well but wrote no image to {{out}}")
+    return target
+
+
+def size_of(image: torch.Tensor) -> str:
+    """Width x height, as people write it."""
+    return f"{image.shape[-1]}x{image.shape[-2]}"

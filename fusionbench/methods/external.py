@@ -1,0 +1,116 @@
+"""Methods that run elsewhere: their images are read from a folder, or their command is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from typing_extensions import override
+
+from fusionbench.methods.command import fields_of, require_fields, run_command, size_of, written
+from fusionbench.methods.files import index_folder, read_image, write_image
+from fusionbench.methods.method import Method
+from fusionbench.types import Batch, Color
+
+
+class External(Method):
+    """Fused images by name, from a folder or from a command; needs no accelerator and no weights.
+
+    A command is called once per pair with `{ir}`, `{vi}` and `{out}` in it, or, for programs that read folders, once
+    per batch with `{ir_dir}`, `{vi_dir}` and `{out_dir}`. It reads 8-bit PNGs.
+
+    Args:
+        name: the row's name, for messages.
+        repository: where its code is, for messages.
+        folder: of fused images whose stems are the pairs' names; `{degradation}` in it stands for the pair's
+            degradation with ':' written as '-'.
+        command: template; see above.
+        timeout: seconds for one call.
+        log: file that what the command prints is appended to.
+        cwd: folder to run the command in.
+
+    Raises:
+        ValueError: neither or both of folder and command, or a command without its names.
+        FileNotFoundError: the folder is not there or holds no image.
+    """
+
+    def __init__(
+        self,
+        name: str = "external",
+        repository: str = "",
+        folder: Path | None = None,
+        command: str | None = None,
+        timeout: float = 600.0,
+        log: Path | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        super().__init__()
+        if folder is not None and command is not None:
+            raise ValueError(f"{name} has both a folder of images and a command; give one")
+        if folder is None and command is None:
+            origin = f" (its code: {repository})" if repository else ""
+            raise ValueError(
+                f"{name} runs outside this package{origin}; give a folder of its fused images (--fused {name}=DIR) or "
+                "a command (--cmd 'python test.py --ir {ir} --vi {vi} --out {out}')"
+            )
+        if command is not None:
+            once = "{out_dir}" in command
+            require_fields(command, *(("ir_dir", "vi_dir", "out_dir") if once else ("ir", "vi", "out")))
+        self.title, self.command = name, command
+        self.folder = None if folder is None else Path(folder)
+        self.timeout, self.log_file, self.cwd = timeout, log, cwd
+        self._indexed: dict[Path, dict[str, Path]] = {}
+        if self.folder is not None and "{degradation}" not in str(self.folder):
+            self._index(self.folder)
+
+    def _index(self, folder: Path) -> Mapping[str, Path]:
+        if folder not in self._indexed:
+            self._indexed[folder] = index_folder(folder)
+        return self._indexed[folder]
+
+    @override
+    def fuse(self, batch: Batch) -> Color:
+        if self.command is None:
+            images = [self._read(name, spec) for name, spec in zip(batch["name"], batch["degradation"], strict=True)]
+        elif "out_dir" in fields_of(self.command):
+            images = self._run_once(batch, self.command)
+        else:
+            images = [self._run(self.command, ir, vi) for ir, vi in zip(batch["ir"], batch["vi"], strict=True)]
+        for name, image in zip(batch["name"], images, strict=True):
+            if image.shape[-2:] != batch["vi"].shape[-2:]:
+                raise ValueError(
+                    f"{self.title}'s image {name!r} is {size_of(image)} and its pair is {size_of(batch['vi'])}; "
+                    "images are never resized before they are scored"
+                )
+        return torch.stack(images).to(batch["vi"])
+
+    def _read(self, name: str, degradation: str) -> Color:
+        folder = Path(str(self.folder).replace("{degradation}", degradation.replace(":", "-")))
+        path = self._index(folder).get(name)
+        if path is None:
+            raise FileNotFoundError(f"{self.title} has no image named {name!r} in {folder}")
+        return read_image(path)
+
+    def _run(self, command: str, ir: torch.Tensor, vi: torch.Tensor) -> Color:
+        with TemporaryDirectory() as place:
+            paths = {key: Path(place) / f"{key}.png" for key in ("ir", "vi", "out")}
+            write_image(paths["ir"], ir)
+            write_image(paths["vi"], vi)
+            run_command(command, paths, timeout=self.timeout, log=self.log_file, cwd=self.cwd)
+            return read_image(written(paths["out"], command))
+
+    def _run_once(self, batch: Batch, command: str) -> list[Color]:
+        with TemporaryDirectory() as place:
+            paths = {key: Path(place) / key for key in ("ir_dir", "vi_dir", "out_dir")}
+            for path in paths.values():
+                path.mkdir()
+            for name, ir, vi in zip(batch["name"], batch["ir"], batch["vi"], strict=True):
+                write_image(paths["ir_dir"] / f"{name}.png", ir)
+                write_image(paths["vi_dir"] / f"{name}.png", vi)
+            run_command(command, paths, timeout=self.timeout, log=self.log_file, cwd=self.cwd)
+            found = index_folder(paths["out_dir"])
+            if missing := [name for name in batch["name"] if name not in found]:
+                raise FileNotFoundError(f"{command!r} wrote no image named {missing[0]!r} to {{out_dir}}")
+            return [read_image(found[name]) for name in batch["name"]]

@@ -1,0 +1,75 @@
+"""Padding by any amount, and running networks that take only some sizes on images of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from fusionbench.types import Image
+
+
+def reflect(image: Image, left: int, right: int, top: int, bottom: int) -> Image:
+    """Mirror without repeating the edge pixel; where torch refuses small images, the mirror image is mirrored again.
+
+    Example:
+        >>> reflect(torch.arange(3.0).view(1, 1, 3), 2, 3, 0, 0).flatten().tolist()
+        [2.0, 1.0, 0.0, 1.0, 2.0, 1.0, 0.0, 1.0]
+    """
+    height, width = image.shape[-2:]
+    rows = _whole_sample(_places(height, top, bottom, image.device), height)
+    return image[..., rows, :][..., _whole_sample(_places(width, left, right, image.device), width)]
+
+
+def symmetric(image: Image, left: int, right: int, top: int, bottom: int) -> Image:
+    """Mirror with the edge pixel repeated.
+
+    Example:
+        >>> symmetric(torch.arange(3.0).view(1, 1, 3), 2, 4, 0, 0).flatten().tolist()
+        [1.0, 0.0, 0.0, 1.0, 2.0, 2.0, 1.0, 0.0, 0.0]
+    """
+    height, width = image.shape[-2:]
+    rows = _half_sample(_places(height, top, bottom, image.device), height)
+    return image[..., rows, :][..., _half_sample(_places(width, left, right, image.device), width)]
+
+
+def _places(size: int, before: int, after: int, device: torch.device) -> Tensor:
+    return torch.arange(-before, size + after, device=device)
+
+
+def _whole_sample(place: Tensor, size: int) -> Tensor:
+    if size == 1:
+        return torch.zeros_like(place)
+    place = place.remainder(2 * (size - 1))
+    return torch.minimum(place, 2 * (size - 1) - place)
+
+
+def _half_sample(place: Tensor, size: int) -> Tensor:
+    place = place.remainder(2 * size)
+    return torch.minimum(place, 2 * size - 1 - place)
+
+
+def fit(network: Callable[..., Tensor], *images: Image, multiple: int = 1, least: int = 1) -> Tensor:
+    """Run a network that takes only some sizes on images of any size.
+
+    The images are mirrored at the right and the bottom up to a multiple and a least size per side, and what the
+    network returns is cut back.
+
+    Args:
+        network: takes the images, returns one of their size.
+        images: all of one height and width.
+        multiple: what height and width must be divisible by.
+        least: the smallest height and width the network can take.
+    """
+    height, width = images[0].shape[-2:]
+    bottom = _short_of(height, multiple, least)
+    right = _short_of(width, multiple, least)
+    if not bottom and not right:
+        return network(*images)
+    output = network(*(reflect(image, 0, right, 0, bottom) for image in images))
+    return output[..., :height, :width]
+
+
+def _short_of(size: int, multiple: int, least: int) -> int:
+    return -(-max(size, least) // multiple) * multiple - size
