@@ -18,7 +18,7 @@ class LowContrast(ImageOnlyTransform):
 
     def __init__(self, severity: float, level: float) -> None:
         super().__init__(p=1.0)
-        slope = 1 - 0.9 * severity
+        slope = 1 - 0.8 * severity
         self.tones = np.rint(level + slope * (np.arange(256) - level)).astype(np.uint8)
 
     @override

@@ -97,13 +97,13 @@ def severity(default: float, meaning: str, source: str) -> Parameter:
 
 KINDS: dict[str, Kind] = {
     "blur": Kind(
-        "fusionbench.degradations.optics:Blur",
+        "fusionbench.degradations.optics:blur",
         on=("ir", "vi"),
         about="Gaussian defocus",
         origin="DSPFusion, VI (Blur): kernel 21, sigma 2.6. DRFusion's blur is the scenario of that name.",
         parameters=(
             Parameter("sigma", 2.6, 0.0, 20.0, "standard deviation in pixels", "DSPFusion, supplement B.1"),
-            Parameter("size", 21, 1, 101, "side of the kernel in pixels", "DSPFusion, supplement B.1", odd=True),
+            Parameter("size", 21, 3, 99, "side of the kernel in pixels", "DSPFusion, supplement B.1", odd=True),
             Parameter(
                 "zeros", 0, 0, 1, "beyond the border: 0 mirrored image, 1 black", "DSPFusion mirrors", whole=True
             ),
@@ -115,7 +115,7 @@ KINDS: dict[str, Kind] = {
         about="airlight that grows with a depth guessed from the position in the image",
         origin="EMS, VI haze: t = exp(-beta d), d falling with the distance from a far point, airlight 0.8.",
         parameters=(
-            severity(0.5, "extinction; beta = 0.24 severity", "EMS: 0.5 is its beta of 0.12"),
+            severity(0.5, "extinction beta is 0.24 severity", "EMS: 0.5 gives its beta of 0.12"),
             Parameter("airlight", 0.8, 0.0, 1.0, "brightness of the haze", "EMS"),
         ),
     ),
@@ -125,8 +125,10 @@ KINDS: dict[str, Kind] = {
         about="grey levels compressed around a level",
         origin="EMS, IR (LC) are real images with restored references; this stands in for them.",
         parameters=(
-            severity(0.6, "contrast lost; slope 1 - 0.9 severity", "ours"),
-            Parameter("level", Range(110, 160), 0.0, 255.0, "grey level that stays", "ours"),
+            severity(0.5, "slope is 1 - 0.8 severity", "ours, by DSPFusion's files"),
+            Parameter(
+                "level", Range(100, 200), 0.0, 255.0, "grey level that stays as it is", "ours, by DSPFusion's files"
+            ),
         ),
     ),
     "ll": Kind(
@@ -134,7 +136,7 @@ KINDS: dict[str, Kind] = {
         on=("vi",),
         about="short exposure: darker tones with shot and read noise",
         origin="EMS and MSRS, VI (LL) are real images with restored references; this stands in for them.",
-        parameters=(severity(0.6, "stops of light lost", "ours"),),
+        parameters=(severity(0.6, "gain is 1 - 0.8 severity, exponent 1 + severity", "ours, by DSPFusion's files"),),
     ),
     "lr": Kind(
         "fusionbench.degradations.optics:LowResolution",
@@ -155,9 +157,11 @@ KINDS: dict[str, Kind] = {
     "oe": Kind(
         "fusionbench.degradations.visible:OverExposure",
         on=("vi",),
-        about="long exposure: gain in linear light, clipped highlights",
+        about="long exposure: lifted shadows, clipped highlights",
         origin="EMS, VI (OE) are real images with restored references; this stands in for them.",
-        parameters=(severity(0.6, "stops of light too much", "ours"),),
+        parameters=(
+            severity(0.6, "gain is 1 + 0.15 severity, exponent 1 - 0.75 severity", "ours, by DSPFusion's files"),
+        ),
     ),
     "rain": Kind(
         "fusionbench.degradations.visible:Rain",
@@ -192,14 +196,14 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "sr4": Kind(
-        "fusionbench.degradations.optics:downscale",
+        "fusionbench.degradations.optics:SuperResolution",
         on=("ir",),
         about="a quarter of the resolution per side, enlarged by bicubic interpolation",
         origin="LURE, SR4.",
         fixed={"factor": 4},
     ),
     "sr8": Kind(
-        "fusionbench.degradations.optics:downscale",
+        "fusionbench.degradations.optics:SuperResolution",
         on=("ir",),
         about="an eighth of the resolution per side, enlarged by bicubic interpolation",
         origin="LURE, SR8.",
@@ -209,23 +213,23 @@ KINDS: dict[str, Kind] = {
 
 SCENARIOS: dict[str, Scenario] = {
     "blur": Scenario(
-        "ir:blur(2,13,1)+vi:blur(2,13,1)",
+        "ir:blur(2,21,1)+vi:blur(2,21,1)",
         about="both images out of focus",
-        origin="DRFusion, blur: Gaussian 13 x 13, sigma 2, zeros beyond the border; measured on its M3FD files.",
+        origin="DRFusion, blur: Gaussian, sigma 2, zeros beyond the border; equal to its M3FD files but for rounding.",
     ),
     "composite": Scenario(
-        "ir:blur(2,13,1)+ir:noise(8.06)+ir:lr(4)+vi:blur(2,13,1)+vi:noise(8.06)",
+        "ir:blur(2,21,1)+ir:noise(5.39)+ir:lr(4)+vi:blur(2,21,1)+vi:noise(8.06)",
         about="both blurred and noisy, the infrared image 4 times smaller",
-        origin="DRFusion, composite on M3FD: blur, noise of variance 0.001, 4 x 4 means; measured on its files.",
+        origin="DRFusion, composite on M3FD: noise of variance 0.001 per channel, of which the infrared image has three.",
     ),
     "composite-pet": Scenario(
-        "ir:blur(2,13,1)+ir:noise(8.06)+vi:blur(2,13,1)+vi:noise(13.97)+vi:lr(2)",
+        "ir:blur(2,21,1)+ir:noise(8.06)+vi:blur(2,21,1)+vi:noise(13.97)+vi:lr(2)",
         about="both blurred and noisy, the PET (colour) image 2 times smaller",
-        origin="DRFusion, composite on PET-MRI: as on M3FD, PET noise of variance 0.003, 2 x 2 means; measured.",
+        origin="DRFusion, composite on PET-MRI: noise of variance 0.001 on MRI, 0.003 on PET.",
     ),
     "noise": Scenario(
         "ir:noise+vi:noise",
         about="both images noisy",
-        origin="DRFusion, noise: variance 0.003 on both; measured on its M3FD files.",
+        origin="DRFusion, noise: variance 0.003 on both.",
     ),
 }

@@ -12,21 +12,27 @@ from typing_extensions import override
 from fusionbench.degradations.pixels import Pixels
 
 
-class Blur(A.ImageOnlyTransform):
-    """Convolution with a sampled Gaussian of a fixed size."""
+def blur(sigma: float, size: float, zeros: float) -> A.ImageOnlyTransform:
+    """Convolution with a Gaussian sampled at size x size points, over mirrored or black surroundings."""
+    if sigma == 0:
+        return A.NoOp(p=1.0)
+    return BlurOverBlack(sigma, int(size)) if zeros else _gaussian(sigma, int(size))
 
-    def __init__(self, sigma: float, size: float, zeros: float) -> None:
+
+class BlurOverBlack(A.ImageOnlyTransform):
+    """A Gaussian blur of an image surrounded by black, which darkens its border."""
+
+    def __init__(self, sigma: float, size: int) -> None:
         super().__init__(p=1.0)
-        self.sigma = sigma
-        self.size = int(size)
-        self.border = cv2.BORDER_CONSTANT if zeros else cv2.BORDER_REFLECT_101
+        self.margin = size // 2
+        self.blur = _gaussian(sigma, size)
 
     @override
     def apply(self, img: Pixels, **params: Any) -> Pixels:
-        if self.sigma == 0:
-            return np.copy(img)
-        blurred: Pixels = cv2.GaussianBlur(img, (self.size, self.size), self.sigma, borderType=self.border)
-        return blurred
+        margin = self.margin
+        framed = cv2.copyMakeBorder(img, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
+        blurred: Pixels = self.blur(image=framed)["image"]
+        return np.ascontiguousarray(blurred[margin:-margin, margin:-margin])
 
 
 class LowResolution(A.ImageOnlyTransform):
@@ -61,7 +67,26 @@ class LowResolution(A.ImageOnlyTransform):
         return [(start, stop) for start, stop in ((0, whole), (whole, side)) if start < stop]
 
 
-def downscale(factor: float) -> A.ImageOnlyTransform:
-    """Shrunk by area averaging and enlarged by bicubic interpolation: no aliases, no blocks."""
-    interpolation = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_CUBIC}
-    return A.Downscale(scale_range=(1 / factor, 1 / factor), interpolation_pair=interpolation, p=1.0)
+class SuperResolution(A.ImageOnlyTransform):
+    """Shrunk by area averaging and enlarged by bicubic interpolation: no aliases, no blocks.
+
+    `A.Downscale` would do the same, but shifts what lies at the far border of a side that the factor does not divide,
+    by up to half the factor.
+    """
+
+    def __init__(self, factor: float) -> None:
+        super().__init__(p=1.0)
+        self.factor = factor
+
+    @override
+    def apply(self, img: Pixels, **params: Any) -> Pixels:
+        size = img.shape[1::-1]
+        small = [max(1, round(side / self.factor)) for side in size]
+        large: Pixels = cv2.resize(
+            cv2.resize(img, small, interpolation=cv2.INTER_AREA), size, interpolation=cv2.INTER_CUBIC
+        )
+        return large
+
+
+def _gaussian(sigma: float, size: int) -> A.ImageOnlyTransform:
+    return A.GaussianBlur(blur_limit=(size, size), sigma_limit=(sigma, sigma), p=1.0)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import cv2
 import numpy as np
 from albumentations import ImageOnlyTransform
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from fusionbench.degradations.noise import add_gaussian, add_poisson
@@ -21,7 +21,8 @@ class LowLight(ImageOnlyTransform):
         super().__init__(p=1.0)
         self.severity = severity
         levels = np.arange(256) / 255
-        exponent, gain = 1 + 1.2 * severity, 1 - 0.55 * severity
+        # Severity 0.6 is the median of the restored and dark pairs of DSPFusion: 64 becomes 14, 128 becomes 45.
+        exponent, gain = 1 + severity, 1 - 0.8 * severity
         self.tones = np.rint(255 * gain * levels**exponent).astype(np.uint8)
 
     @override
@@ -29,18 +30,19 @@ class LowLight(ImageOnlyTransform):
         dark = cv2.LUT(img, self.tones)
         if self.severity == 0:
             return dark
-        shot = add_poisson(dark, round(1000 - 700 * self.severity), self.random_generator)
+        # Whole fifties, so that few tables of Poisson noise are made.
+        shot = add_poisson(dark, 50 * round(20 - 14 * self.severity), self.random_generator)
         return add_gaussian(shot, 3 * self.severity, self.random_generator)
 
 
 class OverExposure(ImageOnlyTransform):
-    """A long exposure: gain in linear light, highlights clipped per channel."""
+    """A long exposure: shadows lifted, highlights clipped per channel."""
 
     def __init__(self, severity: float) -> None:
         super().__init__(p=1.0)
-        gain = 2.0 ** (2.5 * severity)
-        linear = np.minimum(1.0, gain * (np.arange(256) / 255) ** 2.2)
-        self.tones = np.rint(255 * linear ** (1 / 2.2)).astype(np.uint8)
+        # Severity 0.6 lies between the restored and bright pairs of DSPFusion: 64 becomes 130, 128 becomes 190.
+        exponent, gain = 1 - 0.75 * severity, 1 + 0.15 * severity
+        self.tones = np.rint(255 * np.minimum(1, gain * (np.arange(256) / 255) ** exponent)).astype(np.uint8)
 
     @override
     def apply(self, img: Pixels, **params: Any) -> Pixels:
@@ -51,61 +53,71 @@ class OverExposure(ImageOnlyTransform):
 class Rain(ImageOnlyTransform):
     """Bright streaks at three depths, screened over an image dulled by a veil."""
 
-    # Far, middle, near: streaks per 10 000 pixels, length in pixels, brightness.
-    LAYERS = ((14.0, 14, 90), (5.0, 28, 140), (1.2, 50, 190))
+    # Streaks per 10 000 pixels, length and width in pixels, brightness: far, middle, near.
+    LAYERS = ((16.0, 12, 1, 100), (6.0, 26, 1, 150), (0.8, 50, 2, 170))
 
     def __init__(self, severity: float, angle: float) -> None:
         super().__init__(p=1.0)
         self.severity = severity
-        self.angle = math.radians(angle)
+        self.angle = angle
 
     @override
     def apply(self, img: Pixels, **params: Any) -> Pixels:
         if self.severity == 0:
             return np.copy(img)
         streaks = self._streaks(img.shape[0], img.shape[1])
-        veiled = cv2.addWeighted(img, 1 - 0.2 * self.severity, img, 0, 11 * self.severity)
+        # At severity 0.5 the veil is that of EMS: 0.9 image + 5.
+        veiled = cv2.convertScaleAbs(img, alpha=1 - 0.2 * self.severity, beta=10 * self.severity)
         free = cv2.bitwise_not(cv2.merge([streaks] * 3))
         screened: Pixels = cv2.bitwise_not(cv2.multiply(cv2.bitwise_not(veiled), free, scale=1 / 255))
         return screened
 
     def _streaks(self, height: int, width: int) -> Pixels:
         canvas: Pixels = np.zeros((height, width), np.uint8)
-        slope = math.sin(self.angle), math.cos(self.angle)
-        for density, length, brightness in self.LAYERS:
-            count = round(2 * self.severity * density * height * width / 1e4)
+        for density, length, thickness, brightness in self.LAYERS:
             layer = np.zeros_like(canvas)
-            heads = self.random_generator.random((count, 2)) * (width, height + length)
-            lengths = length * self.random_generator.uniform(0.6, 1.2, (count, 1))
-            lines = np.stack([heads - lengths * slope, heads], axis=1)
-            shade = brightness * (0.5 + 0.5 * self.severity)
-            cv2.polylines(layer, list(np.rint(lines * 16).astype(np.int32)), False, shade, 1, cv2.LINE_AA, 4)
-            canvas = cv2.max(canvas, layer)
-        return cv2.GaussianBlur(canvas, (3, 3), 0)
+            lines = self._lines(round(2 * self.severity * density * height * width / 1e4), length, height, width)
+            shade = brightness * (0.6 + 0.4 * self.severity)
+            cv2.polylines(layer, list(lines), False, shade, thickness, cv2.LINE_AA, shift=4)
+            canvas = cv2.max(canvas, cv2.GaussianBlur(layer, (2 * thickness + 1,) * 2, 0))
+        return canvas
+
+    def _lines(self, count: int, length: float, height: int, width: int) -> NDArray[np.int32]:
+        """Ends of the streaks, in sixteenths of a pixel."""
+        ends = self.random_generator.uniform((-length, 0), (width + length, height + length), (count, 2))
+        angles = np.deg2rad(self.angle + self.random_generator.normal(0, 2, count))
+        lengths = length * self.random_generator.uniform(0.6, 1.2, count)
+        starts = ends - np.stack([lengths * np.sin(angles), lengths * np.cos(angles)], axis=1)
+        sixteenths: NDArray[np.int32] = np.rint(16 * np.stack([starts, ends], axis=1)).astype(np.int32)
+        return sixteenths
 
 
 class Haze(ImageOnlyTransform):
-    """Airlight that replaces the scene with distance; distance falls away from a far point near the horizon."""
+    """Airlight that replaces the scene with distance, guessed to fall away from a far point near the horizon."""
 
     def __init__(self, severity: float, airlight: float) -> None:
         super().__init__(p=1.0)
         self.severity = severity
-        self.airlight = 255 * airlight
+        self.airlight = airlight
 
     @override
     def apply(self, img: Pixels, **params: Any) -> Pixels:
-        share = self._haze_share(img.shape[0], img.shape[1])
+        share = self._share(img.shape[0], img.shape[1])
         kept = cv2.multiply(img, cv2.merge([cv2.bitwise_not(share)] * 3), scale=1 / 255)
-        light = cv2.convertScaleAbs(share, alpha=self.airlight / 255)
+        light = cv2.convertScaleAbs(share, alpha=self.airlight)
         hazy: Pixels = cv2.add(kept, cv2.merge([light] * 3))
         return hazy
 
-    def _haze_share(self, height: int, width: int) -> Pixels:
-        far = self.random_generator.uniform((0.3, 0.1), (0.7, 0.3))
-        y, x = np.mgrid[0 : height : max(1, height // 32), 0 : width : max(1, width // 32)].astype(np.float32)
-        # EMS measures distance in pixels of images 640 wide.
-        distance = np.hypot(x - far[0] * width, y - far[1] * height) * (640 / max(width, height))
-        depth = np.maximum(17 - 0.04 * distance, 0)
-        share: Pixels = (255 * (1 - np.exp(-0.24 * self.severity * depth))).astype(np.uint8)
-        share = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
-        return share
+    def _share(self, height: int, width: int) -> Pixels:
+        """How much of each pixel is airlight, of 255."""
+        far_x, far_y = self.random_generator.uniform((0.3, 0.15), (0.7, 0.35))
+        patchiness = self.random_generator.uniform(0.8, 1.2, (4, 6))
+        x = (np.linspace(0, 1, 48) - far_x) * width * 0.6
+        y = (np.linspace(0, 1, 48) - far_y) * height
+        y[y < 0] *= 0.4  # what is above the far point is sky, or far as well
+        distance = np.hypot(x[None], y[:, None]) / max(width, height)
+        # EMS lets depth fall in a straight line, 17 - 0.04 pixels at a width of 640; this bell lies close to it without
+        # the visible edge where that line meets zero.
+        depth = 17 * np.exp(-((distance / 0.39) ** 2)) * cv2.resize(patchiness, (48, 48), interpolation=cv2.INTER_CUBIC)
+        share = np.rint(255 * (1 - np.exp(-0.24 * self.severity * depth))).astype(np.uint8)
+        return np.asarray(cv2.resize(share, (width, height), interpolation=cv2.INTER_CUBIC))
