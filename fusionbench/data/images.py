@@ -45,6 +45,7 @@ def read_image(path: str | Path, channels: Literal[1, 3] | None = None) -> Bytes
         try:
             with Image.open(file) as image:
                 deep_colour = ";16" in str(image.tile) and image.mode in ("RGB", "RGBA")
+                image.load()
                 pixels = _deep_colour(path) if deep_colour else _pixels(image)
         except Image.DecompressionBombError as error:
             raise ValueError(f"{path}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS to read it") from error
@@ -77,7 +78,7 @@ def _scaled(values: npt.NDArray[np.generic]) -> Bytes:
 
 
 def _deep_colour(path: Path) -> Bytes:
-    # Pillow keeps the high byte only of 16-bit colour; OpenCV reads all of it.
+    # Pillow keeps the high byte only of 16-bit colour; OpenCV reads all of it, but does not mind a file cut short.
     values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if values is None:
         raise ValueError("damaged 16-bit colour image")
@@ -134,7 +135,7 @@ def luma(image: Bytes) -> Bytes:
 
 def to_tensor(image: Bytes) -> ImageTensor:
     """(H, W) or (H, W, C) bytes as a (C, H, W) float tensor in [0, 1]."""
-    channels_first = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+    channels_first = image[None] if image.ndim == 2 else np.ascontiguousarray(image.transpose(2, 0, 1))
     return torch.tensor(channels_first, dtype=torch.float32).div_(255)
 
 
