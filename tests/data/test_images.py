@@ -89,10 +89,11 @@ def test_damaged_files_are_named(tmp_path, save, suffix, share):
     path = save(tmp_path / f"broken{suffix}", noise)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(ValueError, match="cannot read .*broken"):
+    with pytest.raises(ValueError, match=r"cannot read .*broken"):
         read_image(path)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # about the end of the file, before the error
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_sixteen_bit_colour_cut_short_is_refused(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
@@ -123,7 +124,7 @@ def test_no_damage_escapes_as_another_error(tmp_path, save, suffix):
 
 def test_other_files_are_no_images(tmp_path):
     (tmp_path / "a.png").write_text("hello")
-    with pytest.raises(ValueError, match="cannot read .*a.png"):
+    with pytest.raises(ValueError, match=r"cannot read .*a\.png"):
         read_image(tmp_path / "a.png")
     with pytest.raises(FileNotFoundError):
         read_image(tmp_path / "b.png")
@@ -145,7 +146,7 @@ def test_size_is_read_without_decoding(tmp_path, save):
     path.write_bytes(whole[:200])
     assert image_size(path) == (60, 40)
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match="a.png"):
+    with pytest.raises(ValueError, match=r"a\.png"):
         image_size(path)
 
 
