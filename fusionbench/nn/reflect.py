@@ -1,0 +1,19 @@
+"""A convolution that mirrors the border, under the name that several published weight files use."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from typing_extensions import override
+
+
+class ReflectConv(nn.Module):
+    """3 x 3, same size out; each side of the image must hold at least two pixels."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
+        super().__init__()
+        self.conv2d = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="reflect", bias=bias)
+
+    @override
+    def forward(self, features: Tensor) -> Tensor:
+        convolved: Tensor = self.conv2d(features)
+        return convolved
