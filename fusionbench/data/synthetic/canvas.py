@@ -67,7 +67,7 @@ class Canvas:
             slice(columns.start - patch.left, columns.stop - patch.left),
         )
         alpha, area = patch.alpha[inner], (rows, columns)
-        haze = float(light.haze_over(patch.depth))
+        haze = float(light.veil(patch.depth))
         radiance = patch.radiance[inner] * (1 - haze) + light.haze * haze
         self.radiance[area] += alpha[..., None] * (radiance - self.radiance[area])
         self.heat[area] += alpha * (patch.heat[inner] - self.heat[area])

@@ -6,7 +6,7 @@ import numpy as np
 
 from fusionbench.data.synthetic.camera import Array, Camera, band, pulses, smooth, step
 from fusionbench.data.synthetic.canvas import Canvas
-from fusionbench.data.synthetic.light import Light, hemisphere
+from fusionbench.data.synthetic.light import Light
 from fusionbench.data.synthetic.street import Street
 from fusionbench.data.synthetic.texture import fractal, generator, grain, sample
 
@@ -51,14 +51,14 @@ def paint_ground(canvas: Canvas, camera: Camera, street: Street, light: Light, s
     """
     ground = Ground(camera)
     albedo, heat = _surface(ground, street)
-    irradiance = hemisphere(light, 1.0) * contact[ground.rows][..., None]
+    irradiance = light.hemisphere(np.ones((1, 1), np.float32)) * contact[ground.rows][..., None]
     if street.weather.night:
-        lamps = light.lamplight((ground.x, np.float32(0), ground.z), (0.0, 1.0, 0.0))
+        lamps = light.lamplight(ground.x, np.zeros((1, 1), np.float32), ground.z, (0.0, 1.0, 0.0))
         irradiance = irradiance + lamps * contact[ground.rows][..., None]
     else:
         sun = light.sun * light.toward_sun[1]
         irradiance = irradiance + sun * shade[ground.rows][..., None]
-    haze = light.haze_over(ground.z)[..., None]
+    haze = light.veil(ground.z)[..., None]
     canvas.radiance[ground.rows] = albedo * irradiance * (1 - haze) + light.haze * haze
     canvas.heat[ground.rows] = heat
 
@@ -134,7 +134,8 @@ def _asphalt(ground: Ground, street: Street, broad: Array, fine: Array) -> tuple
 
 def _slabs(ground: Ground, broad: Array, fine: Array) -> Array:
     joints = pulses(ground.x, 0.6, 0.0, 0.03, ground.dx) + pulses(ground.z, 0.6, 0.0, 0.03, ground.dz)
-    return 0.26 * (1 + 0.10 * broad + 0.09 * fine) * (1 - 0.5 * np.minimum(joints, 1))
+    tone: Array = 0.26 * (1 + 0.10 * broad + 0.09 * fine) * (1 - 0.5 * np.minimum(joints, 1))
+    return tone
 
 
 def _grass(ground: Ground, street: Street, broad: Array) -> tuple[Array, Array]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fusionbench.data.synthetic.camera import Camera
+from fusionbench.data.synthetic.camera import Array, Camera
 from fusionbench.data.synthetic.canvas import Patch
-from fusionbench.data.synthetic.light import Light, hemisphere
+from fusionbench.data.synthetic.light import Light
 from fusionbench.data.synthetic.street import Lamp, Street
 
 FINE = 4
@@ -26,9 +26,10 @@ def lamp_patch(camera: Camera, street: Street, lamp: Lamp, light: Light) -> Patc
     scale = camera.focal / lamp.z * FINE
     y = lamp.height
 
-    def at(*points: tuple[float, float]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    def at(*points: tuple[float, float]) -> Array:
         world = [(x, height, lamp.z) for x, height in points]
-        return np.round((camera.project(world) - low) * (FINE * 16)).astype(np.int32)
+        fine: Array = np.round((camera.project(world) - low) * (FINE * 16)).astype(np.int32)
+        return fine
 
     cv2.fillConvexPoly(
         parts,
@@ -56,8 +57,10 @@ def lamp_patch(camera: Camera, street: Street, lamp: Lamp, light: Light) -> Patc
     small = cv2.resize(parts, (size[0] // FINE, size[1] // FINE), interpolation=cv2.INTER_AREA)
     alpha = small[..., 0]
     share = small / np.maximum(alpha, 1e-4)[..., None]
-    metal = np.array([0.13, 0.135, 0.14], np.float32) * (hemisphere(light, 0.0) + 0.35 * light.sun)
-    glass = np.array([0.5, 0.5, 0.48], np.float32) * hemisphere(light, -0.5)
+    metal = np.array([0.13, 0.135, 0.14], np.float32) * (
+        light.hemisphere(np.zeros(1, np.float32))[0] + 0.35 * light.sun
+    )
+    glass = np.array([0.5, 0.5, 0.48], np.float32) * light.hemisphere(np.full(1, -0.5, np.float32))[0]
     warm = 0.6
     if street.weather.night:
         glass = np.minimum(light.lamp / light.lamp.max() * 14, 14)

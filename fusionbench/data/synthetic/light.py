@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from fusionbench.data.synthetic.camera import Array, smooth
-from fusionbench.data.synthetic.street import Colour, Street
+from fusionbench.data.synthetic.camera import Array
+from fusionbench.data.synthetic.street import Street, Vehicle
 from fusionbench.data.synthetic.texture import generator
 
-Point = tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+CUBE = np.array([(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)], np.float32)
+"""Directions in which the lamplight on a body is known."""
+
+REACH = 24.0
+"""Metres along the street beyond which a lamp lights nothing."""
 
 
 @dataclass(frozen=True)
@@ -38,85 +45,132 @@ class Light:
     lamps: Array
     beams: Array
 
-    def lamplight(self, point: Point, normal: Colour) -> Array:
-        """Irradiance of lamps and headlights on a surface, (..., 3).
+    def lamplight(self, x: Array, y: Array, z: Array, normal: tuple[float, float, float]) -> Array:
+        """(h, w, 3) irradiance of lamps and headlights on a surface.
 
         Args:
-            point: x, y, z in metres, broadcast together.
+            x: metres across the street; broadcast with y and z to (h, w).
+            y: metres above the ground.
+            z: metres along the street; varies along one axis only, and one way.
             normal: of the surface, of length 1.
         """
-        x, y, z = (np.asarray(part, np.float32) for part in point)
         shape = np.broadcast_shapes(x.shape, y.shape, z.shape)
-        lamp = np.zeros(shape, np.float32)
-        for lx, ly, lz in self.lamps:
-            dx, dy, dz = lx - x, ly - y, lz - z
-            square = dx * dx + dy * dy + dz * dz + np.float32(0.3)
-            facing = np.maximum(dx * normal[0] + dy * normal[1] + dz * normal[2], 0)
-            # Irradiance falls as cos / r^2; the luminaire sends a cosine lobe to the ground.
-            lamp += facing * np.maximum(dy, 0) / (square * square)
-        beam = np.zeros(shape, np.float32)
-        for bx, by, bz, way in self.beams:
-            ahead = way * (z - bz)
-            spread = np.maximum(ahead, 0.3) * np.float32(0.30)
-            aside, above = (x - bx) / spread, (y - by + 0.02 * ahead) / (0.35 * spread)
-            facing = np.abs(normal[2]) + np.float32(0.9) * np.float32(abs(normal[0])) + 0.35 * normal[1]
-            cone = 1 / (1 + (aside * aside + above * above) ** 2)
-            beam += np.where(ahead > 0.2, facing * cone * 26 / (ahead * ahead + 40), 0)
+        lamp, beam = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        for lx, ly, lz in self.lamps.tolist():
+            for area, (px, py, pz) in _within(lz - REACH, lz + REACH, x, y, z):
+                dx, dy, dz = lx - px, ly - py, lz - pz
+                square = dx * dx + dy * dy + dz * dz + 0.3
+                lit = sum(part * weight for part, weight in zip((dx, dy, dz), normal, strict=True) if weight)
+                # Irradiance falls as cos / r^2; the luminaire sends a cosine lobe to the ground.
+                fade = np.maximum(1 - dz * dz * (1 / REACH**2), 0)
+                lamp[area] += np.maximum(lit, 0) * np.maximum(dy, 0) / (square * square) * fade
+        for bx, by, bz, way in self.beams.tolist():
+            for area, (px, py, pz) in _within(min(bz, bz + way * 45), max(bz, bz + way * 45), x, y, z):
+                beam[area] += _beam(px - bx, py - by, way * (pz - bz), normal)
         return lamp[..., None] * self.lamp + beam[..., None] * np.array([1.0, 0.95, 0.85], np.float32)
 
-    def haze_over(self, depth: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    def around(self, x: float, y: float, z: float) -> Array:
+        """(6, 3) irradiance of lamps and headlights at a point, on surfaces that face the directions of `CUBE`."""
+        out = np.zeros((6, 3), np.float32)
+        if len(self.lamps):
+            way = self.lamps - np.array([x, y, z], np.float32)
+            square = (way * way).sum(axis=1) + 0.3
+            fade = np.maximum(1 - way[:, 2] ** 2 / REACH**2, 0)
+            lit = np.maximum(CUBE @ way.T, 0) * (np.maximum(way[:, 1], 0) / square**2 * fade)
+            out += lit.sum(axis=1, keepdims=True) * self.lamp
+        spot = [np.full((1, 1), part, np.float32) for part in (x, y, z)]
+        for bx, by, bz, way in self.beams.tolist():
+            beam = _beam(spot[0] - bx, spot[1] - by, way * (spot[2] - bz), (0.0, 0.0, 1.0))[0, 0]
+            out[5 if way > 0 else 4] += beam * np.array([1.0, 0.95, 0.85], np.float32)
+        return out
+
+    def hemisphere(self, normal_y: Array) -> Array:
+        """(..., 3) irradiance of sky and reflecting ground on surfaces whose normals have the given upward part."""
+        up = (0.5 + 0.5 * normal_y)[..., None]
+        ground = 0.2 * (self.sky + self.sun * (0.6 * max(float(self.toward_sun[1]), 0.0)))
+        out: Array = ground + (self.sky - ground) * up
+        return out
+
+    def facing(self, normal: Array, wrap: float = 0.0) -> Array:
+        """Cosine of the angle between normals (..., 3) and the sun, at least 0; `wrap` softens the edge of shade."""
+        return np.maximum((normal @ self.toward_sun + wrap) * (1 / (1 + wrap)), 0)
+
+    def veil(self, depth: float | Array) -> Array:
         """Share of the radiance that haze replaces at a distance."""
-        return (1 - np.exp(-np.asarray(depth, np.float32) / np.float32(self.clear))).astype(np.float32)
+        out: Array = 1 - np.exp(np.asarray(depth, np.float32) * (-1 / self.clear))
+        return out
+
+
+def from_cube(cube: Array, normal: Array) -> Array:
+    """(..., 3) irradiance on surfaces with normals (..., 3), from that on the six directions of `CUBE`."""
+    out: Array = np.maximum(normal @ CUBE.T, 0) @ cube
+    return out
+
+
+def _beam(aside: Array, above: Array, ahead: Array, normal: tuple[float, float, float]) -> Array:
+    """Irradiance of one headlight at points in its own frame."""
+    spread = np.maximum(ahead, 0.3) * 0.30
+    square = (aside / spread) ** 2 + ((above + 0.02 * ahead) / (0.35 * spread)) ** 2
+    share = abs(normal[2]) + 0.9 * abs(normal[0]) + 0.35 * max(normal[1], 0.0)
+    out: Array = (ahead > 0.2) * np.maximum(45 - ahead, 0) * (share * 26 / 45) / ((1 + square**2) * (ahead**2 + 40))
+    return out
+
+
+def _within(
+    low: float, high: float, x: Array, y: Array, z: Array
+) -> Iterator[tuple[tuple[slice, slice], tuple[Array, Array, Array]]]:
+    """The part of the points with z between two bounds, if there is any, as an area and its coordinates."""
+    found = np.flatnonzero((z > low) & (z < high))
+    if len(found) == 0:
+        return
+    part = slice(int(found[0]), int(found[-1]) + 1)
+    area = (part, slice(None)) if z.shape[0] > 1 else (slice(None), part)
+    axis = 0 if z.shape[0] > 1 else 1
+    yield area, tuple(points if points.shape[axis] == 1 else points[area] for points in (x, y, z))
 
 
 def light(street: Street) -> Light:
     """The light of a street's weather, lamps and running vehicles."""
+    return _night(street) if street.weather.night else _day(street)
+
+
+def _day(street: Street) -> Light:
     weather, rng = street.weather, generator("light", street.seed)
-    none = np.zeros((0, 3), np.float32)
-    toward_sun = np.array(weather.sun, np.float32)
-    if not weather.night:
-        gold = np.array([1.0, 0.93 - 0.17 * weather.warm, 0.84 - 0.34 * weather.warm], np.float32)
-        blue = np.array([0.62, 0.78, 1.0], np.float32)
-        grey = np.array([0.9, 0.95, 1.0], np.float32)
-        sky = (0.62 * blue if weather.sunshine else 1.5 * grey) * (1 - 0.25 * weather.warm)
-        haze = np.array([0.62, 0.70, 0.80], np.float32) * (1 if weather.sunshine else 0.95)
-        sun = 2.5 * weather.sunshine * gold
-        return Light(toward_sun, sun, sky, haze, rng.uniform(260, 700), none[:0], none, np.zeros((0, 4), np.float32))
+    gold = np.array([1.0, 0.94 - 0.14 * weather.warm, 0.86 - 0.30 * weather.warm], np.float32)
+    blue, gray = np.array([0.64, 0.80, 1.0], np.float32), np.array([0.92, 0.97, 1.0], np.float32)
+    sky = (0.62 * blue if weather.sunshine else 1.5 * gray) * (1 - 0.25 * weather.warm)
+    haze = np.array([0.60, 0.69, 0.80], np.float32) if weather.sunshine else 0.85 * gray
+    clear = rng.uniform(900, 3000) if weather.sunshine or rng.random() < 0.6 else rng.uniform(260, 500)
+    none = np.zeros((0, 4), np.float32)
+    return Light(
+        np.array(weather.sun, np.float32),
+        2.6 * weather.sunshine * gold,
+        sky,
+        haze,
+        clear,
+        np.zeros(3, np.float32),
+        none[:, :3],
+        none,
+    )
+
+
+def _night(street: Street) -> Light:
+    rng = generator("light", street.seed)
     lamps = np.array([(lamp.x + lamp.reach, lamp.height, lamp.z) for lamp in street.lamps], np.float32).reshape(-1, 3)
-    sodium = np.array([1.0, 0.66, 0.32], np.float32)
-    white = np.array([0.92, 1.0, 0.94], np.float32)
-    share = np.float32(rng.random() < 0.6) * np.float32(rng.uniform(0.6, 1.0))
+    sodium, white = np.array([1.0, 0.66, 0.32], np.float32), np.array([0.92, 1.0, 0.94], np.float32)
+    share = rng.uniform(0.6, 1.0) if rng.random() < 0.6 else 0.0
     height = float(lamps[:, 1].mean()) if len(lamps) else 6.0
-    lamp = (share * white + (1 - share) * sodium) * np.float32(rng.uniform(0.8, 1.3) * height**2)
-    beams = [
-        (
-            vehicle.x + aside,
-            0.65,
-            vehicle.z + (2.1 if vehicle.heading == 0 else -2.1),
-            1 if vehicle.heading == 0 else -1,
-        )
-        for vehicle in street.vehicles
-        if vehicle.running and abs(vehicle.x) < street.road - 1.5
-        for aside in (-0.6, 0.6)
-    ]
-    dark = np.array([0.016, 0.019, 0.026], np.float32) * np.float32(rng.uniform(0.7, 1.6))
-    zero = np.zeros(3, np.float32)
-    placed = np.array(beams, np.float32).reshape(-1, 4)
-    return Light(toward_sun, zero, dark, 0.5 * dark, 220.0, lamp, lamps, placed[:8])
+    lamp = (share * white + (1 - share) * sodium) * (rng.uniform(0.7, 1.2) * height**2)
+    beams = [beam for vehicle in street.vehicles for beam in _headlights(street, vehicle)]
+    # Towns light their own sky.
+    sky = np.array([0.019, 0.021, 0.027], np.float32) * rng.uniform(0.7, 1.7)
+    sun = np.array(street.weather.sun, np.float32)
+    placed = np.array(beams, np.float32).reshape(-1, 4)[:8]
+    return Light(sun, np.zeros(3, np.float32), sky, 0.5 * sky, 220.0, lamp.astype(np.float32), lamps, placed)
 
 
-def hemisphere(light: Light, normal_y: npt.ArrayLike) -> Array:
-    """Irradiance of sky and reflecting ground on a surface whose normal has the given upward part, (..., 3)."""
-    up = np.asarray(0.5 + 0.5 * np.asarray(normal_y, np.float32), np.float32)[..., None]
-    ground = 0.22 * (light.sky + light.sun * max(float(light.toward_sun[1]), 0.0) * np.float32(0.6))
-    return np.asarray(light.sky * up + ground * (1 - up), np.float32)
-
-
-def facing(light: Light, normal: Array, wrap: float = 0.0) -> Array:
-    """Cosine of the angle between normals (..., 3) and the sun, at least 0; `wrap` softens the edge of shade."""
-    return np.maximum((normal @ light.toward_sun + np.float32(wrap)) / np.float32(1 + wrap), 0)
-
-
-def glow(distance: Array, radius: float) -> Array:
-    """A halo that fades with distance from its centre."""
-    return 1 - smooth(distance, 0.0, radius)
+def _headlights(street: Street, vehicle: Vehicle) -> list[tuple[float, float, float, float]]:
+    if not vehicle.running or abs(vehicle.x) > street.road - 1.5:
+        return []
+    way = 1.0 if math.cos(vehicle.heading) > 0 else -1.0
+    return [(vehicle.x + aside, 0.65, vehicle.z + 2.2 * way, way) for aside in (-0.6, 0.6)]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fusionbench.data.synthetic.camera import Array, Camera
 from fusionbench.data.synthetic.canvas import Patch, shrunk
-from fusionbench.data.synthetic.light import Light, facing, hemisphere
+from fusionbench.data.synthetic.light import Light, from_cube
 from fusionbench.data.synthetic.street import Person, Street
 from fusionbench.data.synthetic.texture import fractal, generator, sample
 
@@ -26,6 +26,9 @@ CLOTH = (
     (0.045, 0.030, 0.026),
 )
 """Linear reflectance of the muted clothes that people wear here: black, navy, olive, brown, gray."""
+
+BOX = (-0.6, 0.6, -0.05, 1.95)
+"""Left, right, bottom and top of the picture of a person, in metres from the feet."""
 
 TONES = ((0.36, 0.23, 0.16), (0.26, 0.15, 0.095), (0.12, 0.066, 0.042))
 
@@ -188,15 +191,11 @@ def _lit(drawn: Figure, street: Street, person: Person, light: Light, shade: flo
     )
     index = np.minimum(drawn.material, 6)
     albedo, normal = table[index], drawn.normal
-    irradiance = hemisphere(light, normal[..., 1])
+    irradiance = light.hemisphere(normal[..., 1])
     if street.weather.night:
-        for way in ((0.0, 0.0, -1.0), (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0)):
-            point = (np.float32(person.x), np.float32(1.2), np.float32(person.z - 0.1))
-            irradiance = (
-                irradiance + light.lamplight(point, way) * np.maximum(normal @ np.array(way, np.float32), 0)[..., None]
-            )
+        irradiance = irradiance + from_cube(light.around(person.x, 1.2, person.z - 0.1), normal)
     else:
-        irradiance = irradiance + light.sun * np.float32(shade) * facing(light, normal)[..., None]
+        irradiance = irradiance + (light.sun * shade) * light.facing(normal)[..., None]
     warm = np.append(WARMTH, 0).astype(np.float32)
     warm[TOP] += rng.uniform(-2.5, 2.5)
     warm[TROUSERS] += rng.uniform(-2.0, 2.5)

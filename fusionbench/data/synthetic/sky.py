@@ -20,8 +20,8 @@ def paint_sky(canvas: Canvas, camera: Camera, street: Street, light: Light) -> N
         _night(street, up, across, cover) if street.weather.night else _day(street, light, up, cover)
     )
     lift = up / np.sqrt(1 + up * up)
-    clear = street.weather.air - 6 - 42 * np.minimum(lift * 2.2, 1) ** 0.6
-    canvas.heat[rows] = clear + (street.weather.air - 9 - clear) * (0.55 * cover)
+    clear = street.weather.air - 3 - 16 * np.minimum(lift * 1.6, 1) ** 0.7
+    canvas.heat[rows] = clear + (street.weather.air - 5 - clear) * (0.6 * cover)
     _skyline(canvas, camera, street, light)
 
 
@@ -79,7 +79,7 @@ def _skyline(canvas: Canvas, camera: Camera, street: Street, light: Light) -> No
         mottle = sample(fractal(), x * 11.0, v * (11 * distance / camera.focal))
         albedo = np.array([0.045, 0.065, 0.035], np.float32) * (1 + 0.35 * mottle[..., None])
         lit = albedo * (light.sky + 0.45 * light.sun)
-        haze = float(light.haze_over(distance * 1.3))
+        haze = float(light.veil(distance * 1.3))
         radiance = lit * (1 - haze) + light.haze * haze
         canvas.radiance[rows] += alpha[..., None] * (radiance - canvas.radiance[rows])
         heat = weather.air - 1.5 - 0.008 * distance + 0.5 * mottle

@@ -262,7 +262,7 @@ def _add_row(made: Street, rng: np.random.Generator, side: int, x: float, spacin
 
 
 def _add_thicket(made: Street, rng: np.random.Generator, side: int, edge: float) -> None:
-    for z in np.linspace(75, 12, 9):
+    for z in np.linspace(75, 12, 9).tolist():
         x = edge + rng.uniform(4, 7) + (z - 10) * rng.uniform(0.05, 0.3)
         crown = (rng.uniform(4.5, 7.0), rng.uniform(4.5, 7.5))
         plant = Plant(side * x, float(z + rng.uniform(-2, 2)), rng.uniform(1.2, 2.4), crown, int(rng.random() < 0.4), 0)

@@ -79,7 +79,7 @@ def leaves() -> tuple[Array, ...]:
         colour = (float(value[i]), float(tone[i]))
         for du, dv in _wraps(leaf):
             cv2.fillConvexPoly(tile, np.round((leaf + (du, dv)) * 16).astype(np.int32), colour, cv2.LINE_8, 4)
-    levels = [tile]
+    levels: list[Array] = [tile]
     while levels[-1].shape[0] > TILE // 64:
         side = levels[-1].shape[0] // 2
         levels.append(cv2.resize(levels[-1], (side, side), interpolation=cv2.INTER_AREA))
@@ -92,4 +92,4 @@ def sample(tile: Array, u: npt.ArrayLike, v: npt.ArrayLike) -> Array:
     across, down = np.broadcast_arrays(np.asarray(u, np.float32), np.asarray(v, np.float32))
     across = across - np.floor(across * (1 / side)) * side
     down = down - np.floor(down * (1 / side)) * side
-    return np.asarray(cv2.remap(tile, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    return cv2.remap(tile, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

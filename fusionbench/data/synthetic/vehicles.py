@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fusionbench.data.synthetic.camera import Array, Camera, smooth
 from fusionbench.data.synthetic.canvas import Patch, shrunk
-from fusionbench.data.synthetic.light import Light, facing, hemisphere
+from fusionbench.data.synthetic.light import Light, from_cube
 from fusionbench.data.synthetic.street import Street, Vehicle
 from fusionbench.data.synthetic.texture import generator
 
@@ -260,15 +260,11 @@ def _lit(
     around = 0.10 * (light.sky + 0.5 * light.sun)
     fresnel = (0.05 + 0.95 * (1 - np.clip(cosine, 0, 1)) ** 5)[:, None]
     sheen = gloss[:, None] * fresnel * (around + sky * (world + 0.3 * light.sky - around))
-    irradiance = hemisphere(light, turn[:, 1]) * smooth(centre[:, 1], 0.0, 0.8)[:, None] ** 0.5
+    irradiance = light.hemisphere(turn[:, 1]) * smooth(centre[:, 1], 0.0, 0.8)[:, None] ** 0.5
     if street.weather.night:
-        mid = tuple(np.float32(part) for part in (vehicle.x, 1.0, vehicle.z))
-        for way in ((0.0, 0.0, -1.0), (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0)):
-            irradiance = (
-                irradiance + light.lamplight(mid, way) * np.maximum(turn @ np.array(way, np.float32), 0)[:, None]
-            )
+        irradiance = irradiance + from_cube(light.around(vehicle.x, 1.0, vehicle.z), turn)
     else:
-        irradiance = irradiance + light.sun * np.float32(shade) * facing(light, turn)[:, None]
+        irradiance = irradiance + (light.sun * shade) * light.facing(turn)[:, None]
         half = light.toward_sun - direction
         half /= np.linalg.norm(half, axis=1, keepdims=True)
         sparkle = np.clip((turn * half).sum(axis=1), 0, 1) ** 180 * gloss
