@@ -1,0 +1,1 @@
+"""DSPFusion: image fusion under degradation, guided by degradation and semantic priors."""

@@ -1,0 +1,159 @@
+"""Restormer's transformer block: attention between channels, gated feed-forward.
+
+Zamir et al., "Restormer: Efficient Transformer for High-Resolution Image Restoration", CVPR 2022. Parameter names and
+numbers are the original's; the order of work is not. Inputs of attention are normalised over the pixels, and here the
+small channel x channel matrix is scaled instead of the two images; the projection behind the attention is multiplied
+into that matrix, which then acts on the values once. Where no gradient is needed on a CPU, the work goes strip by strip
+(`strips`). Images are best given channels-last.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from typing_extensions import override
+
+from fusionbench.nn import strips
+from fusionbench.nn.norm import ChannelNorm
+from fusionbench.nn.strips import Branch
+from fusionbench.types import Image
+
+
+def depthwise(channels: int) -> nn.Conv2d:
+    return nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+
+
+def pointwise(channels: int, out: int) -> nn.Conv2d:
+    return nn.Conv2d(channels, out, 1, bias=False)
+
+
+def branches(project: nn.Conv2d, convolve: nn.Conv2d, parts: int) -> list[Branch]:
+    """A 1 x 1 and a depthwise convolution split by output channels into equal parts."""
+    matrices = project.weight.flatten(1).chunk(parts)
+    return [Branch(matrix.t(), kernel) for matrix, kernel in zip(matrices, convolve.weight.chunk(parts), strict=True)]
+
+
+def cosines(query: Image, key: Image, heads: int) -> Float[Tensor, "b heads c c"]:
+    """Between the channels of two images, over all pixels; channels belong to heads in contiguous groups."""
+    q, k = (rearrange(part, "b (heads c) h w -> b heads c (h w)", heads=heads) for part in (query, key))
+    if q.dtype in (torch.float16, torch.bfloat16):
+        # A sum over all pixels overflows in half precision; of unit vectors it does not.
+        return F.normalize(q.float(), dim=-1).to(q) @ F.normalize(k.float(), dim=-1).to(k).mT
+    norms = [part.norm(dim=-1).clamp_min(strips.EPSILON) for part in (q, k)]
+    cosine: Tensor = q @ k.mT / (norms[0][..., :, None] * norms[1][..., None, :])
+    return cosine
+
+
+def mixing(
+    cosine: Float[Tensor, "*b heads c c"], temperature: Float[Tensor, "heads 1 1"], project_out: nn.Conv2d
+) -> Float[Tensor, "*b dim dim"]:
+    """Attention times the projection that follows it: the matrix that acts on the values of a pixel."""
+    attention = (cosine * temperature).softmax(dim=-1)
+    columns = rearrange(project_out.weight, "dim (heads c) 1 1 -> heads dim c", heads=attention.shape[-3])
+    return rearrange(columns @ attention, "... heads dim c -> ... dim (heads c)")
+
+
+def mix(matrix: Float[Tensor, "b c c"], values: Image) -> Image:
+    """Apply one matrix per image to the channels of every pixel."""
+    pixels = rearrange(values, "b c h w -> b (h w) c") @ matrix.mT
+    return rearrange(pixels, "b (h w) c -> b c h w", h=values.shape[2])
+
+
+class MDTA(nn.Module):
+    """Multi-Dconv-head transposed attention: channels attend to channels of the same image."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
+        self.qkv = pointwise(channels, 3 * channels)
+        self.qkv_dwconv = depthwise(3 * channels)
+        self.project_out = pointwise(channels, channels)
+
+    @override
+    def forward(self, features: Image) -> Image:
+        query, key, value = self.qkv_dwconv(self.qkv(features)).chunk(3, dim=1)
+        return mix(self._mixing(cosines(query, key, self.heads)), value)
+
+    def normed_residual(self, features: Image, norm: ChannelNorm) -> Image:
+        """`features + self(norm(features))`."""
+        if not strips.apply_to(features):
+            added: Tensor = features + self(norm(features))
+            return added
+        query, key, value = branches(self.qkv, self.qkv_dwconv, 3)
+        return strips.attend(features, [(features, [query, key, value])], norm.body, self.heads, self._mixing)
+
+    def _mixing(self, cosine: Float[Tensor, "*b heads c c"]) -> Float[Tensor, "*b dim dim"]:
+        return mixing(cosine, self.temperature, self.project_out)
+
+
+class CrossMDTA(nn.Module):
+    """Transposed attention from one image to another, with one normalisation for both and the residual of the first."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
+        self.norm = ChannelNorm(channels)
+        self.q = pointwise(channels, channels)
+        self.kv = pointwise(channels, 2 * channels)
+        self.q_dwconv = depthwise(channels)
+        self.kv_dwconv = depthwise(2 * channels)
+        self.project_out = pointwise(channels, channels)
+
+    @override
+    def forward(self, features: Image, source: Image) -> Image:
+        """Add to the features what they find in the source."""
+        if strips.apply_to(features):
+            asked = (features, branches(self.q, self.q_dwconv, 1))
+            answering = (source, branches(self.kv, self.kv_dwconv, 2))
+            return strips.attend(features, [asked, answering], self.norm.body, self.heads, self._mixing)
+        query = self.q_dwconv(self.q(self.norm(features)))
+        key, value = self.kv_dwconv(self.kv(self.norm(source))).chunk(2, dim=1)
+        return features + mix(self._mixing(cosines(query, key, self.heads)), value)
+
+    def _mixing(self, cosine: Float[Tensor, "*b heads c c"]) -> Float[Tensor, "*b dim dim"]:
+        return mixing(cosine, self.temperature, self.project_out)
+
+
+class GDFN(nn.Module):
+    """Gated-Dconv feed-forward network; its hidden width is the expansion rounded down."""
+
+    def __init__(self, channels: int, expansion: float = 2.66) -> None:
+        super().__init__()
+        hidden = int(channels * expansion)
+        self.project_in = pointwise(channels, 2 * hidden)
+        self.dwconv = depthwise(2 * hidden)
+        self.project_out = pointwise(hidden, channels)
+
+    @override
+    def forward(self, features: Image) -> Image:
+        gate, value = self.dwconv(self.project_in(features)).chunk(2, dim=1)
+        output: Tensor = self.project_out(F.gelu(gate) * value)
+        return output
+
+    def add_to(self, features: Image, norm: ChannelNorm) -> Image:
+        """`features + self(norm(features))`; may write into the features, which nobody else may need any more."""
+        if not strips.apply_to(features):
+            added: Tensor = features + self(norm(features))
+            return added
+        gate, value = branches(self.project_in, self.dwconv, 2)
+        return strips.feed_forward_(features, norm.body, gate, value, self.project_out.weight.flatten(1).t())
+
+
+class RestormerBlock(nn.Module):
+    """Normalisation and transposed attention, normalisation and feed-forward, each with a residual."""
+
+    def __init__(self, channels: int, heads: int, expansion: float = 2.66) -> None:
+        super().__init__()
+        self.norm1 = ChannelNorm(channels)
+        self.attn = MDTA(channels, heads)
+        self.norm2 = ChannelNorm(channels)
+        self.ffn = GDFN(channels, expansion)
+
+    @override
+    def forward(self, features: Image) -> Image:
+        return self.ffn.add_to(self.attn.normed_residual(features, self.norm1), self.norm2)

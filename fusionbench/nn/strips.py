@@ -1,0 +1,164 @@
+"""Transformer layers strip by strip, for inference on a CPU.
+
+Between its two matrix products a transformer block holds 3 to 5 times as many numbers as it takes and gives. For a
+whole image they go to main memory and back at every step, and that, not arithmetic, is what takes the time. A strip of
+rows fits into the cache; depthwise 3 x 3 convolutions need one more row on either side, which is kept from the strip
+before. Images are (B, C, H, W) in channels-last layout, and each is worked on by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fusionbench.types import Image
+
+Tokens = Float[Tensor, "n c"]
+"""Pixels by channels."""
+
+Rows = Float[Tensor, "h w c"]
+"""One image, or a strip of one, channels last."""
+
+STRIP_NUMBERS = 1_000_000
+"""How many numbers of the widest intermediate a strip may have. Measured with 1 MiB of second-level cache per core and
+32 MiB of third: half or twice as many cost 5 %, eight times as many cost 50 %."""
+
+EPSILON = 1e-12
+"""The least norm of a query or key, as in `torch.nn.functional.normalize`."""
+
+
+class Branch(NamedTuple):
+    """A 1 x 1 convolution followed by a depthwise 3 x 3 one.
+
+    Attributes:
+        project: (C_in, C_out).
+        kernel: (C_out, 1, 3, 3).
+    """
+
+    project: Float[Tensor, "c_in c_out"]
+    kernel: Float[Tensor, "c_out 1 3 3"]
+
+
+def apply_to(features: Image) -> bool:
+    """Whether strips are right for these features: in full precision on a CPU, with no gradient and no compiler."""
+    return (
+        features.device.type == "cpu"
+        and features.dtype in (torch.float32, torch.float64)
+        and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+    )
+
+
+def images(features: Image) -> list[Rows]:
+    """The images of a batch, each contiguous with channels last; views where the layout allows."""
+    return list(features.permute(0, 2, 3, 1).contiguous())
+
+
+def empty_like(features: Image, channels: int = 0) -> Image:
+    """An uninitialised channels-last batch of the same size, with as many or other channels."""
+    batch, own, height, width = features.shape
+    return features.new_empty(batch, height, width, channels or own).permute(0, 3, 1, 2)
+
+
+def strips(image: Rows, widest: int) -> Iterator[slice]:
+    """The rows of an image in strips, where the widest intermediate has so many channels."""
+    height, width = image.shape[:2]
+    rows = max(2, STRIP_NUMBERS // (width * widest))  # two at least, which the next strip needs of this one
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
+
+
+def convolved(
+    image: Rows, norm: nn.LayerNorm, parts: Sequence[Branch], widest: int
+) -> Iterator[tuple[slice, list[Tokens]]]:
+    """Normalise, then for each branch project and convolve depthwise, strip by strip.
+
+    A strip of the image may be overwritten once it was given out.
+
+    Yields:
+        the rows, and for each branch (pixels, C_out).
+    """
+    height, width, channels = image.shape
+    window: list[Tensor] = []
+    for rows in strips(image, widest):
+        count = rows.stop - rows.start
+        if not window:
+            window = [image.new_zeros(1, count + 2, width, part.kernel.shape[0]) for part in parts]
+        kept = 2 if rows.start else 1  # from the strip before; at the top, a row of zeros
+        ahead = slice(rows.start + kept - 1, min(rows.stop + 1, height))
+        normed = norm(image[ahead]).flatten(0, 1)
+        outputs = []
+        for part, held in zip(parts, window, strict=True):
+            if rows.start:
+                held[:, :2] = held[:, -2:]
+            new = held[0, kept : kept + ahead.stop - ahead.start]
+            torch.mm(normed, part.project, out=new.flatten(0, 1))
+            if rows.stop == height:
+                held[:, count + 1] = 0
+            seen = held[:, : count + 2].permute(0, 3, 1, 2)
+            outputs.append(tokens(F.conv2d(seen, part.kernel, padding=(0, 1), groups=part.kernel.shape[0])))
+        yield rows, outputs
+
+
+def tokens(features: Image) -> Tokens:
+    """The pixels of all images, channels last."""
+    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+
+
+def attend(
+    features: Image,
+    sources: Sequence[tuple[Image, Sequence[Branch]]],
+    norm: nn.LayerNorm,
+    heads: int,
+    matrix: Callable[[Float[Tensor, "heads c c"]], Float[Tensor, "dim dim"]],
+) -> Image:
+    """Transposed attention with its normalisation and residual.
+
+    Args:
+        features: what the result is added to.
+        sources: images and the branches that read them; the branches are, in order, query, key and value.
+        norm: applied to every source.
+        heads: contiguous groups of channels that attend by themselves.
+        matrix: from the cosines of queries and keys to what is applied to the values of a pixel.
+    """
+    result = empty_like(features)
+    channels = features.shape[1]
+    size = channels // heads
+    widest = channels * sum(len(parts) for _, parts in sources)
+    separate = [images(source) for source, _ in sources]
+    for i, (residual, values) in enumerate(zip(images(features), images(result), strict=True)):
+        products = residual.new_zeros(heads, size, size)
+        squares = residual.new_zeros(2, channels)
+        passes = [convolved(each[i], norm, parts, widest) for each, (_, parts) in zip(separate, sources, strict=True)]
+        for found in zip(*passes, strict=True):
+            query, key, value = (output for _, outputs in found for output in outputs)
+            for head, product in enumerate(products):
+                group = slice(head * size, (head + 1) * size)
+                product.addmm_(query[:, group].t(), key[:, group])
+            squares += torch.stack([query.square().sum(0), key.square().sum(0)])
+            values[found[0][0]] = value.view(-1, *values.shape[1:])
+        norms = squares.sqrt().clamp_min(EPSILON).view(2, heads, size)
+        mixed = matrix(products / (norms[0, :, :, None] * norms[1, :, None, :])).t()
+        for rows in strips(values, channels):
+            held = values[rows].view(-1, channels)
+            held.copy_(torch.addmm(residual[rows].view(-1, channels), held, mixed))
+    return result
+
+
+def feed_forward_(
+    features: Image, norm: nn.LayerNorm, gate: Branch, value: Branch, project_out: Float[Tensor, "hidden c"]
+) -> Image:
+    """Gated feed-forward with its normalisation and residual, written into the features."""
+    separate = features.permute(0, 2, 3, 1)
+    if not separate.is_contiguous():
+        separate = separate.contiguous()
+    for image in separate:
+        for rows, (gates, values) in convolved(image, norm, [gate, value], 2 * gate.kernel.shape[0]):
+            image[rows].view(-1, image.shape[-1]).addmm_(F.gelu(gates).mul_(values), project_out)
+    return separate.permute(0, 3, 1, 2)
