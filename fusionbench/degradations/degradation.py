@@ -8,6 +8,7 @@ counted within the modality, the infrared image of `rain+sn` is that of `sn`.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -125,7 +126,8 @@ def draw(specs: Sequence[str], *, name: str, seed: int, epoch: int) -> Draw:
 
 def stream(seed: int, name: str, index: int, purpose: str) -> int:
     """The 128-bit seed of one random stream; independent of process, platform and Python's hash seed."""
-    return int.from_bytes(hashlib.sha256(repr((seed, name, index, purpose)).encode()).digest()[:16], "little")
+    text = json.dumps([int(seed), name, int(index), purpose])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
 
 
 def _placed(terms: tuple[Term, ...]) -> Iterator[tuple[int, Term]]:

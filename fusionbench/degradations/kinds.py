@@ -136,7 +136,11 @@ KINDS: dict[str, Kind] = {
         on=("vi",),
         about="short exposure: darker tones with shot and read noise",
         origin="EMS and MSRS, VI (LL) are real images with restored references; this stands in for them.",
-        parameters=(severity(0.6, "gain is 1 - 0.8 severity, exponent 1 + severity", "ours, by DSPFusion's files"),),
+        parameters=(
+            severity(
+                0.6, "tones 255 g (x/255)^e, g 1 - 0.75 severity, e 1 + 0.9 severity", "ours, by DSPFusion's files"
+            ),
+        ),
     ),
     "lr": Kind(
         "fusionbench.degradations.optics:LowResolution",
@@ -160,7 +164,9 @@ KINDS: dict[str, Kind] = {
         about="long exposure: lifted shadows, clipped highlights",
         origin="EMS, VI (OE) are real images with restored references; this stands in for them.",
         parameters=(
-            severity(0.6, "gain is 1 + 0.15 severity, exponent 1 - 0.75 severity", "ours, by DSPFusion's files"),
+            severity(
+                0.6, "tones 255 g (x/255)^e, g 1 + 0.15 severity, e 1 - 0.75 severity", "ours, by DSPFusion's files"
+            ),
         ),
     ),
     "rain": Kind(
@@ -220,7 +226,7 @@ SCENARIOS: dict[str, Scenario] = {
     "composite": Scenario(
         "ir:blur(2,21,1)+ir:noise(5.39)+ir:lr(4)+vi:blur(2,21,1)+vi:noise(8.06)",
         about="both blurred and noisy, the infrared image 4 times smaller",
-        origin="DRFusion, composite on M3FD: noise of variance 0.001 per channel, of which the infrared image has three.",
+        origin="DRFusion, composite on M3FD: noise of variance 0.001 per channel, averaged over three in infrared.",
     ),
     "composite-pet": Scenario(
         "ir:blur(2,21,1)+ir:noise(8.06)+vi:blur(2,21,1)+vi:noise(13.97)+vi:lr(2)",

@@ -21,8 +21,8 @@ class LowLight(ImageOnlyTransform):
         super().__init__(p=1.0)
         self.severity = severity
         levels = np.arange(256) / 255
-        # Severity 0.6 is the median of the restored and dark pairs of DSPFusion: 64 becomes 14, 128 becomes 45.
-        exponent, gain = 1 + severity, 1 - 0.8 * severity
+        # Severity 0.6 lies between the restored and dark pairs of DSPFusion: 64 becomes 17, 128 becomes 48.
+        exponent, gain = 1 + 0.9 * severity, 1 - 0.75 * severity
         self.tones = np.rint(255 * gain * levels**exponent).astype(np.uint8)
 
     @override
@@ -30,8 +30,9 @@ class LowLight(ImageOnlyTransform):
         dark = cv2.LUT(img, self.tones)
         if self.severity == 0:
             return dark
-        # Whole fifties, so that few tables of Poisson noise are made.
-        shot = add_poisson(dark, 50 * round(20 - 14 * self.severity), self.random_generator)
+        # By tenths of severity, so that few tables of Poisson noise are made.
+        photons = min(4000, 15000 // max(1, round(10 * self.severity)) ** 2)
+        shot = add_poisson(dark, photons, self.random_generator)
         return add_gaussian(shot, 3 * self.severity, self.random_generator)
 
 
