@@ -129,13 +129,20 @@ class Diffusion(nn.Module):
 
     def kept(self) -> Float[Tensor, " steps"]:
         """The cumulative products of alpha, from 1 (step 0) on."""
-        alpha = self.alpha.clamp(ALPHA_MARGIN, 1 - ALPHA_MARGIN)
+        inside = self.alpha.detach().clamp(ALPHA_MARGIN, 1 - ALPHA_MARGIN)
+        # Values inside stay as they are, to the bit; outside, the gradient that would bring them back survives.
+        alpha = self.alpha + (inside - self.alpha.detach())
         return torch.cat([alpha.new_ones(1), alpha.cumprod(0)])
 
     @torch.no_grad()
     def project(self) -> None:
-        """Bring the schedule back into (0, 1) after an optimiser's step, so that its gradient does not die there."""
+        """Bring the schedule back into (0, 1) after an optimiser's step, so that it does not run further away."""
         self.alpha.clamp_(ALPHA_MARGIN, 1 - ALPHA_MARGIN)
+
+    def freeze_unused(self) -> None:
+        """Take the weight decoder out of training where nothing corrects with its weights."""
+        for part in (self.unet.fusionBlock, self.unet.attention_block_1, self.unet.fusion_outBlock):
+            part.requires_grad_(self.constrained)
 
     def _weighed(self, strengths: Sequence[Tensor]) -> list[bool]:
         """Per step from 1 on, whether its fusion weights can be seen in the result."""

@@ -6,7 +6,7 @@ Attribute names are those of the released checkpoints, so that their files load 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -14,10 +14,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
+from fusionbench.methods.drfusion.architecture import Architecture
 from fusionbench.types import Gray, Image
 
 TIME_MULTIPLIER = 4
-DROPOUT = 0.1
 GATE_REDUCTION = 8
 
 
@@ -32,12 +32,12 @@ def time_embedding(step: int, width: int, like: Tensor) -> Float[Tensor, "1 widt
 class ResBlock(nn.Module):
     """Two normalised convolutions around an added time signal, with a shortcut."""
 
-    def __init__(self, inputs: int, outputs: int, time_width: int, groups: int) -> None:
+    def __init__(self, inputs: int, outputs: int, time_width: int, groups: int, dropout: float) -> None:
         super().__init__()
         self.conv1 = nn.Sequential(nn.GroupNorm(groups, inputs), nn.SiLU(), nn.Conv2d(inputs, outputs, 3, padding=1))
         self.time_emb = nn.Sequential(nn.SiLU(), nn.Linear(time_width, outputs))
         self.conv2 = nn.Sequential(
-            nn.GroupNorm(groups, outputs), nn.SiLU(), nn.Dropout(DROPOUT), nn.Conv2d(outputs, outputs, 3, padding=1)
+            nn.GroupNorm(groups, outputs), nn.SiLU(), nn.Dropout(dropout), nn.Conv2d(outputs, outputs, 3, padding=1)
         )
         self.shortcut = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
@@ -103,21 +103,13 @@ def _unlisted(layers: nn.ModuleList) -> Iterator[nn.Module]:
 
 
 class NoisePredictor(nn.Module):
-    """Predicts the state's noise and the first source's fusion weights.
+    """Predicts the state's noise and the first source's fusion weights."""
 
-    Args:
-        base: channels at full size.
-        multipliers: channels of each level as multiples of `base`; each level but the last halves the size.
-        blocks: residual blocks per level.
-        groups: groups of the normalisations; divides every level's channels.
-    """
-
-    def __init__(
-        self, base: int = 64, multipliers: Sequence[int] = (1, 2, 4, 8), blocks: int = 2, groups: int = 32
-    ) -> None:
+    def __init__(self, sizes: Architecture | None = None) -> None:
         super().__init__()
-        self.base, self.blocks, self.groups = base, blocks, groups
-        self.widths = [base * multiplier for multiplier in multipliers]
+        self.sizes = sizes = sizes or Architecture()
+        base, groups = sizes.base, sizes.groups
+        self.widths = [base * multiplier for multiplier in sizes.multipliers]
         self.time_width = base * TIME_MULTIPLIER
         self.time_embed = nn.Sequential(
             nn.Linear(base, self.time_width), nn.SiLU(), nn.Linear(self.time_width, self.time_width)
@@ -135,13 +127,13 @@ class NoisePredictor(nn.Module):
         )
 
     def _block(self, inputs: int, outputs: int) -> nn.Module:
-        return ResBlock(inputs, outputs, self.time_width, self.groups)
+        return ResBlock(inputs, outputs, self.time_width, self.sizes.groups, self.sizes.dropout)
 
     def _encoder(self) -> list[nn.Module]:
         layers: list[nn.Module] = []
-        inputs = self.base
+        inputs = self.sizes.base
         for level, width in enumerate(self.widths):
-            layers += [self._block(inputs if index == 0 else width, width) for index in range(self.blocks)]
+            layers += [self._block(inputs if index == 0 else width, width) for index in range(self.sizes.blocks)]
             layers += [Downsample(width)] if level + 1 < len(self.widths) else []
             inputs = width
         return layers
@@ -150,7 +142,7 @@ class NoisePredictor(nn.Module):
         layers: list[nn.Module] = []
         for level in reversed(range(len(self.widths))):
             inputs, width = self.widths[level], self.widths[max(level - 1, 0)]
-            layers += [self._block(inputs if index == 0 else width, width) for index in range(self.blocks)]
+            layers += [self._block(inputs if index == 0 else width, width) for index in range(self.sizes.blocks)]
             layers += [Upsample(width)] if level + 1 < len(self.widths) else []
         return layers
 
@@ -168,7 +160,7 @@ class NoisePredictor(nn.Module):
         """
         height, width = state.shape[-2:]
         state = F.pad(state, (0, width % 2, 0, height % 2), mode="replicate") if height % 2 or width % 2 else state
-        time = self.time_embed(time_embedding(step, self.base, state))
+        time = self.time_embed(time_embedding(step, self.sizes.base, state))
         bottom, skips = self._encode(state, time)
         noise = self.outBlock(self._decode(self.upBlock, self.attention_block, bottom, skips, time))
         noise = noise[..., :height, :width]
@@ -204,5 +196,5 @@ class NoisePredictor(nn.Module):
 
     def _ends_level(self, index: int) -> bool:
         """Whether a decoder's layer is the last of its level; the deepest level has no upsampling."""
-        position = index - self.blocks
-        return position == -1 or (position >= 0 and position % (self.blocks + 1) == self.blocks)
+        position = index - self.sizes.blocks
+        return position == -1 or (position >= 0 and position % (self.sizes.blocks + 1) == self.sizes.blocks)

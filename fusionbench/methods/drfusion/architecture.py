@@ -1,0 +1,45 @@
+"""The sizes of the noise predictor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fusionbench.lazy import unknown
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Widths and depth; the defaults are the released network's, which has 31,773,116 parameters.
+
+    Attributes:
+        base: channels at full size.
+        multipliers: channels of each level as multiples of `base`; each level but the last halves the size.
+        blocks: residual blocks per level.
+        groups: groups of the normalisations; divides every level's channels.
+        dropout: share of features left out in training.
+    """
+
+    base: int = 64
+    multipliers: tuple[int, ...] = (1, 2, 4, 8)
+    blocks: int = 2
+    groups: int = 32
+    dropout: float = 0.1
+
+
+SIZES = {
+    "paper": Architecture(),
+    # Three levels, because the cost of a CPU's training lies at full size; no dropout, because a million parameters
+    # underfit on-the-fly degradations.
+    "small": Architecture(base=24, multipliers=(1, 2, 4), groups=8, dropout=0.0),
+}
+
+
+def architecture(size: str) -> Architecture:
+    """The architecture of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if size not in SIZES:
+        raise unknown("size of DRFusion", size, SIZES)
+    return SIZES[size]

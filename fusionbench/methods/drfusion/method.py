@@ -1,0 +1,178 @@
+"""DRFusion (Shi, Liu, Wu, Cheng, Li, Chen): restore and fuse in a few corrected diffusion steps.
+
+The sources must come with what degraded them, because every step is corrected by that degradation's operator and its
+pseudo-inverse. 'clean' is a statement as well: identity operators and no noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from typing_extensions import override
+
+from fusionbench.degradations import parse
+from fusionbench.degradations.linear import CLEAN_GAMMA, NOISY_GAMMA, LinearModel, linear_model
+from fusionbench.degradations.operators import Operator, Pixelate, compose
+from fusionbench.lazy import unknown
+from fusionbench.methods.color import chroma, luma, rgb
+from fusionbench.methods.drfusion.architecture import architecture
+from fusionbench.methods.drfusion.diffusion import Diffusion, State
+from fusionbench.methods.drfusion.losses import OBJECTIVES
+from fusionbench.methods.drfusion.network import NoisePredictor
+from fusionbench.methods.drfusion.observation import Observation, Order
+from fusionbench.methods.method import Method
+from fusionbench.types import Batch, Color, Gray
+
+UNKNOWN = "unknown"
+"""What a batch says of pairs whose degradation nobody has told."""
+
+
+class DRFusion(Method):
+    """A corrected diffusion on the first source and the luma of the second, whose chroma is kept.
+
+    Args:
+        size: 'paper' or 'small'.
+        steps: T; the released checkpoints have 3.
+        constrained: correct every step by the observations; without it is the paper's ablation.
+        order: how the last step of noisy pairs is corrected, as 'released' or as in the 'paper'.
+        objective: what is trained for, a key of OBJECTIVES.
+        recompute: keep only the steps' states during training and compute the rest again for the gradient.
+        clean_gamma: Wiener's noise-to-signal ratio for blur without noise.
+        noisy_gamma: the same for blur with noise.
+        learning_rate: Adam's, at the start.
+        milestones: epochs after which it is halved.
+    """
+
+    phases: ClassVar[tuple[str, ...]] = ("fusion",)
+
+    def __init__(
+        self,
+        size: str = "paper",
+        steps: int = 3,
+        constrained: bool = True,
+        order: Order = "released",
+        objective: str = "visible",
+        recompute: bool = False,
+        clean_gamma: float = CLEAN_GAMMA,
+        noisy_gamma: float = NOISY_GAMMA,
+        learning_rate: float = 1e-4,
+        milestones: Sequence[int] = (10, 20, 30, 40),
+    ) -> None:
+        super().__init__()
+        if objective not in OBJECTIVES:
+            raise unknown("objective of DRFusion", objective, OBJECTIVES)
+        if order not in ("released", "paper"):
+            raise unknown("order of DRFusion's correction", order, ["released", "paper"])
+        self.objective = OBJECTIVES[objective]
+        self.order: Order = order
+        self.gammas = {"clean_gamma": clean_gamma, "noisy_gamma": noisy_gamma}
+        self.learning_rate, self.milestones = learning_rate, list(milestones)
+        self.diffusion = Diffusion(
+            steps, NoisePredictor(architecture(size)), constrained=constrained, recompute=recompute
+        )
+        self.diffusion.freeze_unused()
+
+    @override
+    @torch.no_grad()
+    def fuse(self, batch: Batch) -> Color:
+        """Fuse a batch; pairs of different degradations may be mixed.
+
+        Raises:
+            ValueError: a pair's degradation is not told, or has no operator.
+        """
+        fused = self.restored(batch)[:, 2:].clamp(0, 1)
+        return rgb(fused, chroma(batch["vi"]))
+
+    def restored(self, batch: Batch) -> State:
+        """Both restored sources and their fusion, one channel each, unclamped."""
+        state: State = self.diffusion(self.observed(batch))
+        return state
+
+    def observed(self, batch: Batch) -> Observation:
+        """The sources of a batch with the operators of their degradations; one model for those that are alike."""
+        seen = list(zip(batch["degradation"], batch["ir_scale"], batch["vi_scale"], strict=True))
+        models = {key: self._model(*key) for key in dict.fromkeys(seen)}
+        return Observation(batch["ir"], luma(batch["vi"]), [models[key] for key in seen], self.order)
+
+    def _model(self, degradation: str, ir_scale: int, vi_scale: int) -> LinearModel:
+        if degradation == UNKNOWN:
+            raise ValueError(
+                "DRFusion is not blind: it inverts a degradation that it is told, and was told none; pass "
+                "--degradation with noise, blur, composite or another linear one, or 'clean'"
+            )
+        parsed = parse(degradation)
+        model = linear_model(parsed, **self.gammas)
+        return LinearModel(
+            _stored(model.ir, ir_scale, parsed.scale("ir")),
+            _stored(model.vi, vi_scale, parsed.scale("vi")),
+            model.noisy,
+        )
+
+    @override
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        terms = self.terms(batch)
+        loss = torch.stack(list(terms.values())).sum()
+        self._log("train", {**terms, "loss": loss}, batch)
+        return loss
+
+    @override
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        state, ir, vi = self.restored(batch), *_labels(batch)
+        terms = self.objective(state, ir, vi)
+        scores = {
+            "loss": torch.stack(list(terms.values())).sum(),
+            "psnr_ir": _psnr(state[:, :1], ir),
+            "psnr_vi": _psnr(state[:, 1:2], vi),
+        }
+        self._log("val", scores, batch)
+
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """The weighted terms of the objective.
+
+        Raises:
+            ValueError: the batch has no clean sources to learn from.
+        """
+        return self.objective(self.restored(batch), *_labels(batch))
+
+    @override
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        self.diffusion.project()
+
+    @override
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.Adam(trained, lr=self.learning_rate)
+        scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, self.milestones, gamma=0.5)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
+
+    def _log(self, stage: str, values: dict[str, Tensor], batch: Batch) -> None:
+        named = {f"{stage}/{name}": value.detach() for name, value in values.items()}
+        self.log_dict(named, batch_size=len(batch["name"]), sync_dist=stage == "val", prog_bar=False)
+
+
+def _stored(operator: Operator, scale: int, told: int) -> Operator:
+    """The operator of a source that may have been stored smaller than its degradation accounts for.
+
+    Such a source lost its resolution last, whatever else had happened to it.
+    """
+    return operator if scale <= told else compose([Pixelate(scale), operator])
+
+
+def _labels(batch: Batch) -> tuple[Gray, Gray]:
+    if "ir_clean" not in batch or "vi_clean" not in batch:
+        raise ValueError(
+            f"DRFusion learns from clean sources, and {batch['name'][0]!r} comes without; train on a data set that is "
+            "degraded on the fly, or whose folder holds the clean images too"
+        )
+    return batch["ir_clean"], luma(batch["vi_clean"])
+
+
+def _psnr(restored: Gray, clean: Gray) -> Tensor:
+    """Mean over images, in dB, after clamping to [0, 1]."""
+    errors = F.mse_loss(restored.clamp(0, 1), clean, reduction="none").flatten(1).mean(1)
+    return -10 * errors.clamp_min(torch.finfo(errors.dtype).tiny).log10().mean()
