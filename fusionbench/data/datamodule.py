@@ -71,6 +71,8 @@ class FusionDataModule(LightningDataModule):
         limit: int | None = None,
     ) -> None:
         super().__init__()
+        # Checkpoints hold these settings and are loaded without unpickling classes, so that a Path must be text.
+        root = None if root is None else str(root)
         self.save_hyperparameters()
         self.datasets = [datasets] if isinstance(datasets, str) else list(datasets)
         for name in self.datasets:

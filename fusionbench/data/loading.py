@@ -47,6 +47,8 @@ def load(
     if name not in DATASETS:
         raise unknown("dataset", name, DATASETS)
     card = DATASETS[name]
+    if limit is not None and limit < 1:
+        raise ValueError(f"a limit of {limit} leaves no pairs; give 1 or more")
     if only is not None and not card.degraded:
         raise ValueError(f"{name!r} is not degraded on disk; 'only' chooses among degradations that are")
     source: Source

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer
+from torch import nn
+
+from fusionbench.data.datamodule import EMSDataModule, FusionDataModule, M3FDDataModule, MSRSDataModule, whole_pairs
+from fusionbench.data.loading import load
+from fusionbench.data.pairs import Pairs
+
+# Two cores are few, and how many workers to start is the user's choice.
+# Lightning 2.6 asks torch 2.15 a deprecated question about its own loaders.
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec:FutureWarning")
+
+
+@pytest.fixture
+def msrs(tmp_path, make_pairs):
+    root = tmp_path / "data" / "msrs"
+    make_pairs(root / "train" / "ir", root / "train" / "vi", [f"{n:02d}" for n in range(10)], size=(32, 40))
+    make_pairs(root / "test" / "ir", root / "test" / "vi", ["x", "y", "z"], size=(32, 40))
+    return tmp_path / "data"
+
+
+class Recorder(LightningModule):
+    """A model that learns one number and remembers what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.shown, self.validated, self.tested = [], [], []
+
+    def training_step(self, batch, batch_idx):
+        assert batch["ir"].shape[-2:] == (16, 16)
+        means = batch["vi"].mean((1, 2, 3)).tolist()
+        self.shown += [(self.current_epoch, *shown) for shown in zip(batch["name"], means, strict=True)]
+        return ((batch["vi"] - self.weight * batch["vi_clean"]) ** 2).mean()
+
+    def validation_step(self, batch, batch_idx):
+        self.validated += batch["name"]
+
+    def test_step(self, batch, batch_idx):
+        self.tested += batch["name"]
+
+    def predict_step(self, batch, batch_idx):
+        return batch["name"], tuple(batch["vi"].shape), batch["degradation"]
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def trainer(tmp_path, **options) -> Trainer:
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False, "accelerator": "cpu"}
+    return Trainer(default_root_dir=tmp_path, enable_checkpointing=False, **(quiet | options))
+
+
+def module(root, **options) -> FusionDataModule:
+    defaults = {"batch_size": 3, "workers": 0, "crop": 16, "degradations": ["ll", "vi:rn"], "val_share": 0.2}
+    return MSRSDataModule(root=root, **(defaults | options))
+
+
+def test_training_sees_every_pair_in_every_epoch_and_never_the_same_crop(tmp_path, msrs):
+    model = Recorder()
+    trainer(tmp_path, max_epochs=3, num_sanity_val_steps=0).fit(model, datamodule=module(msrs, batch_size=4))
+    assert len(model.shown) == 24
+    for epoch in range(3):
+        assert {name for at, name, _ in model.shown if at == epoch} == {f"{n:02d}" for n in range(8)}
+    assert len({mean for *_, mean in model.shown}) == 24
+    assert model.validated == ["08", "09"] * 3
+    assert model.weight < 1
+
+
+def test_persistent_workers_show_the_same_as_none(tmp_path, msrs):
+    shown = []
+    for workers in (0, 1):
+        model = Recorder()
+        trainer(tmp_path, max_epochs=2).fit(model, datamodule=module(msrs, workers=workers))
+        shown.append(model.shown)
+    assert shown[0] == shown[1]
+
+
+def test_resumed_training_goes_on_with_the_pairs_of_the_next_epoch(tmp_path, msrs):
+    whole = Recorder()
+    trainer(tmp_path, max_epochs=3).fit(whole, datamodule=module(msrs))
+    first, second = Recorder(), Recorder()
+    begun = trainer(tmp_path, max_epochs=2)
+    begun.fit(first, datamodule=module(msrs))
+    begun.save_checkpoint(tmp_path / "two.ckpt")
+    trainer(tmp_path, max_epochs=3).fit(second, datamodule=module(msrs), ckpt_path=tmp_path / "two.ckpt")
+    assert first.shown + second.shown == whole.shown
+    torch.testing.assert_close(second.weight, whole.weight, rtol=0, atol=0)
+
+
+def test_validation_split_is_used_where_one_is_named(msrs, make_pairs):
+    make_pairs(msrs / "msrs" / "dev" / "ir", msrs / "msrs" / "dev" / "vi", ["v"])
+    data = module(msrs, val_split="dev")
+    data.setup("fit")
+    assert len(data.train_pairs) == 10
+    assert data.val_pairs.source.names == ["v"]
+
+
+def test_test_and_prediction_read_the_test_split(tmp_path, msrs):
+    model, data = Recorder(), module(msrs, eval_degradations=["haze"])
+    trainer(tmp_path).test(model, datamodule=data, verbose=False)
+    assert model.tested == ["x", "y", "z"]
+    ((names, shape, degradations),) = trainer(tmp_path).predict(model, datamodule=data)
+    assert (names, shape, degradations) == (["x", "y", "z"], (3, 3, 32, 40), ["haze"] * 3)
+
+
+def test_prediction_groups_equal_sizes(tmp_path, make_pairs):
+    for names, size in ((["a", "c", "e"], (8, 8)), (["b", "d"], (8, 12))):
+        make_pairs(tmp_path / "test" / "ir", tmp_path / "test" / "vi", names, size=size)
+    data = FusionDataModule("roadscene", root=tmp_path, batch_size=2, workers=0)
+    batches = trainer(tmp_path).predict(Recorder(), datamodule=data)
+    assert [names for names, *_ in batches] == [["a", "c"], ["b", "d"], ["e"]]
+
+
+def test_several_data_sets_train_together(msrs, make_pairs):
+    make_pairs(msrs / "tno" / "train" / "ir", msrs / "tno" / "train" / "vi", ["00", "01"], size=(20, 90))
+    data = FusionDataModule(["msrs", "tno"], root=msrs, batch_size=10, workers=0, crop=16, val_share=0.2)
+    data.setup("fit")
+    assert data.train_pairs.source.names[-2:] == ["msrs__07", "tno__00"]
+    (batch,) = data.train_dataloader()
+    assert batch["vi"].shape == (9, 3, 16, 16)
+    assert data.val_pairs.source.names == ["msrs__08", "msrs__09", "tno__01"]
+
+
+def test_settings_are_saved_with_the_model(msrs):
+    data = module(msrs, seed=7)
+    assert data.hparams["seed"] == 7
+    assert data.hparams["datasets"] == "msrs"
+    assert data.hparams["degradations"] == ["ll", "vi:rn"]
+
+
+@pytest.mark.parametrize(("make", "name"), [(EMSDataModule, "ems"), (MSRSDataModule, "msrs"), (M3FDDataModule, "m3fd")])
+def test_named_modules_know_their_data_set(make, name):
+    assert make(root="/nowhere").datasets == [name]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"datasets": "mrss"}, "unknown dataset 'mrss'; did you mean 'msrs'"),
+        ({"datasets": []}, "needs a data set"),
+        ({"val_share": 0.0}, "val_share between 0 and 1"),
+        ({"batch_size": 0}, "batch_size of 1 or more"),
+    ],
+)
+def test_wrong_settings_are_refused_at_once(options, message):
+    with pytest.raises(ValueError, match=message):
+        FusionDataModule(**options)
+
+
+def test_one_training_pair_cannot_be_divided(msrs):
+    data = module(msrs, limit=1)
+    with pytest.raises(ValueError, match="msrs has 1 training pairs, too few to hold some out"):
+        data.setup("fit")
+
+
+def test_loaders_need_a_setup(msrs):
+    with pytest.raises(ValueError, match=r"call setup\('fit'\)"):
+        module(msrs).train_dataloader()
+
+
+def test_whole_pairs_need_no_trainer(msrs):
+    loader = whole_pairs(Pairs(load("msrs", root=msrs), "sn"), batch_size=2)
+    assert [batch["name"] for batch in loader] == [["x", "y"], ["z"]]
+
+
+class Notes(LightningModule):
+    """A model that notes in files which process was shown what."""
+
+    def __init__(self, folder) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.folder = folder
+
+    def note(self, what, batch) -> None:
+        with (self.folder / f"{what}{self.global_rank}.txt").open("a") as file:
+            file.writelines(f"{name}\n" for name in batch["name"])
+
+    def training_step(self, batch, batch_idx):
+        self.note("train", batch)
+        return (self.weight * batch["vi"]).mean()
+
+    def validation_step(self, batch, batch_idx):
+        self.note("validate", batch)
+
+    def predict_step(self, batch, batch_idx):
+        self.note("predict", batch)
+        return batch["name"]
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.slow
+def test_two_processes_share_pairs_without_repeats(tmp_path, msrs):
+    def noted(what: str) -> list[list[str]]:
+        return [(tmp_path / f"{what}{rank}.txt").read_text().split() for rank in range(2)]
+
+    two = {"devices": 2, "strategy": "ddp_fork"}
+    fit = trainer(tmp_path, max_epochs=1, num_sanity_val_steps=0, limit_val_batches=0, **two)
+    fit.fit(Notes(tmp_path), datamodule=module(msrs, batch_size=2))
+    shares = noted("train")
+    assert [len(share) for share in shares] == [4, 4]
+    assert sorted(shares[0] + shares[1]) == [f"{n:02d}" for n in range(8)]
+    trainer(tmp_path, **two).predict(Notes(tmp_path), datamodule=module(msrs), return_predictions=False)
+    assert sorted(name for share in noted("predict") for name in share) == ["x", "y", "z"]

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from fusionbench.data.cache import CachedSource
+from fusionbench.data.images import to_bytes
+from fusionbench.data.pairs import collate
+from fusionbench.data.sampling import EpochSampler, EqualSizes
+from fusionbench.data.source import Joined, RawPair, Subset
+from fusionbench.data.training import Box, TrainingPairs, Turn, cut, reach
+from fusionbench.degradations import KINDS, parse
+
+
+class Places:
+    """A source whose pixels tell where they are: infrared the row, visible the column, in every pair."""
+
+    def __init__(self, size=(40, 60), count=5, dataset="places") -> None:
+        self.shape, self.dataset, self.names, self.reads = size, dataset, [f"p{n}" for n in range(count)], []
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def size(self, index: int) -> tuple[int, int]:
+        return self.shape
+
+    def read(self, index: int) -> RawPair:
+        self.reads.append(index)
+        rows, columns = (places.astype(np.uint8) for places in np.indices(self.shape))
+        return RawPair(self.names[index], rows, np.dstack([columns, rows, columns]))
+
+
+def content(pair) -> tuple[bytes, bytes, str]:
+    return pair["ir"].numpy().tobytes(), pair["vi"].numpy().tobytes(), pair["degradation"]
+
+
+def test_crops_and_flips_are_the_same_in_all_images():
+    pairs = TrainingPairs(Places(), seed=1, crop=(16, 24))
+    mirrored, corners = set(), set()
+    for epoch in range(40):
+        pair = pairs[Turn(0, epoch)]
+        rows, columns = to_bytes(pair["ir"]).astype(int), to_bytes(pair["vi"]).astype(int)
+        assert rows.shape == (16, 24)
+        np.testing.assert_array_equal(columns[..., 1], rows)
+        np.testing.assert_array_equal(np.diff(rows, axis=0), 1)
+        step = int(columns[0, 1, 0] - columns[0, 0, 0])
+        np.testing.assert_array_equal(np.diff(columns[..., 0], axis=1), step)
+        torch.testing.assert_close(pair["ir_clean"], pair["ir"], rtol=0, atol=0)
+        torch.testing.assert_close(pair["vi_clean"], pair["vi"], rtol=0, atol=0)
+        mirrored.add(step)
+        corners.add((rows[0, 0], columns[0, :, 0].min()))
+    assert mirrored == {-1, 1}
+    assert len(corners) > 30
+
+
+def test_every_place_can_be_cut_out():
+    pairs = TrainingPairs(Places(size=(3, 4)), crop=2, flip=False)
+    corners = {
+        (int(to_bytes(pair["ir"])[0, 0]), int(to_bytes(pair["vi"])[0, 0, 0]))
+        for pair in (pairs[Turn(0, epoch)] for epoch in range(200))
+    }
+    assert corners == {(row, column) for row in range(2) for column in range(3)}
+
+
+def test_without_a_crop_images_stay_whole():
+    pair = TrainingPairs(Places(), flip=False)[0]
+    np.testing.assert_array_equal(to_bytes(pair["ir"]), np.indices((40, 60))[0])
+
+
+def test_small_images_are_mirrored_up_to_the_crop():
+    pair = TrainingPairs(Places(size=(6, 60)), crop=(10, 60), flip=False)[0]
+    np.testing.assert_array_equal(to_bytes(pair["ir"])[:, 0], [2, 1, 0, 1, 2, 3, 4, 5, 4, 3])
+
+
+def test_an_empty_crop_is_refused():
+    with pytest.raises(ValueError, match="crop of 8x0 pixels is empty"):
+        TrainingPairs(Places(), crop=(0, 8))
+
+
+def test_no_two_epochs_and_no_two_pairs_are_alike():
+    pairs = TrainingPairs(Places(), ["vi:rn", "ll+sn"], seed=2, crop=16)
+    seen = [content(pairs[Turn(index, epoch)])[:2] for epoch in range(4) for index in range(5)]
+    assert len(set(seen)) == 20
+
+
+def test_epoch_can_be_set_for_plain_indices():
+    pairs = TrainingPairs(Places(), ["clean", "ll", "oe"], seed=2, crop=16)
+    pairs.epoch = 3
+    assert content(pairs[1]) == content(pairs[Turn(1, 3)])
+    assert content(pairs[1]) != content(pairs[Turn(1, 4)])
+
+
+def test_seed_changes_what_is_drawn():
+    first, second = (TrainingPairs(Places(), "vi:rn", seed=seed, crop=16)[0] for seed in (0, 1))
+    assert content(first) != content(second)
+
+
+def test_specs_are_drawn_about_equally_often():
+    pairs = TrainingPairs(Places(size=(8, 8)), ["clean", "ll"], crop=8)
+    dark = sum(pairs[Turn(index, epoch)]["degradation"] == "ll" for index in range(5) for epoch in range(80))
+    assert 160 < dark < 240  # 200 expected of 400, standard deviation 10
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than cores
+def test_workers_change_nothing_and_live_through_epochs():
+    def epochs(workers: int) -> list[dict[str, tuple[bytes, bytes, str]]]:
+        pairs = TrainingPairs(Places(), ["vi:rn", "ll+sn", "clean"], seed=4, crop=16)
+        sampler = EpochSampler(pairs)
+        loader = DataLoader(
+            pairs, 2, sampler=sampler, num_workers=workers, persistent_workers=workers > 0, collate_fn=list
+        )
+        seen = []
+        for epoch in range(3):
+            sampler.set_epoch(epoch)
+            seen.append({pair["name"]: content(pair) for batch in loader for pair in batch})
+        return seen
+
+    alone = epochs(0)
+    assert all(len(epoch) == 5 for epoch in alone)
+    assert len({images for epoch in alone for images in epoch.values()}) == 15
+    assert epochs(2) == alone
+    assert epochs(3) == alone
+
+
+# Deterministic degradations must agree byte for byte; noise can only agree in distribution.
+@pytest.mark.parametrize("code", sorted(set(KINDS) - {"ll", "noise", "rn", "sn"}))
+def test_degrading_a_window_gives_what_degrading_the_whole_gives(code):
+    modality = KINDS[code].on[0]
+    spec = {"blur": f"{modality}:blur(2,9)", "lc": "ir:lc(0.5,level=120)", "lr": f"{modality}:lr(4)"}.get(code, code)
+    rng = np.random.default_rng(0)
+    raw = RawPair(
+        "a", rng.integers(256, size=(40, 56), dtype=np.uint8), rng.integers(256, size=(40, 56, 3), dtype=np.uint8)
+    )
+    degradation = parse(spec).fix(name="a", seed=0)
+    whole = degradation.apply(raw.ir, raw.vi, name="a", seed=0)
+    for box in (Box(0, 0, 16, 16), Box(11, 17, 27, 33), Box(24, 40, 40, 56)):
+        for mirror in (False, True):
+            part, degraded = cut(raw, degradation, 0, box, mirror)
+            step = -1 if mirror else 1
+            inside = slice(box.top, box.bottom), slice(box.left, box.right)
+            np.testing.assert_array_equal(degraded.ir, whole.ir[inside][:, ::step])
+            np.testing.assert_array_equal(degraded.vi, whole.vi[inside][:, ::step])
+            np.testing.assert_array_equal(part.vi, raw.vi[inside][:, ::step])
+
+
+@pytest.mark.parametrize(
+    ("spec", "window"),
+    [
+        ("clean", (10, 20, 26, 36)),
+        ("ll+ir:rn+sn", (10, 20, 26, 36)),
+        ("vi:blur(2,9)", (6, 16, 30, 40)),
+        ("vi:blur(2,9)+ir:noise+ir:blur(1,5)+ir:blur(1,5)", (6, 16, 30, 40)),
+        ("vi:blur(2,41)", (0, 0, 40, 56)),
+        ("haze", (0, 0, 40, 60)),
+        ("ll+sr4", (0, 0, 40, 60)),
+    ],
+)
+def test_no_more_is_degraded_than_needed(spec, window):
+    assert reach(parse(spec), Box(10, 20, 26, 36), (40, 60)) == Box(*window)
+
+
+def test_noise_of_a_crop_is_distributed_as_that_of_the_image():
+    flat = RawPair("a", np.full((400, 400), 128, np.uint8), np.full((400, 400, 3), 128, np.uint8))
+    degradation = parse("ir:sn(7,stripe=6)+vi:noise(12)").fix(name="a", seed=0)
+    whole = degradation.apply(flat.ir, flat.vi, name="a", seed=0)
+    _, crop = cut(flat, degradation, 1, Box(100, 100, 300, 300), False)
+    assert crop.ir.mean(axis=0).std() == pytest.approx(whole.ir.mean(axis=0).std(), rel=0.2)
+    assert crop.ir.std(axis=0).mean() == pytest.approx(whole.ir.std(axis=0).mean(), rel=0.05)
+    assert crop.vi.std() == pytest.approx(whole.vi.std(), rel=0.02)
+
+
+def test_cache_decodes_once_and_stays_within_its_memory():
+    places = Places(count=4)
+    one = 40 * 60 * 4
+    cached = CachedSource(places, max_bytes=2 * one + 10)
+    for _ in range(3):
+        for index in range(4):
+            assert cached.read(index).name == f"p{index}"
+    assert places.reads == [0, 1, 2, 3, 2, 3, 2, 3]
+    assert (cached.dataset, cached.names, len(cached), cached.size(0)) == ("places", places.names, 4, (40, 60))
+    with pytest.raises(ValueError, match="read-only"):
+        cached.read(0).ir[0] = 1
+
+
+def test_cached_pairs_train_as_read_ones_do():
+    plain, cached = Places(), CachedSource(Places(), 10**6)
+    for source in (plain, cached):
+        source.read(0)
+    for spec in ("clean", "ll+lc", "rain+sn", "vi:blur"):
+        pairs = [TrainingPairs(source, spec, seed=1, crop=16) for source in (plain, cached)]
+        assert content(pairs[0][0]) == content(pairs[1][0])
+
+
+def test_joined_sources_keep_their_names_apart():
+    joined = Joined([Places(count=2, dataset="a"), Places(count=3, dataset="b", size=(8, 8))])
+    assert joined.names == ["a__p0", "a__p1", "b__p0", "b__p1", "b__p2"]
+    assert (joined.dataset, len(joined)) == ("a+b", 5)
+    assert [joined.read(index).name for index in range(5)] == joined.names
+    assert [joined.size(index) for index in (1, 2)] == [(40, 60), (8, 8)]
+    with pytest.raises(IndexError):
+        joined.read(5)
+
+
+def test_sampler_shows_each_pair_once_per_epoch_and_shares_them_out():
+    pairs = TrainingPairs(Places(count=10), seed=3)
+    shares = [EpochSampler(pairs, processes=2, process=process) for process in range(2)]
+    orders = []
+    for epoch in range(3):
+        for share in shares:
+            share.set_epoch(epoch)
+        turns = [list(share) for share in shares]
+        assert sorted(turn.place for part in turns for turn in part) == list(range(10))
+        assert {turn.epoch for part in turns for turn in part} == {epoch}
+        orders.append([turn.place for turn in turns[0]])
+    assert len({tuple(order) for order in orders}) == 3
+
+
+def test_batches_of_equal_sizes_lose_nothing():
+    sizes = [(4, 4), (8, 8), (4, 4), (4, 4), (8, 8), (2, 2)]
+    batches = EqualSizes(range(6), batch_size=2, sizes=sizes)
+    assert list(batches) == [[0, 2], [1, 4], [3], [5]]
+    assert len(batches) == 4
+    assert list(EqualSizes(range(6), batch_size=2, drop_last=True, sizes=sizes)) == [[0, 2], [1, 4]]
+
+
+def test_subset_of_a_training_source_keeps_order():
+    subset = Subset(Places(), [3, 1])
+    assert subset.names == ["p3", "p1"]
+    assert subset.read(0).name == "p3"
+
+
+def test_crops_of_one_size_make_batches_of_mixed_images():
+    joined = Joined([Places(count=1, dataset="a"), Places(count=1, dataset="b", size=(20, 90))])
+    pairs = TrainingPairs(joined, crop=16)
+    assert collate([pairs[0], pairs[1]])["vi"].shape == (2, 3, 16, 16)
