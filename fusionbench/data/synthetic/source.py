@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fusionbench.data.source import RawPair
-from fusionbench.data.synthetic.scene import scene
+from fusionbench.data.synthetic.render import scene
 from fusionbench.lazy import unknown
 
 COUNTS = {"test": 6, "train": 64, "val": 8}
