@@ -1,0 +1,254 @@
+"""Files from the network: several mirrors, checksums, and transfers that go on where they broke off.
+
+pooch decides whether a file is there and whether it is the right one; the transfer is ours, because pooch begins anew
+after every interruption. An unfinished transfer is `<file>.part`, and `<file>.part.json` says of what.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pooch
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+ATTEMPTS = 3
+"""How often one mirror is tried without a single new byte before the next one is."""
+
+TIMEOUTS = (10, 60)
+"""Seconds to connect, and between two packets."""
+
+_CHUNK = 2**14  # what a broken connection can cost
+
+Report = Callable[[int, int | None], None]
+"""Called with the bytes that are there and the bytes there will be, where that is known."""
+
+
+class _RefusedError(OSError):
+    """A mirror that does not have the file; asking it again is of no use."""
+
+
+class _CutShortError(OSError):
+    """A transfer that ended before the file did."""
+
+
+@dataclass(frozen=True)
+class _Unfinished:
+    """What a `.part` file is the beginning of: enough to know whether another answer continues it."""
+
+    url: str
+    validator: str
+
+
+def fetch(
+    urls: Sequence[str],
+    target: Path,
+    sha256: str | None = None,
+    size: int | None = None,
+    progress: bool = True,
+    wait: float = 1.0,
+) -> Path:
+    """Bring a file to `target`, from the first of several addresses that has it.
+
+    A file that is there already, with the right checksum where one is known, is left as it is.
+
+    Args:
+        urls: the same file at several places, in order of preference.
+        sha256: its checksum; without one the size is all that can be compared.
+        size: its bytes.
+        progress: show a bar on the terminal.
+        wait: seconds before a mirror is tried again, doubled each time.
+
+    Raises:
+        ValueError: there is no address, or every mirror has another file than expected.
+        OSError: no mirror could be reached or had the file; what was transferred is kept for the next attempt.
+    """
+    if not urls:
+        raise ValueError(f"no address is known for {target.name}; put the file at {target} by hand")
+    known_hash = f"sha256:{sha256}" if sha256 else None
+    if target.is_file() and not known_hash and size and target.stat().st_size != size:
+        raise ValueError(f"{target} has {target.stat().st_size} bytes, expected {size}; remove it to fetch it again")
+    pooch.get_logger().setLevel(logging.WARNING)
+    problems: list[str] = []
+    wrong = 0
+    with _bar(target.name, progress) as report:
+        for url in urls:
+            try:
+                _retrieve(url, known_hash, target, _Transfer(target, size or None, bool(sha256), report, wait))
+            except ValueError as error:
+                wrong += 1
+                problems.append(f"{url}: {_mismatch(error)}")
+            except OSError as error:
+                problems.append(f"{url}: {_reason(error)}")
+            else:
+                return target
+    message = f"could not fetch {target.name}: {'; '.join(problems)}"
+    if wrong == len(urls):
+        raise ValueError(message)
+    raise OSError(f"{message}; or put the file at {target} by hand")
+
+
+def _retrieve(url: str, known_hash: str | None, target: Path, transfer: _Transfer) -> None:
+    try:
+        pooch.retrieve(url, known_hash, fname=target.name, path=target.parent, downloader=transfer)
+    except ValueError:
+        # The beginning may have been of another file: it came from another mirror, or the file has changed since.
+        if not transfer.resumed:
+            raise
+        pooch.retrieve(url, known_hash, fname=target.name, path=target.parent, downloader=transfer)
+
+
+class _Transfer:
+    """The step of pooch that brings one URL to one file, going on with an unfinished one where that is safe."""
+
+    def __init__(self, target: Path, size: int | None, checked: bool, report: Report, wait: float) -> None:
+        self.part = target.with_name(f"{target.name}.part")
+        self.about = target.with_name(f"{target.name}.part.json")
+        self.size = size
+        self.checked = checked
+        self.report = report
+        self.wait = wait
+        self.resumed = False
+
+    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
+        failures = 0
+        while True:
+            before = self._there()
+            try:
+                self._get(url)
+                break
+            except _RefusedError:
+                raise
+            except (_CutShortError, requests.RequestException):
+                failures = 1 if self._there() > before else failures + 1
+                if failures >= ATTEMPTS:
+                    raise
+                time.sleep(self.wait * 2 ** (failures - 1))
+        if self.size is not None and self._there() != self.size:
+            found = self._there()
+            self._forget()
+            raise ValueError(f"it has {found} bytes, expected {self.size}")
+        # Onto pooch's own temporary file, which it checks and moves to its place.
+        shutil.move(self.part, output_file)
+        self._forget()
+
+    def _there(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _forget(self) -> None:
+        self.part.unlink(missing_ok=True)
+        self.about.unlink(missing_ok=True)
+
+    def _get(self, url: str) -> None:
+        """One request: the whole file, or the rest of it."""
+        # A compressed answer could not be continued by bytes of the file.
+        headers = {"Accept-Encoding": "identity"}
+        start = self._there() if self._continues(url) else 0
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        if start and not self.checked:
+            headers["If-Range"] = self._unfinished().validator
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUTS) as answer:
+            if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+                if answer.headers.get("Content-Range", "").endswith(f"/{start}"):
+                    return  # All of it had arrived before the process was stopped.
+                self._forget()
+                raise _CutShortError("the unfinished file was longer than the whole; beginning anew")
+            self._check_answer(answer)
+            if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
+                start = 0
+            elif not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+                self._forget()
+                raise _CutShortError("the answer does not continue the unfinished file; beginning anew")
+            self.resumed = start > 0
+            total = _total(answer, start)
+            self._note(_Unfinished(url, _validator(answer)))
+            self._write(answer, start, total or self.size)
+        if total is not None and self._there() < total:
+            raise _CutShortError(f"the connection ended after {self._there()} of {total} bytes")
+
+    def _write(self, answer: requests.Response, start: int, total: int | None) -> None:
+        self.part.parent.mkdir(parents=True, exist_ok=True)
+        with self.part.open("ab" if start else "wb") as file:
+            there = start
+            self.report(there, total)
+            for chunk in answer.iter_content(_CHUNK):
+                file.write(chunk)
+                there += len(chunk)
+                self.report(there, total)
+
+    def _check_answer(self, answer: requests.Response) -> None:
+        if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise _CutShortError(f"status {answer.status_code} {answer.reason}")
+        if not answer.ok:
+            raise _RefusedError(f"status {answer.status_code} {answer.reason}")
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
+            raise _RefusedError("it answers with a web page instead of the file")
+
+    def _unfinished(self) -> _Unfinished:
+        try:
+            return _Unfinished(**json.loads(self.about.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return _Unfinished("", "")
+
+    def _continues(self, url: str) -> bool:
+        """Whether the rest from this URL fits the beginning: certain afterwards with a checksum, guarded without."""
+        return self.checked or (self._unfinished().url == url and bool(self._unfinished().validator))
+
+    def _note(self, unfinished: _Unfinished) -> None:
+        self.about.parent.mkdir(parents=True, exist_ok=True)
+        self.about.write_text(json.dumps(asdict(unfinished)), encoding="utf-8")
+
+
+def _validator(answer: requests.Response) -> str:
+    """What tells one state of the file from another; empty without, or with one that equal bytes need not share."""
+    tag = str(answer.headers.get("ETag", ""))
+    return str(answer.headers.get("Last-Modified", "")) if not tag or tag.startswith("W/") else tag
+
+
+def _total(answer: requests.Response, start: int) -> int | None:
+    """Bytes of the whole file, as far as the answer tells."""
+    _, _, total = answer.headers.get("Content-Range", "").partition("/")
+    if total.isdigit():
+        return int(total)
+    length = answer.headers.get("Content-Length", "")
+    return start + int(length) if length.isdigit() else None
+
+
+def _mismatch(error: ValueError) -> str:
+    text = str(error)
+    return "its checksum differs from the known one" if "hash" in text.lower() else text
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
+    return str(error)
+
+
+@contextmanager
+def _bar(name: str, shown: bool) -> Iterator[Report]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda there, total: bar.update(task, completed=there, total=total)
