@@ -51,7 +51,7 @@ class Degradation:
         terms: applied in order; none for 'clean'. Each has its `modality`, `code` and `arguments`.
 
     Example:
-        >>> str(parse("vi:ll + ir:lc(0.60)"))
+        >>> str(parse("vi:ll + ir:lc(0.50)"))
         'll+lc'
         >>> [(term.modality, term.code, term.arguments) for term in parse("ir:lr").terms]
         [('ir', 'lr', {'factor': 4.0})]

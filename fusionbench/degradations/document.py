@@ -1,0 +1,65 @@
+"""The tables of docs/degradations.md, made from `KINDS` and `SCENARIOS`.
+
+`python -m fusionbench.degradations.document` renews them; what stands around them is written by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from fusionbench.degradations.grammar import write_value
+from fusionbench.degradations.kinds import KINDS, SCENARIOS
+
+BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+
+
+def tables() -> str:
+    """Codes, their parameters and the scenarios, in markdown."""
+    codes = ((f"`{code}`", ", ".join(kind.on), kind.about, kind.origin) for code, kind in KINDS.items())
+    parameters = (
+        (
+            f"`{code}`",
+            f"`{parameter.name}`",
+            write_value(parameter.default),
+            f"{write_value(parameter.low)} to {write_value(parameter.high)}",
+            parameter.meaning,
+            parameter.source,
+        )
+        for code, kind in KINDS.items()
+        for parameter in kind.parameters
+    )
+    scenarios = ((f"`{code}`", f"`{row.spec}`", row.about, row.origin) for code, row in SCENARIOS.items())
+    return "\n".join(
+        [
+            "### Codes\n",
+            _table(("code", "on", "what it does", "who degrades so"), codes),
+            "### Parameters, in the order in which a spec gives them\n",
+            _table(("code", "parameter", "default", "range", "meaning", "source of the default"), parameters),
+            "### Scenarios: both images of a pair, written without prefix\n",
+            _table(("code", "stands for", "what it does", "who degrades so"), scenarios),
+        ]
+    )
+
+
+def renewed(page: str) -> str:
+    """A page with what stands between its marks replaced by today's tables.
+
+    Raises:
+        ValueError: the page has no marks.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page lacks the marks {BEGIN!r} and {END!r}, between which the tables go")
+    return f"{before}{BEGIN}\n{tables()}\n{END}{after}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    path = Path("docs/degradations.md")
+    path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")
