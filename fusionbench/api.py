@@ -9,16 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusionbench import data
 from fusionbench.benchmark import DatasetChoice, MethodChoice
-from fusionbench.data.images import luma, read_image, to_tensor
+from fusionbench.data.folders import Files, FolderSource
+from fusionbench.data.images import read_image, to_tensor
 from fusionbench.data.pairs import Pairs
 from fusionbench.degradations import parse
-from fusionbench.fuse import Told, fuse_batch, fuse_cell
+from fusionbench.fusing import Told, fuse_batch, fuse_cell
 from fusionbench.methods import load
+from fusionbench.methods.color import luma
 from fusionbench.results import CellFolder
 from fusionbench.run import open_method
-from fusionbench.score import open_pairs
+from fusionbench.scoring import open_pairs
 from fusionbench.types import Batch, Color
 
 if TYPE_CHECKING:
@@ -58,15 +59,15 @@ def fuse(
         >>> fuse("average", ir, vi).mean()
         tensor(0.5000)
     """
-    infrared, visible = _tensor(ir, gray=True), _tensor(vi, gray=False)
+    infrared, visible = _tensor(ir), _tensor(vi)
     if infrared.shape[-2:] != visible.shape[-2:]:
         sizes = [f"{image.shape[-1]}x{image.shape[-2]}" for image in (infrared, visible)]
         raise ValueError(f"ir is {sizes[0]} and vi is {sizes[1]}; register and resize one to the other first")
     batch = Batch(
         name=[name],
         degradation=[str(parse(degradation))],
-        ir=infrared[None],
-        vi=visible[None],
+        ir=luma(infrared.expand(3, -1, -1))[None],
+        vi=visible.expand(3, -1, -1)[None],
         ir_scale=[1],
         vi_scale=[1],
     )
@@ -77,16 +78,14 @@ def fuse(
         return fuse_batch(loaded, batch, tile)[0]
 
 
-def _tensor(image: Source, *, gray: bool) -> Tensor:
+def _tensor(image: Source) -> Tensor:
     if isinstance(image, Tensor):
         tensor = image.float()
     else:
-        tensor = to_tensor(image if isinstance(image, np.ndarray) else read_image(Path(image)))
+        tensor = to_tensor(image if isinstance(image, np.ndarray) else read_image(image))
     if tensor.ndim != 3 or tensor.shape[0] not in (1, 3):
         raise ValueError(f"an image of shape {tuple(tensor.shape)}; expected (1, H, W) or (3, H, W)")
-    if gray:
-        return luma(tensor)
-    return tensor.expand(3, -1, -1)
+    return tensor
 
 
 def fuse_files(
@@ -121,9 +120,9 @@ def fuse_files(
     if ir.is_dir() != vi.is_dir():
         raise ValueError(f"{ir} and {vi}: one is a folder and the other is not; give two files or two folders")
     if ir.is_dir():
-        pairs = open_pairs(DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize), seed=seed)
+        pairs = open_pairs(DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize), seed=seed)["clean"]
     else:
-        pairs = Pairs(data.single(ir, vi, resize=resize), seed=seed)
+        pairs = Pairs(FolderSource("folder", [Files(vi.stem, ir, vi)], resize=resize), seed=seed)
     folder = CellFolder(out, images=out)
     told = Told(prompt, str(parse(degradation)))
     fuse_cell(open_method(choice), pairs, folder, told=told, redo=True, **options)

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    from jsonargparse import CLI
+    from jsonargparse import auto_cli
 
     from fusionbench.commands import COMMANDS
     from fusionbench.version import __version__
@@ -51,7 +51,7 @@ def _dispatch(words: list[str]) -> int:
     if words == ["--version"]:
         print(f"fusionbench {__version__}")  # noqa: T201
         return 0
-    status = CLI(COMMANDS, args=words or ["--help"], prog="fusionbench")
+    status = auto_cli(COMMANDS, args=words or ["--help"], prog="fusionbench")
     return int(status or 0)
 
 

@@ -107,7 +107,7 @@ def demo(out: Path = Path("runs/demo"), limit: int | None = None) -> int:
     return run(method=DEMO_METHODS, dataset="synthetic", degradation=DEMO_DEGRADATIONS, out=out, limit=limit)
 
 
-def fuse(
+def fuse_images(
     method: str = "lap",
     ir: Path | None = None,
     vi: Path | None = None,
@@ -329,7 +329,7 @@ def _methods(names: list[str], weights: str, fused: str, cmd: str) -> tuple[Meth
 
 COMMANDS = {
     "run": run,
-    "fuse": fuse,
+    "fuse": fuse_images,
     "score": score,
     "degrade": degrade,
     "report": report,

@@ -15,7 +15,7 @@ from fusionbench.data.images import to_bytes, write_image
 from fusionbench.degradations import parse
 from fusionbench.progress import progress
 from fusionbench.results import path_name, sha256_of
-from fusionbench.score import open_pairs
+from fusionbench.scoring import open_pairs
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ def export_degraded(
         ValueError: a spec is wrong.
     """
     specs = [str(parse(spec)) for spec in degradations]
-    opened = [open_pairs(choice, spec, seed) for spec in specs]
+    opened = open_pairs(choice, specs, seed)
     folder.mkdir(parents=True, exist_ok=True)
     manifest, problems = folder / "manifest.csv", []
-    total = sum(len(pairs.source.names[:limit]) for pairs in opened)
+    total = sum(len(pairs.source.names[:limit]) for pairs in opened.values())
     with manifest.open("w", encoding="utf-8", newline="") as stream, progress(console, total) as (describe, done):
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for spec, pairs in zip(specs, opened, strict=True):
+        for spec, pairs in opened.items():
             describe(spec)
             shared = {"dataset": choice.name, "split": choice.split, "seed": seed, "version": __version__}
             for record in _written(pairs, folder, spec, limit, workers):

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from fusionbench import methods
 from fusionbench.benchmark import Benchmark, Cell, MethodChoice
-from fusionbench.fuse import Told, fuse_cell
+from fusionbench.fusing import Told, fuse_cell
 from fusionbench.progress import progress
 from fusionbench.results import OK, CellFolder
-from fusionbench.score import open_pairs, score_cell
+from fusionbench.scoring import open_pairs, score_cell
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
@@ -100,18 +100,14 @@ def run(
         FileNotFoundError: a data set, a weight file or a folder is missing; nothing has been run.
         ValueError: an input is wrong or the folder holds other settings; nothing has been run.
     """
-    opened = {
-        (choice.name, spec): open_pairs(choice, spec, benchmark.seed)
-        for choice in benchmark.datasets
-        for spec in benchmark.degradations
-    }
+    opened = {choice.name: open_pairs(choice, benchmark.degradations, benchmark.seed) for choice in benchmark.datasets}
     loaded = {choice.name: open_method(choice) for choice in benchmark.methods}
     folders = {cell: _claim(benchmark, cell, out, loaded[cell.method.name]) for cell in benchmark.cells()}
     outcome = Outcome(out)
-    total = sum(len(opened[cell.dataset.name, cell.degradation].source.names[: benchmark.limit]) for cell in folders)
+    total = sum(len(opened[cell.dataset.name][cell.degradation].source.names[: benchmark.limit]) for cell in folders)
     with progress(console, 2 * total) as (describe, done):
         for cell, folder in folders.items():
-            pairs = opened[cell.dataset.name, cell.degradation]
+            pairs = opened[cell.dataset.name][cell.degradation]
             label = f"{cell.dataset.name}, {cell.degradation}, {cell.method.name}"
             describe(label)
             fuse_cell(

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 
 from fusionbench.benchmark import INPUT, DatasetChoice
+from fusionbench.data.folders import image_files
 from fusionbench.data.images import SUFFIXES, image_size
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.source import Subset
 from fusionbench.metrics import choose
 from fusionbench.progress import progress
 from fusionbench.results import OK, CellFolder
-from fusionbench.score import open_pairs, score_cell
+from fusionbench.scoring import open_pairs, score_cell
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def score_folder(
     for metric in metrics:
         choose(metric.removesuffix(INPUT), protocol)
     images = _images(fused)
-    source, notes = _pair(fused, images, open_pairs(choice).source, unmatched)
+    source, notes = _pair(fused, images, open_pairs(choice)["clean"].source, unmatched)
     names = source.names[:limit]
     if unmatched == "refuse":
         _check_sizes(source, images, names)
@@ -81,15 +82,9 @@ def _settings(fused: Path, choice: DatasetChoice, protocol: str) -> dict[str, ob
 def _images(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder; --fused expects one with fused images")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise FileNotFoundError(f"no images ({', '.join(SUFFIXES)}) in {folder}")
-    images: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in images:
-            raise ValueError(f"{images[path.stem].name} and {path.name} in {folder} have one name; keep one of them")
-        images[path.stem] = path
-    return images
+    if images := image_files(folder):
+        return images
+    raise FileNotFoundError(f"no images ({', '.join(SUFFIXES)}) in {folder}")
 
 
 def _pair(fused: Path, images: dict[str, Path], source: Source, unmatched: str) -> tuple[Source, list[str]]:

@@ -25,9 +25,9 @@ ALLOWED = {
     "methods": {"types", "lazy", "nn", "weights", "degradations", "version"},
     "metrics": {"types", "lazy", "weights", "version"},
     "benchmark": GROUND | TABLES,
-    "score": GROUND | {"benchmark", "data", "metrics"},
-    "standalone": GROUND | {"benchmark", "data", "metrics", "score"},
-    "fuse": GROUND | {"data", "methods"},
+    "scoring": GROUND | {"benchmark", "data", "metrics"},
+    "standalone": GROUND | {"benchmark", "data", "metrics", "scoring"},
+    "fusing": GROUND | {"data", "methods"},
     "report": GROUND | {"benchmark", "metrics"},
 }
 """Parts that are not named here (run, train, commands, cli, ...) stand on top and may import any of these."""

@@ -41,8 +41,9 @@ class Block:
     @property
     def title(self) -> str:
         """Data set, degradation and number of images, and whether that is all of them."""
-        partial = f" of {self.available}, partial: --limit" if self.images < self.available else ""
-        return f"{self.dataset}, {self.degradation} ({self.images}{partial} images)"
+        partial = self.images < self.available
+        count = f"{self.images} of {self.available} images, partial" if partial else f"{self.images} images"
+        return f"{self.dataset}, {self.degradation} ({count})"
 
 
 def read_scores(out: Path) -> pd.DataFrame:
@@ -145,10 +146,12 @@ def ranks(block: Block) -> pd.DataFrame:
 
 
 def number(value: float) -> str:
-    """A mean with four significant digits at least, '-' where there is none."""
+    """A mean with three significant digits at least, '-' where there is none."""
     if pd.isna(value):
         return "-"
-    return f"{value:.2f}" if abs(value) >= 100 else f"{value:.3f}"
+    if abs(value) >= 100:
+        return f"{value:.2f}"
+    return f"{value:.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
 
 
 def footnotes(tables: Sequence[Block]) -> list[str]:

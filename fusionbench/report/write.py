@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -12,6 +13,9 @@ from rich.text import Text
 
 from fusionbench.report.table import Block, arrow, blocks, footnotes, number, ranks, read_scores
 from fusionbench.results import write_atomically
+
+
+STYLES = ("", "bold", "underline")
 
 
 def write_report(out: Path) -> list[Path]:
@@ -34,7 +38,7 @@ def write_report(out: Path) -> list[Path]:
 
 def long(tables: Sequence[Block]) -> pd.DataFrame:
     """One line per data set, degradation, method and metric: mean and number of images."""
-    lines = [
+    lines: list[dict[str, Any]] = [
         {
             "dataset": block.dataset,
             "degradation": block.degradation,
@@ -78,22 +82,40 @@ def _md_cell(text: str, rank: int) -> str:
 
 
 def show(tables: Sequence[Block], console: Console) -> None:
-    """Print the tables and their footnotes."""
+    """Print the tables and their footnotes; a table that is wider than the terminal is continued below itself."""
     for block in tables:
-        marks = ranks(block)
-        table = Table(title=block.title, title_justify="left", title_style="bold")
-        table.add_column("method")
-        for metric in block.means.columns:
-            table.add_column(f"{metric} {arrow(metric)}".strip(), justify="right", no_wrap=True)
-        for method in block.means.index:
-            cells = [
-                Text(
-                    number(block.means.loc[method, metric]),
-                    style={1: "bold", 2: "underline"}.get(int(marks.loc[method, metric]), ""),
-                )
-                for metric in block.means.columns
-            ]
-            table.add_row(str(method), *cells)
-        console.print(table)
+        for index, metrics in enumerate(_fitting(block, console.width)):
+            console.print(_terminal(block, metrics, block.title if index == 0 else "continued"))
     for note in footnotes(tables):
         console.print(note, style="dim", highlight=False)
+
+
+def _fitting(block: Block, width: int) -> list[list[str]]:
+    """The metrics, cut into runs of columns that fit beside the methods' names."""
+    room = width - max(len(str(method)) for method in block.means.index) - 4
+    runs: list[list[str]] = [[]]
+    used = 0
+    for metric in block.means.columns:
+        texts = [f"{metric} {arrow(metric)}", *(number(value) for value in block.means[metric])]
+        needed = max(len(text) for text in texts) + 3
+        if runs[-1] and used + needed > room:
+            runs.append([])
+            used = 0
+        runs[-1].append(metric)
+        used += needed
+    return runs
+
+
+def _terminal(block: Block, metrics: Sequence[str], title: str) -> Table:
+    marks = ranks(block)
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("method", no_wrap=True)
+    for metric in metrics:
+        table.add_column(f"{metric} {arrow(metric)}".strip(), justify="right", no_wrap=True)
+    for method in block.means.index:
+        texts = [
+            Text(number(block.means.loc[method, metric]), style=STYLES[int(marks.loc[method, metric])])
+            for metric in metrics
+        ]
+        table.add_row(str(method), *texts)
+    return table

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fusionbench.benchmark import INPUT, DatasetChoice
 from fusionbench.data import DATASETS, load
+from fusionbench.data.cache import CachedSource
 from fusionbench.data.images import read_image, to_tensor
 from fusionbench.data.pairs import Pairs
 from fusionbench.metrics import METRICS, evaluate
@@ -17,20 +18,30 @@ from fusionbench.results import OK, CellFolder, Row, sha256_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fusionbench.data.source import RawPair
+    from fusionbench.data.source import RawPair, Source
 
 
-def open_pairs(choice: DatasetChoice, degradation: str = "clean", seed: int = 0) -> Pairs:
-    """The pairs of a data set under one degradation: made on the fly, or those that the data set has on disk.
+# Decoded sources are kept between the methods of a run, up to so many bytes per data set.
+CACHE_BYTES = 2**29
+
+
+def open_pairs(choice: DatasetChoice, degradations: Sequence[str] = ("clean",), seed: int = 0) -> dict[str, Pairs]:
+    """The pairs of a data set by degradation: made on the fly, or those that the data set has on disk.
 
     Args:
-        degradation: canonical spec; a data set that is degraded on disk gives its pairs of that degradation.
+        degradations: canonical specs; a data set that is degraded on disk gives its pairs of that degradation.
 
     Raises:
         FileNotFoundError: the folder or its images are missing.
         ValueError: the files do not make pairs.
     """
-    on_disk = DATASETS[choice.name].degraded
+    if DATASETS[choice.name].degraded:
+        return {spec: Pairs(_source(choice, only=[spec]), seed=seed) for spec in degradations}
+    source = _source(choice)
+    return {spec: Pairs(source, spec, seed=seed) for spec in degradations}
+
+
+def _source(choice: DatasetChoice, only: Sequence[str] | None = None) -> Source:
     source = load(
         choice.name,
         root=choice.root,
@@ -39,9 +50,9 @@ def open_pairs(choice: DatasetChoice, degradation: str = "clean", seed: int = 0)
         ir_dir=choice.ir_dir,
         vi_dir=choice.vi_dir,
         unmatched=choice.unmatched,
-        only=[degradation] if on_disk else None,
+        only=only,
     )
-    return Pairs(source, "clean" if on_disk else degradation, seed=seed)
+    return CachedSource(source, CACHE_BYTES)
 
 
 def score_cell(
@@ -94,7 +105,7 @@ def _score_image(
     wanted = [metric for metric in todo if metric not in row.values]
     if not wanted and row.image in folder.rows():
         return
-    reasons = []
+    reasons: list[str] = []
     try:
         row.values.update(_finite(_scores(pairs, index, path, wanted, protocol), reasons))
     except (ValueError, OSError) as error:

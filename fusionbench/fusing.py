@@ -90,12 +90,14 @@ class _Writer(LightningModule):
         super().__init__()
         self.method, self.folder, self.tile, self.done = method, folder, tile, done
 
-    def predict_step(self, load: _Load, batch_idx: int) -> None:
+    def predict_step(self, load: _Load, batch_idx: int) -> int:
         for name, reason in load["failures"]:
             self.folder.fail(name, reason)
         for batch in load["batches"]:
             self._write(batch)
-        self.done(len(load["failures"]) + sum(len(batch["name"]) for batch in load["batches"]))
+        finished = len(load["failures"]) + sum(len(batch["name"]) for batch in load["batches"])
+        self.done(finished)
+        return finished
 
     def _write(self, batch: Batch) -> None:
         try:
@@ -176,4 +178,6 @@ def fuse_cell(
     with warnings.catch_warnings():
         # Lightning counts the cores and suggests more workers; how many is the user's choice here.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # Lightning 2.6 asks torch 2.15 in a way that torch is about to drop.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         quiet_trainer(**(trainer or {})).predict(_Writer(method, folder, tile, done), loader, return_predictions=False)
