@@ -8,11 +8,16 @@ from fusionbench.data.cards import DATASETS, DatasetCard
 from fusionbench.lazy import resolve
 
 if TYPE_CHECKING:
+    from fusionbench.data.acquire import download
+    from fusionbench.data.inspection import check, describe
     from fusionbench.data.loading import load
 
-__all__ = ["DATASETS", "DatasetCard", "load"]
+__all__ = ["DATASETS", "DatasetCard", "check", "describe", "download", "load"]
 
 _LAZY = {
+    "check": "fusionbench.data.inspection:check",
+    "describe": "fusionbench.data.inspection:describe",
+    "download": "fusionbench.data.acquire:download",
     "load": "fusionbench.data.loading:load",
 }
 

@@ -104,25 +104,25 @@ AANLIB_NOTE = (
 )
 
 
-def _harvard(other: str, test_list: str) -> tuple[tuple[Layout, ...], dict[str, str], tuple[Place, ...]]:
-    """Layouts, split lists and place of one modality of the atlas beside MRI."""
-    pair = f"{other}-MRI"
+def _harvard(other: str) -> tuple[tuple[Layout, ...], tuple[Place, ...]]:
+    """Layouts and place of one modality of the atlas beside MRI."""
+    pair = f"{other.upper()}-MRI"
     layouts = (
         Layout("{split}/mri", f"{{split}}/{other}"),
-        Layout(f"{pair}/{{split}}/mri", f"{pair}/{{split}}/{other}"),
-        Layout(f"{pair}/mri", f"{pair}/{other}"),
+        Layout(f"{pair}/{{split}}/MRI", f"{pair}/{{split}}/{other.upper()}"),
+        Layout(f"{pair}/MRI", f"{pair}/{other.upper()}"),
         Layout("mri", other),
     )
     put = (
-        f"save registered slices as 8-bit images of one name in ROOT/test/mri and ROOT/test/{other.lower()} "
-        f"(train the same), or copy a ready {pair} folder to ROOT"
+        f"save registered slices as 8-bit images of one name in ROOT/test/mri and ROOT/test/{other} (train the same), "
+        f"or copy a ready {pair} folder to ROOT"
     )
-    return layouts, {"test": test_list}, (Place(page=AANLIB_URL, put=put),)
+    return layouts, (Place(page=AANLIB_URL, put=put),)
 
 
-PET_LAYOUTS, PET_LISTS, PET_PLACES = _harvard("PET", "harvard_pet_mri_test.txt")
-CT_LAYOUTS, CT_LISTS, CT_PLACES = _harvard("CT", "harvard_ct_mri_test.txt")
-SPECT_LAYOUTS, SPECT_LISTS, SPECT_PLACES = _harvard("SPECT", "harvard_spect_mri_test.txt")
+CT_LAYOUTS, CT_PLACES = _harvard("ct")
+PET_LAYOUTS, PET_PLACES = _harvard("pet")
+SPECT_LAYOUTS, SPECT_PLACES = _harvard("spect")
 
 DATASETS: dict[str, DatasetCard] = {
     "ems": DatasetCard(
@@ -161,7 +161,7 @@ DATASETS: dict[str, DatasetCard] = {
         splits=("train", "test"),
         layouts=CT_LAYOUTS,
         counts={"test": 24},
-        lists=CT_LISTS,
+        lists={"test": "harvard_ct_mri_test.txt"},
         places=CT_PLACES,
         note=AANLIB_NOTE,
     ),
@@ -173,7 +173,7 @@ DATASETS: dict[str, DatasetCard] = {
         splits=("train", "test"),
         layouts=PET_LAYOUTS,
         counts={"test": 24},
-        lists=PET_LISTS,
+        lists={"test": "harvard_pet_mri_test.txt"},
         places=PET_PLACES,
         note=AANLIB_NOTE,
     ),
@@ -185,7 +185,7 @@ DATASETS: dict[str, DatasetCard] = {
         splits=("train", "test"),
         layouts=SPECT_LAYOUTS,
         counts={"test": 24},
-        lists=SPECT_LISTS,
+        lists={"test": "harvard_spect_mri_test.txt"},
         places=SPECT_PLACES,
         note=AANLIB_NOTE,
     ),
@@ -237,7 +237,7 @@ DATASETS: dict[str, DatasetCard] = {
         splits=("train", "test"),
         layouts=(BY_SPLIT,),
         counts={"train": 1083, "test": 361},
-        lists={"train": "msrs_train.txt"},
+        lists={"train": "msrs_train.txt", "test": "msrs_test.txt"},
         places=(
             Place(
                 urls=(

@@ -116,6 +116,23 @@ def find_layout(card: DatasetCard, root: Path, split: str) -> tuple[Layout, Path
     return None
 
 
+def splits_on_disk(name: str, root: str | Path | None = None) -> list[str]:
+    """The splits of a data set that can be opened; 'all' for a folder that nothing divides."""
+    card = DATASETS[name]
+    known = list(dict.fromkeys((*card.counts, *card.splits, "train", "val", "test")))
+    for folder in candidates(name, root):
+        if card.degraded:
+            there = [split for split in known if below(folder, f"{split}/ir") and below(folder, f"{split}/vi")]
+        else:
+            layouts = {split: found[0] for split in known if (found := find_layout(card, folder, split)) is not None}
+            there = [split for split, layout in layouts.items() if "{split}" in layout.ir or layout.only]
+            if layouts and not there:
+                there = list(card.counts) if card.lists else ["all"]
+        if there:
+            return there
+    return []
+
+
 def _two_folders(
     name: str, ir_dir: str | Path | None, vi_dir: str | Path | None, resize: bool, unmatched: Unmatched
 ) -> FolderSource:
@@ -143,8 +160,13 @@ def _published(
     ]
     raise FileNotFoundError(
         f"no images of {name}, split {split!r}, in {' or '.join(map(str, candidates(name, root)))}; looked for "
-        f"{'; '.join(wanted)}; {advice(name, card, root)}"
+        f"{'; '.join(wanted)}{_others(name, root)}; {advice(name, card, root)}"
     )
+
+
+def _others(name: str, root: str | Path | None) -> str:
+    there = splits_on_disk(name, root)
+    return f"; there is {' and '.join(there)}" if there else ""
 
 
 def _divide(name: str, card: DatasetCard, split: str, files: list[Files], folder: Path) -> list[Files]:
