@@ -1,0 +1,80 @@
+"""How large the networks are, and the switches of the ablations. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fusionbench.lazy import unknown
+
+Levels = tuple[int, int, int, int]
+Guidance = Literal["attention", "gate"]
+Rule = Literal["l1", "mean", "sum", "none"]
+RULES = ("l1", "mean", "none", "sum")
+
+
+@dataclass(frozen=True)
+class Size:
+    """Widths and depths, per level from fine to coarse.
+
+    Attributes:
+        channels: of the encoder and the decoder.
+        latents: of what the encoder gives to the decoder; divisible by `heads`, as are the channels.
+        base_blocks: (text-guided, base) pairs on the main path of an encoder layer; K_tb in the paper.
+        bottleneck_blocks: (text-guided, bottleneck) pairs on the degradation path; K_bt in the paper.
+        fusion_blocks: cross-attention blocks of the fusion module.
+        text: length of the vector that describes the degradation.
+        heads: of every attention.
+    """
+
+    channels: Levels
+    latents: Levels
+    base_blocks: Levels
+    bottleneck_blocks: Levels
+    fusion_blocks: Levels
+    text: int
+    heads: int = 4
+
+
+SIZES = {
+    # Section 4.1. The paper prints "K_tb and K_tb" where the two depths belong and never says which is which; the
+    # deeper one on the main path is how NAFNet and its text-guided descendant are built.
+    "full": Size(
+        channels=(48, 96, 192, 384),
+        latents=(16, 32, 64, 128),
+        base_blocks=(2, 2, 4, 8),
+        bottleneck_blocks=(1, 1, 2, 2),
+        fusion_blocks=(1, 1, 2, 2),
+        text=256,
+    ),
+    # About a million parameters: trains on a CPU.
+    "small": Size(
+        channels=(16, 32, 48, 96),
+        latents=(8, 16, 24, 32),
+        base_blocks=(1, 1, 2, 2),
+        bottleneck_blocks=(1, 1, 1, 1),
+        fusion_blocks=(1, 1, 1, 1),
+        text=64,
+    ),
+    # For tests of the machinery; no pictures.
+    "tiny": Size(
+        channels=(4, 8, 8, 8),
+        latents=(4, 4, 4, 4),
+        base_blocks=(1, 1, 1, 1),
+        bottleneck_blocks=(1, 1, 1, 1),
+        fusion_blocks=(1, 1, 1, 1),
+        text=8,
+        heads=2,
+    ),
+}
+
+
+def size_of(name: str) -> Size:
+    """A row of `SIZES`.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name not in SIZES:
+        raise unknown("size of lure", name, SIZES)
+    return SIZES[name]

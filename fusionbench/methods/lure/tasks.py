@@ -1,0 +1,83 @@
+"""The degradations that LURE is told of, and the sentences that tell it. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+from fusionbench.degradations import parse
+
+PSEUDO = "pseudo"
+"""The task of images without degradation: reconstruct the input."""
+
+TASKS = ("lc", "sr", "hz", "oe", "ll", PSEUDO)
+"""The classes of the text, in the order of the classification head; both factors of super-resolution are one."""
+
+HOME = {"lc": "ir", "sr": "ir", "hz": "vi", "oe": "vi", "ll": "vi"}
+"""The modality in which a task is trained, and of which a sentence speaks that names none."""
+
+IN_WORDS = {
+    "lc": "low contrast",
+    "sr": "low resolution",
+    "hz": "haze",
+    "oe": "over-exposure",
+    "ll": "low light",
+    PSEUDO: "no degradation",
+}
+
+OF_KIND = {"haze": "hz", "lc": "lc", "ll": "ll", "lr": "sr", "oe": "oe", "sr4": "sr", "sr8": "sr"}
+"""Task of each degradation code that LURE has one for."""
+
+BANK = ("hz", "lc", "ll", "oe", "pseudo_ir", "pseudo_vi", "sr")
+"""Files of `prompts/`, one sentence per line."""
+
+CANONICAL = {
+    "lc": "The infrared image lacks contrast.",
+    "sr": "The infrared image has low resolution.",
+    "hz": "The visible image is hazy.",
+    "oe": "The visible image is overexposed.",
+    "ll": "The visible image was taken in low light.",
+    PSEUDO: "Reconstruct the image.",
+}
+"""What is said where a task is known but no sentence; all of them are in the bank."""
+
+
+@cache
+def bank() -> dict[str, tuple[str, ...]]:
+    """The sentences of each task."""
+    sentences: dict[str, tuple[str, ...]] = dict.fromkeys(TASKS, ())
+    for name in BANK:
+        text = (files(__package__) / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
+        task = name.partition("_")[0]
+        sentences[task] += tuple(text.splitlines())
+    return sentences
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words and numbers.
+
+    Example:
+        >>> words("The IR image isn't sharp: 160x120!")
+        ['the', 'ir', 'image', 'isn', 't', 'sharp', '160', 'x', '120']
+    """
+    return re.findall(r"[^\W\d_]+|\d+", text.lower())
+
+
+def tasks_of(degradation: str, modality: str) -> tuple[str, ...]:
+    """The tasks that undo a degradation of one modality; empty where nothing is degraded, or LURE has no task for it.
+
+    Args:
+        degradation: a spec such as 'll+lc'.
+        modality: 'ir' or 'vi'.
+
+    Raises:
+        ValueError: the spec breaks the grammar.
+
+    Example:
+        >>> tasks_of("ll+lc", "vi"), tasks_of("ll+lc", "ir"), tasks_of("rain", "vi")
+        (('ll',), ('lc',), ())
+    """
+    codes = [term.code for term in parse(degradation).on(modality)]
+    found = [OF_KIND[code] for code in codes if code in OF_KIND and HOME[OF_KIND[code]] == modality]
+    return tuple(dict.fromkeys(found))
