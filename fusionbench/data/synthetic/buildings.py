@@ -42,8 +42,10 @@ class Wall:
 
 def paint_buildings(canvas: Canvas, camera: Camera, street: Street, light: Light) -> None:
     """Paint the houses from far to near."""
+    hidden = {(one.x, one.far): one.height for one in street.buildings}
     for building in sorted(street.buildings, key=lambda one: -one.near):
-        for wall in (_street_wall(camera, building), _near_wall(camera, building)):
+        neighbour = hidden.get((building.x, building.near), 0.0)
+        for wall in (_street_wall(camera, building), _near_wall(camera, building, neighbour)):
             if wall is not None:
                 canvas.lay(_painted(wall, building, street, light), light)
 
@@ -68,14 +70,15 @@ def _street_wall(camera: Camera, building: Building) -> Wall | None:
     return Wall(rows, columns, at, x, z, band(u, ends[0], ends[1], 1.0), (-building.side, 0.0, 0.0))
 
 
-def _near_wall(camera: Camera, building: Building) -> Wall | None:
-    """The wall that faces the camera, a plane of constant z."""
+def _near_wall(camera: Camera, building: Building, hidden: float) -> Wall | None:
+    """The wall that faces the camera, a plane of constant z; what is lower than `hidden` has a neighbour before it."""
     z, outer = building.near, building.x + building.side * DEPTH
-    if z < 2.0:
+    if z < 2.0 or hidden >= building.height:
         return None
     ends = sorted(camera.centre + camera.focal * (x - camera.x) / z for x in (building.x, outer))
     tall = camera.horizon - camera.focal * (building.height - camera.y) / z
-    span = camera.span((ends[0], tall - 1), (ends[1] + 1, camera.horizon + camera.focal * camera.y / z + 1))
+    low = camera.horizon + camera.focal * (camera.y - hidden) / z
+    span = camera.span((ends[0], tall - 1), (ends[1] + 1, low + 1))
     if span is None:
         return None
     rows, columns = span

@@ -91,8 +91,11 @@ class Canvas:
 
     def infrared(self, coldest: float, hottest: float) -> npt.NDArray[np.uint8]:
         """The infrared image: temperature to gray, through optics that are softer than those of the visible camera."""
-        soft = cv2.GaussianBlur(self.heat, (0, 0), 0.35 + 0.00085 * self.heat.shape[1])
-        gray = (soft - np.float32(coldest)) * np.float32(1 / (hottest - coldest))
+        scale = self.heat.shape[1] / 640
+        soft = cv2.GaussianBlur(self.heat, (0, 0), 0.35 + 0.5 * scale)
+        # Thermal cameras stretch local contrast, or most of a scene would be one gray.
+        soft += 0.55 * np.tanh((soft - cv2.blur(soft, (2 * round(9 * scale) + 1,) * 2)) * 0.25) * 4
+        gray = (soft - coldest) * (1 / (hottest - coldest))
         # A soft shoulder keeps structure in what is hotter than the range.
         gray = np.where(gray > 0.8, 0.8 + 0.2 * np.tanh((gray - 0.8) / 0.2), gray)
         return np.asarray(np.round(np.clip(gray, 0, 1) * 255), np.uint8)

@@ -108,7 +108,7 @@ def _storeys(at: Surface, look: Facade, height: float, table: Array, night: bool
     cell = (storey.astype(np.int32) % CELLS[0]) * CELLS[1] + np.floor(at.s * (1 / look.bay)).astype(np.int32) % CELLS[1]
     drawn = table[cell]
     chance, bright, shut, tilt = (drawn[..., k] for k in range(4))
-    blind = np.where(level > 1.25 - 0.95 * shut, 0.8 * (shut > 0.35), 0)
+    blind = ((level > 1.25 - 0.95 * shut) & (shut > 0.35)) * np.float32(0.8)
     glass = np.minimum(panes / np.maximum(cover, 1e-3), 1) * (1 - blind)
     frame = np.array((0.45, 0.44, 0.42) if look.seed % 3 else (0.07, 0.065, 0.06), np.float32)
     colour = np.where((blind > 0)[..., None], np.array((0.42, 0.40, 0.36), np.float32), frame)

@@ -58,9 +58,41 @@ def paint_ground(canvas: Canvas, camera: Camera, street: Street, light: Light, s
     else:
         sun = light.sun * light.toward_sun[1]
         irradiance = irradiance + sun * shade[ground.rows][..., None]
+    radiance = albedo * irradiance
+    if street.weather.wet:
+        radiance = _wetted(radiance, ground, camera, street, light)
     haze = light.veil(ground.z)[..., None]
-    canvas.radiance[ground.rows] = albedo * irradiance * (1 - haze) + light.haze * haze
+    canvas.radiance[ground.rows] = radiance * (1 - haze) + light.haze * haze
     canvas.heat[ground.rows] = heat
+
+
+def _wetted(radiance: Array, ground: Ground, camera: Camera, street: Street, light: Light) -> Array:
+    """The carriageway after rain: darker, with the lights of the street drawn out towards the camera."""
+    film = smooth(ground.texture(fractal(), 0.035, street.seed + 21), -1.0, 1.2) * 0.75 + 0.25
+    film *= step(-np.abs(ground.x), -street.road, ground.dx) * street.weather.wet
+    out: Array = radiance * (1 - 0.35 * film)[..., None]
+    rows = np.arange(ground.rows.start, ground.rows.stop, dtype=np.float32)[:, None] + 0.5
+    columns = np.arange(camera.width, dtype=np.float32)[None, :] + 0.5
+    white = np.array([1.0, 0.95, 0.85], np.float32)
+    lamp = light.lamp / max(float(light.lamp.max()), 1e-6)
+    sources = [(place, lamp) for place in light.lamps] + [(beam[:3], white) for beam in light.beams if beam[3] < 0]
+    for place, colour in sources:
+        x, y, z = place.tolist()
+        u, v = camera.project((x, -y, z)).tolist()
+        # Ripples tilt the mirror: along the view they stretch a light to many times its width.
+        wide = (0.35 + 0.010 * z) * camera.focal / z
+        near = slice(max(int(u - 3 * wide), 0), min(int(u + 3 * wide) + 1, camera.width))
+        if near.start >= near.stop:
+            continue
+        long = np.where(rows > v, 0.5, 1.2) * 0.22 * camera.height
+        lobe = np.exp(-(((columns[:, near] - u) * (1 / wide)) ** 2)) * np.exp(-(((rows - v) / long) ** 2))
+        out[:, near] += (0.9 * film[:, near] * lobe * min(9.0 / z, 1.0))[..., None] * colour
+    return out
+
+
+COLOURS = np.array([(1, 0.985, 0.96), (1, 0.96, 0.90), (0.34, 0.33, 0.31), (0.075, 0.115, 0.030), (0.17, 0.145, 0.075)],
+                   np.float32)  # fmt: skip
+"""Reflectance of asphalt and slabs relative to their tone, and of kerbs, green grass and straw."""
 
 
 def _surface(ground: Ground, street: Street) -> tuple[Array, Array]:
@@ -69,30 +101,34 @@ def _surface(ground: Ground, street: Street) -> tuple[Array, Array]:
     aside = np.abs(ground.x)
     broad = ground.texture(fractal(), 0.05, seed)
     fine = ground.texture(grain(), 0.006, seed + 1) + 0.6 * ground.texture(grain(), 0.02, seed + 2)
-    edge, outer = street.road, street.road + street.pavement
+    edge = street.road
     warm = 1.5 if street.weather.night else 3.5 * street.weather.sunshine + 1.0
 
     tone, heat = _asphalt(ground, street, broad, fine)
-    albedo = tone[..., None] * np.array([1.0, 0.985, 0.96], np.float32)
+    tone *= 1 - 0.45 * band(aside, edge - 0.22, edge, ground.dx)
     heat += air + warm
+    shares = np.zeros((*tone.shape, len(COLOURS)), np.float32)
+    shares[..., 0] = tone
 
-    paved = step(aside, edge, ground.dx)
+    def cover(share: Array, temperature: Array, *parts: tuple[int, Array]) -> None:
+        left = 1 - share
+        shares[...] *= left[..., None]
+        for part, amount in parts:
+            shares[..., part] += share * amount
+        heat[...] = heat * left + share * temperature
+
     slabs = _slabs(ground, broad, fine)
-    albedo += paved[..., None] * (slabs[..., None] * np.array([1.0, 0.96, 0.90], np.float32) - albedo)
-    heat += paved * (air + 0.55 * warm + 0.25 * broad + 4.0 * (slabs - 0.26) - heat)
-    kerb = band(aside, edge, edge + 0.16, ground.dx) * (1 + 0.1 * fine)
-    albedo += kerb[..., None] * (np.array([0.34, 0.33, 0.31], np.float32) - albedo)
-    heat -= 0.9 * kerb
-    gutter = band(aside, edge - 0.22, edge, ground.dx)
-    albedo *= (1 - 0.45 * gutter)[..., None]
-
-    for sign, grassy in zip((-1, 1), street.verge, strict=True):
-        beyond = step(sign * ground.x, outer, ground.dx)
-        if grassy:
-            green, cool = _grass(ground, street, broad)
-            albedo += beyond[..., None] * (green - albedo)
-            heat += beyond * (cool - heat)
-    return albedo, heat
+    cover(step(aside, edge, ground.dx), air + 0.55 * warm + 0.25 * broad + 4.0 * (slabs - 0.26), (1, slabs))
+    cover(band(aside, edge, edge + 0.16, ground.dx), heat - 0.9, (2, 1 + 0.1 * fine))
+    if any(street.verge):
+        blades, dry, cool = _grass(ground, street, broad)
+        sides = [
+            step(side * ground.x, edge + street.pavement, ground.dx)
+            for side, on in zip((-1, 1), street.verge, strict=True)
+            if on
+        ]
+        cover(sum(sides[1:], sides[0]), cool, (3, blades * (1 - dry)), (4, blades * dry))
+    return shares @ COLOURS, heat
 
 
 def _asphalt(ground: Ground, street: Street, broad: Array, fine: Array) -> tuple[Array, Array]:
@@ -138,11 +174,10 @@ def _slabs(ground: Ground, broad: Array, fine: Array) -> Array:
     return tone
 
 
-def _grass(ground: Ground, street: Street, broad: Array) -> tuple[Array, Array]:
+def _grass(ground: Ground, street: Street, broad: Array) -> tuple[Array, Array, Array]:
+    """Tone of the blades, share of straw among them, and temperature."""
     blades = ground.texture(grain(), 0.012, street.seed + 11) + 0.7 * ground.texture(grain(), 0.045, street.seed + 12)
-    dry = smooth(ground.texture(fractal(), 0.08, street.seed + 13), 0.2, 1.8)[..., None]
-    lush = np.array([0.075, 0.115, 0.030], np.float32)
-    straw = np.array([0.17, 0.145, 0.075], np.float32)
-    tone = (1 + 0.30 * blades + 0.14 * broad)[..., None]
-    cool = street.weather.air - (2.5 if street.weather.night else 0.5) + 0.5 * broad + 0.35 * blades
-    return np.asarray((lush + dry * (straw - lush)) * np.maximum(tone, 0.15), np.float32), cool
+    dry = smooth(ground.texture(fractal(), 0.08, street.seed + 13), 0.2, 1.8)
+    tone = np.maximum(1 + 0.30 * blades + 0.14 * broad, 0.15)
+    cool = street.weather.air - (2.5 if street.weather.night else 0.5) + 0.5 * broad + 0.5 * blades
+    return tone, dry, cool

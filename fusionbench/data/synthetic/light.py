@@ -160,10 +160,10 @@ def _night(street: Street) -> Light:
     sodium, white = np.array([1.0, 0.66, 0.32], np.float32), np.array([0.92, 1.0, 0.94], np.float32)
     share = rng.uniform(0.6, 1.0) if rng.random() < 0.6 else 0.0
     height = float(lamps[:, 1].mean()) if len(lamps) else 6.0
-    lamp = (share * white + (1 - share) * sodium) * (rng.uniform(0.7, 1.2) * height**2)
+    lamp = (share * white + (1 - share) * sodium) * (rng.uniform(1.0, 1.6) * height**2)
     beams = [beam for vehicle in street.vehicles for beam in _headlights(street, vehicle)]
     # Towns light their own sky.
-    sky = np.array([0.019, 0.021, 0.027], np.float32) * rng.uniform(0.7, 1.7)
+    sky = np.array([0.034, 0.037, 0.045], np.float32) * rng.uniform(0.6, 1.5)
     sun = np.array(street.weather.sun, np.float32)
     placed = np.array(beams, np.float32).reshape(-1, 4)[:8]
     return Light(sun, np.zeros(3, np.float32), sky, 0.5 * sky, 220.0, lamp.astype(np.float32), lamps, placed)

@@ -145,11 +145,10 @@ def _trunk(camera: Camera, street: Street, plant: Plant, light: Light) -> list[P
     if span is None:
         return []
     rows, columns = span
-    rng = generator("trunk", plant.seed)
     pixel = plant.z / camera.focal
     x = camera.across()[:, columns] * plant.z + (camera.x - plant.x)
     y = camera.up()[rows] * plant.z + camera.y
-    bend = 0.04 * np.sin(y * rng.uniform(0.4, 0.8) + rng.uniform(0, 6)) * y
+    bend = 0.04 * np.sin(y * (0.4 + plant.seed % 401 / 1000) + plant.seed % 6) * y
     half = girth * 0.5 * (1.0 - 0.5 * np.minimum(np.maximum(y, 0) / top, 1) + 0.5 * np.exp(-np.maximum(y, 0) * 5))
     across = (x - bend) / half
     alpha = np.minimum(np.maximum((1 - np.abs(across)) * (half / pixel) + 0.5, 0), 1) * step(y, 0.0, pixel)

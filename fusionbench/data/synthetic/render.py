@@ -72,7 +72,7 @@ def scene(seed: int, height: int = 480, width: int = 640, night: bool | None = N
         canvas.lay(patch, lit)
     vi = canvas.visible(_exposure(canvas, dark))
     air = made.weather.air
-    ir = canvas.infrared(air - 6, air + 24) if dark else canvas.infrared(air - 5, air + 21)
+    ir = canvas.infrared(air - 6.5, air + 22) if dark else canvas.infrared(air - 6, air + 20)
     return Scene(ir, vi, canvas.people > 0.5, canvas.vehicles > 0.5, dark)
 
 

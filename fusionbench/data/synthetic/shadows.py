@@ -5,14 +5,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from fusionbench.data.synthetic.bodies import SHAPES
 from fusionbench.data.synthetic.buildings import sunlit
 from fusionbench.data.synthetic.camera import NEAR, Array, Camera
+from fusionbench.data.synthetic.figures import BOX, silhouette
 from fusionbench.data.synthetic.ground import Ground
-from fusionbench.data.synthetic.people import BOX, figure
 from fusionbench.data.synthetic.plants import VARIANTS, crown_box, crown_field, foliage
 from fusionbench.data.synthetic.street import Person, Plant, Street, Vehicle
 from fusionbench.data.synthetic.texture import leaves
-from fusionbench.data.synthetic.vehicles import SHAPES, placed
+from fusionbench.data.synthetic.vehicles import placed
 
 
 def shadows(camera: Camera, street: Street, ground: Ground) -> tuple[Array, Array]:
@@ -62,9 +63,7 @@ def _cast_vehicle(cast: Array, camera: Camera, street: Street, vehicle: Vehicle)
 
 def _cast_person(cast: Array, camera: Camera, street: Street, person: Person) -> None:
     left, right, low, high = BOX
-    _cast_sheet(
-        cast, camera, street, figure(person, 40).alpha, (person.x + left, person.x + right, low, high), person.z
-    )
+    _cast_sheet(cast, camera, street, silhouette(person, 40), (person.x + left, person.x + right, low, high), person.z)
 
 
 def _cast_crown(cast: Array, camera: Camera, street: Street, plant: Plant) -> None:

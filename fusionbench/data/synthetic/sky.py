@@ -8,7 +8,7 @@ from fusionbench.data.synthetic.camera import Array, Camera, smooth, step
 from fusionbench.data.synthetic.canvas import Canvas
 from fusionbench.data.synthetic.light import Light
 from fusionbench.data.synthetic.street import Street
-from fusionbench.data.synthetic.texture import fractal, generator, grain, sample
+from fusionbench.data.synthetic.texture import TILE, fractal, generator, grain, sample
 
 
 def paint_sky(canvas: Canvas, camera: Camera, street: Street, light: Light) -> None:
@@ -20,8 +20,8 @@ def paint_sky(canvas: Canvas, camera: Camera, street: Street, light: Light) -> N
         _night(street, up, across, cover) if street.weather.night else _day(street, light, up, cover)
     )
     lift = up / np.sqrt(1 + up * up)
-    clear = street.weather.air - 3 - 16 * np.minimum(lift * 1.6, 1) ** 0.7
-    canvas.heat[rows] = clear + (street.weather.air - 5 - clear) * (0.6 * cover)
+    clear = street.weather.air - 2 - 10 * np.minimum(lift * 1.5, 1) ** 0.7
+    canvas.heat[rows] = clear + (street.weather.air - 3 - clear) * (0.6 * cover)
     _skyline(canvas, camera, street, light)
 
 
@@ -66,8 +66,8 @@ def _skyline(canvas: Canvas, camera: Camera, street: Street, light: Light) -> No
     rng, weather = generator("skyline", street.seed), street.weather
     for distance in (420.0, 260.0, 170.0):
         x = camera.across() * distance
-        rough = sample(fractal(), x * 3.0 + rng.random() * 512, np.float32(rng.random() * 512))
-        fine = sample(fractal(), x * 14.0 + rng.random() * 512, np.float32(rng.random() * 512))
+        rough = sample(fractal(), x * 3.0 + rng.random() * TILE, np.full((1, 1), rng.random() * TILE, np.float32))
+        fine = sample(fractal(), x * 14.0 + rng.random() * TILE, np.full((1, 1), rng.random() * TILE, np.float32))
         height = 7.5 + 2.6 * rough + 0.9 * fine
         if rng.random() < 0.6:
             blocks = np.floor((x + 400) / rng.uniform(9, 16)).astype(np.int64)

@@ -119,6 +119,7 @@ class Weather:
         cloud: share of the sky that is clouded.
         air: temperature in degrees Celsius.
         warm: 0 for noon, 1 for the golden hour.
+        wet: how much the carriageway mirrors, from 0.
     """
 
     night: bool
@@ -127,6 +128,7 @@ class Weather:
     cloud: float
     air: float
     warm: float
+    wet: float
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,8 @@ def _weather(seed: int, night: bool) -> Weather:
     sun = (float(flat * np.sin(azimuth)), float(np.sin(elevation)), float(flat * np.cos(azimuth)))
     cloud = rng.uniform(0.85, 1.0) if sunshine == 0 else rng.uniform(0.15, 0.6)
     air = rng.uniform(4, 13) if night else rng.uniform(9, 18)
-    return Weather(night, sun, 0.0 if night else float(sunshine), float(cloud), float(air), float(warm))
+    wet = rng.uniform(0.4, 1.0) if night and rng.random() < 0.45 else 0.0
+    return Weather(night, sun, 0.0 if night else float(sunshine), float(cloud), float(air), float(warm), wet)
 
 
 def _facade(rng: np.random.Generator) -> Facade:
@@ -225,16 +228,16 @@ def _line_side(made: Street, side: int, kind: str) -> None:
     edge = made.road + made.pavement
     if kind != "park":
         setback = 0.0 if kind == "town" else rng.uniform(5.0, 9.0)
-        z = rng.uniform(-6.0, 2.0)
-        while z < 150:
+        z, line = rng.uniform(-6.0, 2.0), edge + setback
+        while z < 130:
             length = rng.uniform(11, 26)
-            storeys = rng.integers(2, 6)
+            storeys = int(rng.integers(2, 6))
             facade = _facade(rng)
             height = facade.ground + (storeys - bool(facade.ground)) * facade.floor + rng.uniform(0.5, 1.2)
-            made.buildings.append(
-                Building(side * (edge + setback + rng.uniform(0, 0.6)), side, z, z + length, height, facade)
-            )
-            z += length + (rng.uniform(3, 9) if rng.random() < 0.45 else 0.0)
+            made.buildings.append(Building(side * line, side, z, z + length, height, facade))
+            z += length
+            if rng.random() < 0.45:
+                z, line = z + rng.uniform(3, 9), edge + setback + rng.uniform(0, 0.6)
     row = edge - made.pavement + 0.7 if kind == "town" else edge + rng.uniform(0.8, 1.6)
     if kind != "town" or rng.random() < 0.5:
         _add_row(made, rng, side, row, rng.uniform(8, 13) if kind == "town" else rng.uniform(5.5, 9))
@@ -254,7 +257,7 @@ def _seed(rng: np.random.Generator) -> int:
 def _add_row(made: Street, rng: np.random.Generator, side: int, x: float, spacing: float) -> None:
     kind, tall = int(rng.random() < 0.3), rng.uniform(0.8, 1.25)
     z = rng.uniform(6, 6 + spacing)
-    while z < 90:
+    while z < 75:
         crown = (tall * rng.uniform(3.2, 4.8), tall * rng.uniform(3.4, 4.8))
         trunk = tall * rng.uniform(2.2, 3.0)
         made.plants.append(Plant(side * (x + rng.uniform(-0.2, 0.2)), z, trunk, crown, kind, _seed(rng)))
@@ -262,7 +265,7 @@ def _add_row(made: Street, rng: np.random.Generator, side: int, x: float, spacin
 
 
 def _add_thicket(made: Street, rng: np.random.Generator, side: int, edge: float) -> None:
-    for z in np.linspace(75, 12, 9).tolist():
+    for z in np.linspace(70, 12, 8).tolist():
         x = edge + rng.uniform(4, 7) + (z - 10) * rng.uniform(0.05, 0.3)
         crown = (rng.uniform(4.5, 7.0), rng.uniform(4.5, 7.5))
         plant = Plant(side * x, float(z + rng.uniform(-2, 2)), rng.uniform(1.2, 2.4), crown, int(rng.random() < 0.4), 0)
@@ -305,7 +308,7 @@ def _add_vehicles(made: Street) -> None:
     for side in (-1, 1):
         if rng.random() < 0.65:
             z = rng.uniform(6.5, 16)
-            while z < 70:
+            while z < 58:
                 if rng.random() < 0.62:
                     add(side * (made.road - 1.05), z, 0.0 if side > 0 else np.pi, bool(rng.random() < 0.2))
                 z += rng.uniform(5.4, 6.2)

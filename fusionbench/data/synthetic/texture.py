@@ -86,10 +86,14 @@ def leaves() -> tuple[Array, ...]:
     return tuple(_padded(level) for level in levels)
 
 
-def sample(tile: Array, u: npt.ArrayLike, v: npt.ArrayLike) -> Array:
+def sample(tile: Array, u: Array, v: Array) -> Array:
     """Tile values at broadcast coordinates in tile pixels, which may be any numbers; bilinear."""
-    side = np.float32(tile.shape[0] - 1)
-    across, down = np.broadcast_arrays(np.asarray(u, np.float32), np.asarray(v, np.float32))
-    across = across - np.floor(across * (1 / side)) * side
-    down = down - np.floor(down * (1 / side)) * side
-    return cv2.remap(tile, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    side = tile.shape[0] - 1
+    maps = []
+    shape = np.broadcast_shapes(u.shape, v.shape)
+    for place in (u, v):
+        inside = place - np.floor(place * (1 / side)) * side
+        spread = np.empty(shape, np.float32)
+        spread[...] = inside
+        maps.append(spread)
+    return cv2.remap(tile, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
