@@ -109,7 +109,7 @@ def read_prompts(folders: Iterable[Path]) -> dict[str, str]:
     for folder in folders:
         path = folder / PROMPTS
         if path.is_file():
-            with path.open(newline="", encoding="utf-8") as file:
+            with path.open(newline="", encoding="utf-8-sig") as file:
                 rows = list(csv.DictReader(file))
             if rows and not {"name", "prompt"} <= rows[0].keys():
                 raise ValueError(f"{path} needs the columns 'name' and 'prompt'; it has {', '.join(rows[0])}")

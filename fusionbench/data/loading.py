@@ -9,6 +9,7 @@ from pathlib import Path
 from fusionbench.data.cards import DATASETS, DatasetCard, Layout, split_names
 from fusionbench.data.ems import open_ems
 from fusionbench.data.folders import Files, FolderSource, Unmatched, match, read_prompts
+from fusionbench.data.images import SUFFIXES
 from fusionbench.data.source import Source, Subset
 from fusionbench.lazy import resolve, unknown
 
@@ -36,7 +37,7 @@ def load(
         limit: at most so many pairs, the first in order.
         ir_dir: folder of the infrared images, in place of the data set's layout; needs `vi_dir`.
         vi_dir: folder of the visible images.
-        names: text file with the names of the pairs to keep, one per line.
+        names: text file with the names of the pairs to keep, one per line, with or without suffix.
         unmatched: whether images without a partner are an error or left out.
         only: degradations to keep, for data sets that are degraded on disk.
 
@@ -194,7 +195,8 @@ def _divide(name: str, card: DatasetCard, split: str, files: list[Files], folder
 
 def _listed(source: Source, path: Path) -> Subset:
     """The pairs that a text file names, in the order of the source."""
-    wanted = set(path.read_text(encoding="utf-8").split())
+    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    wanted = {Path(line).stem if Path(line).suffix.lower() in SUFFIXES else line for line in lines}
     missing = sorted(wanted - set(source.names))
     if missing or not wanted:
         raise ValueError(

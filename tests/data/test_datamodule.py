@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from lightning import LightningModule, Trainer
@@ -123,6 +124,25 @@ def test_several_data_sets_train_together(msrs, make_pairs):
     (batch,) = data.train_dataloader()
     assert batch["vi"].shape == (9, 3, 16, 16)
     assert data.val_pairs.source.names == ["msrs__08", "msrs__09", "tno__01"]
+
+
+def test_pairs_that_are_degraded_on_disk_train_as_they_are(tmp_path, save):
+    for split in ("train", "val"):
+        for folder, names in (
+            ("IR", ["1_Norm", "1_SN"]),
+            ("VI", ["1_Norm", "1_Rain"]),
+            ("IR_enhanced", ["1"]),
+            ("VI_enhanced", ["1"]),
+        ):
+            for value, name in enumerate(names):
+                save(tmp_path / split / folder / f"{name}.png", np.full((20, 24), 10 + value, np.uint8))
+    data = EMSDataModule(root=tmp_path, crop=16, workers=0, batch_size=4)
+    data.setup("fit")
+    (batch,) = data.train_dataloader()
+    assert sorted(batch["degradation"]) == ["clean", "rain", "rain+sn", "sn"]
+    assert batch["vi"].shape == batch["vi_clean"].shape == (4, 3, 16, 16)
+    assert {round(float(image.mean() * 255)) for image in batch["ir_clean"]} == {10}
+    assert len(data.val_pairs) == 4
 
 
 def test_settings_are_saved_with_the_model(msrs):

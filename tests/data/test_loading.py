@@ -157,7 +157,7 @@ def test_limit_takes_the_first_pairs(tmp_path, make_pairs):
 def test_list_of_names_chooses_pairs(tmp_path, make_pairs):
     make_pairs(tmp_path / "Ir", tmp_path / "Vis", ["a", "b", "c"])
     wanted = tmp_path / "mine.txt"
-    wanted.write_text("c\na\n")
+    wanted.write_text("c.png\n\n a \n")
     assert load("m3fd", root=tmp_path, split="all", names=wanted).names == ["a", "c"]
     wanted.write_text("c\nd\n")
     with pytest.raises(ValueError, match="names 2 pairs, of which 1 are not in m3fd, first 'd'"):
