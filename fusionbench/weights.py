@@ -103,10 +103,9 @@ def find(method: str, card: WeightsCard, override: Path | None = None) -> Path:
         path = path / card.file
     if path.is_file():
         return path
-    origin = f"; it comes from {card.urls[0] if card.urls else card.source}" if card.urls or card.source else ""
+    fetch = f"fetch it from {card.urls[0]} (fusionbench weights download {method})" if card.urls else "put it there"
     raise FileNotFoundError(
-        f"no weights for {method!r}: {card.file} is not at {path}{origin}; put it there (fusionbench weights download "
-        f"{method}, where it has an address) or pass --weights {method}=FILE"
+        f"no weights for {method!r}: {card.file} is not at {path}; {fetch} or pass --weights {method}=FILE"
     )
 
 

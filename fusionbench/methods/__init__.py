@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,11 +97,12 @@ def load(name: str, *, weights: Path | None = None, verify: bool = True, **optio
         False
     """
     card = card_of(name)
+    _check_options(name, card, options)
     files = weight_files(name, weights)
     if verify:
         for part, path in zip(card.weights, files, strict=True):
             verify_file(name, part, path)
-    method = _build(name, card, options)
+    method: Method = resolve(card.target)(**{**card.options, **options})
     for part, path in zip(card.weights, files, strict=True):
         fill(method.get_submodule(part.part), read_state(path), part, path)
     method.weights_name = f"{name}@{digest8(*files)}" if files else ""
@@ -112,10 +114,7 @@ def weights_name(method: Method) -> str:
     return method.weights_name
 
 
-def _build(name: str, card: MethodCard, options: dict[str, Any]) -> Method:
-    target = resolve(card.target)
-    known = set(inspect.signature(target).parameters) - set(card.options)
+def _check_options(name: str, card: MethodCard, options: Mapping[str, Any]) -> None:
+    known = set(inspect.signature(resolve(card.target)).parameters) - set(card.options)
     if surplus := sorted(set(options) - known):
         raise ValueError(f"{name!r} takes no option {surplus[0]!r}; it takes: {', '.join(sorted(known)) or 'none'}")
-    method: Method = target(**{**card.options, **options})
-    return method

@@ -123,7 +123,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _tail(log: Path, start: int) -> str:
     with log.open("rb") as stream:
         stream.seek(start)
-        text = stream.read().decode(errors="replace").strip()
+        text = " ".join(stream.read().decode(errors="replace").split())
     return f": …{text[-_TAIL:]}" if len(text) > _TAIL else f": {text}" if text else ""
 
 

@@ -35,7 +35,7 @@ class SoftThreshold(nn.Module):
 
     @override
     def forward(self, code: Image) -> Image:
-        return code.sign() * torch.relu(code.abs() - self.theta)
+        return code.abs().sub_(self.theta).relu_().mul_(code.sign())
 
 
 class Step(nn.Module):

@@ -104,7 +104,7 @@ class TransformerBlock(nn.Module):
     def forward(self, features: Image) -> Image:
         # The published network re-views channel-first memory as channel-last: a token is 16 neighbouring pixels of
         # one channel, and not the 16 channels of a pixel.
-        tokens = features.reshape(len(features), -1, _CHANNELS)
+        tokens: Tensor = features.reshape(len(features), -1, _CHANNELS)
         tokens = tokens + self.attn(self.norm1(tokens))
         tokens = tokens + self.mlp(self.norm2(tokens))
         return tokens.view(features.shape)
@@ -128,8 +128,9 @@ class DATFuseNetwork(nn.Module):
         return extracted
 
     def attended(self, features: Image) -> Image:
-        attended: Tensor = features * self.cam(features) + features * self.sam(features)
-        return attended
+        by_channel: Tensor = features * self.cam(features)
+        by_pixel: Tensor = features * self.sam(features)
+        return by_channel + by_pixel
 
     def encode(self, ir: Gray, vi: Gray) -> Image:
         first = torch.relu(self.convolutional(torch.cat([ir, vi], dim=1)))
@@ -142,8 +143,8 @@ class DATFuseNetwork(nn.Module):
         for block in self.basicLayer.get_submodule("blocks").children():
             features = block(features)
         features = self.extract(features)
-        out = self.convolutional_out.get_submodule("conv")
-        return torch.tanh(out(self.attended(features) + features))
+        fused: Tensor = self.convolutional_out.get_submodule("conv")(self.attended(features) + features)
+        return torch.tanh(fused)
 
 
 class DATFuse(Method):

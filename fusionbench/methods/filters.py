@@ -37,21 +37,31 @@ def box_mean(image: Image, radius: int, border: Border = "truncated") -> Image:
         border: average what lies inside the image, or mirror the image with the edge pixel repeated.
     """
     if border == "symmetric":
-        padded = symmetric(image, radius, radius, radius, radius)
-        return _mean_along(_mean_along(padded, radius, -1), radius, -2)[
-            ..., radius : -radius or None, radius : -radius or None
-        ]
-    return _mean_along(_mean_along(image, radius, -1), radius, -2)
+        rows = _window_sums(symmetric(image, radius, radius, 0, 0), radius, -1)
+        return _window_sums(symmetric(rows, 0, 0, radius, radius), radius, -2) / (2 * radius + 1) ** 2
+    rows = _window_sums(_zeros_around(image, radius, -1), radius, -1)
+    sums = _window_sums(_zeros_around(rows, radius, -2), radius, -2)
+    return sums / (_inside(image, radius, -2)[:, None] * _inside(image, radius, -1))
 
 
-def _mean_along(image: Tensor, radius: int, dim: int) -> Tensor:
+def _window_sums(image: Tensor, radius: int, dim: int) -> Tensor:
+    """Sums of 2 * radius + 1 neighbours along one side, where they all exist."""
+    size = image.shape[dim] - 2 * radius
+    sums = image.cumsum(dim)
+    first = sums.narrow(dim, 2 * radius, 1)
+    rest = sums.narrow(dim, 2 * radius + 1, size - 1) - sums.narrow(dim, 0, size - 1)
+    return torch.cat([first, rest], dim)
+
+
+def _zeros_around(image: Tensor, radius: int, dim: int) -> Tensor:
+    return F.pad(image, (radius, radius) if dim == -1 else (0, 0, radius, radius))
+
+
+def _inside(image: Tensor, radius: int, dim: int) -> Tensor:
+    """How many of a window's pixels along one side lie inside the image."""
     size = image.shape[dim]
-    sums = F.pad(image.movedim(dim, -1).cumsum(-1), (1, 0))
     place = torch.arange(size, device=image.device)
-    stop = (place + radius + 1).clamp_max(size)
-    start = (place - radius).clamp_min(0)
-    mean = (sums[..., stop] - sums[..., start]) / (stop - start).to(image.dtype)
-    return mean.movedim(-1, dim)
+    return ((place + radius + 1).clamp_max(size) - (place - radius).clamp_min(0)).to(image.dtype)
 
 
 def guided_filter(guide: Image, source: Image, radius: int, eps: float, border: Border = "truncated") -> Image:

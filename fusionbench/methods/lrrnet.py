@@ -22,7 +22,7 @@ _BLOCKS = 4
 
 def shrunk(code: Image, threshold: Tensor) -> Image:
     """Soft thresholding; one learned threshold is slightly negative, and is used as it is."""
-    return code.sign() * (code.abs() - threshold).clamp_min(0)
+    return code.abs().sub_(threshold).clamp_min_(0).mul_(code.sign())
 
 
 class Decomposition(nn.Module):

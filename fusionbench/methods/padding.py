@@ -19,7 +19,8 @@ def reflect(image: Image, left: int, right: int, top: int, bottom: int) -> Image
     """
     height, width = image.shape[-2:]
     rows = _whole_sample(_places(height, top, bottom, image.device), height)
-    return image[..., rows, :][..., _whole_sample(_places(width, left, right, image.device), width)]
+    columns = _whole_sample(_places(width, left, right, image.device), width)
+    return image.index_select(-2, rows).index_select(-1, columns)
 
 
 def symmetric(image: Image, left: int, right: int, top: int, bottom: int) -> Image:
@@ -31,7 +32,8 @@ def symmetric(image: Image, left: int, right: int, top: int, bottom: int) -> Ima
     """
     height, width = image.shape[-2:]
     rows = _half_sample(_places(height, top, bottom, image.device), height)
-    return image[..., rows, :][..., _half_sample(_places(width, left, right, image.device), width)]
+    columns = _half_sample(_places(width, left, right, image.device), width)
+    return image.index_select(-2, rows).index_select(-1, columns)
 
 
 def _places(size: int, before: int, after: int, device: torch.device) -> Tensor:

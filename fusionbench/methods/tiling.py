@@ -10,6 +10,10 @@ from torch import Tensor
 from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color
 
+# Tiles start at multiples of this where their size allows it: pyramids, wavelets and strided networks then halve
+# the same pixels in a tile as in the whole image.
+_GRID = 32
+
 
 def fuse_tiled(method: Method, batch: Batch, *, tile: int = 512, overlap: int = 64) -> Color:
     """Fuse images larger than memory in overlapping tiles, blended linearly.
@@ -22,7 +26,7 @@ def fuse_tiled(method: Method, batch: Batch, *, tile: int = 512, overlap: int = 
         method: what fuses the tiles.
         batch: the pairs.
         tile: side of a tile in pixels.
-        overlap: what neighbouring tiles share, in pixels.
+        overlap: what neighbouring tiles share at least, in pixels.
 
     Raises:
         ValueError: tiles that cannot cover an image.
@@ -30,37 +34,35 @@ def fuse_tiled(method: Method, batch: Batch, *, tile: int = 512, overlap: int = 
     if tile < 1 or not 0 <= overlap <= tile // 2:
         raise ValueError(f"tiles of {tile} pixels cannot overlap by {overlap}; the overlap is at most half a tile")
     height, width = batch["ir"].shape[-2:]
-    rows, columns = _starts(height, tile, overlap), _starts(width, tile, overlap)
-    if len(rows) == len(columns) == 1:
+    if max(height, width) <= tile:
         return method.fuse(batch)
+    stride = (tile - overlap) // _GRID * _GRID or tile - overlap
     seen = {key: value for key, value in batch.items() if not key.endswith("_clean")}
     total = torch.zeros_like(batch["vi"])
     weights = torch.zeros_like(batch["vi"][:1, :1])
-    for top in rows:
-        down = _profile(top, tile, height, overlap).to(total)
-        for left in columns:
-            across = _profile(left, tile, width, overlap).to(total)
+    for top in _starts(height, tile, stride):
+        down = _profile(top, height, tile, stride).to(total)
+        for left in _starts(width, tile, stride):
             window = (..., slice(top, top + tile), slice(left, left + tile))
-            weight = down[:, None] * across[None, :]
             part = {**seen, "ir": batch["ir"][window].contiguous(), "vi": batch["vi"][window].contiguous()}
+            weight = down[:, None] * _profile(left, width, tile, stride).to(total)
             total[window] += weight * method.fuse(cast("Batch", part))
             weights[window] += weight
     return total / weights
 
 
-def _starts(size: int, tile: int, overlap: int) -> list[int]:
-    if size <= tile:
-        return [0]
-    return [*range(0, size - tile, tile - overlap), size - tile]
+def _starts(size: int, tile: int, stride: int) -> range:
+    """Where tiles begin along a side; the last may be shorter than the others."""
+    return range(0, max(size - (tile - stride), 1), stride)
 
 
-def _profile(start: int, tile: int, size: int, overlap: int) -> Tensor:
+def _profile(start: int, size: int, tile: int, stride: int) -> Tensor:
     """A tile's weight along one side: 1, falling to 0 towards those ends that meet another tile."""
-    length = min(tile, size)
+    length = min(tile, size - start)
+    overlap = tile - stride
     margin = overlap // 4
-    ramp = max(overlap - 2 * margin, 0)
-    place = torch.arange(length, dtype=torch.float32) - margin + 0.5
-    rise = (place / ramp).clamp(0, 1) if ramp else torch.ones(length)
+    place = torch.arange(length, dtype=torch.float32) + 0.5 - margin
+    rise = (place / (overlap - 2 * margin)).clamp(0, 1) if overlap else torch.ones(length)
     profile = torch.ones(length)
     if start > 0:
         profile = profile * rise
