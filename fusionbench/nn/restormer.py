@@ -30,10 +30,9 @@ def pointwise(channels: int, out: int) -> nn.Conv2d:
     return nn.Conv2d(channels, out, 1, bias=False)
 
 
-def branches(project: nn.Conv2d, convolve: nn.Conv2d, parts: int) -> list[Branch]:
-    """A 1 x 1 and a depthwise convolution split by output channels into equal parts."""
-    matrices = project.weight.flatten(1).chunk(parts)
-    return [Branch(matrix.t(), kernel) for matrix, kernel in zip(matrices, convolve.weight.chunk(parts), strict=True)]
+def branch(project: nn.Conv2d, convolve: nn.Conv2d) -> Branch:
+    """A 1 x 1 and a depthwise convolution as strips take them."""
+    return Branch(project.weight.flatten(1), convolve.weight)
 
 
 def cosines(query: Image, key: Image, heads: int) -> Float[Tensor, "b heads c c"]:
@@ -83,8 +82,8 @@ class MDTA(nn.Module):
         if not strips.apply_to(features):
             added: Tensor = features + self(norm(features))
             return added
-        query, key, value = branches(self.qkv, self.qkv_dwconv, 3)
-        return strips.attend(features, [(features, [query, key, value])], norm.body, self.heads, self._mixing)
+        source = (features, branch(self.qkv, self.qkv_dwconv))
+        return strips.attend(features, [source], norm.body, self.heads, self._mixing)
 
     def _mixing(self, cosine: Float[Tensor, "*b heads c c"]) -> Float[Tensor, "*b dim dim"]:
         return mixing(cosine, self.temperature, self.project_out)
@@ -108,9 +107,8 @@ class CrossMDTA(nn.Module):
     def forward(self, features: Image, source: Image) -> Image:
         """Add to the features what they find in the source."""
         if strips.apply_to(features):
-            asked = (features, branches(self.q, self.q_dwconv, 1))
-            answering = (source, branches(self.kv, self.kv_dwconv, 2))
-            return strips.attend(features, [asked, answering], self.norm.body, self.heads, self._mixing)
+            sources = [(features, branch(self.q, self.q_dwconv)), (source, branch(self.kv, self.kv_dwconv))]
+            return strips.attend(features, sources, self.norm.body, self.heads, self._mixing)
         query = self.q_dwconv(self.q(self.norm(features)))
         key, value = self.kv_dwconv(self.kv(self.norm(source))).chunk(2, dim=1)
         return features + mix(self._mixing(cosines(query, key, self.heads)), value)
@@ -140,8 +138,8 @@ class GDFN(nn.Module):
         if not strips.apply_to(features):
             added: Tensor = features + self(norm(features))
             return added
-        gate, value = branches(self.project_in, self.dwconv, 2)
-        return strips.feed_forward_(features, norm.body, gate, value, self.project_out.weight.flatten(1).t())
+        both = branch(self.project_in, self.dwconv)
+        return strips.feed_forward_(features, norm.body, both, self.project_out.weight.flatten(1))
 
 
 class RestormerBlock(nn.Module):
