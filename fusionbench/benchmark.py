@@ -106,7 +106,7 @@ class Benchmark:
     """Data sets x degradations x methods, and the metrics that score every one.
 
     Attributes:
-        degradations: canonical specs.
+        degradations: specs; results and tables carry them as they were written.
         metrics: names as the user wrote them; `@protocol` picks a variant, `@input` the degraded references.
         protocol: the protocol of metrics that name none.
         seed: what degradations and methods draw from, together with the image's name.
@@ -149,14 +149,12 @@ class Benchmark:
             raise ValueError(f"limit is {self.limit}; it must be 1 or more")
         if self.tile < 0:
             raise ValueError(f"tile is {self.tile}; it must be 0 (whole images) or a side in pixels")
-        # The dataclass is frozen; canonical specs make equal runs share their folders.
-        object.__setattr__(self, "degradations", tuple(str(parse(spec)) for spec in self.degradations))
         self._check_repeats()
 
     def _check_repeats(self) -> None:
         named = {
             "dataset": [dataset.name for dataset in self.datasets],
-            "degradation": list(self.degradations),
+            "degradation": [str(parse(spec)) for spec in self.degradations],
             "method": [method.name for method in self.methods],
             "metric": list(self.metrics),
         }

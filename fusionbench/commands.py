@@ -327,7 +327,7 @@ def _methods(names: list[str], weights: str, fused: str, cmd: str) -> tuple[Meth
     )
 
 
-COMMANDS = {
+COMMANDS: dict[str, Any] = {
     "run": run,
     "fuse": fuse_images,
     "score": score,

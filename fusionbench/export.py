@@ -49,8 +49,9 @@ def export_degraded(
         FileNotFoundError: the data set is missing.
         ValueError: a spec is wrong.
     """
-    specs = [str(parse(spec)) for spec in degradations]
-    opened = open_pairs(choice, specs, seed)
+    for spec in degradations:
+        parse(spec)
+    opened = open_pairs(choice, degradations, seed)
     folder.mkdir(parents=True, exist_ok=True)
     manifest, problems = folder / "manifest.csv", []
     total = sum(len(pairs.source.names[:limit]) for pairs in opened.values())

@@ -7,7 +7,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import torch
 from lightning import LightningModule, Trainer
@@ -80,7 +80,7 @@ def _by_size(items: list[Pair | tuple[str, str]]) -> _Load:
 def single(batch: Batch, index: int) -> Batch:
     """The batch that holds only the image at `index`."""
     picked = {key: value[index : index + 1] for key, value in batch.items()}  # type: ignore[index]
-    return Batch(**picked)  # type: ignore[typeddict-item]
+    return cast("Batch", picked)
 
 
 class _Writer(LightningModule):

@@ -21,6 +21,9 @@ from typing import Any
 
 OK = "ok"
 
+REFERENCES, INPUTS = "references", "inputs"
+"""Folders of the sources of pictured images: `<dataset>/references` and `<dataset>/<degradation>/inputs`."""
+
 
 def path_name(text: str) -> str:
     """A degradation spec or method name as a folder name: ':' becomes '-', other unsafe characters '_'."""

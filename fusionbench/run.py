@@ -12,14 +12,21 @@ from rich.console import Console
 
 from fusionbench import methods
 from fusionbench.benchmark import Benchmark, Cell, MethodChoice
+from fusionbench.data.images import to_bytes, write_image
+from fusionbench.degradations import parse
 from fusionbench.fusing import Told, fuse_cell
 from fusionbench.progress import progress
-from fusionbench.results import OK, CellFolder
+from fusionbench.results import INPUTS, OK, REFERENCES, CellFolder, path_name
 from fusionbench.scoring import open_pairs, score_cell
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
+    from fusionbench.data.pairs import Pairs
     from fusionbench.methods.method import Method
+
+
+PICTURED = 2
+"""Images of each data set whose sources are kept for pictures."""
 
 
 @dataclass
@@ -53,6 +60,7 @@ def settings_of(benchmark: Benchmark, cell: Cell, weights: str) -> dict[str, Any
         "split": cell.dataset.split,
         "resize": cell.dataset.resize,
         "degradation": cell.degradation,
+        "spec": str(parse(cell.degradation)),
         "method": cell.method.name,
         "weights": weights,
         "folder": None if cell.method.folder is None else str(cell.method.folder.resolve()),
@@ -105,6 +113,9 @@ def run(
     folders = {cell: _claim(benchmark, cell, out, loaded[cell.method.name]) for cell in benchmark.cells()}
     outcome = Outcome(out)
     total = sum(len(opened[cell.dataset.name][cell.degradation].source.names[: benchmark.limit]) for cell in folders)
+    for dataset, by_degradation in opened.items():
+        for degradation, pairs in by_degradation.items():
+            keep_inputs(pairs, out, dataset, degradation)
     with progress(console, 2 * total) as (describe, done):
         for cell, folder in folders.items():
             pairs = opened[cell.dataset.name][cell.degradation]
@@ -127,6 +138,27 @@ def run(
             folder.note({"images": {"scored": len(names), "available": len(pairs.source.names)}})
             outcome.problems += problems(label, folder, names)
     return outcome
+
+
+def keep_inputs(pairs: Pairs, out: Path, dataset: str, degradation: str) -> None:
+    """Write the sources of the first images, so that pictures can be drawn from the run's folder alone.
+
+    What stays in the folder are the images as the methods see them, and their references where these are known.
+    """
+    for index, name in enumerate(pairs.source.names[:PICTURED]):
+        inputs = out / dataset / path_name(degradation) / INPUTS
+        if (inputs / "vi" / f"{name}.png").exists():
+            continue
+        try:
+            pair = pairs[index]
+        except (ValueError, OSError):
+            continue  # The cells record why the pair cannot be read.
+        for modality, seen, clean in (
+            ("ir", pair["ir"], pair.get("ir_clean", pair["ir"])),
+            ("vi", pair["vi"], pair.get("vi_clean", pair["vi"])),
+        ):
+            write_image(out / dataset / REFERENCES / modality / f"{name}.png", to_bytes(clean))
+            write_image(inputs / modality / f"{name}.png", to_bytes(seen))
 
 
 def problems(label: str, folder: CellFolder, names: list[str]) -> list[str]:

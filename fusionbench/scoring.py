@@ -29,7 +29,7 @@ def open_pairs(choice: DatasetChoice, degradations: Sequence[str] = ("clean",), 
     """The pairs of a data set by degradation: made on the fly, or those that the data set has on disk.
 
     Args:
-        degradations: canonical specs; a data set that is degraded on disk gives its pairs of that degradation.
+        degradations: specs; a data set that is degraded on disk gives its pairs of that degradation.
 
     Raises:
         FileNotFoundError: the folder or its images are missing.

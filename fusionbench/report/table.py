@@ -64,7 +64,8 @@ def read_scores(out: Path) -> pd.DataFrame:
 
 
 def _read(folder: CellFolder) -> pd.DataFrame:
-    return pd.read_csv(folder.folder / "scores.csv", dtype={"image": str, "status": str})
+    frame: pd.DataFrame = pd.read_csv(folder.folder / "scores.csv", dtype={"image": str, "status": str})
+    return frame
 
 
 def _cells(out: Path) -> Iterator[tuple[CellFolder, dict[str, Any]]]:

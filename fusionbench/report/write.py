@@ -14,7 +14,6 @@ from rich.text import Text
 from fusionbench.report.table import Block, arrow, blocks, footnotes, number, ranks, read_scores
 from fusionbench.results import write_atomically
 
-
 STYLES = ("", "bold", "underline")
 
 
@@ -84,8 +83,9 @@ def _md_cell(text: str, rank: int) -> str:
 def show(tables: Sequence[Block], console: Console) -> None:
     """Print the tables and their footnotes; a table that is wider than the terminal is continued below itself."""
     for block in tables:
-        for index, metrics in enumerate(_fitting(block, console.width)):
-            console.print(_terminal(block, metrics, block.title if index == 0 else "continued"))
+        console.print(f"\n{block.title}", style="bold", highlight=False)
+        for metrics in _fitting(block, console.width):
+            console.print(_terminal(block, metrics))
     for note in footnotes(tables):
         console.print(note, style="dim", highlight=False)
 
@@ -106,9 +106,9 @@ def _fitting(block: Block, width: int) -> list[list[str]]:
     return runs
 
 
-def _terminal(block: Block, metrics: Sequence[str], title: str) -> Table:
+def _terminal(block: Block, metrics: Sequence[str]) -> Table:
     marks = ranks(block)
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table()
     table.add_column("method", no_wrap=True)
     for metric in metrics:
         table.add_column(f"{metric} {arrow(metric)}".strip(), justify="right", no_wrap=True)
