@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -107,6 +107,27 @@ def find(method: str, card: WeightsCard, override: Path | None = None) -> Path:
     raise FileNotFoundError(
         f"no weights for {method!r}: {card.file} is not at {path}; {fetch} or pass --weights {method}=FILE"
     )
+
+
+def download(method: str, cards: Sequence[WeightsCard], *, progress: bool = True) -> list[Path]:
+    """Fetch a method's files to where they are looked for; those that are there and right are left as they are.
+
+    Raises:
+        ValueError: a file has no address, or every address has another file than the card says.
+        OSError: no address could be reached; what arrived is kept for the next attempt.
+    """
+    from fusionbench.download import fetch
+
+    for card in cards:
+        if not card.urls:
+            raise ValueError(
+                f"{card.file} of {method!r} has no public address; "
+                f"{card.note or 'train the method or import its weights'}, and put it at {expected_path(method, card)}"
+            )
+    paths = [expected_path(method, card) for card in cards]
+    for card, path in zip(cards, paths, strict=True):
+        fetch(card.urls, path, sha256=card.sha256 or None, size=card.size or None, progress=progress)
+    return paths
 
 
 def sha256(path: Path) -> str:

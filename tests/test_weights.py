@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from torch import nn
 
 from fusionbench import methods
 from fusionbench.methods.mmdrfuse import MMDRFuseNetwork
-from fusionbench.weights import WeightsCard, digest8, fill, find, home, read_state, sha256, verify
+from fusionbench.weights import WeightsCard, digest8, download, fill, find, home, read_state, sha256, verify
 
 STUDENT = methods.METHODS["mmdrfuse"].weights[0]
 
@@ -215,3 +218,51 @@ def test_official_weights_are_found_at_home(shared, place):
     (place / "mmdrfuse").mkdir(parents=True)
     (place / "mmdrfuse" / STUDENT.file).write_bytes((shared / "weights" / "mmdrfuse" / STUDENT.file).read_bytes())
     assert methods.load("mmdrfuse").weights_name == "mmdrfuse@e5ad5bab"
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A public folder and its address."""
+    folder = tmp_path / "public"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=folder))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def card_for(content: bytes, *urls: str) -> WeightsCard:
+    return WeightsCard("net.pth", urls, hashlib.sha256(content).hexdigest(), len(content))
+
+
+def test_files_are_fetched_to_where_they_are_looked_for(server, place):
+    folder, address = server
+    (folder / "net.pth").write_bytes(b"numbers")
+    card = card_for(b"numbers", f"{address}/gone.pth", f"{address}/net.pth")
+    assert download("mine", [card], progress=False) == [place / "mine" / "net.pth"]
+    assert find("mine", card).read_bytes() == b"numbers"
+    (folder / "net.pth").unlink()
+    assert download("mine", [card], progress=False) == [place / "mine" / "net.pth"]
+
+
+def test_a_file_other_than_the_cards_is_not_kept(server, place):
+    folder, address = server
+    (folder / "net.pth").write_bytes(b"strange")
+    with pytest.raises(ValueError, match="checksum differs"):
+        download("mine", [card_for(b"numbers", f"{address}/net.pth")], progress=False)
+    assert not (place / "mine" / "net.pth").exists()
+
+
+def test_what_cannot_be_fetched_is_said(place):
+    with pytest.raises(ValueError, match=r"net\.pth of 'mine' has no public address; .*mine/net\.pth"):
+        download("mine", [WeightsCard("net.pth")])
+    with pytest.raises(ValueError, match="'lap' reads no weights"):
+        methods.download("lap")

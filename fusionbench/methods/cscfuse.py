@@ -17,7 +17,7 @@ from fusionbench.methods.filters import guided_filter
 from fusionbench.methods.method import Method
 from fusionbench.methods.padding import fit, reflect
 from fusionbench.nn.reflect import ReflectConv
-from fusionbench.types import Batch, Color, Gray, Image
+from fusionbench.types import Batch, Color, Gray
 
 _CODES = 64
 _BLOCKS = 7  # after the first
@@ -34,7 +34,7 @@ class SoftThreshold(nn.Module):
         self.theta = nn.Parameter(torch.zeros(1, _CODES, 1, 1))
 
     @override
-    def forward(self, code: Image) -> Image:
+    def forward(self, code: Tensor) -> Tensor:
         return code.abs().sub_(self.theta).relu_().mul_(code.sign())
 
 
@@ -50,7 +50,7 @@ class Step(nn.Module):
         self.activation = activation
 
     @override
-    def forward(self, data: Gray, code: Image) -> Image:
+    def forward(self, data: Gray, code: Tensor) -> Tensor:
         lacking = data - self.conv.get_submodule("conv_decoder.de_conv0")(code)
         updated: Tensor = self.activation(self.norm(code + self.conv.get_submodule("conv_encoder.en_conv0")(lacking)))
         return updated
@@ -65,7 +65,7 @@ class Encoder(nn.Module):
         self.convLayer = nn.ModuleList(Step(SoftThreshold() if detail else nn.PReLU(_CODES)) for _ in range(_BLOCKS))
 
     @override
-    def forward(self, layer: Gray, image: Gray) -> Image:
+    def forward(self, layer: Gray, image: Gray) -> Tensor:
         code: Tensor = self.convLayer0(layer, layer.new_zeros(len(layer), _CODES, *layer.shape[-2:]))
         for step in self.convLayer:
             code = step(image, code)
@@ -88,7 +88,7 @@ class Decoder(nn.Module):
         self.decode_last = nn.Sequential(*stages)
 
     @override
-    def forward(self, code: Image) -> Gray:
+    def forward(self, code: Tensor) -> Gray:
         image: Tensor = self.decode_last(code)
         return image
 
@@ -101,14 +101,14 @@ def blurred(image: Gray) -> Gray:
     return F.conv2d(padded, padded.new_full((1, 1, side, side), 1 / side**2))
 
 
-def detail_share(ir: Image, vi: Image) -> Gray:
+def detail_share(ir: Tensor, vi: Tensor) -> Gray:
     """The infrared part by l1 norm over channels, averaged over 3 x 3 with zeros outside."""
     activity_ir, activity_vi = (F.avg_pool2d(code.abs().sum(1, keepdim=True), 3, 1, 1) for code in (ir, vi))
     total = activity_ir + activity_vi
     return torch.where(total > 0, activity_ir / total.clamp_min(torch.finfo(total.dtype).tiny), 0.5)
 
 
-def base_share(ir: Image, vi: Image) -> Image:
+def base_share(ir: Tensor, vi: Tensor) -> Tensor:
     """The infrared part per channel: histogram contrast, aligned with the code's edges by a guided filter."""
     ir, vi = _unit_range(ir), _unit_range(vi)
     first, second = _contrast(ir) + _TINY, _contrast(vi) + _TINY
@@ -118,14 +118,14 @@ def base_share(ir: Image, vi: Image) -> Image:
     return first / (first + second)
 
 
-def _unit_range(code: Image) -> Image:
+def _unit_range(code: Tensor) -> Tensor:
     low = code.amin(dim=(-2, -1), keepdim=True)
     span = code.amax(dim=(-2, -1), keepdim=True) - low
     # A code that is zero everywhere is common; it has no contrast and stays zero.
     return torch.where(span > 0, (code - low) / span.clamp_min(torch.finfo(code.dtype).tiny), 0.0)
 
 
-def _contrast(code: Image) -> Image:
+def _contrast(code: Tensor) -> Tensor:
     """How far a pixel's value lies from the values of all pixels of its channel, on average, in 1/255."""
     levels = (code * 255).long().flatten(0, 1).flatten(1)
     counts = torch.zeros(len(levels), 256, device=code.device).scatter_add_(1, levels, torch.ones_like(levels).float())
@@ -148,7 +148,7 @@ class CSCFuse(Method):
         vi = batch["vi"]
         return rgb(fit(self.fused_luma, batch["ir"], luma(vi), least=2), chroma(vi))
 
-    def codes(self, image: Gray) -> tuple[Image, Image]:
+    def codes(self, image: Gray) -> tuple[Tensor, Tensor]:
         """Base and detail code of one image."""
         blur = blurred(image)
         return self.base(blur, image), self.detail(image - blur, image)

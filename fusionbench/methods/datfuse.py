@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from fusionbench.methods.color import chroma, luma, rgb
 from fusionbench.methods.method import Method
-from fusionbench.types import Batch, Color, Gray, Image
+from fusionbench.types import Batch, Color, Gray
 
 _CHANNELS = 16
 
@@ -27,7 +27,7 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm2d(_CHANNELS)
 
     @override
-    def forward(self, features: Image) -> Image:
+    def forward(self, features: Tensor) -> Tensor:
         convolved: Tensor = self.bn(self.conv(features))
         return convolved
 
@@ -40,7 +40,7 @@ class ChannelAttention(nn.Module):
         self.fc = nn.Sequential(nn.Conv2d(_CHANNELS, 4, 1), nn.ReLU(), nn.Conv2d(4, _CHANNELS, 1))
 
     @override
-    def forward(self, features: Image) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         return torch.sigmoid(self.fc(features.mean(dim=(-2, -1), keepdim=True)))
 
 
@@ -58,7 +58,7 @@ class SpatialAttention(nn.Module):
         )
 
     @override
-    def forward(self, features: Image) -> Gray:
+    def forward(self, features: Tensor) -> Gray:
         return torch.sigmoid(self.body(features))
 
 
@@ -101,7 +101,7 @@ class TransformerBlock(nn.Module):
         self.mlp = MLP()
 
     @override
-    def forward(self, features: Image) -> Image:
+    def forward(self, features: Tensor) -> Tensor:
         # The published network re-views channel-first memory as channel-last: a token is 16 neighbouring pixels of
         # one channel, and not the 16 channels of a pixel.
         tokens: Tensor = features.reshape(len(features), -1, _CHANNELS)
@@ -122,17 +122,17 @@ class DATFuseNetwork(nn.Module):
         self.basicLayer = nn.ModuleDict({"blocks": nn.ModuleList([TransformerBlock(), TransformerBlock()])})
         self.convolutional_out = nn.ModuleDict({"conv": nn.Conv2d(_CHANNELS, 1, 1)})
 
-    def extract(self, features: Image) -> Image:
+    def extract(self, features: Tensor) -> Tensor:
         """The same convolution and normalisation twice."""
         extracted: Tensor = self.fem(torch.relu(self.fem(features)))
         return extracted
 
-    def attended(self, features: Image) -> Image:
+    def attended(self, features: Tensor) -> Tensor:
         by_channel: Tensor = features * self.cam(features)
         by_pixel: Tensor = features * self.sam(features)
         return by_channel + by_pixel
 
-    def encode(self, ir: Gray, vi: Gray) -> Image:
+    def encode(self, ir: Gray, vi: Gray) -> Tensor:
         first = torch.relu(self.convolutional(torch.cat([ir, vi], dim=1)))
         encoded: Tensor = torch.relu(self.attended(self.extract(first)) + first)
         return encoded

@@ -17,15 +17,15 @@ from fusionbench.methods.color import chroma, luma, rgb
 from fusionbench.methods.method import Method
 from fusionbench.methods.padding import fit
 from fusionbench.nn.reflect import ReflectConv
-from fusionbench.types import Batch, Color, Image
+from fusionbench.types import Batch, Color
 
 
-def mean(ir: Image, vi: Image) -> Image:
+def mean(ir: Tensor, vi: Tensor) -> Tensor:
     """The rule that the port's test script applies whatever it is asked for; the paper calls it addition."""
     return (ir + vi) / 2
 
 
-def l1_norm(ir: Image, vi: Image) -> Image:
+def l1_norm(ir: Tensor, vi: Tensor) -> Tensor:
     """The paper's second rule: weights from the l1 norm over channels, averaged over 3 x 3. The port lacks it."""
     activity_ir, activity_vi = (F.avg_pool2d(code.abs().sum(1, keepdim=True), 3, 1, 1) for code in (ir, vi))
     total = activity_ir + activity_vi
@@ -33,7 +33,7 @@ def l1_norm(ir: Image, vi: Image) -> Image:
     return share * ir + (1 - share) * vi
 
 
-RULES: dict[str, Callable[[Image, Image], Image]] = {"l1": l1_norm, "mean": mean}
+RULES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1_norm, "mean": mean}
 
 
 class DenseFuseNetwork(nn.Module):
@@ -49,18 +49,18 @@ class DenseFuseNetwork(nn.Module):
         self.conv4 = ReflectConv(32, 16)
         self.conv5 = ReflectConv(16, channels)
 
-    def encode(self, image: Image) -> Image:
+    def encode(self, image: Tensor) -> Tensor:
         code: Tensor = self.DB1(torch.relu(self.conv1(image)))
         return code
 
-    def decode(self, code: Image) -> Image:
+    def decode(self, code: Tensor) -> Tensor:
         # The last convolution is rectified as well: the port never tells it that it is the last.
         for conv in (self.conv2, self.conv3, self.conv4, self.conv5):
             code = torch.relu(conv(code))
         return code
 
     @override
-    def forward(self, ir: Image, vi: Image) -> Image:
+    def forward(self, ir: Tensor, vi: Tensor) -> Tensor:
         return self.decode(self.rule(self.encode(ir), self.encode(vi)))
 
 
@@ -72,7 +72,7 @@ class DenseBlock(nn.Module):
         self.denseblock = nn.Sequential(*(DenseConv(inputs) for inputs in (16, 32, 48)))
 
     @override
-    def forward(self, features: Image) -> Image:
+    def forward(self, features: Tensor) -> Tensor:
         code: Tensor = self.denseblock(features)
         return code
 
@@ -85,7 +85,7 @@ class DenseConv(nn.Module):
         self.dense_conv = ReflectConv(inputs, 16)
 
     @override
-    def forward(self, features: Image) -> Image:
+    def forward(self, features: Tensor) -> Tensor:
         return torch.cat([features, torch.relu(self.dense_conv(features))], dim=1)
 
 

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from fusionbench.lazy import unknown
 from fusionbench.methods.method import Method
-from fusionbench.types import Batch, Color, Gray, Image
+from fusionbench.types import Batch, Color, Gray
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "max": torch.maximum,
@@ -38,7 +38,7 @@ class IFCNNNetwork(nn.Module):
         self.conv3 = ConvBlock()
         self.conv4 = nn.Conv2d(64, 3, 1)
 
-    def encode(self, image: Color) -> Image:
+    def encode(self, image: Color) -> Tensor:
         features: Tensor = self.conv2(self.conv1(image))
         return features
 
@@ -57,7 +57,7 @@ class ConvBlock(nn.Module):
         self.bn = nn.BatchNorm2d(64)
 
     @override
-    def forward(self, features: Image) -> Image:
+    def forward(self, features: Tensor) -> Tensor:
         return torch.relu(self.bn(self.conv(features)))
 
 

@@ -14,13 +14,13 @@ from fusionbench.methods.color import chroma, luma, rgb
 from fusionbench.methods.method import Method
 from fusionbench.methods.padding import fit
 from fusionbench.nn.reflect import ReflectConv
-from fusionbench.types import Batch, Color, Gray, Image
+from fusionbench.types import Batch, Color, Gray
 
 _CODES = 128
 _BLOCKS = 4
 
 
-def shrunk(code: Image, threshold: Tensor) -> Image:
+def shrunk(code: Tensor, threshold: Tensor) -> Tensor:
     """Soft thresholding; one learned threshold is slightly negative, and is used as it is."""
     return code.abs().sub_(threshold).clamp_min_(0).mul_(code.sign())
 
@@ -37,7 +37,7 @@ class Decomposition(nn.Module):
             self.add_module(f"lrrblock{index}", Step())
 
     @override
-    def forward(self, image: Gray) -> tuple[Image, Image]:
+    def forward(self, image: Gray) -> tuple[Tensor, Tensor]:
         threshold = self.lamj.view(1, -1, 1, 1)
         code = shrunk(self.conv_W00(image), threshold)
         for index in range(_BLOCKS):
@@ -54,7 +54,7 @@ class Step(nn.Module):
         self.conv_Wdtz = ReflectConv(1, 2 * _CODES)
 
     @override
-    def forward(self, image: Gray, code: Image) -> Image:
+    def forward(self, image: Gray, code: Tensor) -> Tensor:
         residual: Tensor = self.conv_Wdtz(image - self.conv_Wdz(code))
         return residual
 
@@ -71,13 +71,13 @@ class Composition(nn.Module):
         self.conv_ReL = ReflectConv(2, 1)
         self.conv_ReH = ReflectConv(2, 1)
 
-    def parts(self, ir: tuple[Image, Image], vi: tuple[Image, Image]) -> tuple[Gray, Gray]:
+    def parts(self, ir: tuple[Tensor, Tensor], vi: tuple[Tensor, Tensor]) -> tuple[Gray, Gray]:
         low = self.conv_ReL(torch.cat([self.conv_ReZx(ir[0]), self.conv_ReZy(vi[0])], dim=1))
         high = self.conv_ReH(torch.cat([self.conv_ReUx(ir[1]), self.conv_ReUy(vi[1])], dim=1))
         return low, high
 
     @override
-    def forward(self, ir: tuple[Image, Image], vi: tuple[Image, Image]) -> Gray:
+    def forward(self, ir: tuple[Tensor, Tensor], vi: tuple[Tensor, Tensor]) -> Gray:
         low, high = self.parts(ir, vi)
         return low + high
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from fusionbench.types import Image
 
 
-def reflect(image: Image, left: int, right: int, top: int, bottom: int) -> Image:
+def reflect(image: Image, left: int, right: int, top: int, bottom: int) -> Tensor:
     """Mirror without repeating the edge pixel; where torch refuses small images, the mirror image is mirrored again.
 
     Example:
@@ -23,7 +23,7 @@ def reflect(image: Image, left: int, right: int, top: int, bottom: int) -> Image
     return image.index_select(-2, rows).index_select(-1, columns)
 
 
-def symmetric(image: Image, left: int, right: int, top: int, bottom: int) -> Image:
+def symmetric(image: Image, left: int, right: int, top: int, bottom: int) -> Tensor:
     """Mirror with the edge pixel repeated.
 
     Example:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from fusionbench.methods.padding import reflect
 from fusionbench.types import Image
@@ -12,7 +13,7 @@ from fusionbench.types import Image
 _KERNEL = (0.05, 0.25, 0.4, 0.25, 0.05)
 
 
-def laplacian_pyramid(image: Image, levels: int) -> list[Image]:
+def laplacian_pyramid(image: Image, levels: int) -> list[Tensor]:
     """Detail images from fine to coarse and the remaining base, at most `levels` + 1; a side of 1 is not halved."""
     pyramid = []
     for _ in range(levels):
@@ -24,7 +25,7 @@ def laplacian_pyramid(image: Image, levels: int) -> list[Image]:
     return [*pyramid, image]
 
 
-def collapse(pyramid: list[Image]) -> Image:
+def collapse(pyramid: list[Tensor]) -> Tensor:
     """The image that a Laplacian pyramid stands for."""
     *details, image = pyramid
     for detail in reversed(details):
@@ -32,7 +33,7 @@ def collapse(pyramid: list[Image]) -> Image:
     return image
 
 
-def _expanded(coarse: Image, height: int, width: int) -> Image:
+def _expanded(coarse: Tensor, height: int, width: int) -> Tensor:
     sparse = coarse.new_zeros(*coarse.shape[:-2], height, width)
     sparse[..., ::2, ::2] = coarse
     return 4 * _smoothed(sparse)

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from fusionbench.methods.color import stretched
 from fusionbench.methods.method import Method
-from fusionbench.types import Batch, Color, Gray, Image
+from fusionbench.types import Batch, Color, Gray
 
 # The official script's colour differences and their inverse; they are BT.601's to three digits, and not exactly
 # inverse to one another (0.713 * 1.403 = 1.0003).
@@ -30,7 +30,7 @@ class Conv(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, size, padding=size // 2)
 
     @override
-    def forward(self, features: Image) -> Image:
+    def forward(self, features: Tensor) -> Tensor:
         convolved: Tensor = self.conv(features)
         return convolved
 
@@ -44,7 +44,7 @@ class Gradient(nn.Module):
         self.convy = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
 
     @override
-    def forward(self, features: Image) -> Image:
+    def forward(self, features: Tensor) -> Tensor:
         magnitude: Tensor = self.convx(features).abs() + self.convy(features).abs()
         return magnitude
 
@@ -58,7 +58,7 @@ class Dense(nn.Module):
         self.conv2 = Conv(2 * channels, channels)
 
     @override
-    def forward(self, features: Image) -> Image:
+    def forward(self, features: Tensor) -> Tensor:
         for conv in (self.conv1, self.conv2):
             features = torch.cat([features, F.leaky_relu(conv(features), 0.2)], dim=1)
         return features
@@ -75,7 +75,7 @@ class GradientDense(nn.Module):
         self.convup = Conv(inputs, outputs, 1)
 
     @override
-    def forward(self, features: Image) -> Image:
+    def forward(self, features: Tensor) -> Tensor:
         main = self.convdown(self.dense(features))
         return F.leaky_relu(main + self.convup(self.sobelconv(features)), 0.1)
 
@@ -94,7 +94,7 @@ class SeAFusionNetwork(nn.Module):
         self.decode2 = Conv(32, 16)
         self.decode1 = Conv(16, 1)
 
-    def encode(self, source: str, image: Gray) -> Image:
+    def encode(self, source: str, image: Gray) -> Tensor:
         features = F.leaky_relu(self.get_submodule(f"{source}_conv")(image), 0.2)
         for block in ("rgbd1", "rgbd2"):
             features = self.get_submodule(f"{source}_{block}")(features)

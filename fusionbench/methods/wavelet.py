@@ -25,7 +25,7 @@ class Wavelet:
     inverse_high: tuple[float, ...]
 
 
-def analyse(image: Image, wavelet: Wavelet) -> tuple[Image, Details]:
+def analyse(image: Tensor, wavelet: Wavelet) -> tuple[Image, Details]:
     """One level: the approximation and the details along columns, rows and both, each of half the size or more."""
     low, high = _split(image, wavelet, -2)
     approximation, across = _split(low, wavelet, -1)
@@ -33,7 +33,7 @@ def analyse(image: Image, wavelet: Wavelet) -> tuple[Image, Details]:
     return approximation, (down, across, diagonal)
 
 
-def synthesise(approximation: Image, details: Details, wavelet: Wavelet, height: int, width: int) -> Image:
+def synthesise(approximation: Tensor, details: Details, wavelet: Wavelet, height: int, width: int) -> Tensor:
     """The inverse of `analyse` for an image of this height and width."""
     down, across, diagonal = details
     low = _merge(approximation, across, wavelet, -1, width)

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,8 +99,8 @@ def test_every_external_row_says_what_it_needs(name, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"folder": "nowhere"}, FileNotFoundError, "no folder nowhere"),
-        ({"folder": ".", "command": "x {ir} {vi} {out}"}, ValueError, "both a folder of images and a command"),
+        ({"folder": Path("nowhere")}, FileNotFoundError, "no folder nowhere"),
+        ({"folder": Path(), "command": "x {ir} {vi} {out}"}, ValueError, "both a folder of images and a command"),
         ({"command": "fuse {ir} {vi}"}, ValueError, r"lacks \{out\}"),
         ({"command": "fuse {vi} {out}"}, ValueError, r"lacks \{ir\}"),
         ({"command": "fuse {ir_dir} {out_dir}"}, ValueError, r"lacks \{vi_dir\}"),
