@@ -1,7 +1,11 @@
 """Weight files: their cards, where they lie, what they hash to, and how they are read.
 
-A file is looked for at `$FUSIONBENCH_HOME/weights/<folder>/<file>` (default `~/.cache/fusionbench`) unless a person
-names another place. Nothing here falls back to random numbers, and nothing unpickles code.
+A file is looked for at `$FUSIONBENCH_HOME/weights/<folder>/<file>` (default `~/.cache/fusionbench`), then in the caches
+of torch and Hugging Face that its card names, unless a person names another place. Nothing here falls back to random
+numbers, and nothing unpickles code.
+
+A file that no published checksum speaks for is taken only after somebody accepted it: `<file>.accepted` beside it holds
+the SHA-256 of the bytes that were accepted and where they came from. Other bytes are refused again.
 """
 
 from __future__ import annotations
@@ -10,14 +14,22 @@ import hashlib
 import os
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from fusionbench.results import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+PUBLISHED = "published checksum"
+"""What `verify` returns for a file whose published checksum it has."""
+
+FULL = 64
+"""Hex digits of a whole SHA-256."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +39,17 @@ class WeightsCard:
     Attributes:
         file: its name on disk.
         urls: where to fetch it, in order of preference; empty where a person has to.
-        sha256: its checksum; empty for files that everybody makes for himself (own training, an import).
-        size: bytes; 0 where the checksum is empty.
+        sha256: its checksum, or the first digits where no more is published (names of torch hub files end with
+            eight); empty for files that everybody makes for himself (own training, an import).
+        size: bytes; 0 where it is not known.
         licence: as its source states it.
         source: who published it, and in which state: `owner/repository@commit:path`.
         note: what else a user should know.
         folder: the folder under `weights/`, where it is not the method's name.
         part: the submodule of the method that it fills; empty for the whole method.
         unused: patterns of keys in the file that have no effect and are passed over.
+        also: other published files with the same numbers, their checksums by file name.
+        elsewhere: caches of other programs that may hold it: 'torch:<folder>' below torch's hub, 'hf:<owner>/<name>'.
     """
 
     file: str
@@ -47,35 +62,29 @@ class WeightsCard:
     folder: str = ""
     part: str = ""
     unused: tuple[str, ...] = ()
+    also: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: tuple[str, ...] = ()
 
 
-def github_card(
-    source: str,
-    sha256: str,
-    size: int,
-    *,
-    file: str = "",
-    licence: str = "none stated",
-    note: str = "",
-    folder: str = "",
-    part: str = "",
-    unused: tuple[str, ...] = (),
-) -> WeightsCard:
-    """The card of a file in a public GitHub repository, its address made from `owner/repository@commit:path`."""
+def github_card(source: str, sha256: str, size: int, **details: Any) -> WeightsCard:
+    """The card of a file in a public GitHub repository.
+
+    Args:
+        source: `owner/repository@commit:path`, from which the addresses are made.
+        sha256: checksum.
+        size: bytes.
+        details: the card's other fields; `file` is the path's last part unless it is given.
+    """
     repository, _, rest = source.partition("@")
     commit, _, path = rest.partition(":")
-    return WeightsCard(
-        file=file or path.rpartition("/")[2],
-        urls=(f"https://raw.githubusercontent.com/{repository}/{commit}/{path}",),
-        sha256=sha256,
-        size=size,
-        licence=licence,
-        source=source,
-        note=note,
-        folder=folder,
-        part=part,
-        unused=unused,
+    addresses = (
+        f"https://raw.githubusercontent.com/{repository}/{commit}/{path}",
+        f"https://github.com/{repository}/raw/{commit}/{path}",
+        # The newest state, should that commit go away; the checksum says whether the file is still the same.
+        f"https://raw.githubusercontent.com/{repository}/HEAD/{path}",
     )
+    known = {"file": path.rpartition("/")[2], "urls": addresses, "sha256": sha256, "size": size, "source": source}
+    return WeightsCard(**{**known, **details})
 
 
 def home() -> Path:
@@ -88,6 +97,25 @@ def expected_path(method: str, card: WeightsCard) -> Path:
     return home() / "weights" / (card.folder or method) / card.file
 
 
+def places(method: str, card: WeightsCard) -> list[Path]:
+    """Every path at which the card's file is looked for, in this order."""
+    own = expected_path(method, card)
+    folders = [own.parent, *(folder for cache in card.elsewhere for folder in _cache_folders(cache))]
+    return [folder / file for folder in folders for file in (card.file, *card.also)]
+
+
+def _cache_folders(cache: str) -> list[Path]:
+    """The folders of another program's cache, by the rules and variables of that program."""
+    kind, _, place = cache.partition(":")
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    if kind == "torch":
+        return [Path(os.environ.get("TORCH_HOME") or user / "torch") / "hub" / place]
+    if kind == "hf":
+        hub = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or user / "huggingface") / "hub")
+        return sorted(hub.glob(f"models--{place.replace('/', '--')}/snapshots/*"))
+    raise ValueError(f"unknown cache {cache!r}; write 'torch:<folder>' or 'hf:<owner>/<name>'")
+
+
 def find(method: str, card: WeightsCard, override: Path | None = None) -> Path:
     """The file that a card describes.
 
@@ -98,14 +126,17 @@ def find(method: str, card: WeightsCard, override: Path | None = None) -> Path:
     Raises:
         FileNotFoundError: it is not there; the message says where it would be and how to get it.
     """
-    path = expected_path(method, card) if override is None else Path(override).expanduser()
-    if path.is_dir():
-        path = path / card.file
-    if path.is_file():
-        return path
+    if override is not None:
+        given = Path(override).expanduser()
+        looked = [given / card.file] if given.is_dir() else [given]
+    else:
+        looked = places(method, card)
+    for path in looked:
+        if path.is_file():
+            return path
     fetch = f"fetch it from {card.urls[0]} (fusionbench weights download {method})" if card.urls else "put it there"
     raise FileNotFoundError(
-        f"no weights for {method!r}: {card.file} is not at {path}; {fetch} or pass --weights {method}=FILE"
+        f"no weights for {method!r}: {card.file} is not at {looked[0]}; {fetch} or pass --weights {method}=FILE"
     )
 
 
@@ -116,18 +147,38 @@ def download(method: str, cards: Sequence[WeightsCard], *, progress: bool = True
         ValueError: a file has no address, or every address has another file than the card says.
         OSError: no address could be reached; what arrived is kept for the next attempt.
     """
-    from fusionbench.download import fetch
-
     for card in cards:
         if not card.urls:
             raise ValueError(
                 f"{card.file} of {method!r} has no public address; "
                 f"{card.note or 'train the method or import its weights'}, and put it at {expected_path(method, card)}"
             )
-    paths = [expected_path(method, card) for card in cards]
-    for card, path in zip(cards, paths, strict=True):
-        fetch(card.urls, path, sha256=card.sha256 or None, size=card.size or None, progress=progress)
-    return paths
+    return [_download(method, card, progress) for card in cards]
+
+
+def _download(method: str, card: WeightsCard, progress: bool) -> Path:
+    from fusionbench.download import fetch
+
+    path = expected_path(method, card)
+    if len(card.sha256) == FULL:
+        return fetch(card.urls, path, sha256=card.sha256, size=card.size or None, progress=progress)
+    if path.is_file():
+        verify(method, card, path, need=True)
+        return path
+    problems = []
+    for url in card.urls:
+        try:
+            fetch([url], path, size=card.size or None, progress=progress)
+        except (OSError, ValueError) as error:
+            problems.append(str(error))
+            continue
+        if sha256(path).startswith(card.sha256):
+            if not card.sha256:
+                accept(path, f"fetched from {url}")
+            return path
+        problems.append(f"{url}: its sha256 is {sha256(path)[:16]}… and does not begin with {card.sha256}")
+        path.unlink()
+    raise OSError(f"could not fetch {card.file}: {'; '.join(problems)}")
 
 
 def sha256(path: Path) -> str:
@@ -160,21 +211,57 @@ def digest8(*paths: Path) -> str:
     return hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest()[:8]
 
 
-def verify(method: str, card: WeightsCard, path: Path) -> None:
-    """Check that a file is the published one; cards without a checksum accept any.
+def acceptance(path: Path) -> Path:
+    """The note beside a file that says which bytes of it somebody accepted."""
+    return path.with_name(f"{path.name}.accepted")
+
+
+def accept(path: Path, origin: str) -> None:
+    """Take a file as it is now, though no published checksum speaks for it.
+
+    Args:
+        origin: where it came from; told in results.
+    """
+    write_atomically(acceptance(path), f"{sha256(path)}  {' '.join(origin.split())}\n")
+
+
+def _vouched(card: WeightsCard, path: Path) -> str:
+    found = sha256(path)
+    if (card.sha256 and found.startswith(card.sha256)) or found in card.also.values():
+        return PUBLISHED
+    note = acceptance(path)
+    digest, _, origin = note.read_text(encoding="utf-8").strip().partition("  ") if note.is_file() else ("", "", "")
+    return (origin or "accepted") if digest == found else ""
+
+
+def verify(method: str, card: WeightsCard, path: Path, *, need: bool = False) -> str:
+    """Check that a file is the published one, or one that somebody accepted.
+
+    Args:
+        need: refuse a file that nothing speaks for also where the card has no checksum; without, it is taken.
+
+    Returns:
+        What speaks for it: PUBLISHED, where an accepted file came from, or nothing.
 
     Raises:
         ValueError: it is another file.
     """
+    if how := _vouched(card, path):
+        return how
+    if not card.sha256 and not need:
+        return ""
+    way_out = (
+        "if you know this file (your own training), accept it with "
+        f"fusionbench weights import {method} --from {path} --unverified"
+    )
     if not card.sha256:
-        return
+        again = f" fetch it with fusionbench weights download {method}, or," if card.urls else ""
+        raise ValueError(f"nothing speaks for {path}: no checksum of {card.file} is published;{again} {way_out}")
     found = sha256(path)
-    if found != card.sha256:
-        raise ValueError(
-            f"{path} is not the published {card.file} of {method!r}: its sha256 is {found[:16]}… and not "
-            f"{card.sha256[:16]}…; fetch it again, or, if you know this file (your own training), "
-            "accept it with --unverified (verify=False in Python)"
-        )
+    raise ValueError(
+        f"{path} is not the published {card.file} of {method!r}: its sha256 is {found[:16]}… and not "
+        f"{card.sha256[:16]}…; fetch it again, or, {way_out} (verify=False in Python)"
+    )
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
