@@ -7,7 +7,7 @@ another one are refused. Features are computed once per sentence, on the CPU.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -132,9 +132,9 @@ def _pretrained(source: str | Path) -> tuple[Any, Any]:
             "text_encoder='ngrams' with weights that were trained with it"
         ) from error
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(source), local_files_only=True)
         model = DistilBertModel.from_pretrained(str(source), local_files_only=True)
-    except OSError as error:
+        tokenizer = AutoTokenizer.from_pretrained(str(source), local_files_only=True)
+    except (OSError, ValueError) as error:  # ValueError: a folder without the tokenizer's files
         raise FileNotFoundError(
             f"no DistilBERT at {source}: neither a folder with config.json, model.safetensors and the tokenizer's "
             f"files, nor in the hub's cache; fetch it once with `hf download {DISTILBERT}`, or copy it here and "
@@ -204,7 +204,7 @@ class TextEncoder(nn.Module):
             self._features.update(zip(new, self.model.features(new), strict=True))
         return torch.stack([self._features[text] for text in texts])
 
-    def check(self, state: dict[str, Tensor], prefix: str = "") -> None:
+    def check(self, state: Mapping[str, Tensor], prefix: str = "") -> None:
         """Refuse weights that were trained with another language model.
 
         Raises:

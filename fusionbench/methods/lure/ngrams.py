@@ -87,6 +87,7 @@ def train(sentences: Sequence[tuple[str, str]], *, epochs: int = EPOCHS, seed: i
     generator = torch.Generator().manual_seed(seed)
     draws = random.Random(seed)
     model = NGrams()
+    nn.init.zeros_(model.head.bias)
     for parameter in (model.embedding.weight, model.head.weight):
         nn.init.normal_(parameter, std=0.1, generator=generator)
     labels = torch.tensor([TASKS.index(task) for _, task in sentences])

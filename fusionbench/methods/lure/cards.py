@@ -1,0 +1,59 @@
+"""Rows of LURE: two sizes, the paper's text encoder, and the ablations of its Table 6."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fusionbench.methods.card import MethodCard
+from fusionbench.weights import WeightsCard
+
+PAPER = (
+    "Ma, Li, Cheng, Zhang, Shen, Song, Wu, Learning a unified degradation-aware representation model for multi-modal "
+    "image fusion, arXiv 2503.07033v2, 2025"
+)
+
+ABLATIONS: dict[str, tuple[Mapping[str, Any], str]] = {
+    "cc": ({"similarity": "correlation"}, "Using CC: correlation over pixels in place of the cosine over channels"),
+    "gate": ({"guidance": "gate"}, "TGA -> Gate: the text weighs channels and does not attend"),
+    "no-residual": ({"inner_residual": False}, "w/o Inner Residual: the degradation path alone is the latent"),
+    "no-rule": ({"rule": "none"}, "w/o Rule: fused latents are learned from nothing"),
+    "no-unified": ({"unified_weight": 0.0}, "w/o Unified Loss: nothing ties degraded latents to clean ones"),
+    "single-stage": ({"single_stage": True}, "Single Stage: restoration and fusion trained at once"),
+}
+"""Switches of each row of Table 6, and what they take away."""
+
+
+def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
+    encoder = options.get("text_encoder", "ngrams")
+    weights = WeightsCard(
+        file=f"{name}.safetensors",
+        source=f"training of one's own: fusionbench train --method {name}",
+        note=f"the authors have published none; trained with the text encoder {encoder!r}, without which it is refused",
+        folder="lure",
+    )
+    return MethodCard(
+        "fusionbench.methods.lure.method:Lure", "learned", PAPER, options=options, weights=(weights,), note=note
+    )
+
+
+_SIZES: dict[str, tuple[Mapping[str, Any], str]] = {
+    "lure": ({"size": "full"}, "the paper's widths and depths, with the text encoder of this package"),
+    "lure-distilbert": ({"size": "full", "text_encoder": "distilbert"}, "the paper's text encoder as well"),
+    "lure-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
+}
+
+LURE = {
+    name: _row(name, options, note)
+    for name, (options, note) in sorted(
+        {
+            **_SIZES,
+            **{
+                f"{base}-{suffix}": ({**_SIZES[base][0], **options}, f"Table 6, {note}")
+                for base in ("lure", "lure-s")
+                for suffix, (options, note) in ABLATIONS.items()
+            },
+        }.items()
+    )
+}
+"""Sorted by name."""

@@ -1,0 +1,349 @@
+"""LURE (Ma et al.): both images encoded into one latent space without their degradations, fused there, decoded.
+
+Each image gets its own description, the pseudo description where nothing is wrong with it. Combined degradations need
+no training of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import ClassVar, Literal, cast
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from typing_extensions import override
+
+from fusionbench.degradations import parse
+from fusionbench.lazy import unknown
+from fusionbench.methods.color import luma
+from fusionbench.methods.lure.encoder import INFRARED, VISIBLE, Text
+from fusionbench.methods.lure.language import TextEncoder, language_model
+from fusionbench.methods.lure.losses import SIMILARITIES, Similarity, colour_loss, gradient_loss, task_loss
+from fusionbench.methods.lure.network import MULTIPLE, LureNetwork
+from fusionbench.methods.lure.perceptual import Features, perceptual_loss, vgg16
+from fusionbench.methods.lure.reading import read_prompt
+from fusionbench.methods.lure.sizes import RULES, Guidance, Rule, size_of
+from fusionbench.methods.lure.tasks import CANONICAL, PSEUDO, TASKS, tasks_of
+from fusionbench.methods.lure.triples import Triples, triples_of
+from fusionbench.methods.method import Method
+from fusionbench.methods.padding import fit, reflect
+from fusionbench.types import Batch, Color, Gray, Image
+
+REPRESENTATION, FUSION, SINGLE = "representation", "fusion", "single"
+
+Perceptual = Literal["vgg", "latent", "none"]
+PERCEPTUAL = ("latent", "none", "vgg")
+
+UNTOLD = "unknown"
+"""What a batch says of pairs whose degradation nobody has told."""
+
+LAST_RATE = 1e-6
+"""The learning rate at the end of a phase."""
+
+log = logging.getLogger(__name__)
+
+
+class Lure(Method):
+    """Encoder, decoder, fusion module and text encoder with their two phases of training.
+
+    The paper gives neither the weights of its losses nor its training settings; those here are choices.
+
+    Args:
+        size: 'full', as in the paper; 'small', about a million parameters; 'tiny', for tests.
+        text_encoder: 'distilbert', as in the paper; 'ngrams', which comes with the package; 'table', one vector per
+            task. A checkpoint needs the one it was trained with.
+        text_model: folder or hub name of DistilBERT.
+        guidance: how the text acts on the image; 'gate' is the ablation "TGA -> Gate".
+        inner_residual: False is the ablation "w/o Inner Residual".
+        rule: what fuses latents before anything is learned: 'l1', 'mean', 'sum'; 'none' is the ablation "w/o Rule".
+        similarity: of latents in the unified loss; 'correlation' is the ablation "Using CC".
+        unified_weight: 0 is the ablation "w/o Unified Loss".
+        recon_weight: of the reconstruction loss.
+        text_weight: of the classification of the sentences.
+        task_gradient_weight: of gradients in the task loss.
+        gradient_weight: of gradients in the second phase; Text-IF's ratio to its colour loss.
+        perceptual: features of the perceptual term: 'vgg'; 'latent', LURE's own encoder; 'none'.
+        perceptual_weight: of that term.
+        vgg_weights: file of VGG-16, where it is not found by itself.
+        single_stage: train everything at once, the ablation "Single Stage".
+        learning_rate: AdamW's after the warm-up.
+        decoder_rate: the decoder's in the second phase, as a share; 0 freezes it.
+        weight_decay: AdamW's.
+        warm_up: share of a phase's steps in which the rate rises.
+        seed: of the sentences drawn in training.
+    """
+
+    phases: ClassVar[tuple[str, ...]] = (REPRESENTATION, FUSION)
+
+    def __init__(
+        self,
+        size: str = "full",
+        text_encoder: str = "ngrams",
+        text_model: str | Path = "",
+        guidance: Guidance = "attention",
+        inner_residual: bool = True,
+        rule: Rule = "l1",
+        similarity: Similarity = "cosine",
+        unified_weight: float = 0.1,
+        recon_weight: float = 1.0,
+        text_weight: float = 0.1,
+        task_gradient_weight: float = 1.0,
+        gradient_weight: float = 10 / 12,
+        perceptual: Perceptual = "vgg",
+        perceptual_weight: float = 0.1,
+        vgg_weights: str | Path | None = None,
+        single_stage: bool = False,
+        learning_rate: float = 2e-4,
+        decoder_rate: float = 0.1,
+        weight_decay: float = 1e-4,
+        warm_up: float = 0.05,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        _check("guidance of lure", guidance, ("attention", "gate"))
+        _check("rule of lure", rule, RULES)
+        _check("similarity of lure", similarity, SIMILARITIES)
+        _check("perceptual term of lure", perceptual, PERCEPTUAL)
+        shape = size_of(size)
+        self.network = LureNetwork(shape, guidance, inner_residual=inner_residual, rule=rule)
+        self.text = TextEncoder(language_model(text_encoder, text_model), shape.text)
+        self.similarity = SIMILARITIES[similarity]
+        self.weights = {"unified": unified_weight, "recon": recon_weight, "text": text_weight}
+        self.fusion_weights = {"gradient": gradient_weight, "perceptual": perceptual_weight}
+        self.task_gradient_weight = task_gradient_weight
+        self.perceptual, self.vgg_weights = perceptual, None if vgg_weights is None else Path(vgg_weights)
+        self.learning_rate, self.decoder_rate = learning_rate, decoder_rate
+        self.weight_decay, self.warm_up, self.seed = weight_decay, warm_up, seed
+        if single_stage:
+            self.phases = (SINGLE,)
+        # In a tuple, so that it is no part of the checkpoint.
+        self._features: tuple[Features, ...] = ()
+
+    @override
+    @torch.no_grad()
+    def fuse(self, batch: Batch) -> Color:
+        """Fuse a batch of any size, each image freed of what is said to be wrong with it.
+
+        What is said is the pair's `prompt` where there is one, else its `degradation`.
+
+        Raises:
+            ValueError: a prompt that contradicts itself or cannot be understood.
+        """
+        fused: Tensor = self.fused(batch)
+        return fused.float().clamp(0, 1)
+
+    def fused(self, batch: Batch) -> Color:
+        """The fused images before they are clamped."""
+        text_ir, text_vi = self.described(batch)
+        network = partial(self.network, text_ir=text_ir, text_vi=text_vi)
+        return fit(network, batch["ir"], batch["vi"], multiple=MULTIPLE)
+
+    def described(self, batch: Batch) -> tuple[Text, Text]:
+        """What steers the encoding of the infrared and of the visible images."""
+        prompts = batch.get("prompt") or [""] * len(batch["name"])
+        told = [self._told(*each) for each in zip(prompts, batch["degradation"], strict=True)]
+        return self._vectors([ir for ir, _ in told]), self._vectors([vi for _, vi in told])
+
+    def _told(self, prompt: str, degradation: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The sentences about the infrared and about the visible image of one pair."""
+        if not prompt.strip():
+            return _canonical(_known(degradation, "ir")), _canonical(_known(degradation, "vi"))
+        reading = read_prompt(prompt)
+        tasks = (*reading.ir, *reading.vi)
+        if len(tasks) == 1 and self._agrees(prompt, tasks[0]):
+            return ((prompt,), _canonical(())) if reading.ir else (_canonical(()), (prompt,))
+        return _canonical(reading.ir), _canonical(reading.vi)
+
+    def _agrees(self, prompt: str, task: str) -> bool:
+        """Whether the text encoder's own head takes the sentence for the task that the reader found in it."""
+        with torch.no_grad():
+            return TASKS[int(self.text.logits(self.text([prompt])).argmax())] == task
+
+    def _vectors(self, sentences: Sequence[tuple[str, ...]]) -> Text:
+        """One vector per image; the mean where several things are wrong with it."""
+        vectors = self.text([text for some in sentences for text in some])
+        return torch.stack([part.mean(dim=0) for part in vectors.split([len(some) for some in sentences])])
+
+    @override
+    def begin_phase(self, phase: str) -> None:
+        """Unfreeze what the phase trains and freeze the rest.
+
+        Raises:
+            FileNotFoundError: the phase needs VGG-16, whose weights are not there.
+            ValueError: there is no such phase.
+        """
+        super().begin_phase(phase)
+        self.network.encoder.requires_grad_(phase != FUSION)
+        self.text.requires_grad_(phase != FUSION)
+        self.network.decoder.requires_grad_(phase != FUSION or self.decoder_rate > 0)
+        self.network.fusion.requires_grad_(phase != REPRESENTATION)
+        if phase != REPRESENTATION and self.perceptual == "vgg":
+            self._features = (vgg16(self.vgg_weights),)
+
+    @override
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        terms = self.terms(batch, self.global_step)
+        loss = torch.stack(list(terms.values())).sum()
+        self._log("train", {**terms, "loss": loss}, batch)
+        return loss
+
+    @override
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        terms = self.terms(batch, 0)
+        values = {**terms, "loss": torch.stack(list(terms.values())).sum()}
+        if self.phase != FUSION:
+            values |= self.restoration_scores(triples_of(batch, seed=self.seed, step=0))
+        self._log("val", values, batch)
+
+    def terms(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """The weighted terms of the phase's loss.
+
+        Args:
+            step: of the training; the sentences are drawn anew in each.
+
+        Raises:
+            ValueError: the batch lacks what the phase learns from.
+        """
+        terms: dict[str, Tensor] = {}
+        if self.phase != FUSION:
+            terms |= self.representation_terms(triples_of(batch, seed=self.seed, step=step))
+        if self.phase != REPRESENTATION:
+            terms |= self.fusion_terms(batch)
+        return terms
+
+    def representation_terms(self, triples: Triples) -> dict[str, Tensor]:
+        """Equation 4: the degraded images with their sentences, the clean ones with the pseudo sentence."""
+        size = len(triples.tasks)
+        text = self.text(triples.sentences + [CANONICAL[PSEUDO]] * size)
+        latents = self.network.encode(
+            _padded(torch.cat([triples.degraded, triples.clean])), text, triples.modality.repeat(2)
+        )
+        height, width = triples.clean.shape[-2:]
+        restored, recon = self.network.decoder(latents)[..., :height, :width].chunk(2)
+        labels = torch.cat([triples.labels(), triples.labels().new_full((size,), TASKS.index(PSEUDO))])
+        own, pseudo = [level[:size] for level in latents], [level[size:] for level in latents]
+        return {
+            "task": task_loss(restored, triples.clean, self.task_gradient_weight),
+            "unified": self.weights["unified"] * (1 - self.similarity(own, pseudo)),
+            "recon": self.weights["recon"] * F.l1_loss(recon, triples.clean),
+            "text": self.weights["text"] * F.cross_entropy(self.text.logits(text), labels),
+        }
+
+    def fusion_terms(self, batch: Batch) -> dict[str, Tensor]:
+        """Equation 7, on clean sources with the pseudo sentence; trained in one stage, on degraded ones with theirs.
+
+        Fields read: `ir_clean` and `vi_clean` where the batch has them, else `ir` and `vi`; in one stage all four.
+        """
+        ir, vi = batch.get("ir_clean", batch["ir"]), batch.get("vi_clean", batch["vi"])
+        if self.phase == SINGLE:
+            fused = self.fused(batch)
+        else:
+            sources = Batch(**{**batch, "ir": ir, "vi": vi, "degradation": ["clean"] * len(vi)})
+            sources.pop("prompt", None)
+            fused = self.fused(sources)
+        terms = {
+            "colour": colour_loss(fused, vi),
+            "gradient": self.fusion_weights["gradient"] * gradient_loss(fused, ir, vi),
+        }
+        if self.perceptual != "none":
+            features = self._latent_features if self.perceptual == "latent" else self._vgg(fused)
+            distance = perceptual_loss(features, luma(fused), ir, luma(vi))
+            terms["perceptual"] = self.fusion_weights["perceptual"] * distance
+        return terms
+
+    def _latent_features(self, image: Gray) -> list[Image]:
+        """LURE's own encoder on gray images, as for an infrared image without degradation."""
+        text = self.text([CANONICAL[PSEUDO]] * len(image))
+        modality = torch.full((len(image),), INFRARED, device=image.device)
+        return self.network.encode(_padded(image), text, modality)
+
+    def _vgg(self, like: Tensor) -> Features:
+        vgg = cast("nn.Module", self._features[0]).to(like.device)
+        return cast("Features", vgg)
+
+    @torch.no_grad()
+    def restoration_scores(self, triples: Triples) -> dict[str, Tensor]:
+        """PSNR of the restored images by modality, in dB, and the share of sentences whose task the head finds."""
+        text = self.text(triples.sentences)
+        restored = self.network.restore(_padded(triples.degraded), text, triples.modality)
+        height, width = triples.clean.shape[-2:]
+        error = (restored[..., :height, :width].clamp(0, 1) - triples.clean).square().mean(dim=(1, 2, 3))
+        psnr = -10 * error.clamp_min(1e-10).log10()
+        right = (self.text.logits(text).argmax(dim=1) == triples.labels()).float().mean()
+        scores = {"text_right": right}
+        for name, modality in (("psnr_vi", VISIBLE), ("psnr_ir", INFRARED)):
+            if (triples.modality == modality).any():
+                scores[name] = psnr[triples.modality == modality].mean()
+        return scores
+
+    @override
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        decoder = [parameter for parameter in self.network.decoder.parameters() if parameter.requires_grad]
+        own = {id(parameter) for parameter in decoder}
+        others = [each for each in self.parameters() if each.requires_grad and id(each) not in own]
+        share = self.decoder_rate if self.phase == FUSION else 1.0
+        groups = [{"params": others, "lr": self.learning_rate}]
+        if decoder:
+            groups.append({"params": decoder, "lr": share * self.learning_rate})
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, weight_decay=self.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _rate(self, step: int) -> float:
+        """Linear warm-up, then half a cosine to the last rate; flat where the number of steps is not known."""
+        total = self.trainer.estimated_stepping_batches
+        if not math.isfinite(total):
+            return 1.0
+        warm = max(1, round(self.warm_up * total))
+        if step < warm:
+            return (step + 1) / warm
+        progress = min(1.0, (step - warm) / max(1, total - warm))
+        least = LAST_RATE / self.learning_rate
+        return least + (1 - least) * (1 + math.cos(math.pi * progress)) / 2
+
+    @override
+    def check_weights(self, state: Mapping[str, Tensor]) -> None:
+        """Refuse weights that were trained with another text encoder.
+
+        Raises:
+            ValueError: they were.
+        """
+        self.text.check(state, "text.")
+
+    def _log(self, stage: str, values: dict[str, Tensor], batch: Batch) -> None:
+        named = {f"{stage}/{name}": value.detach() for name, value in values.items()}
+        self.log_dict(named, batch_size=len(batch["name"]), sync_dist=stage == "val")
+
+
+def _check(kind: str, name: str, known: Iterable[str]) -> None:
+    if name not in (known := list(known)):
+        raise unknown(kind, name, known)
+
+
+def _canonical(tasks: Sequence[str]) -> tuple[str, ...]:
+    return tuple(CANONICAL[task] for task in tasks) or (CANONICAL[PSEUDO],)
+
+
+@lru_cache(maxsize=4096)
+def _known(degradation: str, modality: str) -> tuple[str, ...]:
+    """The tasks of a spec; an image that LURE has no task for is fused as it is, with one word about it."""
+    if degradation == UNTOLD:
+        return ()
+    tasks = tasks_of(degradation, modality)
+    if not tasks and parse(degradation).on(modality):
+        log.warning("lure has no task for %r (%s) and fuses that image as it is", degradation, modality)
+    return tasks
+
+
+def _padded(image: Image) -> Image:
+    """Mirrored at the right and the bottom to a size that the encoder takes."""
+    height, width = image.shape[-2:]
+    if height % MULTIPLE == width % MULTIPLE == 0:
+        return image
+    return reflect(image, 0, -width % MULTIPLE, 0, -height % MULTIPLE)

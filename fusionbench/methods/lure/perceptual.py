@@ -1,0 +1,131 @@
+"""The perceptual term of the second phase: features of the fused image near those of the sources.
+
+The paper takes it "from U2Fusion", whose features are VGG-16's and whose sources are weighed by how much structure
+their features hold. The weight file has to be there; nothing is downloaded behind anybody's back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from typing_extensions import override
+
+from fusionbench.types import Gray, Image
+from fusionbench.weights import WeightsCard, fill, find, read_state, sha256
+
+VGG_CARD = WeightsCard(
+    file="vgg16-397923af.pth",
+    urls=("https://download.pytorch.org/models/vgg16-397923af.pth",),
+    size=553_433_881,
+    licence="BSD-3-Clause, as torchvision; trained on ImageNet, which is for noncommercial research",
+    source="pytorch/vision: VGG16_Weights.IMAGENET1K_V1",
+    note="its classifier is not used",
+    folder="vgg16",
+    unused=("classifier.*",),
+)
+VGG_DIGEST = "397923af"
+"""The file's name ends with the first digits of its SHA-256."""
+
+VGG_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+VGG_MEAN, VGG_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+# U2Fusion's feature gradient: minus the pixel plus the mean of its eight neighbours.
+SURROUND = ((0.125, 0.125, 0.125), (0.125, -1.0, 0.125), (0.125, 0.125, 0.125))
+
+
+class Features(Protocol):
+    """What turns gray images into feature maps, fine to coarse."""
+
+    def __call__(self, image: Gray) -> list[Image]: ...
+
+
+class VGG16(nn.Module):
+    """The convolutions of VGG-16; gives what leaves each of its five blocks before pooling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for block in VGG_WIDTHS:
+            for width in block:
+                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+                channels = width
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.register_buffer("mean", torch.tensor(VGG_MEAN).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(VGG_STD).view(-1, 1, 1), persistent=False)
+
+    @override
+    def forward(self, image: Gray) -> list[Image]:
+        features = (image.expand(-1, 3, -1, -1) - self.get_buffer("mean")) / self.get_buffer("std")
+        found = []
+        for layer in self.features:
+            if isinstance(layer, nn.MaxPool2d):
+                found.append(features)
+                if len(found) == len(VGG_WIDTHS):
+                    break
+            features = layer(features)
+        return found
+
+
+def vgg16(path: Path | None = None) -> VGG16:
+    """VGG-16 with torchvision's ImageNet weights, frozen.
+
+    Args:
+        path: of the weight file; without it, the package's folder for weights and torch's own cache are looked into.
+
+    Raises:
+        FileNotFoundError: the weights are not there; the message says how to get them and how to do without.
+        ValueError: the file is another one.
+    """
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / VGG_CARD.file
+    try:
+        found = find("vgg16", VGG_CARD, path or (cached if cached.is_file() else None))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"the perceptual term needs VGG-16, and {VGG_CARD.file} is not here; fetch it from {VGG_CARD.urls[0]} to "
+            f"{cached}, or train with perceptual='latent' (features of LURE's own encoder) or perceptual='none'"
+        ) from error
+    if not sha256(found).startswith(VGG_DIGEST):
+        raise ValueError(f"{found} is not torchvision's {VGG_CARD.file}: its sha256 is {sha256(found)[:8]}…")
+    model = VGG16()
+    fill(model, read_state(found), VGG_CARD, found)
+    return model.requires_grad_(False)
+
+
+def structure(features: list[Image]) -> Float[Tensor, " b"]:
+    """How much the features of each image vary from pixel to pixel: U2Fusion's measure of information."""
+    energies = []
+    for level in features:
+        kernel = level.new_tensor(SURROUND).expand(level.shape[1], 1, 3, 3)
+        changes = F.conv2d(level, kernel, padding=1, groups=level.shape[1])
+        energies.append(changes.square().mean(dim=(1, 2, 3)))
+    return torch.stack(energies).mean(dim=0)
+
+
+def source_weights(ir: list[Image], vi: list[Image]) -> Float[Tensor, "2 b"]:
+    """Softmax of both sources' structure in units of their mean.
+
+    U2Fusion divides by a constant that was tuned to the magnitudes of one network's features; the mean makes the
+    weights the same for any.
+    """
+    amounts = torch.stack([structure(ir), structure(vi)])
+    tiny = torch.finfo(amounts.dtype).tiny
+    return (amounts / amounts.mean(dim=0).clamp_min(tiny)).softmax(dim=0)
+
+
+def perceptual_loss(features: Features, fused: Gray, ir: Gray, vi: Gray) -> Float[Tensor, ""]:
+    """Squared distances of the fused image's features from each source's, weighed per pair and averaged over levels."""
+    with torch.no_grad():
+        of_ir, of_vi = features(ir), features(vi)
+        weights = source_weights(of_ir, of_vi)
+    total = fused.new_zeros(len(fused))
+    for ours, theirs_ir, theirs_vi in zip(features(fused), of_ir, of_vi, strict=True):
+        for weight, theirs in zip(weights, (theirs_ir, theirs_vi), strict=True):
+            total = total + weight * (ours - theirs).square().mean(dim=(1, 2, 3))
+    return total.mean() / len(of_ir)

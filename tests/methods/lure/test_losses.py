@@ -1,0 +1,127 @@
+"""The losses of both phases, against values worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from fusionbench.methods.lure.losses import colour_loss, correlation, cosine, gradient_loss, gradients, task_loss
+from fusionbench.methods.lure.perceptual import (
+    VGG16,
+    VGG_CARD,
+    perceptual_loss,
+    source_weights,
+    structure,
+    vgg16,
+)
+
+
+def test_gradient_of_a_step():
+    image = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, 1, 3, 4)
+    horizontal, vertical = gradients(image)[0]
+    assert_close(horizontal, torch.tensor([0.0, 4.0, 4.0, 0.0]).expand(3, 4))
+    assert vertical.abs().max() == 0
+
+
+def test_task_loss_adds_gradients():
+    clean = torch.zeros(1, 3, 4, 4)
+    restored = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, 3, 4, 4)
+    # Mean difference 1/2; horizontal gradients have mean 2, vertical ones 0: their mean is 1.
+    assert_close(task_loss(restored, clean, 0.3), torch.tensor(0.5 + 0.3))
+
+
+def test_cosine_looks_at_each_pixel(generator):
+    first = [torch.randn(2, 4, 6, 6, generator=generator) for _ in range(4)]
+    assert_close(cosine(first, first), torch.tensor(1.0))
+    assert_close(cosine(first, [-level for level in first]), torch.tensor(-1.0))
+    brighter = [3 * level for level in first]
+    assert_close(cosine(first, brighter), torch.tensor(1.0))
+
+
+def test_cosine_by_hand():
+    one = torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)
+    other = torch.tensor([1.0, 1.0]).view(1, 2, 1, 1)
+    assert_close(cosine([one], [other]), torch.tensor(0.5**0.5))
+
+
+def test_correlation_does_not_see_an_offset_where_cosine_does(generator):
+    first = [torch.randn(1, 4, 6, 6, generator=generator)]
+    moved = [first[0] + torch.tensor([5.0, -5.0, 5.0, -5.0]).view(1, 4, 1, 1)]
+    assert_close(correlation(first, moved), torch.tensor(1.0))
+    assert cosine(first, moved) < 0.7
+
+
+def test_colour_loss_ignores_brightness(generator):
+    vi = torch.rand(1, 3, 4, 4, generator=generator)
+    assert_close(colour_loss(vi + 0.2, vi), torch.tensor(0.0), atol=1e-6, rtol=0)
+    gray = torch.full((1, 3, 4, 4), 0.5)
+    red = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    # Chroma of pure red: blue difference -0.299 / 1.772, red difference 0.701 / 1.402.
+    assert_close(colour_loss(gray, red), torch.tensor(0.299 / 1.772 + 0.5))
+
+
+def test_gradient_loss_wants_the_stronger_edge():
+    step = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, 1, 4, 4)
+    flat = torch.zeros(1, 1, 4, 4)
+    assert_close(gradient_loss(step.expand(1, 3, 4, 4), step, flat.expand(1, 3, 4, 4)), torch.tensor(0.0))
+    assert_close(gradient_loss(flat.expand(1, 3, 4, 4), flat, step.expand(1, 3, 4, 4)), torch.tensor(2.0))
+
+
+def test_structure_of_flat_features_comes_from_the_border_alone():
+    # Beyond the border lie zeros, as in U2Fusion's convolution; inside, a pixel equals its neighbours' mean.
+    level = torch.ones(1, 1, 34, 34)
+    assert structure([level])[0] < 0.02
+    noisy = torch.rand(1, 1, 34, 34, generator=torch.Generator().manual_seed(0))
+    assert structure([noisy])[0] > 0.05
+
+
+def test_source_with_more_structure_weighs_more(generator):
+    flat, busy = torch.full((1, 2, 16, 16), 0.5), torch.rand(1, 2, 16, 16, generator=generator)
+    weights = source_weights([flat], [busy])
+    assert_close(weights.sum(dim=0), torch.ones(1))
+    assert weights[1] > weights[0]
+    assert_close(source_weights([1000 * flat], [1000 * busy]), weights)
+
+
+def test_perceptual_loss_by_hand():
+    def features(image):
+        return [image]
+
+    ir, vi = torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)
+    fused = torch.full((1, 1, 1, 1), 2.0)
+    # Both sources weigh one half; the squared distance is 4.
+    assert_close(perceptual_loss(features, fused, ir, vi), torch.tensor(4.0))
+
+
+def test_vgg_gives_five_levels_and_has_its_parameters():
+    with torch.device("meta"):
+        model = VGG16()
+    assert sum(parameter.numel() for parameter in model.parameters()) == 14_714_688
+    shapes = [level.shape[1:] for level in VGG16()(torch.rand(1, 1, 32, 32))]
+    assert shapes == [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4), (512, 2, 2)]
+
+
+def test_vgg_is_torchvision_s():
+    torchvision = pytest.importorskip("torchvision")
+    reference = torchvision.models.vgg16(weights=None).features.eval()
+    model = VGG16()
+    model.features.load_state_dict(reference.state_dict())
+    image = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    normalised = (image.expand(-1, 3, -1, -1) - model.mean) / model.std
+    with torch.no_grad():
+        assert_close(model(image)[-1], reference[:-1](normalised))
+
+
+def test_missing_vgg_says_how_to_get_it_and_how_to_do_without(tmp_path, monkeypatch):
+    monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"fetch it from https.*vgg16-397923af.*perceptual='none'"):
+        vgg16()
+
+
+def test_another_file_is_not_taken_for_vgg(tmp_path):
+    path = tmp_path / VGG_CARD.file
+    path.write_bytes(b"something else")
+    with pytest.raises(ValueError, match=r"is not torchvision's vgg16-397923af.pth"):
+        vgg16(path)
