@@ -1,6 +1,10 @@
 """Scores of fused images: METRICS, PROTOCOLS, `evaluate`, and each definition as a function of (fused, ir, vi).
 
-Importing this package imports no torch; a function is imported when it is asked for.
+Importing this package imports no torch; a function is imported when it is asked for:
+
+    >>> from fusionbench.metrics import METRICS, entropy
+    >>> METRICS["EN"].target
+    'fusionbench.metrics.information:entropy'
 """
 
 from __future__ import annotations
@@ -12,19 +16,25 @@ from fusionbench.metrics.protocol import PROTOCOLS, Protocol, Variant, choose
 from fusionbench.metrics.table import METRICS, MetricRow
 
 if TYPE_CHECKING:
+    from fusionbench.metrics.metric import FusionMetric as FusionMetric
+    from fusionbench.metrics.metric import FusionMetricCollection as FusionMetricCollection
     from fusionbench.metrics.scoring import evaluate as evaluate
 
-__all__ = ["METRICS", "PROTOCOLS", "MetricRow", "Protocol", "Variant", "choose", "evaluate"]
+_LAZY = {
+    "FusionMetric": "fusionbench.metrics.metric:FusionMetric",
+    "FusionMetricCollection": "fusionbench.metrics.metric:FusionMetricCollection",
+    "evaluate": "fusionbench.metrics.scoring:evaluate",
+    **{row.target.partition(":")[2]: row.target for row in METRICS.values()},
+}
 
-_LAZY = {"evaluate": "fusionbench.metrics.scoring:evaluate"}
+__all__ = ["METRICS", "PROTOCOLS", "MetricRow", "Protocol", "Variant", "choose", *_LAZY]
 
 
 def __getattr__(name: str) -> Any:
-    targets = _LAZY | {row.target.partition(":")[2]: row.target for row in METRICS.values()}
-    if name not in targets:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return resolve(targets[name])
+    return resolve(_LAZY[name])
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_LAZY, *(row.target.partition(":")[2] for row in METRICS.values())})
+    return sorted(__all__)

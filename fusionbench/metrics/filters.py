@@ -6,9 +6,9 @@ in float64 the difference is larger still.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -23,11 +23,11 @@ class Window(NamedTuple):
     border: str = "replicate"
 
 
-def gaussian(size: int, sigma: float) -> tuple[float, ...]:
-    """Gaussian taps that sum to one."""
-    taps = [math.exp(-((i - (size - 1) / 2) ** 2) / (2 * sigma**2)) for i in range(size)]
-    total = math.fsum(taps)
-    return tuple(tap / total for tap in taps)
+def gaussian(size: int, sigma: float, dtype: torch.dtype = torch.float64) -> tuple[float, ...]:
+    """Gaussian taps that sum to one as well as `dtype` can hold them."""
+    position = torch.arange(size, dtype=dtype) - (size - 1) / 2
+    taps = torch.exp(-position.square() / (2 * sigma**2))
+    return tuple((taps / taps.sum()).tolist())
 
 
 def widened(x: Tensor, pad: int, border: str) -> Tensor:
@@ -36,7 +36,8 @@ def widened(x: Tensor, pad: int, border: str) -> Tensor:
     return F.pad(x, (pad, pad, pad, pad), mode=mode) if pad else x
 
 
-def _slide(x: Tensor, taps: tuple[float, ...], dim: int, step: int) -> Tensor:
+def slide(x: Tensor, taps: tuple[float, ...], dim: int, step: int = 1) -> Tensor:
+    """Correlation with `taps` along one dimension where they fit, at every `step`-th position."""
     stop = x.shape[dim] - len(taps) + 1
     if stop < 1:
         return x.narrow(dim, 0, 0)
@@ -54,7 +55,7 @@ def _slide(x: Tensor, taps: tuple[float, ...], dim: int, step: int) -> Tensor:
 
 def separable(x: Tensor, rows: tuple[float, ...], columns: tuple[float, ...], step: int = 1) -> Tensor:
     """Correlation with the outer product of `rows` (vertical taps) and `columns`, where the window fits ('valid')."""
-    return _slide(_slide(x, rows, -2, step), columns, -1, step)
+    return slide(slide(x, rows, -2, step), columns, -1, step)
 
 
 def blurred(x: Tensor, window: Window, step: int = 1) -> Tensor:

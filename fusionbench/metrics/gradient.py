@@ -1,8 +1,6 @@
-"""Scores from differences and gradients: how much detail there is, and how much of it comes from the sources."""
+"""Scores from differences of neighbouring pixels: how much detail the fused image has."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
@@ -10,16 +8,17 @@ from torch import Tensor
 from fusionbench.metrics.filters import separable, widened
 from fusionbench.metrics.images import score
 from fusionbench.metrics.sharing import shared
-from fusionbench.metrics.statistics import mean
+from fusionbench.metrics.statistics import mean, total
 from fusionbench.types import Gray, Scores
 
 SMOOTH, SLOPE = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
 
 
-def _central(x: Tensor, dim: int) -> Tensor:
+def central(x: Tensor, dim: int) -> Tensor:
     """Central differences, one-sided at the two ends."""
-    inner = (x.narrow(dim, 2, x.shape[dim] - 2) - x.narrow(dim, 0, x.shape[dim] - 2)) / 2
-    ends = [x.narrow(dim, i + 1, 1) - x.narrow(dim, i, 1) for i in (0, x.shape[dim] - 2)]
+    last = x.shape[dim] - 1
+    inner = (x.narrow(dim, 2, last - 1) - x.narrow(dim, 0, last - 1)).div_(2)
+    ends = [x.narrow(dim, i + 1, 1) - x.narrow(dim, i, 1) for i in (0, last - 1)]
     return torch.cat([ends[0], inner, ends[1]], dim)
 
 
@@ -30,66 +29,98 @@ def sobel(x: Gray, border: str = "zeros") -> tuple[Gray, Gray]:
     return separable(wide, SMOOTH, SLOPE), separable(wide, SLOPE, SMOOTH)
 
 
+def magnitude(across: Gray, down: Gray) -> Gray:
+    """Length of a gradient; whole levels cannot overflow, so this is hypot without its cost."""
+    return (across * across).addcmul_(down, down).sqrt_()
+
+
+@shared
+def sobel_magnitude(x: Gray, border: str = "zeros") -> Gray:
+    """Length of the Sobel gradient."""
+    return magnitude(*sobel(x, border))
+
+
 @score
-def spatial_frequency(fused: Gray) -> Scores:
+def spatial_frequency(fused: Gray, *, inset: int = 1) -> Scores:
     """Root of the mean squared horizontal difference plus the mean squared vertical difference, in 8-bit levels.
+
+    Args:
+        inset: 1 for means over the differences that exist; 0 divides both sums by the number of pixels.
 
     Source:
         Eskicioglu and Fisher, IEEE Trans. Commun. 43 (1995).
     """
-    return (mean(fused.diff(dim=-1).square()) + mean(fused.diff(dim=-2).square())).sqrt()
+    height, width = fused.shape[-2:]
+    rows = total(fused.diff(dim=-1).square_()) / (height * (width - inset))
+    columns = total(fused.diff(dim=-2).square_()) / ((height - inset) * width)
+    return (rows + columns).sqrt()
 
 
 @score
-def average_gradient(fused: Gray) -> Scores:
-    """Sum of sqrt((dx^2 + dy^2) / 2) over (M-1)(N-1), with central differences.
+def average_gradient(fused: Gray, *, inset: int = 1) -> Scores:
+    """Sum of sqrt((dx^2 + dy^2) / 2) over (M-1)(N-1), with central differences, in 8-bit levels.
+
+    Args:
+        inset: how many rows and columns the divisor leaves out.
 
     Source:
         Cui et al., Opt. Commun. 341 (2015).
     """
-    height, width = fused.shape[-2:]
-    slope = (_central(fused, -1).square() + _central(fused, -2).square()).div_(2).sqrt_()
-    return slope.flatten(1).sum(1) / ((height - 1) * (width - 1))
-
-
-def sum_(x: Gray) -> Scores:
-    """Sum over the pixels of each image."""
-    return x.flatten(1).sum(1)
-
-
-@shared
-def strength(x: Gray) -> Gray:
-    """Magnitude of the Sobel gradient."""
-    return torch.hypot(*sobel(x))
-
-
-@shared
-def _edges(x: Gray) -> tuple[Gray, Gray]:
-    """Strength and orientation of Sobel edges as Hong's code of Qabf takes them."""
-    across, down = sobel(x)
-    # The sign, that of a convolution with Sobel's usual kernels, matters beside the fixed pi/2.
-    angle = torch.atan(down / -across).masked_fill_(across == 0, math.pi / 2)
-    return strength(x), angle
-
-
-def _kept(source: tuple[Gray, Gray], fused: tuple[Gray, Gray]) -> Gray:
-    """Edge preservation of a source, per pixel: strength times orientation, each through its sigmoid."""
-    (edge, angle), (fused_edge, fused_angle) = source, fused
-    low, high = torch.minimum(edge, fused_edge), torch.maximum(edge, fused_edge)
-    # Where the strengths are equal Hong's code takes the strength itself instead of the ratio 1.
-    ratio = torch.where(low == high, fused_edge, low / high)
-    turn = (angle - fused_angle).abs_().div_(-math.pi / 2).add_(1)
-    by_strength = torch.sigmoid(ratio.sub_(0.5).mul_(15)).mul_(0.9994)
-    return by_strength.mul_(torch.sigmoid(turn.sub_(0.8).mul_(22))).mul_(0.9879)
+    return _mean_slope(central(fused, -1), central(fused, -2), fused, inset)
 
 
 @score
-def edge_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """Qabf: preserved edges of both sources, weighted by their strength over the whole image.
+def definition(fused: Gray, *, inset: int = 1) -> Scores:
+    """DF: as `average_gradient`, with forward differences.
+
+    Args:
+        inset: how many rows and columns the divisor leaves out.
+    """
+    return _mean_slope(fused.diff(dim=-1)[..., :-1, :], fused.diff(dim=-2)[..., :-1], fused, inset)
+
+
+def _mean_slope(across: Gray, down: Gray, image: Gray, inset: int) -> Scores:
+    height, width = image.shape[-2:]
+    return total(magnitude(across, down)) / (2**0.5 * (height - inset) * (width - inset))
+
+
+@score
+def edge_intensity(fused: Gray, *, border: str = "replicate") -> Scores:
+    """Mean length of the Sobel gradient of the 8-bit levels.
+
+    Args:
+        border: how the image goes on outside: 'replicate', 'zeros' or 'reflect'.
 
     Source:
-        Xydeas and Petrovic, Electron. Lett. 36 (2000), in Hong's form, which most tables of the field use.
+        Rajalingam and Priya, Int. J. Eng. Sci. Invent. 7 (2018).
     """
-    edges = _edges(fused)
-    kept = sum_(_kept(_edges(ir), edges) * strength(ir)) + sum_(_kept(_edges(vi), edges) * strength(vi))
-    return kept / (sum_(strength(ir)) + sum_(strength(vi)))
+    return mean(sobel_magnitude(fused, border))
+
+
+@score
+def relative_spatial_frequency(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """QSF: (SF of the fused image - SF of the sources) / SF of the sources, with both diagonals too.
+
+    The sources' frequency takes, at each place, the larger of their two differences. Zero is best.
+
+    Source:
+        Zheng, Essock, Hansen and Haun, Inf. Fusion 8 (2007).
+    """
+    sources = [torch.maximum(x.abs(), y.abs()) for x, y in zip(_steps(ir), _steps(vi), strict=True)]
+    return _frequency(_steps(fused)) / _frequency(sources) - 1
+
+
+def _steps(x: Gray) -> list[Gray]:
+    """Differences along rows, columns, and the two diagonals."""
+    return [
+        x.diff(dim=-1),
+        x.diff(dim=-2),
+        x[..., 1:, 1:] - x[..., :-1, :-1],
+        x[..., 1:, :-1] - x[..., :-1, 1:],
+    ]
+
+
+def _frequency(steps: list[Gray]) -> Scores:
+    # Diagonal neighbours are sqrt(2) apart. All four sums share a divisor, which the ratio cancels.
+    squares = zip(steps, (1, 1, 0.5**0.5, 0.5**0.5), strict=True)
+    return torch.stack([weight * total(step.square()) for step, weight in squares]).sum(0).sqrt()

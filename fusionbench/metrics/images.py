@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from fusionbench.metrics.sharing import shared, sharing
-from fusionbench.types import Gray, Image, Scores
+from fusionbench.types import Color, Gray, Image, Scores
 
 # rgb2gray of MATLAB: the first row of the inverse of NTSC's YIQ matrix, not the rounded 0.299, 0.587, 0.114.
 RGB2GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)
-BT601 = (0.299, 0.587, 0.114)
 
 
 def levels(image: Image, what: str, dtype: torch.dtype = torch.float64) -> Image:
@@ -45,13 +44,67 @@ def _complaint(rounded: Tensor, what: str) -> str:
 
 
 @shared
-def gray(color: Image, weights: tuple[float, float, float] = RGB2GRAY) -> Gray:
-    """Whole gray levels of RGB levels, halves rounded up; one channel stays as it is."""
-    if color.shape[-3] == 1:
-        return color
-    red, green, blue = color.unbind(-3)
-    luma = weights[0] * red + weights[1] * green + weights[2] * blue
-    return (luma + 0.5).floor_().unsqueeze(-3)
+def gray(image: Image) -> Gray:
+    """MATLAB's rgb2gray: whole levels, halves rounded up; one channel stays as it is."""
+    return _weighted(image, RGB2GRAY)
+
+
+@shared
+def opencv_gray(image: Image) -> Gray:
+    """OpenCV's conversion of float32 images, then rounded to even."""
+    if image.shape[1] == 1:
+        return image
+    red, green, blue = image.float().unbind(1)
+    return (0.299 * red + 0.587 * green + 0.114 * blue).round_().unsqueeze(1).to(image.dtype)
+
+
+@shared
+def pillow_gray(image: Image) -> Gray:
+    """Pillow's mode 'L': BT.601 in 16-bit fixed point."""
+    return _weighted(image, (19595 / 65536, 38470 / 65536, 7471 / 65536))
+
+
+def _weighted(image: Image, weights: tuple[float, float, float]) -> Gray:
+    if image.shape[1] == 1:
+        return image
+    red, green, blue = image.unbind(1)
+    luma = (red * weights[0]).add_(green, alpha=weights[1]).add_(blue, alpha=weights[2])
+    return luma.add_(0.5).floor_().unsqueeze(1)
+
+
+@shared
+def channels(image: Image) -> Gray:
+    """Each channel as an image of its own, (3 B, 1, H, W)."""
+    return image.expand(-1, 3, -1, -1).flatten(0, 1).unsqueeze(1)
+
+
+@shared
+def strip(image: Image) -> Gray:
+    """The channels side by side, (B, 1, H, 3 W), as MATLAB's two-dimensional functions read a colour array."""
+    return torch.cat(image.expand(-1, 3, -1, -1).unbind(1), dim=-1).unsqueeze(1)
+
+
+@shared
+def rgb(image: Image) -> Color:
+    """Three channels in [0, 1], float32, for networks."""
+    return (image.expand(-1, 3, -1, -1) / 255).float()
+
+
+def planes(view: str, images: Sequence[Image]) -> list[Image]:
+    """What a definition reads of (fused, ir, vi) given as levels."""
+    # Toolkits that read colour per channel read all three images as gray when the fused one is.
+    function = gray if view in ("channels", "strip") and images[0].shape[1] == 1 else VIEWS[view]
+    return [function(image) for image in images]
+
+
+VIEWS: dict[str, Callable[[Image], Image]] = {
+    "channels": channels,
+    "gray": gray,
+    "opencv": opencv_gray,
+    "pillow": pillow_gray,
+    "rgb": rgb,
+    "strip": strip,
+}
 
 
 def check(fused: Image, ir: Image | None, vi: Image | None) -> None:
@@ -91,15 +144,16 @@ def score(definition: Callable[..., Scores]) -> Callable[..., Scores]:
     """Make a definition on gray levels a function of images (B, 1 or 3, H, W) in [0, 1] that returns (B,)."""
 
     @functools.wraps(definition)
+    @torch.no_grad()
     def of_images(fused: Image, ir: Image | None = None, vi: Image | None = None, **options: object) -> Scores:
         images = (fused, ir, vi) if reads_sources(definition) else (fused, None, None)
         if reads_sources(definition) and (ir is None or vi is None):
             raise ValueError(f"{definition.__name__} compares with the sources; pass ir and vi too")
         check(*images)
         named = zip(("fused", "ir", "vi"), images, strict=True)
-        planes = [gray(levels(image, what)) for what, image in named if image is not None]
+        grays = [gray(levels(image, what)) for what, image in named if image is not None]
         scores = []
-        for one in singles(*planes):
+        for one in singles(*grays):
             with sharing():
                 scores.append(definition(*one, **options))
         return torch.cat(scores)

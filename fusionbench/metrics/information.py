@@ -24,15 +24,15 @@ def histogram(x: Gray) -> Tensor:
 def joint_histogram(x: Gray, y: Gray) -> Tensor:
     """Relative frequency of pairs of levels, (B, 256, 256)."""
     batch, pixels = x.shape[0], x[0].numel()
-    offset = torch.arange(batch, device=x.device).view(-1, 1) * LEVELS**2
-    pairs = (x * LEVELS + y).flatten(1).long() + offset
+    image = torch.arange(batch, device=x.device).view(-1, 1, 1, 1) * LEVELS**2
+    pairs = torch.add(y, x, alpha=LEVELS).long() + image
     counts = torch.bincount(pairs.flatten(), minlength=batch * LEVELS**2)
     return counts.view(batch, LEVELS, LEVELS).to(x.dtype) / pixels
 
 
-def bits(probabilities: Tensor) -> Scores:
-    """Shannon entropy of a distribution in bits."""
-    return -torch.xlogy(probabilities, probabilities).flatten(1).sum(1) / math.log(2)
+def bits(probabilities: Tensor, epsilon: float = 0.0) -> Scores:
+    """Shannon entropy of a distribution in bits; `epsilon` is added inside the logarithm."""
+    return -torch.xlogy(probabilities, probabilities + epsilon).flatten(1).sum(1) / math.log(2)
 
 
 @shared
@@ -47,14 +47,18 @@ def joint_entropy(x: Gray, y: Gray) -> Scores:
     return bits(joint_histogram(x, y))
 
 
-def shared_bits(x: Gray, y: Gray) -> Scores:
+@shared
+def common_bits(x: Gray, y: Gray) -> Scores:
     """Mutual information of two images in bits."""
     return level_entropy(x) + level_entropy(y) - joint_entropy(x, y)
 
 
 @score
-def entropy(fused: Gray) -> Scores:
+def entropy(fused: Gray, *, epsilon: float = 0.0) -> Scores:
     """Shannon entropy of the histogram of 8-bit levels, in bits.
+
+    Args:
+        epsilon: added to the frequencies inside the logarithm; 0 by definition.
 
     Source:
         Roberts, Van Aardt and Ahmed, J. Appl. Remote Sens. 2 (2008).
@@ -63,17 +67,76 @@ def entropy(fused: Gray) -> Scores:
         >>> entropy(torch.tensor([0.0, 1.0]).view(1, 1, 1, 2))
         tensor([1.], dtype=torch.float64)
     """
-    return level_entropy(fused)
+    return bits(histogram(fused), epsilon)
 
 
 @score
-def mutual_information(fused: Gray, ir: Gray, vi: Gray, *, base: float = 2.0) -> Scores:
-    """I(ir; fused) + I(vi; fused) from joint histograms of 8-bit levels.
+def cross_entropy(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """Mean over the sources of sum p_source log2(p_source / p_fused), over levels that both images have, in bits.
+
+    Source:
+        Bulanon, Burks and Alchanatis, Biosyst. Eng. 103 (2009).
+    """
+    return (_divergence(ir, fused) + _divergence(vi, fused)) / 2
+
+
+def _divergence(source: Gray, fused: Gray) -> Scores:
+    p, q = histogram(source), histogram(fused)
+    common = (p > 0) & (q > 0)
+    return torch.xlogy(p, (p / q).where(common, 1.0)).sum(1) / math.log(2)
+
+
+@score
+def mutual_information(fused: Gray, ir: Gray, vi: Gray, *, joint_top: int = 255) -> Scores:
+    """I(ir; fused) + I(vi; fused) from joint histograms of 8-bit levels, in bits.
 
     Args:
-        base: of the logarithm; 2 gives bits, e gives nats.
+        joint_top: levels above it fall into its bin of the joint histogram, though not of the marginals; 255 by
+            definition.
 
     Source:
         Qu, Zhang and Yan, Electron. Lett. 38 (2002).
     """
-    return (shared_bits(ir, fused) + shared_bits(vi, fused)) * math.log(2, base)
+    f, a, b = (x.clamp(max=joint_top) if joint_top < LEVELS - 1 else x for x in (fused, ir, vi))
+    marginals = level_entropy(ir) + level_entropy(vi) + 2 * level_entropy(fused)
+    return marginals - joint_entropy(a, f) - joint_entropy(b, f)
+
+
+@score
+def normalized_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """2 (I(ir; fused) + I(vi; fused)) / (H(ir) + H(vi))."""
+    both = common_bits(ir, fused) + common_bits(vi, fused)
+    return 2 * both / (level_entropy(ir) + level_entropy(vi))
+
+
+@score
+def hossny_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """QMI: twice the sum over the sources of I(source; fused) / (H(source) + H(fused)).
+
+    Source:
+        Hossny, Nahavandi and Creighton, Electron. Lett. 44 (2008), a comment on Qu's mutual information.
+    """
+    return 2 * (_relative(ir, fused) + _relative(vi, fused))
+
+
+def _relative(source: Gray, fused: Gray) -> Scores:
+    return common_bits(source, fused) / (level_entropy(source) + level_entropy(fused))
+
+
+@score
+def nonlinear_correlation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """QNCIE: nonlinear correlation information entropy of the two sources and the fused image.
+
+    Source:
+        Wang, Shen and Jin in Image Fusion: Algorithms and Applications (2008).
+    """
+    return eigenvalue_entropy(*(common_bits(x, y) / 8 for x, y in ((ir, vi), (ir, fused), (vi, fused))))
+
+
+def eigenvalue_entropy(ir_vi: Scores, ir_fused: Scores, vi_fused: Scores) -> Scores:
+    """1 + sum (l/3) log256(l/3) over the eigenvalues of the 3 x 3 correlation matrix."""
+    one = torch.ones_like(ir_vi)
+    rows = ((one, ir_vi, ir_fused), (ir_vi, one, vi_fused), (ir_fused, vi_fused, one))
+    matrix = torch.stack([torch.stack(row, -1) for row in rows], -2)
+    shares = torch.linalg.eigvalsh(matrix).clamp(min=0) / 3
+    return 1 + torch.xlogy(shares, shares).sum(-1) / math.log(LEVELS)

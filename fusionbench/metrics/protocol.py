@@ -1,33 +1,37 @@
 """PROTOCOLS: how each paper or toolkit computes the scores that it reports.
 
-`exact` is the definitions of METRICS. Every other protocol lists the scores that its toolkit has: those it computes
-exactly, those it computes in its own way (with the reason), and those it has but that are left out (with the reason).
+`exact` is the definitions of METRICS. Every other protocol names the scores that its tables or its code have: those
+computed exactly, those computed in another way, and those left out, both with the reason.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fusionbench.lazy import unknown
-from fusionbench.metrics.table import METRICS
+from fusionbench.metrics.table import METRICS, Options
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to compute a score.
+    """One way to compute a score: offset + scale * definition(images, **options).
 
     Attributes:
         target: the definition as 'module:function'.
-        options: its keyword arguments.
-        view: which planes of the images it reads, a key of VIEWS in images.py.
-        why: one sentence on how it differs from the exact score.
+        why: how it differs from the exact score, in a sentence; empty for the exact one.
+        options: keyword arguments of the definition.
+        scale: factor on its value.
+        offset: added to its value.
+        view: what it reads of an image, a key of VIEWS in images.py.
     """
 
     target: str
-    options: Mapping[str, float | str | bool] = field(default_factory=dict)
     why: str = ""
+    options: Options = field(default_factory=dict)
+    scale: float = 1.0
+    offset: float = 0.0
     view: str = "gray"
 
 
@@ -36,26 +40,29 @@ class Protocol:
     """The scores of one paper or toolkit.
 
     Attributes:
-        title: whose convention this is.
-        same: scores that it computes as METRICS defines them.
-        other: scores that it computes in its own way.
-        missing: scores it reports that are left out, each with the reason.
+        title: whose scores these are.
+        same: scores computed as METRICS defines them.
+        other: scores computed in another way.
+        missing: scores that it reports and that are left out, each with the reason.
+        view: what its scores read of an image.
     """
 
     title: str
     same: tuple[str, ...] = ()
     other: Mapping[str, Variant] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    view: str = "gray"
 
     def scores(self) -> dict[str, Variant]:
         """Every score that the protocol computes."""
-        return {name: exact(name) for name in self.same} | dict(self.other)
+        found = {name: exact(name) for name in self.same} | dict(self.other)
+        return {name: replace(how, view=self.view) if how.view == "gray" else how for name, how in found.items()}
 
 
 def exact(name: str) -> Variant:
     """The definition in METRICS."""
     row = METRICS[name]
-    return Variant(row.target, row.options)
+    return Variant(row.target, options=row.options, view=row.view)
 
 
 def choose(name: str, protocol: str = "exact") -> Variant:
@@ -70,11 +77,11 @@ def choose(name: str, protocol: str = "exact") -> Variant:
         raise unknown("metric", metric, METRICS)
     if protocol not in PROTOCOLS:
         raise unknown("protocol", protocol, PROTOCOLS)
-    if protocol == "exact":
-        return exact(metric)
     chosen = PROTOCOLS[protocol]
     if metric in chosen.missing:
-        raise ValueError(f"{metric!r} is left out of protocol {protocol!r}: {chosen.missing[metric]}")
+        raise ValueError(
+            f"{metric!r} of protocol {protocol!r} is left out: {chosen.missing[metric]}; write '{metric}@exact'"
+        )
     scores = chosen.scores()
     if metric not in scores:
         known = ", ".join(sorted(scores))
@@ -82,16 +89,167 @@ def choose(name: str, protocol: str = "exact") -> Variant:
     return scores[metric]
 
 
-_MI = "fusionbench.metrics.information:mutual_information"
-_PSNR = "fusionbench.metrics.statistics:peak_signal_to_noise"
+def _exact_but(name: str, why: str, *, scale: float = 1.0, offset: float = 0.0, **options: float | str) -> Variant:
+    return replace(exact(name), why=why, options=options, scale=scale, offset=offset)
+
+
+_TOOLKITS = "fusionbench.metrics.toolkits:"
+# 20 log10(255): the peak of 8-bit images over the error of images in [0, 1].
+_PEAK_TWICE = 20 * math.log10(255)
+_TAPS = "constants made for a range of 1 on images of 0..255, with taps rounded to float32"
+
+_PER_PIXEL = _exact_but("AG", "divided by MN instead of (M-1)(N-1)", inset=0)
+_SF_PER_PIXEL = _exact_but("SF", "both sums divided by MN instead of the number of differences", inset=0)
+_NATS = _exact_but("MI", "natural logarithm: nats instead of bits", scale=math.log(2))
+_PSNR_PLUS_48 = _exact_but("PSNR", "255 over the error of images in [0, 1]: 48.13 dB too much", offset=_PEAK_TWICE)
+_MEF = replace(exact("MEF-SSIM"), why="MEF-SSIM under this name")
+_MERGED = _exact_but("MI", "levels 254 and 255 fall together in the joint histograms only", joint_top=254)
+
+_TANG = Protocol(
+    "Linfeng Tang's Evaluation-for-Image-Fusion (MATLAB) as it is now",
+    same=("AG", "CC", "EN", "FMI_dct", "FMI_gradient", "FMI_wavelet", "MSE", "Qabf", "SCD", "SD", "SF", "VIF"),
+    other={
+        "MI": _MERGED,
+        "MS-SSIM": _MEF,
+        "Nabf": Variant(
+            _TOOLKITS + "misordered_invented_edges", "called with the images in the wrong order: what infrared invents"
+        ),
+        "PSNR": _PSNR_PLUS_48,
+        "SSIM": _exact_but(
+            "SSIM",
+            "constants for a range of 1 on images of 0..255, and replicated borders",
+            window="gaussian-replicate",
+            peak=1,
+        ),
+    },
+    missing={"FMI_pixel": "its code computes MATLAB's edge maps under this name, which nothing free reproduces"},
+)
+
+_VIFB = Protocol(
+    "VIFB (MATLAB), colour images per channel as its published tables have them",
+    same=("AG", "CE", "EI", "EN", "QCB", "QCV", "Qabf", "SD"),
+    other={
+        "MI": _NATS,
+        "PSNR": Variant(_TOOLKITS + "vifb_signal_to_noise", "from an error that is too small by the number of pixels"),
+        "RMSE": Variant(_TOOLKITS + "vifb_error", "root of the sum over the number of pixels instead of its root"),
+        "SF": replace(_SF_PER_PIXEL, why=_SF_PER_PIXEL.why + "; channels side by side, seams included", view="strip"),
+        "SSIM": _exact_but("SSIM", "sum over the two sources", scale=2),
+    },
+    view="channels",
+)
 
 PROTOCOLS: dict[str, Protocol] = {
-    "exact": Protocol("correct definitions, as METRICS states them", same=tuple(METRICS)),
+    "exact": Protocol("the definitions of METRICS", same=tuple(METRICS)),
     "cddfuse": Protocol(
         "CDDFuse's Evaluator (Python)",
         same=("CC", "EN", "Qabf", "SCD", "SD", "SF", "VIF"),
-        other={"MI": Variant(_MI, {"base": math.e}, "nats instead of bits")},
+        other={
+            "AG": _PER_PIXEL,
+            "MI": _NATS,
+            "MSE": _exact_but("MSE", "on levels 0..255", scale=255**2),
+            "PSNR": Variant(
+                _TOOLKITS + "fused_peak_signal_to_noise", "the brightest level of the fused image is the peak"
+            ),
+            "SSIM": _exact_but(
+                "SSIM",
+                "constants for a range of 2 on images of 0..255, uniform 7 x 7 window, sum over the two sources",
+                scale=2,
+                window="uniform7",
+                peak=2,
+                unbiased=49 / 48,
+            ),
+        },
+        view="opencv",
+    ),
+    "drfusion": Protocol(
+        "the tables of DRFusion",
+        same=("QCB", "QMI", "QNCIE", "QP", "QW"),
+        other={"Qabf": replace(exact("QG"), why="QG under this name: weighted at each pixel (not certain)")},
     ),
     "dspfusion": Protocol("the tables of DSPFusion", same=("EN", "MI", "Qabf", "SD", "SF", "VIF")),
-    "lure": Protocol("the tables of LURE", same=("AG", "CC", "EN", "SCD", "SD", "SF")),
+    "ivif-zoo": Protocol(
+        "IVIF_ZOO's Metric_torch (Python)",
+        same=("CC", "MI", "MSE", "NMI", "Qabf", "SCD", "SD", "SF"),
+        other={
+            "AG": _PER_PIXEL,
+            "EI": _exact_but("EI", "zeros around the image instead of replicated borders", border="zeros"),
+            "EN": _exact_but("EN", "1e-7 is added inside the logarithm", epsilon=1e-7),
+            "MS-SSIM": _exact_but(
+                "MS-SSIM", f"{_TAPS}, sum over the two sources", scale=2, window="gaussian-float32", peak=1
+            ),
+            "Nabf": _exact_but("Nabf", "weak edges weigh 0 instead of 0.001", weak=0),
+            "PSNR": _PSNR_PLUS_48,
+            "QNCIE": Variant(_TOOLKITS + "linear_correlation_entropy", "Pearson's correlations, not nonlinear ones"),
+            "SSIM": _exact_but("SSIM", f"{_TAPS}, sum over the sources", scale=2, window="gaussian-float32", peak=1),
+            "VIF": Variant(_TOOLKITS + "off_centre_visual_information", "off-centre windows and zeros at the borders"),
+        },
+        missing={
+            "CE": "it is a binary cross entropy of sigmoids of 0..255 images, which says nothing about them",
+            "QCB": "its frequencies are halved and its borders differ, and the rest could not be settled",
+            "QY": "its window is not normalised",
+        },
+        view="pillow",
+    ),
+    "liu": Protocol(
+        "the toolbox of Liu et al. 2012 (MATLAB)",
+        same=("QCB", "QCV", "QG", "QM", "QMI", "QNCIE", "QP", "QS", "QSF", "QW", "QY"),
+        other={
+            "QC": Variant(
+                _TOOLKITS + "cut_cvejic_similarity",
+                "where the weight leaves [0, 1] the score itself becomes 0 or 1 instead of the weight",
+            )
+        },
+        missing={"QE": "its code stops on a misspelt variable"},
+    ),
+    "lure": Protocol(
+        "the tables of LURE",
+        same=("AG", "CC", "EN", "SCD", "SD", "SF"),
+        other={
+            "MS-SSIM": _exact_but("MS-SSIM", _TAPS, window="gaussian-float32", peak=1),
+            "PSNR": _exact_but(
+                "PSNR",
+                "half of (true PSNR + 48.13 dB): 10 log10(255 / RMSE) for RMSE of images in [0, 1]",
+                scale=0.5,
+                offset=_PEAK_TWICE / 2,
+            ),
+            "SSIM": _exact_but("SSIM", "constants for a range of 1 on images of 0..255", peak=1),
+        },
+    ),
+    "tang": _TANG,
+    "tang-sheet": Protocol(
+        "the published sheet Metric_TNO.xlsx of the same author, made by an older code on uint8 images",
+        same=("AG", "CC", "EN", "MSE", "SCD"),
+        other={
+            "MI": _MERGED,
+            "PSNR": _PSNR_PLUS_48,
+            "SD": Variant(_TOOLKITS + "saturated_deviation", "uint8 arithmetic: half of the deviations are lost"),
+            "SF": _exact_but("SF", "on images in [0, 1]", scale=1 / 255),
+            "VIF": Variant(
+                _TOOLKITS + "saturated_visual_information", "uint8 arithmetic: products on the finest scale end at 255"
+            ),
+        },
+        missing={"Qabf": "it was made from images in [0, 1], where round-off decides which gradients are equal"},
+    ),
+    "thfylsty": Protocol(
+        "thfylsty's collection (MATLAB)",
+        same=("AG", "CE", "DF", "EI", "EN", "Nabf", "VIFF"),
+        other={
+            "CC": Variant(_TOOLKITS + "saturated_correlation", "uint8 arithmetic: negative deviations are lost"),
+            "MI": replace(exact("EN"), scale=2, why="by mistake twice the entropy of the fused image"),
+            "MS-SSIM": _MEF,
+            "QE": _exact_but("QE", "QW of the edges squared, without QW of the images", image_power=0, edge_power=2),
+            "SCD": Variant(_TOOLKITS + "saturated_differences", "uint8 arithmetic: negative differences are lost"),
+            "SD": Variant(_TOOLKITS + "sample_deviation", "divided by MN - 1"),
+            "SF": _SF_PER_PIXEL,
+            "SSIM": _exact_but("SSIM", "replicated borders", window="gaussian-replicate"),
+        },
+        missing={"VIF": "it is the wavelet version on images in [0, 1], which could not be checked"},
+    ),
+    "vifb": _VIFB,
+    "vifb-gray": replace(
+        _VIFB,
+        title="VIFB (MATLAB) on gray images",
+        other={**_VIFB.other, "SF": _SF_PER_PIXEL},
+        view="gray",
+    ),
 }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from fusionbench.lazy import resolve
-from fusionbench.metrics.images import check, gray, levels, reads_sources, singles
+from fusionbench.metrics.images import check, levels, planes, reads_sources, singles
 from fusionbench.metrics.protocol import Variant, choose
 from fusionbench.metrics.sharing import sharing
+from fusionbench.metrics.table import METRICS, MetricRow
 from fusionbench.types import Image, Scores
 
 
+@torch.no_grad()
 def evaluate(
     fused: Image,
     ir: Image | None,
@@ -23,7 +25,7 @@ def evaluate(
     protocol: str = "exact",
     dtype: torch.dtype = torch.float64,
 ) -> dict[str, Scores]:
-    """Scores of a batch, (B,) float64 each, NaN where a score is undefined.
+    """Scores of a batch, (B,) float64 each, NaN where a score is undefined (METRICS says when).
 
     Args:
         fused: (B, 1 or 3, H, W) in [0, 1].
@@ -34,9 +36,12 @@ def evaluate(
         dtype: what to compute in; float32 is faster and differs as docs/metrics.md states.
 
     Raises:
-        ValueError: a name is unknown, a shape is wrong, or an image holds NaN or leaves [0, 1].
+        ValueError: a name is unknown, a shape is wrong, an image is too small, or it holds NaN or leaves [0, 1].
     """
     variants = {name: choose(name, protocol) for name in names}
+    _check_size(variants, fused)
+    if (ir is None or vi is None) and (needy := [name for name in variants if _row(name).reads == "sources"]):
+        raise ValueError(f"{', '.join(needy)} compare with the sources; pass ir and vi too")
     check(fused, ir, vi)
     named = zip(("fused", "ir", "vi"), (fused, ir, vi), strict=True)
     given = [levels(image, what, dtype) for what, image in named if image is not None]
@@ -44,11 +49,26 @@ def evaluate(
     for one in singles(*given):
         with sharing():
             for name, variant in variants.items():
-                parts[name].append(_compute(variant, one).double())
+                parts[name].append(compute(variant, one).double())
     return {name: torch.cat(part) for name, part in parts.items()}
 
 
-def _compute(variant: Variant, images: tuple[Image, ...]) -> Scores:
+def compute(variant: Variant, images: Sequence[Image]) -> Scores:
+    """One score of (fused, ir, vi) given as 8-bit levels, or of (fused,) where it reads no more."""
     definition: Callable[..., Tensor] = inspect.unwrap(resolve(variant.target))
-    planes = [gray(image) for image in images]
-    return definition(*(planes if reads_sources(definition) else planes[:1]), **variant.options)
+    views = planes(variant.view, images)
+    value = definition(*(views if reads_sources(definition) else views[:1]), **variant.options)
+    # A view may show several planes of each image; a toolkit that reads them so reports their mean.
+    return value.view(images[0].shape[0], -1).mean(1) * variant.scale + variant.offset
+
+
+def _row(name: str) -> MetricRow:
+    return METRICS[name.partition("@")[0]]
+
+
+def _check_size(names: Iterable[str], fused: Image) -> None:
+    side = min(fused.shape[-2:])
+    for name in names:
+        if side < _row(name).smallest:
+            size = "x".join(str(extent) for extent in fused.shape[-2:])
+            raise ValueError(f"{name} needs images of {_row(name).smallest} pixels a side or more, not {size}")

@@ -11,9 +11,19 @@ from fusionbench.types import Gray, Scores
 PEAK = 255.0
 
 
+def total(x: Gray) -> Scores:
+    """Sum over the pixels of each image."""
+    return x.flatten(1).sum(1)
+
+
 def mean(x: Gray) -> Scores:
     """Mean over the pixels of each image."""
     return x.flatten(1).mean(1)
+
+
+def dot(x: Gray, y: Gray) -> Scores:
+    """Inner product of two images."""
+    return total(x * y)
 
 
 @shared
@@ -22,24 +32,20 @@ def centred(x: Gray) -> Gray:
     return x - mean(x).view(-1, 1, 1, 1)
 
 
-def _dot(x: Gray, y: Gray) -> Scores:
-    return (x * y).flatten(1).sum(1)
-
-
 @shared
-def energy(x: Gray) -> Scores:
-    """Sum of squares."""
-    return _dot(x, x)
+def scatter(x: Gray) -> Scores:
+    """Sum of squared deviations from the mean."""
+    return dot(centred(x), centred(x))
 
 
 def pearson(x: Gray, y: Gray) -> Scores:
     """Pearson's correlation of two images; NaN where one of them is constant."""
-    return _dot(centred(x), centred(y)) / (energy(centred(x)) * energy(centred(y))).sqrt()
+    return dot(centred(x), centred(y)) / (scatter(x) * scatter(y)).sqrt()
 
 
 @shared
 def squared_error(x: Gray, y: Gray) -> Scores:
-    """Mean squared difference of two images in 8-bit levels."""
+    """Mean squared difference of two images in squared levels."""
     return mean((x - y).square_())
 
 
@@ -54,12 +60,12 @@ def standard_deviation(fused: Gray) -> Scores:
         >>> standard_deviation(torch.tensor([0.0, 1.0]).view(1, 1, 1, 2))
         tensor([127.5000], dtype=torch.float64)
     """
-    return mean(centred(fused).square()).sqrt()
+    return (scatter(fused) / fused[0].numel()).sqrt()
 
 
 @score
 def correlation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """Mean of Pearson's correlations of the fused image with the two sources."""
+    """Mean of Pearson's correlations of the fused image with the two sources; undefined where one is constant."""
     return (pearson(ir, fused) + pearson(vi, fused)) / 2
 
 
@@ -74,10 +80,37 @@ def correlation_of_differences(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 
 @score
+def normalized_cross_correlation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """Mean over the sources of sum(source fused) / sqrt(sum(source^2) sum(fused^2)): means are not removed.
+
+    Undefined where an image is black.
+    """
+    return (_cosine(ir, fused) + _cosine(vi, fused)) / 2
+
+
+def _cosine(x: Gray, y: Gray) -> Scores:
+    return dot(x, y) / (dot(x, x) * dot(y, y)).sqrt()
+
+
+@score
+def mean_squared_error(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """Mean over the two sources of the mean squared error, for images in [0, 1].
+
+    Example:
+        >>> white, black = torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2)
+        >>> mean_squared_error(white, white, black)
+        tensor([0.5000], dtype=torch.float64)
+    """
+    return (squared_error(ir, fused) + squared_error(vi, fused)) / (2 * PEAK**2)
+
+
+@score
+def root_mean_squared_error(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """Square root of `mean_squared_error`."""
+    return ((squared_error(ir, fused) + squared_error(vi, fused)) / 2).sqrt() / PEAK
+
+
+@score
 def peak_signal_to_noise(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """10 log10(255^2 / MSE) in dB, with the mean of the two sources' mean squared errors."""
-    return 10 * torch.log10(PEAK**2 / _both_errors(fused, ir, vi))
-
-
-def _both_errors(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    return (squared_error(ir, fused) + squared_error(vi, fused)) / 2
+    """10 log10(255^2 / MSE) in dB, with the mean of the two sources' errors; infinite where all three are equal."""
+    return 10 * torch.log10(2 * PEAK**2 / (squared_error(ir, fused) + squared_error(vi, fused)))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-INF = math.inf
+Options = Mapping[str, float | str]
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,15 @@ class MetricRow:
     Attributes:
         title: the score in words.
         target: its definition as 'module:function'.
-        higher_is_better: None where neither is (a property rather than a quality).
-        range: smallest and largest value of the definition.
-        reads: 'fused' alone or 'sources' too.
+        higher_is_better: None where neither is: a property rather than a quality.
+        range: smallest and largest value.
+        reads: 'fused' alone or the 'sources' too.
         source: where the definition comes from.
-        family: which docs section and module it belongs to; 'learned' scores read the RGB image, one at a time.
         unit: of the value; empty for pure numbers.
-        undefined: when the score is NaN, in words; empty if never for images of its smallest size.
+        undefined: when the score is NaN, in words; empty if never.
         smallest: least height and width that the definition needs.
         verified: False where no implementation was at hand to prove the values against.
+        view: what the definition reads of an image, a key of VIEWS in images.py.
         options: keyword arguments for the definition.
     """
 
@@ -35,128 +35,189 @@ class MetricRow:
     range: tuple[float, float]
     reads: Literal["fused", "sources"]
     source: str
-    family: Literal["information", "statistics", "gradient", "structure", "vision", "learned"]
     unit: str = ""
     undefined: str = ""
     smallest: int = 1
     verified: bool = True
-    options: Mapping[str, float | str | bool] = field(default_factory=dict)
+    view: str = "gray"
+    options: Options = field(default_factory=dict)
+
+    @property
+    def family(self) -> str:
+        """The module that defines the score."""
+        return self.target.partition(":")[0].rpartition(".")[2]
 
 
-CONSTANT = "an image is constant"
+_M = "fusionbench.metrics."
+_UP, _DOWN = True, False
+_INF = math.inf
+_CONSTANT, _SOURCES = "an image is constant", "both sources are constant"
+_LIU = "in the form of the toolbox of Liu et al., IEEE TPAMI 34 (2012)"
+_FMI = "Haghighat et al., Comput. Electr. Eng. 37 (2011); Haghighat and Razian (2014)"
 
+# fmt: off
 METRICS: dict[str, MetricRow] = {
-    "AG": MetricRow(
-        "average gradient",
-        "fusionbench.metrics.gradient:average_gradient",
-        True,
-        (0, INF),
-        "fused",
-        "Cui et al., Opt. Commun. 341 (2015)",
-        "gradient",
-        unit="levels",
-        smallest=2,
-    ),
-    "CC": MetricRow(
-        "correlation with the sources, mean of the two",
-        "fusionbench.metrics.statistics:correlation",
-        True,
-        (-1, 1),
-        "sources",
-        "Pearson's correlation",
-        "statistics",
-        undefined=CONSTANT,
+    "CE": MetricRow(
+        "cross entropy of the histograms, mean over the sources", _M + "information:cross_entropy",
+        _DOWN, (-_INF, _INF), "sources", "Bulanon et al., Biosyst. Eng. 103 (2009)", unit="bits",
     ),
     "EN": MetricRow(
-        "entropy",
-        "fusionbench.metrics.information:entropy",
-        True,
-        (0, 8),
-        "fused",
-        "Roberts et al., J. Appl. Remote Sens. 2 (2008)",
-        "information",
-        unit="bits",
+        "entropy of the histogram", _M + "information:entropy",
+        _UP, (0, 8), "fused", "Roberts et al., J. Appl. Remote Sens. 2 (2008)", unit="bits",
     ),
     "MI": MetricRow(
-        "mutual information, sum over the sources",
-        "fusionbench.metrics.information:mutual_information",
-        True,
-        (0, 16),
-        "sources",
-        "Qu et al., Electron. Lett. 38 (2002)",
-        "information",
-        unit="bits",
+        "mutual information, sum over the sources", _M + "information:mutual_information",
+        _UP, (0, 16), "sources", "Qu et al., Electron. Lett. 38 (2002)", unit="bits",
+    ),
+    "NMI": MetricRow(
+        "mutual information over the sources' mean entropy", _M + "information:normalized_information",
+        _UP, (0, 4), "sources", "as IVIF_ZOO defines it", undefined=_SOURCES,
+    ),
+    "QMI": MetricRow(
+        "mutual information, each source normalised on its own", _M + "information:hossny_information",
+        _UP, (0, 2), "sources", "Hossny et al., Electron. Lett. 44 (2008)",
+        undefined="the fused image and a source are constant",
+    ),
+    "QNCIE": MetricRow(
+        "nonlinear correlation information entropy", _M + "information:nonlinear_correlation",
+        _UP, (0, 1), "sources", "Wang, Shen and Jin in Image Fusion: Algorithms and Applications (2008)",
+    ),
+    "FMI_dct": MetricRow(
+        "feature mutual information, cosine transform", _M + "fmi:cosine_information",
+        _UP, (-_INF, 1), "sources", _FMI, smallest=3,
+    ),
+    "FMI_gradient": MetricRow(
+        "feature mutual information, horizontal derivative", _M + "fmi:gradient_information",
+        _UP, (-_INF, 1), "sources", _FMI, smallest=3,
+    ),
+    "FMI_pixel": MetricRow(
+        "feature mutual information, gray levels", _M + "fmi:pixel_information",
+        _UP, (-_INF, 1), "sources", _FMI, smallest=3,
+    ),
+    "FMI_wavelet": MetricRow(
+        "feature mutual information, discrete Meyer transform", _M + "fmi:wavelet_information",
+        _UP, (-_INF, 1), "sources", _FMI, undefined=_CONSTANT, smallest=3, verified=False,
+    ),
+    "CC": MetricRow(
+        "Pearson's correlation with the sources, mean of the two", _M + "statistics:correlation",
+        _UP, (-1, 1), "sources", "textbook", undefined=_CONSTANT,
+    ),
+    "MSE": MetricRow(
+        "mean squared error in [0, 1], mean over the sources", _M + "statistics:mean_squared_error",
+        _DOWN, (0, 1), "sources", "textbook",
+    ),
+    "NCC": MetricRow(
+        "cosine between the fused image and the sources, mean", _M + "statistics:normalized_cross_correlation",
+        _UP, (0, 1), "sources", "textbook", undefined="an image is black",
     ),
     "PSNR": MetricRow(
-        "peak signal-to-noise ratio of the sources' mean squared error",
-        "fusionbench.metrics.statistics:peak_signal_to_noise",
-        True,
-        (0, INF),
-        "sources",
-        "textbook",
-        "statistics",
-        unit="dB",
+        "peak signal-to-noise ratio from the sources' mean squared error", _M + "statistics:peak_signal_to_noise",
+        _UP, (0, _INF), "sources", "textbook", unit="dB",
     ),
-    "Qabf": MetricRow(
-        "preserved edges, weighted over the whole image",
-        "fusionbench.metrics.gradient:edge_preservation",
-        True,
-        (0, 1),
-        "sources",
-        "Xydeas and Petrovic, Electron. Lett. 36 (2000), Hong's form",
-        "gradient",
-        undefined="both sources are constant",
+    "RMSE": MetricRow(
+        "square root of MSE", _M + "statistics:root_mean_squared_error",
+        _DOWN, (0, 1), "sources", "textbook",
     ),
     "SCD": MetricRow(
-        "sum of the correlations of differences",
-        "fusionbench.metrics.statistics:correlation_of_differences",
-        True,
-        (-2, 2),
-        "sources",
-        "Aslantas and Bendes, AEU 69 (2015)",
-        "statistics",
-        undefined="a source is constant or equals the fused image",
+        "sum of the correlations of differences", _M + "statistics:correlation_of_differences",
+        _UP, (-2, 2), "sources", "Aslantas and Bendes, AEU 69 (2015)",
+        undefined="a source is constant or differs from the fused image by a constant",
     ),
     "SD": MetricRow(
-        "standard deviation",
-        "fusionbench.metrics.statistics:standard_deviation",
-        True,
-        (0, 127.5),
-        "fused",
-        "Rao, Meas. Sci. Technol. 8 (1997)",
-        "statistics",
-        unit="levels",
+        "standard deviation", _M + "statistics:standard_deviation",
+        _UP, (0, 127.5), "fused", "Rao, Meas. Sci. Technol. 8 (1997)", unit="levels",
+    ),
+    "AG": MetricRow(
+        "average gradient, central differences", _M + "gradient:average_gradient",
+        _UP, (0, _INF), "fused", "Cui et al., Opt. Commun. 341 (2015)", unit="levels", smallest=2,
+    ),
+    "DF": MetricRow(
+        "definition: average gradient with forward differences", _M + "gradient:definition",
+        _UP, (0, _INF), "fused", "as thfylsty's toolkit defines it", unit="levels", smallest=2,
+    ),
+    "EI": MetricRow(
+        "edge intensity: mean length of the Sobel gradient", _M + "gradient:edge_intensity",
+        _UP, (0, _INF), "fused", "Rajalingam and Priya, Int. J. Eng. Sci. Invent. 7 (2018)", unit="levels",
+    ),
+    "QSF": MetricRow(
+        "spatial frequency relative to the sources'; zero is best", _M + "gradient:relative_spatial_frequency",
+        None, (-1, _INF), "sources", "Zheng et al., Inf. Fusion 8 (2007)", undefined=_SOURCES, smallest=2,
     ),
     "SF": MetricRow(
-        "spatial frequency",
-        "fusionbench.metrics.gradient:spatial_frequency",
-        True,
-        (0, INF),
-        "fused",
-        "Eskicioglu and Fisher, IEEE Trans. Commun. 43 (1995)",
-        "gradient",
-        unit="levels",
-        smallest=2,
+        "spatial frequency", _M + "gradient:spatial_frequency",
+        _UP, (0, _INF), "fused", "Eskicioglu and Fisher, IEEE Trans. Commun. 43 (1995)", unit="levels", smallest=2,
+    ),
+    "Nabf": MetricRow(
+        "invented edges", _M + "edges:invented_edges",
+        _DOWN, (0, 1), "sources", "Shreyamsha Kumar, Signal Image Video Process. 7 (2013)", smallest=2,
+    ),
+    "QG": MetricRow(
+        "preserved edges, weighted at each pixel", _M + "edges:local_edge_preservation",
+        _UP, (0, 1), "sources", f"Xydeas and Petrovic, Electron. Lett. 36 (2000), {_LIU}",
+    ),
+    "QM": MetricRow(
+        "likeness of Haar details on two scales", _M + "edges:wavelet_detail",
+        _UP, (0, 3), "sources", f"Wang and Liu, ICICS (2008), {_LIU}", undefined=_SOURCES, smallest=4,
+    ),
+    "Qabf": MetricRow(
+        "preserved edges, weighted over the whole image", _M + "edges:edge_preservation",
+        _UP, (-1, 1), "sources", "Xydeas and Petrovic, Electron. Lett. 36 (2000), in Hong's form",
+        undefined="both sources are black",
+    ),
+    "MEF-SSIM": MetricRow(
+        "similarity to the ideal blend of the sources' patches, three scales", _M + "exposure:exposure_similarity",
+        _UP, (-1, 1), "sources", "Ma, Zeng and Wang, IEEE TIP 24 (2015)", smallest=41,
+    ),
+    "MS-SSIM": MetricRow(
+        "structural similarity on five scales, mean over the sources", _M + "structure:multiscale_similarity",
+        _UP, (0, 1), "sources", "Wang, Simoncelli and Bovik, Asilomar (2003)", smallest=161,
     ),
     "SSIM": MetricRow(
-        "structural similarity to the sources, mean of the two",
-        "fusionbench.metrics.structure:structural_similarity",
-        True,
-        (-1, 1),
-        "sources",
-        "Wang et al., IEEE TIP 13 (2004)",
-        "structure",
-        smallest=11,
+        "structural similarity, mean over the sources", _M + "structure:structural_similarity",
+        _UP, (-1, 1), "sources", "Wang et al., IEEE TIP 13 (2004)", smallest=11,
+    ),
+    "QC": MetricRow(
+        "similarity weighted by covariance with the fused image", _M + "salience:cvejic_similarity",
+        _UP, (-1, 1), "sources", "Cvejic et al., Int. J. Signal Process. 2 (2005)", smallest=7,
+    ),
+    "QE": MetricRow(
+        "QW of the images times QW of their edges", _M + "salience:edge_similarity",
+        _UP, (-1, 1), "sources", "Piella and Heijmans, ICIP (2003)", undefined=_SOURCES, smallest=11,
+    ),
+    "QS": MetricRow(
+        "similarity weighted by local variance", _M + "salience:salient_similarity",
+        _UP, (-1, 1), "sources", "Piella and Heijmans, ICIP (2003)", smallest=11,
+    ),
+    "QW": MetricRow(
+        "as QS, and weighted by salience over the image", _M + "salience:weighted_similarity",
+        _UP, (-1, 1), "sources", "Piella and Heijmans, ICIP (2003)", undefined=_SOURCES, smallest=11,
+    ),
+    "QY": MetricRow(
+        "mix of or better of the similarities to the sources", _M + "salience:yang_similarity",
+        _UP, (-1, 1), "sources", "Yang et al., Chin. Opt. Lett. 6 (2008)", smallest=7,
     ),
     "VIF": MetricRow(
-        "visual information fidelity, sum over the sources",
-        "fusionbench.metrics.vision:visual_information",
-        True,
-        (0, INF),
-        "sources",
-        "Sheikh and Bovik, IEEE TIP 15 (2006), pixel domain",
-        "vision",
-        undefined="a source is constant",
-        smallest=41,
+        "visual information fidelity, sum over the sources", _M + "fidelity:visual_information",
+        _UP, (0, _INF), "sources", "Sheikh and Bovik, IEEE TIP 15 (2006), pixel domain",
+        undefined="a source is constant", smallest=41,
+    ),
+    "VIFF": MetricRow(
+        "visual information fidelity for fusion", _M + "fidelity:fusion_visual_information",
+        _UP, (0, _INF), "sources", "Han et al., Inf. Fusion 14 (2013)", smallest=41,
+    ),
+    "QCB": MetricRow(
+        "preserved contrast, as seen", _M + "vision:contrast_preservation",
+        _UP, (0, 1), "sources", f"Chen and Blum, Image Vis. Comput. 27 (2009), {_LIU}", undefined=_SOURCES,
+    ),
+    "QCV": MetricRow(
+        "squared difference, as seen, weighted by edges", _M + "vision:perceived_error",
+        _DOWN, (0, _INF), "sources", f"Chen and Varshney, Inf. Fusion 8 (2007), {_LIU}",
+        undefined="both sources are black",
+    ),
+    "QP": MetricRow(
+        "phase congruency kept", _M + "phase:phase_preservation",
+        _UP, (-1, 1), "sources", f"Zhao et al., Int. J. Innov. Comput. Inf. Control 3 (2007), {_LIU}",
+        undefined="neither source has phase congruency above 0.1",
     ),
 }
+# fmt: on

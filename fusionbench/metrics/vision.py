@@ -1,57 +1,101 @@
-"""Scores that model human vision: visual information fidelity, contrast sensitivity, phase congruency."""
+"""Scores through a model of contrast sensitivity: Chen-Blum and Chen-Varshney."""
 
 from __future__ import annotations
 
-import torch
+import math
 
-from fusionbench.metrics.filters import Window, blurred, gaussian, local_covariance, local_variance
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fusionbench.metrics.filters import separable, widened
+from fusionbench.metrics.gradient import sobel_magnitude
 from fusionbench.metrics.images import score
 from fusionbench.metrics.sharing import shared
+from fusionbench.metrics.statistics import PEAK, mean, total
 from fusionbench.types import Gray, Scores
 
-VIF_NOISE = 2.0
-VIF_EPSILON = 1e-10
-VIF_WINDOWS = tuple(Window(gaussian(size, size / 5)) for size in (17, 9, 5, 3))
+BLOCK = 16
 
 
 @shared
-def pyramid(x: Gray) -> tuple[Gray, ...]:
-    """The four scales of pixel-domain VIF: each after the first is filtered with its own window and halved."""
-    scales = [x]
-    for window in VIF_WINDOWS[1:]:
-        scales.append(blurred(scales[-1], window, step=2))
-    return tuple(scales)
+def stretched(x: Gray) -> Gray:
+    """Levels stretched to 0..255 and rounded, as the toolbox of Liu et al. (2012) does; constant images stay."""
+    low, high = (limit.view(-1, 1, 1, 1) for limit in torch.aminmax(x.flatten(1), dim=1))
+    wide = ((x - low) / (high - low) * PEAK + 0.5).floor_()
+    return torch.where(high > low, wide, x)
 
 
-def _information(source: Gray, fused: Gray, window: Window) -> tuple[Scores, Scores]:
-    """Information of one scale that the fused image keeps, and that the source has, in units of log 10."""
-    tiny = VIF_EPSILON
-    signal = local_variance(source, window).clamp(min=0)
-    total = local_variance(fused, window).clamp(min=0)
-    covariance = local_covariance(source, fused, window)
-    gain = covariance / (signal + tiny)
-    noise = total - gain * covariance
-    flat, blank, inverse = signal < tiny, total < tiny, gain < 0
-    noise = torch.where(flat | inverse, total, noise).masked_fill_(blank, 0).clamp_(min=tiny)
-    gain.masked_fill_(flat | blank | inverse, 0)
-    signal.masked_fill_(flat, 0)
-    kept = torch.log1p(gain.square_().mul_(signal).div_(noise.add_(VIF_NOISE)))
-    return kept.flatten(1).sum(1), torch.log1p(signal.div_(VIF_NOISE)).flatten(1).sum(1)
+def _frequency(like: Gray, divisor: float) -> Tensor:
+    """Distance from zero on a grid from -1 to 1 times the size / divisor, in the order of a real transform."""
+    height, width = like.shape[-2:]
+    down = torch.fft.fftfreq(height, dtype=like.dtype, device=like.device) * (2 * height / divisor)
+    across = torch.fft.rfftfreq(width, dtype=like.dtype, device=like.device) * (2 * width / divisor)
+    return torch.hypot(down.unsqueeze(1), across)
+
+
+def _filtered(x: Gray, response: Tensor) -> Gray:
+    filtered: Gray = torch.fft.irfft2(torch.fft.rfft2(x) * response, s=x.shape[-2:])
+    return filtered
 
 
 @shared
-def fidelity(source: Gray, fused: Gray) -> Scores:
-    """Pixel-domain visual information fidelity of the fused image with respect to one source."""
-    scales = zip(pyramid(source), pyramid(fused), VIF_WINDOWS, strict=True)
-    kept, had = zip(*(_information(*scale) for scale in scales), strict=True)
-    return torch.stack(kept).sum(0) / torch.stack(had).sum(0)
+def _masked_contrast(x: Gray) -> Gray:
+    """Local contrast behind Chen and Blum's sensitivity filter, through their masking function."""
+    distance = _frequency(x, 30)
+    sensitivity = torch.exp(-((distance / 15.387) ** 2)) - 0.7622 * torch.exp(-((distance / 1.3456) ** 2))
+    seen = _filtered(stretched(x), sensitivity)
+    contrast = (_spread(seen, 2) / _spread(seen, 4) - 1).abs_()
+    return contrast**3 / (contrast**2 + 1e-4)
+
+
+def _spread(x: Gray, sigma: float) -> Gray:
+    """Gaussian of 31 taps whose sum is that of the continuous one, zeros outside."""
+    taps = tuple(math.exp(-(i**2) / (2 * sigma**2)) / (sigma * math.sqrt(2 * math.pi)) for i in range(-15, 16))
+    return separable(widened(x, 15, "zeros"), taps, taps)
 
 
 @score
-def visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """VIF: sum over the two sources of pixel-domain visual information fidelity on 0..255.
+def contrast_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """QCB: preserved contrast of the sources, weighted at each place by their share of it.
+
+    Undefined where the contrast of both sources vanishes.
 
     Source:
-        Sheikh and Bovik, IEEE TIP 15 (2006), pixel-domain version.
+        Chen and Blum, Image Vis. Comput. 27 (2009), in the form of the toolbox of Liu et al., IEEE TPAMI 34 (2012).
     """
-    return fidelity(ir, fused) + fidelity(vi, fused)
+    of_fused, of_ir, of_vi = (_masked_contrast(x) for x in (fused, ir, vi))
+    share = of_ir.square() / (of_ir.square() + of_vi.square())
+    return mean(share * _preserved(of_ir, of_fused) + (1 - share) * _preserved(of_vi, of_fused))
+
+
+def _preserved(source: Gray, fused: Gray) -> Gray:
+    return torch.where(source == fused, 1.0, torch.minimum(source, fused) / torch.maximum(source, fused))
+
+
+@score
+def perceived_error(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """QCV: mean squared difference to the sources as the eye sees it, weighted by their edges; lower is better.
+
+    Undefined where both sources are constant.
+
+    Source:
+        Chen and Varshney, Inf. Fusion 8 (2007), in the form of the toolbox of Liu et al., IEEE TPAMI 34 (2012).
+    """
+    fused, ir, vi = (stretched(x) for x in (fused, ir, vi))
+    weights = [_block_sums(sobel_magnitude(source) ** 5) for source in (ir, vi)]
+    errors = [_block_sums(_seen_difference(source, fused)) / BLOCK**2 for source in (ir, vi)]
+    return total(weights[0] * errors[0] + weights[1] * errors[1]) / total(weights[0] + weights[1])
+
+
+def _seen_difference(source: Gray, fused: Gray) -> Gray:
+    distance = 0.144 * _frequency(fused, 8)
+    sensitivity = 2.6 * (0.0192 + distance) * torch.exp(-(distance**1.1))
+    return _filtered(source - fused, sensitivity).square_()
+
+
+def _block_sums(x: Gray) -> Gray:
+    """Sums over blocks of 16 x 16, zeros beyond the image."""
+    height, width = x.shape[-2:]
+    whole = F.pad(x, (0, -width % BLOCK, 0, -height % BLOCK))
+    return F.avg_pool2d(whole, BLOCK) * BLOCK**2

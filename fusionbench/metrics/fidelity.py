@@ -1,0 +1,109 @@
+"""Visual information fidelity in the pixel domain, against each source and in its form for fusion."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+
+from fusionbench.metrics.filters import Window, blurred, gaussian, local_covariance, local_variance
+from fusionbench.metrics.images import score
+from fusionbench.metrics.sharing import shared
+from fusionbench.metrics.statistics import PEAK, total
+from fusionbench.types import Gray, Scores
+
+WINDOWS = tuple(Window(gaussian(size, size / 5)) for size in (17, 9, 5, 3))
+NOISE = 2.0
+# Below this a variance is zero to the reference code.
+TINY = 1e-10
+# Han et al.: variance of the visual noise, and weights of the four scales.
+FUSION_NOISE = 0.005 * PEAK**2
+FUSION_WEIGHTS = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)
+# Its code adds 1e-7 to logarithms of base 10.
+FUSION_GUARD = 1e-7 * math.log(10)
+
+
+class Channel(NamedTuple):
+    """What reaches the fused image from a source at each place: gain, and variances of signal and noise."""
+
+    gain: Gray
+    signal: Gray
+    noise: Gray
+
+
+@shared
+def pyramid(x: Gray) -> tuple[Gray, ...]:
+    """Four scales: each after the first is filtered with its own window and halved."""
+    scales = [x]
+    for window in WINDOWS[1:]:
+        scales.append(blurred(scales[-1], window, step=2))
+    return tuple(scales)
+
+
+def channel(signal: Gray, received: Gray, covariance: Gray) -> Channel:
+    """The channel that explains the variance of a source, of the fused image, and their covariance."""
+    signal, received = signal.clamp(min=0), received.clamp(min=0)
+    gain = covariance / (signal + TINY)
+    noise = torch.addcmul(received, gain, covariance, value=-1)
+    flat, blank = signal < TINY, received < TINY
+    closed = flat | (gain < 0)
+    noise = torch.where(closed, received, noise).masked_fill_(blank, 0).clamp_(min=TINY)
+    return Channel(gain.masked_fill_(closed | blank, 0), signal.masked_fill_(flat, 0), noise)
+
+
+@shared
+def _channel(source: Gray, fused: Gray, window: Window) -> Channel:
+    covariance = local_covariance(source, fused, window)
+    return channel(local_variance(source, window), local_variance(fused, window), covariance)
+
+
+def kept(link: Channel, noise: float) -> Gray:
+    """Information of the source in the fused image, in nats; `noise` is the eye's."""
+    return torch.log1p((link.gain * link.gain).mul_(link.signal).div_(link.noise + noise))
+
+
+def had(link: Channel, noise: float) -> Gray:
+    """Information of the source, in nats."""
+    return torch.log1p(link.signal / noise)
+
+
+@shared
+def fidelity(source: Gray, fused: Gray) -> Scores:
+    """Share of a source's information that the fused image keeps."""
+    scales = zip(pyramid(source), pyramid(fused), WINDOWS, strict=True)
+    return ratio_over_scales([_channel(*scale) for scale in scales])
+
+
+def ratio_over_scales(links: list[Channel]) -> Scores:
+    """Information kept on all scales over information had on all scales."""
+    above = torch.stack([total(kept(link, NOISE)) for link in links])
+    return above.sum(0) / torch.stack([total(had(link, NOISE)) for link in links]).sum(0)
+
+
+@score
+def visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """VIF: sum over the two sources of visual information fidelity; undefined where one is constant.
+
+    Source:
+        Sheikh and Bovik, IEEE TIP 15 (2006), pixel-domain version on levels 0..255.
+    """
+    return fidelity(ir, fused) + fidelity(vi, fused)
+
+
+@score
+def fusion_visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """VIFF: at each place the fidelity to the source that reaches the fused image with less gain.
+
+    Source:
+        Han, Cai, Cao and Xu, Inf. Fusion 14 (2013).
+    """
+    scores = []
+    for weight, f, a, b, window in zip(FUSION_WEIGHTS, pyramid(fused), pyramid(ir), pyramid(vi), WINDOWS, strict=True):
+        if weight:
+            infrared, visible = _channel(a, f, window), _channel(b, f, window)
+            weaker = infrared.gain < visible.gain
+            above = torch.where(weaker, kept(infrared, FUSION_NOISE), kept(visible, FUSION_NOISE))
+            below = torch.where(weaker, had(infrared, FUSION_NOISE), had(visible, FUSION_NOISE))
+            scores.append(weight * total(above + FUSION_GUARD) / total(below + FUSION_GUARD))
+    return torch.stack(scores).sum(0)

@@ -1,0 +1,148 @@
+"""Structural similarity to whichever source matters more at each place: Piella, Yang and Cvejic.
+
+Where a window is flat, these scores divide variances that are zero. Round-off would decide there, so a variance too
+small to come from 8-bit levels counts as zero, and then 0/0 as one half.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from fusionbench.metrics.filters import (
+    Window,
+    gaussian,
+    local_covariance,
+    local_mean,
+    local_variance,
+    separable,
+    widened,
+)
+from fusionbench.metrics.gradient import SLOPE, magnitude
+from fusionbench.metrics.images import score
+from fusionbench.metrics.sharing import shared
+from fusionbench.metrics.statistics import PEAK, mean, total
+from fusionbench.metrics.structure import GAUSSIAN
+from fusionbench.types import Gray, Scores
+
+SMALL_GAUSSIAN = Window(gaussian(7, 1.5))
+PIELLA = ((0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2)
+# Yang and Cvejic use the index without constants; the toolbox of Liu et al. (2012) adds these.
+UNSTABILISED = (2e-16, 2e-16)
+
+
+@shared
+def variance(x: Gray, window: Window) -> Gray:
+    """Local variance, zero where it is round-off."""
+    found = local_variance(x, window)
+    # E[x^2] - E[x]^2 of 8-bit levels is uncertain by a few units in the last place of 255^2.
+    smallest = max(1e-7, 4 * torch.finfo(x.dtype).eps * PEAK**2)
+    return found.masked_fill_(found < smallest, 0)
+
+
+@shared
+def covariance(x: Gray, y: Gray, window: Window) -> Gray:
+    """Local covariance, zero where either image is flat."""
+    flat = (variance(x, window) == 0) | (variance(y, window) == 0)
+    return local_covariance(x, y, window).masked_fill(flat, 0)
+
+
+@shared
+def similarity(x: Gray, y: Gray, window: Window, constants: tuple[float, float]) -> Gray:
+    """Map of structural similarity with given constants."""
+    mean_x, mean_y = local_mean(x, window), local_mean(y, window)
+    above = (2 * mean_x * mean_y + constants[0]) * (2 * covariance(x, y, window) + constants[1])
+    below = mean_x * mean_x + mean_y * mean_y + constants[0]
+    return above / (below * (variance(x, window) + variance(y, window) + constants[1]))
+
+
+def share(x: Gray, y: Gray) -> Gray:
+    """X / (x + y), one half where both are zero."""
+    both = x + y
+    return torch.where(both == 0, 0.5, x / both)
+
+
+def _mixed(weight: Gray, of_ir: Gray, of_vi: Gray) -> Gray:
+    return weight * of_ir + (1 - weight) * of_vi
+
+
+def _piella(fused: Gray, ir: Gray, vi: Gray) -> Gray:
+    weight = share(variance(ir, GAUSSIAN), variance(vi, GAUSSIAN))
+    return _mixed(weight, similarity(ir, fused, GAUSSIAN, PIELLA), similarity(vi, fused, GAUSSIAN, PIELLA))
+
+
+@score
+def salient_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """QS: similarity to the sources, weighted at each place by their local variances.
+
+    Source:
+        Piella and Heijmans, ICIP (2003).
+    """
+    return mean(_piella(fused, ir, vi))
+
+
+def _weighted(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    weight = torch.maximum(variance(ir, GAUSSIAN), variance(vi, GAUSSIAN))
+    return total(weight * _piella(fused, ir, vi)) / total(weight)
+
+
+@score
+def weighted_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """QW: as QS, with more weight where a source has more variance; undefined where both are constant.
+
+    Source:
+        Piella and Heijmans, ICIP (2003).
+    """
+    return _weighted(fused, ir, vi)
+
+
+@score
+def edge_similarity(fused: Gray, ir: Gray, vi: Gray, *, image_power: float = 1.0, edge_power: float = 1.0) -> Scores:
+    """QE: QW of the images times QW of their Prewitt edges; undefined where both sources are constant.
+
+    Args:
+        image_power: exponent of the images' part.
+        edge_power: exponent of the edges' part.
+
+    Source:
+        Piella and Heijmans, ICIP (2003).
+    """
+    of_edges = _weighted(*(_prewitt(x) for x in (fused, ir, vi)))
+    return _weighted(fused, ir, vi) ** image_power * of_edges**edge_power
+
+
+@shared
+def _prewitt(x: Gray) -> Gray:
+    wide, flat = widened(x, 1, "zeros"), (1.0, 1.0, 1.0)
+    return magnitude(separable(wide, flat, SLOPE), separable(wide, SLOPE, flat))
+
+
+@score
+def yang_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """QY: where the sources are alike a mix weighted by variance, elsewhere the better of the two similarities.
+
+    Source:
+        Yang, Zhang, Wang and Liu, Chin. Opt. Lett. 6 (2008).
+    """
+    window = SMALL_GAUSSIAN
+    of_ir, of_vi = (similarity(source, fused, window, UNSTABILISED) for source in (ir, vi))
+    mixed = _mixed(share(variance(ir, window), variance(vi, window)), of_ir, of_vi)
+    alike = similarity(ir, vi, window, UNSTABILISED) >= 0.75
+    return mean(torch.where(alike, mixed, torch.maximum(of_ir, of_vi)))
+
+
+@score
+def cvejic_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """QC: similarities to the sources, weighted by the share of each one's covariance with the fused image.
+
+    Source:
+        Cvejic, Loza, Bull and Canagarajah, Int. J. Signal Process. 2 (2005).
+    """
+    weight, of_ir, of_vi = cvejic_maps(fused, ir, vi)
+    return mean(_mixed(weight.clamp(0, 1), of_ir, of_vi))
+
+
+def cvejic_maps(fused: Gray, ir: Gray, vi: Gray) -> tuple[Gray, Gray, Gray]:
+    """Weight of the infrared source, which may leave [0, 1], and similarity to each source."""
+    window = SMALL_GAUSSIAN
+    weight = share(covariance(ir, fused, window), covariance(vi, fused, window))
+    return weight, similarity(ir, fused, window, UNSTABILISED), similarity(vi, fused, window, UNSTABILISED)

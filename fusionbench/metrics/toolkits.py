@@ -1,0 +1,155 @@
+"""Scores as toolkits compute them, where that differs from the definition by more than a number.
+
+Each reproduces what published tables were made with; none is recommended.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+
+import torch
+
+from fusionbench.metrics import fidelity
+from fusionbench.metrics.edges import invented_edges
+from fusionbench.metrics.filters import Window, blurred
+from fusionbench.metrics.images import score
+from fusionbench.metrics.information import eigenvalue_entropy
+from fusionbench.metrics.salience import cvejic_maps
+from fusionbench.metrics.sharing import shared
+from fusionbench.metrics.statistics import mean, pearson, scatter, squared_error, total
+from fusionbench.types import Gray, Scores
+
+
+def saturated(x: Gray) -> Gray:
+    """What MATLAB's uint8 holds of a result: rounded half up, cut to 0..255."""
+    return (x + 0.5).floor_().clamp_(0, 255)
+
+
+@score
+def saturated_deviation(fused: Gray) -> Scores:
+    """Root of the mean of uint8(uint8(fused - mean)^2): half of the deviations are lost and squares end at 255."""
+    return mean(saturated(fused - _level(fused)).square_().clamp_(max=255)).sqrt()
+
+
+def _level(x: Gray) -> Gray:
+    return mean(x).view(-1, 1, 1, 1)
+
+
+@score
+def sample_deviation(fused: Gray) -> Scores:
+    """Standard deviation with the divisor n - 1."""
+    return (scatter(fused) / (fused[0].numel() - 1)).sqrt()
+
+
+@score
+def saturated_correlation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """Correlation of what uint8 leaves of the deviations from the mean, their squares and their products."""
+    f, a, b = (saturated(x - _level(x)) for x in (fused, ir, vi))
+    cosines = [_saturated_dot(x, f) / (_saturated_dot(x, x) * _saturated_dot(f, f)).sqrt() for x in (a, b)]
+    return (cosines[0] + cosines[1]) / 2
+
+
+def _saturated_dot(x: Gray, y: Gray) -> Scores:
+    return total((x * y).clamp_(max=255))
+
+
+@score
+def saturated_differences(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """SCD of uint8 differences: the negative ones are zero."""
+    return pearson((fused - vi).clamp_(min=0), ir) + pearson((fused - ir).clamp_(min=0), vi)
+
+
+@score
+def fused_peak_signal_to_noise(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """PSNR with the brightest level of the fused image as its peak."""
+    peak = fused.flatten(1).amax(1)
+    return 10 * torch.log10(2 * peak.square() / (squared_error(ir, fused) + squared_error(vi, fused)))
+
+
+@score
+def vifb_error(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """VIFB's RMSE: mean over the sources of sqrt(sum of squared differences) / number of pixels."""
+    root = squared_error(ir, fused).sqrt() + squared_error(vi, fused).sqrt()
+    return root / (2 * math.sqrt(fused[0].numel()))
+
+
+@score
+def vifb_signal_to_noise(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """VIFB's PSNR: 20 log10(255 / sqrt(e)) with `vifb_error` for e."""
+    root = squared_error(ir, fused).sqrt() + squared_error(vi, fused).sqrt()
+    return 10 * torch.log10(255**2 * 2 * math.sqrt(fused[0].numel()) / root)
+
+
+@score
+def linear_correlation_entropy(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """QNCIE with Pearson's correlations in the place of nonlinear ones."""
+    return eigenvalue_entropy(pearson(ir, vi), pearson(ir, fused), pearson(vi, fused))
+
+
+@score
+def misordered_invented_edges(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """Nabf called with (ir, vi, fused) for (fused, ir, vi): what the infrared image invents."""
+    found: Scores = inspect.unwrap(invented_edges)(ir, vi, fused)
+    return found
+
+
+@score
+def cut_cvejic_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """QC where a weight outside [0, 1] sets the score of its place to 0 or 1 instead of being clamped."""
+    weight, of_ir, of_vi = cvejic_maps(fused, ir, vi)
+    mixed = weight * of_ir + (1 - weight) * of_vi
+    return mean(mixed.masked_fill_(weight < 0, 0).masked_fill_(weight > 1, 1))
+
+
+@score
+def saturated_visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """VIF of uint8 images: on the finest scale the squares and products end at 255."""
+    return _saturated_fidelity(ir, fused) + _saturated_fidelity(vi, fused)
+
+
+def _saturated_fidelity(source: Gray, fused: Gray) -> Scores:
+    links = []
+    scales = zip(fidelity.pyramid(source), fidelity.pyramid(fused), fidelity.WINDOWS, strict=True)
+    for (x, y, window), limit in zip(scales, (255.0, torch.inf, torch.inf, torch.inf), strict=True):
+        links.append(_limited_channel(x, y, window, limit))
+    return fidelity.ratio_over_scales(links)
+
+
+def _limited_channel(source: Gray, fused: Gray, window: Window, limit: float) -> fidelity.Channel:
+    mean_x, mean_y = blurred(source, window), blurred(fused, window)
+    signal = blurred((source * source).clamp_(max=limit), window) - mean_x * mean_x
+    received = blurred((fused * fused).clamp_(max=limit), window) - mean_y * mean_y
+    covariance = blurred((source * fused).clamp_(max=limit), window) - mean_x * mean_y
+    return fidelity.channel(signal, received, covariance)
+
+
+def _off_centre(size: int) -> Window:
+    """A Gaussian sampled from -half - 1 to half instead of -half to half, zeros outside the image."""
+    half = size // 2
+    position = torch.linspace(-half - 1, half, size)
+    taps = torch.exp(-position.square() / (2 * (size / 5) ** 2))
+    return Window(tuple((taps / taps.sum()).tolist()), half, "zeros")
+
+
+OFF_CENTRE = tuple(_off_centre(size) for size in (17, 9, 5, 3))
+
+
+@score
+def off_centre_visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+    """VIF with an off-centre Gaussian and zeros around the images."""
+    return _off_centre_fidelity(ir, fused) + _off_centre_fidelity(vi, fused)
+
+
+def _off_centre_fidelity(source: Gray, fused: Gray) -> Scores:
+    links = []
+    for scale, window in enumerate(OFF_CENTRE):
+        if scale:
+            source, fused = _off_centre_half(source, window), _off_centre_half(fused, window)
+        links.append(_limited_channel(source, fused, window, torch.inf))
+    return fidelity.ratio_over_scales(links)
+
+
+@shared
+def _off_centre_half(x: Gray, window: Window) -> Gray:
+    return blurred(x, window)[..., ::2, ::2]
