@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fusionbench.lazy import resolve, unknown
 from fusionbench.methods.card import MethodCard
 from fusionbench.methods.elsewhere import EXTERNAL
+from fusionbench.methods.lure.cards import LURE
 from fusionbench.methods.official import LEARNED
 from fusionbench.weights import digest8, fill, find, read_state
 from fusionbench.weights import verify as verify_file
@@ -44,7 +45,7 @@ CLASSICAL = {
     "max": MethodCard("fusionbench.methods.classical:Maximum", "classical", "larger of the two lumas, pixel by pixel"),
 }
 
-METHODS: dict[str, MethodCard] = {**CLASSICAL, **LEARNED, **EXTERNAL}
+METHODS: dict[str, MethodCard] = {**CLASSICAL, **LEARNED, **LURE, **EXTERNAL}
 """Every method, by family and then by name."""
 
 
@@ -104,7 +105,9 @@ def load(name: str, *, weights: Path | None = None, verify: bool = True, **optio
             verify_file(name, part, path)
     method: Method = resolve(card.target)(**{**card.options, **options})
     for part, path in zip(card.weights, files, strict=True):
-        fill(method.get_submodule(part.part), read_state(path), part, path)
+        state = read_state(path)
+        method.check_weights(state)
+        fill(method.get_submodule(part.part), state, part, path)
     method.weights_name = f"{name}@{digest8(*files)}" if files else ""
     return method.eval().requires_grad_(False)
 

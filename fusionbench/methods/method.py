@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from lightning import LightningModule
+from torch import Tensor
 from typing_extensions import override
 
 from fusionbench.types import Batch, Color
@@ -33,6 +35,13 @@ class Method(LightningModule, ABC):
     @abstractmethod
     def fuse(self, batch: Batch) -> Color:
         """Fuse a batch of any height and width into images of the same size, in [0, 1]."""
+
+    def check_weights(self, state: Mapping[str, Tensor]) -> None:
+        """Refuse weights that shapes alone would let pass; called before any are loaded.
+
+        Raises:
+            ValueError: they belong to another configuration.
+        """
 
     def begin_phase(self, phase: str) -> None:
         """Enter a training phase: remember it; subclasses freeze and unfreeze what it trains.
