@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import torch
 from lightning import LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerStatus
 from torch.utils.data import DataLoader, Dataset
 
 from fusionbench.data.images import to_bytes, write_image
@@ -143,6 +145,17 @@ def quiet_trainer(**options: Any) -> Trainer:
     )
 
 
+@contextmanager
+def interruptible(trainer: Trainer) -> Iterator[None]:
+    """Let Ctrl-C be a KeyboardInterrupt again, which Lightning turns into leaving the program with status 1."""
+    try:
+        yield
+    except SystemExit as stop:
+        if trainer.state.status == TrainerStatus.INTERRUPTED:
+            raise KeyboardInterrupt from stop
+        raise
+
+
 def fuse_cell(
     method: Method,
     pairs: Pairs,
@@ -180,4 +193,6 @@ def fuse_cell(
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         # Lightning 2.6 asks torch 2.15 in a way that torch is about to drop.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-        quiet_trainer(**(trainer or {})).predict(_Writer(method, folder, tile, done), loader, return_predictions=False)
+        predictor = quiet_trainer(**(trainer or {}))
+        with interruptible(predictor):
+            predictor.predict(_Writer(method, folder, tile, done), loader, return_predictions=False)

@@ -105,33 +105,57 @@ def _score_image(
     wanted = [metric for metric in todo if metric not in row.values]
     if not wanted and row.image in folder.rows():
         return
-    reasons: list[str] = []
     try:
-        row.values.update(_finite(_scores(pairs, index, path, wanted, protocol), reasons))
+        values, reasons = _scores(pairs, index, path, wanted, protocol)
     except (ValueError, OSError) as error:
-        reasons.append(str(error))
+        values, reasons = {}, [str(error)]
+    row.values.update(values)
     row.status = "; ".join(reasons) or OK
     folder.add(row, columns)
 
 
-def _scores(pairs: Pairs, index: int, path: Path, wanted: Sequence[str], protocol: str) -> dict[str, float]:
+def _scores(
+    pairs: Pairs, index: int, path: Path, wanted: Sequence[str], protocol: str
+) -> tuple[dict[str, float], list[str]]:
+    """The scores that exist, and why the others do not."""
     raw = pairs.source.read(index)
     fused = to_tensor(read_image(path))[None]
     check_size(fused, raw, path)
     clean = [metric for metric in wanted if not metric.endswith(INPUT)]
     degraded = [metric for metric in wanted if metric.endswith(INPUT)]
     values: dict[str, float] = {}
+    reasons: list[str] = []
     if clean:
         ir = raw.ir if raw.ir_clean is None else raw.ir_clean
         vi = raw.vi if raw.vi_clean is None else raw.vi_clean
-        scores = evaluate(fused, to_tensor(ir)[None], to_tensor(vi)[None], clean, protocol)
-        values |= {metric: float(scores[metric]) for metric in clean}
+        values |= _evaluated((fused, to_tensor(ir)[None], to_tensor(vi)[None]), clean, protocol, reasons)
     if degraded:
         pair = pairs[index]
-        bare = [metric.removesuffix(INPUT) for metric in degraded]
-        scores = evaluate(fused, pair["ir"][None], pair["vi"][None], bare, protocol)
-        values |= {metric: float(scores[name]) for metric, name in zip(degraded, bare, strict=True)}
-    return values
+        values |= _evaluated((fused, pair["ir"][None], pair["vi"][None]), degraded, protocol, reasons)
+    return values, reasons
+
+
+def _evaluated(
+    images: tuple[Tensor, Tensor, Tensor], metrics: Sequence[str], protocol: str, reasons: list[str]
+) -> dict[str, float]:
+    """The finite scores; what could not be computed adds its reason."""
+    names = {metric: metric.removesuffix(INPUT) for metric in metrics}
+    try:
+        scores = evaluate(*images, names.values(), protocol)
+    except ValueError as error:
+        if len(metrics) == 1:
+            reasons.append(str(error))
+            return {}
+        # One score that such images cannot have must not take the others with it.
+        return {
+            name: value for metric in metrics for name, value in _evaluated(images, [metric], protocol, reasons).items()
+        }
+    values = {metric: float(scores[name]) for metric, name in names.items()}
+    for metric, value in values.items():
+        if not math.isfinite(value):
+            why = METRICS[metric.partition("@")[0]].undefined or "its value is not finite"
+            reasons.append(f"{metric} undefined: {why}")
+    return {metric: value for metric, value in values.items() if math.isfinite(value)}
 
 
 def check_size(fused: Tensor, raw: RawPair, path: Path) -> None:
@@ -144,11 +168,3 @@ def check_size(fused: Tensor, raw: RawPair, path: Path) -> None:
     if tuple(fused.shape[-2:]) != (height, width):
         found = f"{fused.shape[-1]}x{fused.shape[-2]}"
         raise ValueError(f"{path.name} is {found}, its sources are {width}x{height}; fuse at the size of the sources")
-
-
-def _finite(scores: Mapping[str, float], reasons: list[str]) -> dict[str, float]:
-    finite = {name: value for name, value in scores.items() if math.isfinite(value)}
-    for name in scores.keys() - finite.keys():
-        why = METRICS[name.partition("@")[0]].undefined or "its value is not finite"
-        reasons.append(f"{name} undefined: {why}")
-    return finite

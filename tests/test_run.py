@@ -53,21 +53,22 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_every_cell_has_images_scores_and_settings(sources, tmp_path):
     outcome = run(benchmark(sources), tmp_path / "out")
     assert outcome.problems == []
-    cell = tmp_path / "out" / "folder" / "ll+sn" / "lap"
+    cell = tmp_path / "out" / "folder" / "ll+ir-sn" / "lap"
     assert sorted(path.name for path in (cell / "images").iterdir()) == [f"{index}.png" for index in range(6)]
     assert read_image(cell / "images" / "2.png").shape == (17, 21, 3)
     lines = (cell / "scores.csv").read_text().splitlines()
     assert lines[0] == "image,status,EN,CC,CC@input"
     assert [line.split(",")[:2] for line in lines[1:]] == [[str(index), "ok"] for index in range(6)]
     settings = json.loads((cell / "meta.json").read_text())["settings"]
-    assert settings["degradation"] == "ll+sn"
+    assert settings["degradation"] == "ll+ir:sn"
+    assert settings["spec"] == "ll+sn"
     assert settings["seed"] == 0
 
 
 def test_scores_compare_with_the_clean_sources_unless_told(sources, tmp_path):
     run(benchmark(sources), tmp_path / "out")
     clean = CellFolder(tmp_path / "out" / "folder" / "clean" / "average").rows()["0"].values
-    degraded = CellFolder(tmp_path / "out" / "folder" / "ll+sn" / "average").rows()["0"].values
+    degraded = CellFolder(tmp_path / "out" / "folder" / "ll+ir-sn" / "average").rows()["0"].values
     assert clean["CC"] == clean["CC@input"]
     assert degraded["CC"] != degraded["CC@input"]
 
@@ -122,7 +123,7 @@ def test_failing_image_is_a_row_and_is_tried_again_when_mended(sources, tmp_path
 def test_killed_run_goes_on_without_losing_or_repeating_an_image(sources, tmp_path, images_before_kill):
     words = (
         f"run --dataset folder --ir {sources / 'ir'} --vi {sources / 'vi'} --method average,lap,gff "
-        f"--degradation clean,ll+lc --metrics EN,VIF,Qabf"
+        f"--degradation clean,ll+lc --metrics EN,CC,Qabf"
     ).split()
     out = tmp_path / "out"
     process = subprocess.Popen(
@@ -146,8 +147,19 @@ def test_killed_run_goes_on_without_losing_or_repeating_an_image(sources, tmp_pa
     assert files(out / "folder") == files(tmp_path / "whole" / "folder")
 
 
+def test_score_that_small_images_cannot_have_takes_no_other_with_it(sources, tmp_path):
+    outcome = run(benchmark(sources, metrics=("EN", "VIF"), degradations=("clean",)), tmp_path / "out")
+    assert len(outcome.problems) == 12
+    assert "VIF" in outcome.problems[0]
+    row = CellFolder(tmp_path / "out" / "folder" / "clean" / "lap").rows()["0"]
+    assert set(row.values) == {"EN"}
+
+
 def test_interrupt_leaves_one_line_and_status_130(sources, tmp_path):
-    words = f"run --dataset folder --ir {sources / 'ir'} --vi {sources / 'vi'} --method adf,gff --degradation clean,ll,ir:lc"
+    words = (
+        f"run --dataset folder --ir {sources / 'ir'} --vi {sources / 'vi'} "
+        "--method adf,gff --degradation clean,ll,ir:lc --metrics EN"
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "fusionbench", *words.split(), "--out", str(tmp_path / "out")],
         stdout=subprocess.DEVNULL,
@@ -158,5 +170,5 @@ def test_interrupt_leaves_one_line_and_status_130(sources, tmp_path):
         time.sleep(0.002)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, error
     assert error.strip() == "fusionbench: interrupted; the same command goes on where it stopped"

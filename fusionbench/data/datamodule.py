@@ -17,6 +17,7 @@ from fusionbench.data.cache import CachedSource
 from fusionbench.data.cards import DATASETS
 from fusionbench.data.loading import load
 from fusionbench.data.pairs import Pairs, collate
+from fusionbench.data.resumable import ResumableLoader
 from fusionbench.data.sampling import EpochSampler, EqualSizes
 from fusionbench.data.source import Joined, Source, Subset
 from fusionbench.data.training import TrainingPairs
@@ -124,10 +125,10 @@ class FusionDataModule(LightningDataModule):
         )
         # The Trainer asks a sampler to change epochs only after it has begun the first one that follows a resume.
         sampler.set_epoch(0 if trainer is None else trainer.current_epoch)
-        return DataLoader(
+        return ResumableLoader(
             pairs,
+            sampler,
             batch_size=self.batch_size,
-            sampler=sampler,
             drop_last=len(sampler) >= self.batch_size,
             collate_fn=collate,
             num_workers=self.workers,
@@ -175,6 +176,7 @@ def whole_pairs(pairs: Pairs, batch_size: int = 1, workers: int = 0) -> DataLoad
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=single_threaded,
+        generator=torch.Generator().manual_seed(0),
     )
 
 

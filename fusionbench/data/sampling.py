@@ -16,14 +16,20 @@ class EpochSampler(DistributedSampler[Any]):
     """Every pair of a training set once per epoch, in an order of its own, shared out over processes.
 
     Each index comes with its epoch, so that workers that live through several epochs draw anew in each.
+
+    Attributes:
+        start: samples of this process to leave out once, because an interrupted run has seen them.
     """
 
     def __init__(self, pairs: TrainingPairs, *, processes: int = 1, process: int = 0) -> None:
         super().__init__(pairs, num_replicas=processes, rank=process, shuffle=True, seed=pairs.seed)
+        self.start = 0
 
     @override
     def __iter__(self) -> Iterator[Turn]:
-        return (Turn(index, self.epoch) for index in super().__iter__())
+        order = list(super().__iter__())[self.start :]
+        self.start = 0
+        return (Turn(index, self.epoch) for index in order)
 
 
 class EqualSizes(BatchSampler):

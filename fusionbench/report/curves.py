@@ -1,0 +1,49 @@
+"""Learning curves of a training as one picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+WIDTH, HEIGHT = 3.4, 2.3
+
+
+def draw_curves(metrics: Path, path: Path, title: str) -> Path | None:
+    """Draw every logged quantity over the optimiser steps, training and validation in one panel.
+
+    Args:
+        metrics: the table that Lightning's CSVLogger writes.
+        path: of the picture without suffix.
+
+    Returns:
+        The picture; None where nothing was logged.
+    """
+    if not metrics.exists():
+        return None
+    table = pd.read_csv(metrics)
+    names = [name for name in table.columns if name not in ("step", "epoch") and table[name].notna().any()]
+    panels = sorted({name.partition("/")[2] or name for name in names})
+    if not panels:
+        return None
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(WIDTH * columns, HEIGHT * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    for place, panel in enumerate(panels):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        for name in (name for name in names if (name.partition("/")[2] or name) == panel):
+            seen = table[["step", name]].dropna()
+            axes.plot(seen["step"], seen[name], label=name.partition("/")[0], linewidth=1)
+        axes.set_title(panel, fontsize=9)
+        axes.tick_params(labelsize=7)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7, frameon=False)
+    figure.suptitle(title, fontsize=10)
+    figure.supxlabel("optimiser steps", fontsize=8)
+    path = path.with_suffix(".png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    return path

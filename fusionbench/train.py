@@ -1,0 +1,187 @@
+"""Training: every phase of a method in order, each one a fit and a checkpoint, resumable in the middle.
+
+`<out>/<phase>/last.ckpt` is where an interrupted phase goes on, `<out>/<phase>/weights.safetensors` what a finished one
+leaves, and `<out>/<method>.safetensors` the result.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning import Trainer, seed_everything
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import CSVLogger
+from safetensors.torch import load_file, save_file
+
+from fusionbench import methods
+from fusionbench.data.datamodule import FusionDataModule
+from fusionbench.fusing import interruptible
+from fusionbench.lazy import unknown
+from fusionbench.report.curves import draw_curves
+from fusionbench.results import write_atomically
+from fusionbench.training import FiniteLoss, RandomState, Samples
+from fusionbench.version import __version__
+
+if TYPE_CHECKING:
+    from lightning import Callback
+
+    from fusionbench.methods.method import Method
+
+log = logging.getLogger(__name__)
+
+OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
+"""Arguments of the Trainer that training sets itself."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a method is trained; what `experiments/*.yaml` hold.
+
+    Attributes:
+        method: in METHODS.
+        options: constructor arguments of the method.
+        data: arguments of `FusionDataModule`.
+        trainer: arguments of the Lightning Trainer.
+        phases: by phase, what differs there: `data`, `trainer`.
+        seed: of everything that is drawn.
+        save_every: optimiser steps between two checkpoints.
+
+    Raises:
+        ValueError: a name is unknown.
+    """
+
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seed: int = 0
+    save_every: int = 500
+
+    def __post_init__(self) -> None:
+        if self.method not in methods.METHODS:
+            raise unknown("method", self.method, methods.METHODS)
+        known = set(inspect.signature(Trainer.__init__).parameters) - {"self"} - OURS
+        data = set(inspect.signature(FusionDataModule.__init__).parameters) - {"self"}
+        for part in (self._own(), *self.phases.values()):
+            for what, names in (("trainer", known), ("data", data)):
+                for name in set(part.get(what, {})) - names:
+                    raise unknown(f"{what} option", name, names)
+            for name in set(part) - {"trainer", "data"}:
+                raise unknown("entry of a phase", name, ["trainer", "data"])
+
+    def _own(self) -> dict[str, Mapping[str, Any]]:
+        return {"trainer": self.trainer, "data": self.data}
+
+    def of(self, phase: str, what: str) -> dict[str, Any]:
+        """The 'data' or 'trainer' arguments of a phase."""
+        return {**self._own()[what], **self.phases.get(phase, {}).get(what, {})}
+
+
+def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: str | None = None) -> Path:
+    """Train every phase of a method.
+
+    Args:
+        out: folder of the checkpoints, logs, curves and weights.
+        resume: go on where an interrupted run of the same recipe stopped, even in the middle of a phase.
+        wandb: 'online' or 'offline' mirrors the logs to Weights and Biases.
+
+    Returns:
+        The file of the trained weights.
+
+    Raises:
+        ValueError: the method is not trained, the folder holds another recipe, a loss became NaN or infinite, or the
+            memory did not suffice.
+        FileNotFoundError: the data is missing.
+    """
+    seed_everything(recipe.seed, verbose=False)
+    method = methods.untrained(recipe.method, **recipe.options)
+    if not method.phases:
+        raise ValueError(f"{recipe.method!r} has no training phases; it is run as it is")
+    if stray := sorted(set(recipe.phases) - set(method.phases)):
+        raise unknown(f"phase of {recipe.method}", stray[0], method.phases)
+    _claim(recipe, out, resume)
+    for phase in method.phases:
+        _train_phase(method, phase, recipe, out / phase, resume, wandb)
+    result = out / f"{recipe.method}.safetensors"
+    _save(method, result, {"method": recipe.method, "version": __version__, "recipe": json.dumps(asdict(recipe))})
+    return result
+
+
+def _claim(recipe: Recipe, out: Path, resume: bool) -> None:
+    path, text = out / "recipe.json", json.dumps(asdict(recipe), indent=2, sort_keys=True, default=str) + "\n"
+    if path.exists():
+        if not resume:
+            raise ValueError(f"{out} holds a training already; go on with --resume, or choose another --out")
+        if path.read_text(encoding="utf-8") != text:
+            raise ValueError(f"{out} holds a training of another recipe (see {path}); choose another --out")
+    write_atomically(path, text)
+
+
+def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resume: bool, wandb: str | None) -> None:
+    finished = folder / "weights.safetensors"
+    if resume and finished.exists():
+        method.load_state_dict(load_file(finished))
+        return
+    method.train().requires_grad_(True)
+    method.begin_phase(phase)
+    data = FusionDataModule(**{"seed": recipe.seed, **recipe.of(phase, "data")})
+    checkpoint = folder / "last.ckpt"
+    trainer = _trainer(recipe, phase, folder, wandb)
+    start = str(checkpoint) if resume and checkpoint.exists() else None
+    try:
+        with interruptible(trainer):
+            trainer.fit(method, datamodule=data, ckpt_path=start)
+    except torch.cuda.OutOfMemoryError as error:
+        raise ValueError(
+            f"phase {phase!r} ran out of memory on the device; lower data.batch_size or data.crop, or accumulate "
+            f"gradients with trainer.accumulate_grad_batches; the last checkpoint is {checkpoint}"
+        ) from error
+    if trainer.is_global_zero:
+        _save(method, finished, {"phase": phase})
+        draw_curves(folder / "metrics.csv", folder / "curves", f"{recipe.method}, {phase}")
+
+
+def _trainer(recipe: Recipe, phase: str, folder: Path, wandb: str | None) -> Trainer:
+    options = recipe.of(phase, "trainer")
+    callbacks: list[Callback] = [
+        RandomState(),
+        FiniteLoss(folder / "last.ckpt"),
+        Samples(folder / "samples"),
+        LearningRateMonitor("step"),
+        ModelCheckpoint(
+            dirpath=folder,
+            filename="last",
+            every_n_train_steps=recipe.save_every,
+            save_on_train_epoch_end=False,
+            enable_version_counter=False,
+        ),
+    ]
+    if options.get("enable_progress_bar", True):
+        callbacks.append(RichProgressBar())
+    loggers: list[Any] = [CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20)]
+    if wandb is not None:
+        from lightning.pytorch.loggers import WandbLogger
+
+        loggers.append(WandbLogger(project="fusionbench", name=f"{recipe.method}-{phase}", offline=wandb == "offline"))
+    return Trainer(
+        **{"log_every_n_steps": 10, "num_sanity_val_steps": 0, **options},
+        default_root_dir=folder,
+        callbacks=callbacks,
+        logger=loggers,
+    )
+
+
+def _save(method: Method, path: Path, notes: dict[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in method.state_dict().items()}
+    unfinished = path.with_suffix(".part")
+    save_file(state, unfinished, notes)
+    unfinished.replace(path)

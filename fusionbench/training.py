@@ -1,0 +1,95 @@
+"""Lightning callbacks of every training: random state, losses that are numbers, sample pictures."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+from typing_extensions import override
+
+from fusionbench.data.images import to_bytes
+from fusionbench.methods.method import Method
+from fusionbench.report.figure import Panel, Row, comparison
+from fusionbench.types import Batch
+
+
+class RandomState(Callback):
+    """Keeps the state of the random generators in checkpoints, so that a resumed run draws what it would have drawn."""
+
+    def __init__(self) -> None:
+        self._restored: dict[str, Any] | None = None
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+        return {
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "numpy": [kind, torch.from_numpy(np.asarray(keys, np.int64)), position, has_gauss, gauss],
+            "python": random.getstate(),
+        }
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._restored = state_dict
+
+    @override
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        # Only here: what Lightning does between loading a checkpoint and the first batch draws numbers too.
+        if self._restored is None:
+            return
+        state, self._restored = self._restored, None
+        torch.set_rng_state(state["torch"])
+        if state["cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["cuda"])
+        kind, keys, position, has_gauss, gauss = state["numpy"]
+        np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+        version, numbers, gauss_next = state["python"]
+        random.setstate((version, tuple(numbers), gauss_next))
+
+
+class FiniteLoss(Callback):
+    """Stops a training whose loss is NaN or infinite before the weights are."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.checkpoint = checkpoint
+
+    @override
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor) -> None:
+        if not torch.isfinite(loss).all():
+            kept = f"the last good checkpoint is {self.checkpoint}" if self.checkpoint.exists() else "none was saved"
+            raise ValueError(
+                f"the loss is {float(loss)} at step {trainer.global_step}; {kept}; lower the learning rate, clip "
+                "gradients with trainer.gradient_clip_val, or train with trainer.precision=32-true"
+            )
+
+
+class Samples(Callback):
+    """Draws what a method makes of the first validation pairs whenever it is validated."""
+
+    def __init__(self, folder: Path, count: int = 3) -> None:
+        self.folder, self.count = folder, count
+        self._rows: list[Row] = []
+
+    @override
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if trainer.is_global_zero and len(self._rows) < self.count and isinstance(pl_module, Method):
+            with torch.no_grad():
+                fused = pl_module.fuse(batch)
+            for index in range(min(len(batch["name"]), self.count - len(self._rows))):
+                images = {"infrared": batch["ir"], "visible": batch["vi"], "fused": fused}
+                panels = [Panel(to_bytes(image[index]), label) for label, image in images.items()]
+                self._rows.append(Row(f"{batch['name'][index]}, {batch['degradation'][index]}"[:40], panels))
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._rows:
+            path = self.folder / f"step_{trainer.global_step:07d}"
+            comparison(self._rows, path, zoom=None, formats=("png",))
+        self._rows = []
