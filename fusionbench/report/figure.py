@@ -28,7 +28,7 @@ FORMATS = ("png", "pdf")
 
 _GAP, _HEADER, _NOTE, _SIDE, _TITLE, _MARGIN = 0.045, 0.19, 0.15, 0.22, 0.30, 0.06
 _FONT, _SMALL, _SMALLEST = 8.0, 6.5, 4.0
-_ROUNDING = 0.06  # the same crop of a smaller image differs so much in shape, by whole pixels
+_ROUNDING = 0.12  # the same crop of a smaller image differs so much in shape, by whole pixels
 _INK, _FAINT = "#1a1a1a", "#5c5c5c"
 
 
@@ -134,7 +134,8 @@ def _line(row: Row, before: Row | None, zoom: Sequence[Crop] | Literal["auto"] |
     detail = 0.0
     if crops:
         inner = (cell - _GAP * (len(crops) - 1)) / len(crops)
-        cuts = [crop.of(panel.image).shape for panel in panels for crop in crops]
+        largest = max((panel.image for panel in panels), key=lambda image: image.shape[0] * image.shape[1])
+        cuts = [crop.of(largest).shape for crop in crops]
         detail = min(max(inner * cut[0] / cut[1] for cut in cuts), cell)
     header = before is None or _labels(before) != _labels(row)
     return _Line(row, crops, cell * tall, detail, header, any(panel.note for panel in panels))

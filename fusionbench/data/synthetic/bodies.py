@@ -181,7 +181,7 @@ def mesh(kind: str, times: int) -> Mesh:
 
 def _painted(shape: Shape) -> tuple[Array, npt.NDArray[np.int64]]:
     """Lights, plates, grille, seams and wheels."""
-    half, reach = shape.width / 2, shape.length / 2
+    half = shape.width / 2
     z, top = np.array(shape.outline).T * np.array([[shape.length], [1.0]])
     quads: list[list[Corner]] = []
     kinds: list[int] = []

@@ -6,7 +6,7 @@ import numpy as np
 
 from fusionbench.data.synthetic.camera import Array, Camera, band, pulses, smooth, step
 from fusionbench.data.synthetic.canvas import Canvas
-from fusionbench.data.synthetic.light import Light
+from fusionbench.data.synthetic.light import HEADLIGHT, Light
 from fusionbench.data.synthetic.street import Street
 from fusionbench.data.synthetic.texture import fractal, generator, grain, sample
 
@@ -73,9 +73,8 @@ def _wetted(radiance: Array, ground: Ground, camera: Camera, street: Street, lig
     out: Array = radiance * (1 - 0.35 * film)[..., None]
     rows = np.arange(ground.rows.start, ground.rows.stop, dtype=np.float32)[:, None] + 0.5
     columns = np.arange(camera.width, dtype=np.float32)[None, :] + 0.5
-    white = np.array([1.0, 0.95, 0.85], np.float32)
     lamp = light.lamp / max(float(light.lamp.max()), 1e-6)
-    sources = [(place, lamp) for place in light.lamps] + [(beam[:3], white) for beam in light.beams if beam[3] < 0]
+    sources = [(place, lamp) for place in light.lamps] + [(beam[:3], HEADLIGHT) for beam in light.beams if beam[3] < 0]
     for place, colour in sources:
         x, y, z = place.tolist()
         u, v = camera.project((x, -y, z)).tolist()

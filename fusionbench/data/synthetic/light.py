@@ -17,6 +17,9 @@ LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 CUBE = np.array([(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)], np.float32)
 """Directions in which the lamplight on a body is known."""
 
+HEADLIGHT = np.array([1.0, 0.95, 0.85], np.float32)
+"""Colour of headlights."""
+
 REACH = 24.0
 """Metres along the street beyond which a lamp lights nothing."""
 
@@ -67,7 +70,7 @@ class Light:
         for bx, by, bz, way in self.beams.tolist():
             for area, (px, py, pz) in _within(min(bz, bz + way * 45), max(bz, bz + way * 45), x, y, z):
                 beam[area] += _beam(px - bx, py - by, way * (pz - bz), normal)
-        return lamp[..., None] * self.lamp + beam[..., None] * np.array([1.0, 0.95, 0.85], np.float32)
+        return lamp[..., None] * self.lamp + beam[..., None] * HEADLIGHT
 
     def around(self, x: float, y: float, z: float) -> Array:
         """(6, 3) irradiance of lamps and headlights at a point, on surfaces that face the directions of `CUBE`."""
@@ -78,10 +81,11 @@ class Light:
             fade = np.maximum(1 - way[:, 2] ** 2 / REACH**2, 0)
             lit = np.maximum(CUBE @ way.T, 0) * (np.maximum(way[:, 1], 0) / square**2 * fade)
             out += lit.sum(axis=1, keepdims=True) * self.lamp
-        spot = [np.full((1, 1), part, np.float32) for part in (x, y, z)]
-        for bx, by, bz, way in self.beams.tolist():
-            beam = _beam(spot[0] - bx, spot[1] - by, way * (spot[2] - bz), (0.0, 0.0, 1.0))[0, 0]
-            out[5 if way > 0 else 4] += beam * np.array([1.0, 0.95, 0.85], np.float32)
+        if len(self.beams):
+            bx, by, bz, way = self.beams.T
+            arriving = _beam(x - bx, y - by, way * (z - bz), (0.0, 0.0, 1.0))
+            out[5] += arriving[way > 0].sum() * HEADLIGHT
+            out[4] += arriving[way < 0].sum() * HEADLIGHT
         return out
 
     def hemisphere(self, normal_y: Array) -> Array:
@@ -160,7 +164,7 @@ def _night(street: Street) -> Light:
     sodium, white = np.array([1.0, 0.66, 0.32], np.float32), np.array([0.92, 1.0, 0.94], np.float32)
     share = rng.uniform(0.6, 1.0) if rng.random() < 0.6 else 0.0
     height = float(lamps[:, 1].mean()) if len(lamps) else 6.0
-    lamp = (share * white + (1 - share) * sodium) * (rng.uniform(1.0, 1.6) * height**2)
+    lamp = (share * white + (1 - share) * sodium) * (rng.uniform(0.65, 1.15) * height**2)
     beams = [beam for vehicle in street.vehicles for beam in _headlights(street, vehicle)]
     # Towns light their own sky.
     sky = np.array([0.034, 0.037, 0.045], np.float32) * rng.uniform(0.6, 1.5)

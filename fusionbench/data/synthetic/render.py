@@ -61,9 +61,12 @@ def scene(seed: int, height: int = 480, width: int = 640, night: bool | None = N
         raise ValueError(f"seed {seed} is negative; seeds are numbers from 0")
     if min(height, width) < SMALLEST:
         raise ValueError(f"a scene of {height}x{width} is too small; ask for at least {SMALLEST}x{SMALLEST}")
-    dark = seed % 2 == 0 if night is None else night
-    made = street(seed, dark)
-    camera, lit = made.camera(height, width), light(made)
+    return render(street(seed, seed % 2 == 0 if night is None else night), height, width)
+
+
+def render(made: Street, height: int, width: int) -> Scene:
+    """Render a street that has been laid out."""
+    camera, lit, dark = made.camera(height, width), light(made), made.weather.night
     canvas = Canvas(height, width)
     paint_sky(canvas, camera, made, lit)
     paint_ground(canvas, camera, made, lit, *shadows(camera, made, Ground(camera)))

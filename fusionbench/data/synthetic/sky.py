@@ -66,21 +66,25 @@ def _skyline(canvas: Canvas, camera: Camera, street: Street, light: Light) -> No
     rng, weather = generator("skyline", street.seed), street.weather
     for distance in (420.0, 260.0, 170.0):
         x = camera.across() * distance
-        rough = sample(fractal(), x * 3.0 + rng.random() * TILE, np.full((1, 1), rng.random() * TILE, np.float32))
-        fine = sample(fractal(), x * 14.0 + rng.random() * TILE, np.full((1, 1), rng.random() * TILE, np.float32))
-        height = 7.5 + 2.6 * rough + 0.9 * fine
-        if rng.random() < 0.6:
-            blocks = np.floor((x + 400) / rng.uniform(9, 16)).astype(np.int64)
-            height = np.maximum(height, (5 + 16 * rng.random(512) ** 2).astype(np.float32)[blocks % 512])
+        line = np.full((1, 1), rng.random() * TILE, np.float32)
+        trees = 7.5 + 2.6 * sample(fractal(), x * 3.0 + rng.random() * TILE, line)
+        trees = trees + 0.9 * sample(fractal(), x * 14.0 + rng.random() * TILE, line)
+        wide, heights = rng.uniform(9, 16), (5 + 16 * rng.random(256) ** 2).astype(np.float32)
+        houses = heights[np.floor((x + 800) * (1 / wide)).astype(np.int32) % 256] * (rng.random() < 0.6)
+        height = np.maximum(trees, houses)
         top = camera.horizon - camera.focal * (height - camera.y) / distance
         rows = slice(max(int(top.min()) - 2, 0), min(int(camera.horizon) + 2, camera.height))
+        if rows.start >= rows.stop:
+            continue
         v = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5
-        alpha = step(v, top, 1.0)
         mottle = sample(fractal(), x * 11.0, v * (11 * distance / camera.focal))
-        albedo = np.array([0.045, 0.065, 0.035], np.float32) * (1 + 0.35 * mottle[..., None])
-        lit = albedo * (light.sky + 0.45 * light.sun)
+        # Houses are seen above the crowns that stand before them.
+        built = step((camera.horizon - v) * (distance / camera.focal) + camera.y, trees, 1.0)[..., None]
+        green, wall = np.array([(0.045, 0.065, 0.035), (0.21, 0.19, 0.17)], np.float32)
+        albedo = (green + built * (wall - green)) * (1 + (0.35 - 0.25 * built) * mottle[..., None])
         haze = float(light.veil(distance * 1.3))
-        radiance = lit * (1 - haze) + light.haze * haze
+        radiance = albedo * (light.sky + 0.45 * light.sun) * (1 - haze) + light.haze * haze
+        alpha = step(v, top, 1.0)
         canvas.radiance[rows] += alpha[..., None] * (radiance - canvas.radiance[rows])
         heat = weather.air - 1.5 - 0.008 * distance + 0.5 * mottle
         canvas.heat[rows] += alpha * (heat - canvas.heat[rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -327,7 +328,7 @@ def _add_people(made: Street) -> None:
     """People on pavements and crossing, away from lamps by night, apart from each other and from vehicles."""
     rng = generator("people", made.seed)
     for _ in range(int(rng.integers(4, 9))):
-        spots = [_spot(made, rng) for _ in range(12)]
+        spots = [_spot(made, rng) for _ in range(16)]
         x, z = min(spots, key=lambda spot: _exposure(made, *spot))
         if _exposure(made, x, z) > 50:
             continue
@@ -361,7 +362,7 @@ def _exposure(made: Street, x: float, z: float) -> float:
     bad = 100.0 * (not 0.03 * 640 < column < 0.97 * 640)
     for person in made.people:
         bad += 60.0 * (abs(person.x / person.z - x / z) < 0.07 and abs(person.z - z) > 0.8)
-        bad += 60.0 * (np.hypot(person.x - x, person.z - z) < 0.8)
+        bad += 60.0 * (math.hypot(person.x - x, person.z - z) < 0.8)
     for vehicle in made.vehicles:
         bad += 60.0 * (abs(vehicle.x - x) < 1.7 and abs(vehicle.z - z) < 3.4)
         hidden = vehicle.z < z and abs((vehicle.x - camera.x) / vehicle.z - (x - camera.x) / z) < 1.2 / vehicle.z
@@ -369,6 +370,19 @@ def _exposure(made: Street, x: float, z: float) -> float:
     for plant in made.plants:
         screened = plant.z < z and plant.trunk == 0
         bad += 40.0 * (screened and abs((plant.x - camera.x) / plant.z - (x - camera.x) / z) < 1.4 / plant.z)
-    if made.weather.night:
-        bad += sum(30.0 / (1 + np.hypot(lamp.x + lamp.reach - x, lamp.z - z) ** 2 / 4) for lamp in made.lamps)
-    return bad
+    return bad + (_conspicuous(made, x, z) if made.weather.night else 0.0)
+
+
+def _conspicuous(made: Street, x: float, z: float) -> float:
+    """How much light falls on a person by night, and on the ground and the walls before which the person is seen."""
+    camera_x, eye = made.view[0], made.view[1]
+    beyond = min(eye / (eye - 1.0), 3.0)
+    spots = ((x, z), (camera_x + (x - camera_x) * beyond, z * beyond))
+    lit = 0.0
+    for lamp in made.lamps:
+        lit += sum(25.0 / (1 + ((lamp.x + lamp.reach - px) ** 2 + (lamp.z - pz) ** 2) / 30) for px, pz in spots)
+    for vehicle in made.vehicles:
+        if vehicle.running and math.cos(vehicle.heading) < 0:
+            lit += 15.0 * (abs(vehicle.x - x) < 2.5 and 0 < vehicle.z - z < 15)
+    shops = any(one.side * x > 0 and one.near < z * beyond < one.far and one.facade.ground for one in made.buildings)
+    return lit + 12.0 * (shops and abs(x) > made.road)

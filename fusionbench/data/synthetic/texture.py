@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 
 import cv2
@@ -16,8 +17,8 @@ TILE = 512
 
 def generator(*key: int | str) -> np.random.Generator:
     """A random stream that depends on the key alone: not on the process, the platform or earlier draws."""
-    entropy = [part if isinstance(part, int) else int.from_bytes(part.encode(), "little") for part in key]
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+    digest = hashlib.blake2b("/".join(map(str, key)).encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
 
 
 def _spectrum_tile(name: str, shape: float, low: float, high: float) -> Array:
@@ -48,11 +49,11 @@ def grain() -> Array:
     return _spectrum_tile("grain", 0.0, low=3.0, high=9.0)
 
 
-def _wraps(outline: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
+def _wraps(outline: npt.NDArray[np.float64]) -> list[npt.NDArray[np.int64]]:
     """The shifts by whole tiles that bring some part of the outline into the tile."""
     low, high = outline.min(axis=0), outline.max(axis=0)
     shifts = [[0] + [TILE] * int(low[axis] < 0) + [-TILE] * int(high[axis] > TILE) for axis in (0, 1)]
-    return [(du, dv) for du in shifts[0] for dv in shifts[1]]
+    return [np.array((du, dv)) for du in shifts[0] for dv in shifts[1]]
 
 
 @cache
@@ -77,8 +78,8 @@ def leaves() -> tuple[Array, ...]:
         cos, sin = np.cos(angle[i]), np.sin(angle[i])
         leaf = centre[i] + length[i] * outline @ np.array([[cos, sin], [-sin, cos]])
         colour = (float(value[i]), float(tone[i]))
-        for du, dv in _wraps(leaf):
-            cv2.fillConvexPoly(tile, np.round((leaf + (du, dv)) * 16).astype(np.int32), colour, cv2.LINE_8, 4)
+        for shift in _wraps(leaf):
+            cv2.fillConvexPoly(tile, np.round((leaf + shift) * 16).astype(np.int32), colour, cv2.LINE_8, 4)
     levels: list[Array] = [tile]
     while levels[-1].shape[0] > TILE // 64:
         side = levels[-1].shape[0] // 2

@@ -64,16 +64,17 @@ def vehicle_patch(camera: Camera, street: Street, vehicle: Vehicle, light: Light
     size = (columns.stop - columns.start, rows.stop - rows.start)
     fine = 4 if max(size) < 60 else 2
     view = corners.mean(axis=1) - np.array([camera.x, camera.y, 0], np.float32)
-    distance = np.linalg.norm(view, axis=1)
     outline = np.round((pixels - np.array([columns.start, rows.start], np.float32)) * (fine * 16)).astype(np.int32)
+    seen = np.flatnonzero((_turned(vehicle, body.outward) * view).sum(axis=1) < 0)
+    distance = np.linalg.norm(view, axis=1)
+    seen = seen[np.lexsort((-distance[seen], body.painted[seen]))]
     ids = np.full((size[1] * fine, size[0] * fine), -1, np.int32)
-    seen = (_turned(vehicle, body.outward) * view).sum(axis=1) < 0
-    for i in np.lexsort((-distance, body.painted)).tolist():
-        if seen[i]:
-            cv2.fillConvexPoly(ids, outline[i], i, cv2.LINE_8, 4)
-    radiance, heat = _lit(body, vehicle, street, light, view / distance[:, None], shade)
-    face = np.maximum(ids, 0)
-    cover, colour, warmth = shrunk((ids >= 0).astype(np.float32), radiance[face], heat[face], size)
+    for number, face in enumerate(seen.tolist()):
+        cv2.fillConvexPoly(ids, outline[face], number, cv2.LINE_8, 4)
+    shown = Mesh(body.faces[seen], body.outward[seen], body.normal[seen], body.material[seen], body.painted[seen])
+    radiance, heat = _lit(shown, vehicle, street, light, (view / distance[:, None])[seen], shade)
+    face_of = np.maximum(ids, 0)
+    cover, colour, warmth = shrunk((ids >= 0).astype(np.float32), radiance[face_of], heat[face_of], size)
     return Patch(rows.start, columns.start, vehicle.z - 0.1, cover, colour, warmth, "vehicles")
 
 
