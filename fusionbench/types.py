@@ -29,6 +29,9 @@ class Pair(TypedDict):
         ir_scale: how many times smaller the infrared source was per side before it was brought to size.
         vi_scale: the same for the visible source.
         prompt: what a person says about the degradation, for methods that read text.
+        ir_positives: (K, 1, H, W), infrared images of other scenes with this pair's infrared degradation.
+        vi_positives: (K, 3, H, W), the same of visible images.
+        negatives: (M, 3, H, W), this scene with other degradations, infrared ones as three equal channels.
     """
 
     name: str
@@ -40,6 +43,9 @@ class Pair(TypedDict):
     ir_scale: int
     vi_scale: int
     prompt: NotRequired[str]
+    ir_positives: NotRequired[Gray]
+    vi_positives: NotRequired[Color]
+    negatives: NotRequired[Color]
 
 
 class Batch(TypedDict):
@@ -54,3 +60,6 @@ class Batch(TypedDict):
     ir_scale: list[int]
     vi_scale: list[int]
     prompt: NotRequired[list[str]]
+    ir_positives: NotRequired[Gray]
+    vi_positives: NotRequired[Color]
+    negatives: NotRequired[Color]

@@ -1,0 +1,307 @@
+"""DSPFusion (Tang et al., arXiv 2503.23355, IEEE TIP 2026): blind restoration and fusion in one call.
+
+Two phases of training. In 'priors' everything but the denoiser learns together, and the semantic prior is that of the
+undegraded pair. In 'diffusion' only the denoiser learns: it restores that prior from the degraded pair, and the fusion
+loss reaches it through the frozen fusion network.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, cast
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.optim import Optimizer
+from typing_extensions import override
+
+from fusionbench.lazy import unknown
+from fusionbench.methods.color import stretched
+from fusionbench.methods.dspfusion.architecture import Architecture, architecture
+from fusionbench.methods.dspfusion.denoiser import Denoiser, Schedule, start_noise
+from fusionbench.methods.dspfusion.losses import OBJECTIVES, contrastive_loss, fusion_loss, prior_loss
+from fusionbench.methods.dspfusion.network import FusionTransformer, Guides
+from fusionbench.methods.dspfusion.priors import Prior, PriorEncoder
+from fusionbench.methods.method import Method
+from fusionbench.methods.padding import reflect
+from fusionbench.types import Batch, Color, Image
+
+MULTIPLE = 8
+"""What the sides of the network's input are divisible by."""
+
+
+class DSPFusion(Method):
+    """Four networks, named as in the official release: `net_g` fuses, `net_sp` and `net_dp` see, `net_dm` restores.
+
+    Args:
+        size: 'paper', 'small', or an architecture of your own.
+        steps: of the diffusion, in training as in sampling (Fig. 12 of the paper); the official checkpoints have 10.
+        use_dpen: guide by degradation priors; without is a row of Table 5.
+        use_spen: guide by semantic priors; without there is nothing to diffuse and no second phase.
+        stretch: stretch every fused image to [0, 1] by its extremes, which all published results did. It changes
+            every statistic of the image, and a single hot pixel changes all others.
+        seed: of the noise that sampling starts from; the image's name is the other half.
+        objective: weights of the fusion loss, 'released' or 'paper'.
+        iterations: of the learning-rate schedule in one phase; those of the Trainer where it is None.
+        learning_rate: AdamW's, until the constant part ends.
+        final_rate: at the end of the cosine that follows.
+        constant: share of the iterations before the cosine begins.
+        betas: AdamW's; the paper states (0.9, 0.99).
+        weight_decay: AdamW's, of every parameter.
+        clip: largest norm of all gradients; a Trainer's own value goes first.
+        early_crop: side of the random part of the crops that is trained on during the constant part; 0 for all of it.
+        late_batch: how many pairs of a batch are trained on afterwards; 0 for all of them.
+    """
+
+    phases: ClassVar[tuple[str, ...]] = ("priors", "diffusion")
+
+    def __init__(
+        self,
+        size: str | Architecture = "paper",
+        steps: int = 10,
+        use_dpen: bool = True,
+        use_spen: bool = True,
+        stretch: bool = False,
+        seed: int = 0,
+        objective: str = "released",
+        iterations: int | None = None,
+        learning_rate: float = 2e-4,
+        final_rate: float = 1e-6,
+        constant: float = 0.6,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weight_decay: float = 1e-4,
+        clip: float = 0.01,
+        early_crop: int = 0,
+        late_batch: int = 0,
+    ) -> None:
+        super().__init__()
+        if objective not in OBJECTIVES:
+            raise unknown("objective of DSPFusion", objective, OBJECTIVES)
+        if early_crop % MULTIPLE:
+            raise ValueError(f"an early_crop of {early_crop} is not divisible by {MULTIPLE}")
+        sizes = architecture(size)
+        guides = Guides(use_spen * sizes.semantic_prior, use_dpen * sizes.degradation_prior)
+        self.net_g = FusionTransformer(sizes, guides)
+        if use_dpen:
+            self.net_dp = PriorEncoder(3, sizes.degradation, sizes.degradation_blocks, kinds=True)
+        if use_spen:
+            self.net_sp = PriorEncoder(6, sizes.semantic, sizes.semantic_blocks)
+            self.net_dm = Denoiser(sizes, guides.semantic + 2 * guides.degradation)
+        else:
+            self.phases = ("priors",)  # without a semantic prior there is nothing to diffuse
+        self.guides = guides
+        self.schedule = Schedule(steps)
+        self.stretch, self.seed = stretch, seed
+        self.term_weights = OBJECTIVES[objective]
+        self.iterations, self.constant = iterations, constant
+        self.learning_rate, self.final_rate = learning_rate, final_rate
+        self.betas, self.weight_decay, self.clip = betas, weight_decay, clip
+        self.early_crop, self.late_batch = early_crop, late_batch
+
+    @property
+    def reads_contrasts(self) -> bool:
+        """Whether training steps of the present phase read `ir_positives`, `vi_positives` and `negatives`."""
+        return self.phase == "priors" and self.guides.degradation > 0
+
+    @override
+    @torch.no_grad()
+    def fuse(self, batch: Batch) -> Color:
+        height, width = batch["vi"].shape[-2:]
+        ir, vi = _padded(_three(batch["ir"]), batch["vi"])
+        degradation = self.degradation_priors(ir, vi)
+        semantic = None
+        if self.guides.semantic:
+            start = start_noise(batch["name"], self.seed, self.guides.semantic).to(vi)
+            semantic = self.schedule.sample(self.net_dm, start, self._condition(ir, vi, degradation))[-1]
+        fused: Color = self.net_g(ir, vi, semantic, degradation)[..., :height, :width]
+        # The official test stretches before it crops and again when it writes; the second stretch undoes the first.
+        return stretched(fused) if self.stretch else fused
+
+    def degradation_priors(self, ir: Color, vi: Color) -> Prior | None:
+        """Of all infrared images, then of all visible ones; None where the network is left out."""
+        return self.net_dp(torch.cat([ir, vi])) if self.guides.degradation else None
+
+    def semantic_prior(self, ir: Color, vi: Color) -> Prior | None:
+        """Of both sources together; None where the network is left out."""
+        return self.net_sp(torch.cat([ir, vi], dim=1)) if self.guides.semantic else None
+
+    def _condition(self, ir: Color, vi: Color, degradation: Prior | None) -> Prior:
+        """What the denoiser knows of a degraded pair: all its priors."""
+        priors = [self.net_sp(torch.cat([ir, vi], dim=1))]
+        return torch.cat(priors if degradation is None else [*priors, *degradation.chunk(2)], dim=-1)
+
+    @override
+    def begin_phase(self, phase: str) -> None:
+        super().begin_phase(phase)
+        for name, network in self.named_children():
+            network.requires_grad_((name == "net_dm") == (phase == "diffusion"))
+
+    @override
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        terms, _ = self.learn(self._progressive(batch), contrast=True)
+        loss = torch.stack(list(terms.values())).sum()
+        self._log("train", {**terms, "loss": loss}, batch)
+        return loss
+
+    @override
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Losses and PSNR against both undegraded sources; in the first phase with their own semantic prior."""
+        terms, fused = self.learn(batch, contrast=False)
+        fused = fused.clamp(0, 1)
+        scores = {
+            "loss": torch.stack(list(terms.values())).sum(),
+            "psnr_ir": _psnr(fused, _three(batch["ir_clean"])),
+            "psnr_vi": _psnr(fused, batch["vi_clean"]),
+        }
+        scores["psnr"] = (scores["psnr_ir"] + scores["psnr_vi"]) / 2
+        self._log("val", {**terms, **scores}, batch)
+        return {"fused": fused}
+
+    def learn(self, batch: Batch, *, contrast: bool) -> tuple[dict[str, Tensor], Color]:
+        """The weighted terms of the present phase, and the fused images they judge.
+
+        Args:
+            batch: with clean sources, and with contrasts where they are read.
+            contrast: whether the contrastive term is wanted.
+
+        Raises:
+            ValueError: no phase has begun, or the batch lacks what is learned from.
+        """
+        if "ir_clean" not in batch or "vi_clean" not in batch:
+            raise ValueError(
+                f"DSPFusion learns from clean sources, and {batch['name'][0]!r} comes without; train on a data set "
+                "that is degraded on the fly, or whose folder holds the clean images too"
+            )
+        if self.phase not in self.phases:
+            raise ValueError(f"no phase has begun; call begin_phase with one of {', '.join(self.phases)}")
+        clean = _three(batch["ir_clean"]), batch["vi_clean"]
+        sources = _padded(_three(batch["ir"]), batch["vi"], *clean)
+        height, width = batch["vi"].shape[-2:]
+        if self.phase == "diffusion":
+            fused, terms = self._diffuse(*sources)
+        else:
+            fused, terms = self._guide(*sources, batch=batch if contrast and self.reads_contrasts else None)
+        fused = fused[..., :height, :width]
+        with torch.autocast(fused.device.type, enabled=False):  # variances of half precision are noise
+            terms |= fusion_loss(fused.float(), clean[0].float(), clean[1].float(), self.term_weights)
+        return terms, fused
+
+    def _guide(
+        self, ir: Color, vi: Color, ir_clean: Color, vi_clean: Color, *, batch: Batch | None
+    ) -> tuple[Color, dict[str, Tensor]]:
+        """Phase 'priors': fuse with the undegraded pair's semantic prior, and tell degradations apart."""
+        terms: dict[str, Tensor] = {}
+        priors = self.degradation_priors(ir, vi) if batch is None else self._contrast(ir, vi, batch, terms)
+        return self.net_g(ir, vi, self.semantic_prior(ir_clean, vi_clean), priors), terms
+
+    def _contrast(self, ir: Color, vi: Color, batch: Batch, terms: dict[str, Tensor]) -> Prior:
+        """Degradation priors of the pairs; how well their kinds are told from others is added to the terms."""
+        if "ir_positives" not in batch or "vi_positives" not in batch or "negatives" not in batch:
+            raise ValueError(
+                "DSPFusion tells degradations apart by contrast, and the batch has no ir_positives, vi_positives or "
+                "negatives; train on ContrastivePairs"
+            )
+        views = [batch["ir_positives"], batch["vi_positives"], batch["negatives"]]
+        others = [rearrange(_three(view), "b k c h w -> (k b) c h w") for view in views]
+        priors: Prior = self.net_dp(torch.cat([ir, vi, *others]))
+        kinds = self.net_dp.kind(priors).float()
+        size = len(batch["name"])
+        counts = [1, 1, *(view.shape[1] for view in views)]
+        vectors = rearrange(kinds, "(k b) c -> k b c", b=size)
+        by_ir, by_vi, like_ir, like_vi, unlike = torch.split(vectors, counts)
+        with torch.autocast(kinds.device.type, enabled=False):
+            loss = contrastive_loss(by_ir[0], like_ir, torch.cat([unlike, by_vi]))
+            loss = loss + contrastive_loss(by_vi[0], like_vi, torch.cat([unlike, by_ir]))
+        terms["contrastive"] = loss
+        return priors[: 2 * size]
+
+    def _diffuse(self, ir: Color, vi: Color, ir_clean: Color, vi_clean: Color) -> tuple[Color, dict[str, Tensor]]:
+        """Phase 'diffusion': restore the semantic prior from the degraded pair, and fuse with it."""
+        with torch.no_grad():
+            clean: Prior = self.net_sp(torch.cat([ir_clean, vi_clean], dim=1))
+            degradation = self.degradation_priors(ir, vi)
+            condition = self._condition(ir, vi, degradation)
+        start = self.schedule.noised(clean, torch.randn_like(clean))
+        restored = self.schedule.sample(self.net_dm, start, condition)[-1]
+        return self.net_g(ir, vi, restored, degradation), {"prior": prior_loss(restored.float(), clean.float())}
+
+    def _progressive(self, batch: Batch) -> Batch:
+        """The part of a batch that is trained on at this point of the phase."""
+        late = self.trainer.global_step >= self.constant * self._iterations()
+        if late:
+            kept = slice(self.late_batch or None)
+            return cast("Batch", {key: value[kept] for key, value in batch.items()})  # type: ignore[index]
+        if not self.early_crop:
+            return batch
+        height, width = batch["vi"].shape[-2:]
+        if self.early_crop > min(height, width):
+            raise ValueError(f"an early_crop of {self.early_crop} does not fit into crops of {width}x{height}")
+        top, left = (int(torch.randint(side - self.early_crop + 1, ())) for side in (height, width))
+        window = (..., slice(top, top + self.early_crop), slice(left, left + self.early_crop))
+        parts = {key: value[window] if isinstance(value, Tensor) else value for key, value in batch.items()}
+        return cast("Batch", parts)
+
+    def _iterations(self) -> int:
+        """Of the present phase."""
+        return self.iterations or int(self.trainer.estimated_stepping_batches)
+
+    @override
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=self.learning_rate, betas=self.betas, weight_decay=self.weight_decay)
+        total, last = self._iterations(), self.final_rate / self.learning_rate
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step / total, self.constant, last))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    @override
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        largest = self.clip if gradient_clip_val is None else gradient_clip_val
+        self.clip_gradients(optimizer, largest, gradient_clip_algorithm or "norm")
+
+    def _log(self, stage: str, values: dict[str, Tensor], batch: Batch) -> None:
+        named = {f"{stage}/{name}": value.detach() for name, value in values.items()}
+        self.log_dict(named, batch_size=len(batch["name"]), sync_dist=stage == "val")
+
+
+def rate(done: float, constant: float, last: float) -> float:
+    """The learning rate relative to its start: constant, then half a cosine.
+
+    Args:
+        done: share of the iterations.
+        constant: share of the iterations before the cosine begins.
+        last: the rate at the end.
+
+    Example:
+        >>> [rate(done, 0.6, 0.0) for done in (0.0, 0.6, 1.0)]
+        [1.0, 1.0, 0.0]
+    """
+    if done <= constant:
+        return 1.0
+    turn = math.pi * min((done - constant) / (1 - constant), 1)
+    return last + (1 - last) * (1 + math.cos(turn)) / 2
+
+
+def _three(image: Image) -> Color:
+    """One channel as three equal ones; three as they are."""
+    return image.expand(*image.shape[:-3], 3, *image.shape[-2:])
+
+
+def _padded(*images: Color) -> tuple[Color, ...]:
+    """Mirrored at the right and the bottom until the network takes them."""
+    height, width = images[0].shape[-2:]
+    below, right = -height % MULTIPLE, -width % MULTIPLE
+    return tuple(reflect(image, 0, right, 0, below) for image in images) if below or right else images
+
+
+def _psnr(fused: Color, clean: Color) -> Tensor:
+    """Mean over images, in dB."""
+    errors = F.mse_loss(fused.float(), clean.float(), reduction="none").flatten(1).mean(1)
+    return -10 * errors.clamp_min(torch.finfo(errors.dtype).tiny).log10().mean()
