@@ -13,6 +13,7 @@ from fusionbench.methods.elsewhere import EXTERNAL
 from fusionbench.methods.lure.cards import LURE
 from fusionbench.methods.official import LEARNED
 from fusionbench.weights import digest8, fill, find, read_state
+from fusionbench.weights import download as download_files
 from fusionbench.weights import verify as verify_file
 
 if TYPE_CHECKING:
@@ -103,13 +104,42 @@ def load(name: str, *, weights: Path | None = None, verify: bool = True, **optio
     if verify:
         for part, path in zip(card.weights, files, strict=True):
             verify_file(name, part, path)
-    method: Method = resolve(card.target)(**{**card.options, **options})
+    method = untrained(name, **options)
     for part, path in zip(card.weights, files, strict=True):
         state = read_state(path)
         method.check_weights(state)
         fill(method.get_submodule(part.part), state, part, path)
     method.weights_name = f"{name}@{digest8(*files)}" if files else ""
     return method.eval().requires_grad_(False)
+
+
+def untrained(name: str, **options: Any) -> Method:
+    """A method with freshly initialised parameters, to be trained; `load` is for fusing.
+
+    Args:
+        name: in METHODS.
+        options: constructor arguments beside those of the row.
+
+    Raises:
+        ValueError: unknown method or option.
+    """
+    card = card_of(name)
+    _check_options(name, card, options)
+    method: Method = resolve(card.target)(**{**card.options, **options})
+    return method
+
+
+def download(name: str, *, progress: bool = True) -> list[Path]:
+    """Fetch the weight files of a method to where they are looked for.
+
+    Raises:
+        ValueError: unknown method; one that reads no weights; a file without address, or other than the card says.
+        OSError: no address could be reached.
+    """
+    card = card_of(name)
+    if not card.weights:
+        raise ValueError(f"{name!r} reads no weights; there is nothing to fetch")
+    return download_files(name, card.weights, progress=progress)
 
 
 def weights_name(method: Method) -> str:
