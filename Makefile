@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test test-slow check format docs speed clean
+.PHONY: setup demo test test-slow check format readme clean
 
 setup: $(INSTALLED)
 
@@ -22,6 +22,9 @@ test: setup          ## the tests that take minutes at most
 
 test-slow: setup     ## the long proofs
 	$(BIN)/python -m pytest -q -m slow
+
+readme: demo         ## renew the README's table and picture from the demo
+	$(BIN)/python benchmarks/readme.py runs/demo
 
 check: setup         ## what continuous integration checks before the tests
 	$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from fusionbench import data_commands
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice, split_choices, split_commas
 
 if TYPE_CHECKING:
@@ -279,6 +280,67 @@ def show_list(what: Literal["methods", "datasets", "degradations", "metrics", "p
     return DONE
 
 
+def train(
+    method: str = "dspfusion-s",
+    data: str = "synthetic",
+    dataset: str | None = None,
+    out: Path = Path("runs/train"),
+    resume: bool = False,
+    seed: int = 0,
+    save_every: int = 500,
+    options: dict[str, Any] | None = None,
+    loader: dict[str, Any] | None = None,
+    trainer: dict[str, Any] | None = None,
+    phases: dict[str, dict[str, dict[str, Any]]] | None = None,
+    wandb: Literal["offline", "online"] | None = None,
+) -> int:
+    """Train every phase of a method; recipes are in experiments/*.yaml (--config).
+
+    Args:
+        method: one method with training phases; see `fusionbench list methods`.
+        data: a data set's name, or its folder.
+        dataset: which data set the folder holds, where its name does not say so.
+        out: folder of checkpoints, logs, curves, samples and the trained weights.
+        resume: go on where an interrupted run of the same recipe stopped.
+        seed: of everything that is drawn.
+        save_every: optimiser steps between two checkpoints.
+        options: constructor arguments of the method, such as --options.learning_rate 1e-4.
+        loader: arguments of the data module, such as --loader.batch_size 8.
+        trainer: arguments of Lightning's Trainer, such as --trainer.devices 4.
+        phases: what differs in a phase, such as --phases '{fusion: {trainer: {max_epochs: 10}}}'.
+        wandb: mirror the logs to Weights and Biases.
+    """
+    from rich.console import Console
+
+    from fusionbench.train import Recipe
+    from fusionbench.train import train as train_method
+
+    recipe = Recipe(
+        method,
+        options=options or {},
+        loader={**_data(data, dataset), **(loader or {})},
+        trainer=trainer or {},
+        phases=phases or {},
+        seed=seed,
+        save_every=save_every,
+    )
+    path = train_method(recipe, out, resume=resume, wandb=wandb)
+    Console().print(f"written: {path}", highlight=False, soft_wrap=True)
+    return DONE
+
+
+def _data(data: str, dataset: str | None) -> dict[str, str]:
+    """The data set and its folder that `--data` and `--dataset` name."""
+    from fusionbench.data import DATASETS
+
+    if data in DATASETS and dataset is None:
+        return {"datasets": data}
+    name = dataset or Path(data).expanduser().resolve().name.lower()
+    if name not in DATASETS:
+        raise ValueError(f"--data {data!r} names no data set; say which one the folder holds with --dataset")
+    return {"datasets": name, "root": data}
+
+
 def _run(benchmark: Benchmark, out: Path, console: Console, **options: Any) -> int:
     from fusionbench.run import run as run_benchmark
 
@@ -335,4 +397,6 @@ COMMANDS: dict[str, Any] = {
     "report": report,
     "list": show_list,
     "demo": demo,
+    "data": data_commands.COMMANDS,
+    "train": train,
 }

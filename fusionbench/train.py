@@ -47,9 +47,9 @@ class Recipe:
     Attributes:
         method: in METHODS.
         options: constructor arguments of the method.
-        data: arguments of `FusionDataModule`.
+        loader: arguments of `FusionDataModule`.
         trainer: arguments of the Lightning Trainer.
-        phases: by phase, what differs there: `data`, `trainer`.
+        phases: by phase, what differs there: `loader`, `trainer`.
         seed: of everything that is drawn.
         save_every: optimiser steps between two checkpoints.
 
@@ -59,7 +59,7 @@ class Recipe:
 
     method: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
+    loader: Mapping[str, Any] = field(default_factory=dict)
     trainer: Mapping[str, Any] = field(default_factory=dict)
     phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seed: int = 0
@@ -69,19 +69,19 @@ class Recipe:
         if self.method not in methods.METHODS:
             raise unknown("method", self.method, methods.METHODS)
         known = set(inspect.signature(Trainer.__init__).parameters) - {"self"} - OURS
-        data = set(inspect.signature(FusionDataModule.__init__).parameters) - {"self"}
+        loader = set(inspect.signature(FusionDataModule.__init__).parameters) - {"self"}
         for part in (self._own(), *self.phases.values()):
-            for what, names in (("trainer", known), ("data", data)):
+            for what, names in (("trainer", known), ("loader", loader)):
                 for name in set(part.get(what, {})) - names:
                     raise unknown(f"{what} option", name, names)
-            for name in set(part) - {"trainer", "data"}:
-                raise unknown("entry of a phase", name, ["trainer", "data"])
+            for name in set(part) - {"trainer", "loader"}:
+                raise unknown("entry of a phase", name, ["trainer", "loader"])
 
     def _own(self) -> dict[str, Mapping[str, Any]]:
-        return {"trainer": self.trainer, "data": self.data}
+        return {"trainer": self.trainer, "loader": self.loader}
 
     def of(self, phase: str, what: str) -> dict[str, Any]:
-        """The 'data' or 'trainer' arguments of a phase."""
+        """The 'loader' or 'trainer' arguments of a phase."""
         return {**self._own()[what], **self.phases.get(phase, {}).get(what, {})}
 
 
@@ -132,7 +132,7 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
         return
     method.train().requires_grad_(True)
     method.begin_phase(phase)
-    data = FusionDataModule(**{"seed": recipe.seed, **recipe.of(phase, "data")})
+    data = FusionDataModule(**{"seed": recipe.seed, **recipe.of(phase, "loader")})
     checkpoint = folder / "last.ckpt"
     trainer = _trainer(recipe, phase, folder, wandb)
     start = str(checkpoint) if resume and checkpoint.exists() else None
@@ -141,7 +141,7 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
             trainer.fit(method, datamodule=data, ckpt_path=start)
     except torch.cuda.OutOfMemoryError as error:
         raise ValueError(
-            f"phase {phase!r} ran out of memory on the device; lower data.batch_size or data.crop, or accumulate "
+            f"phase {phase!r} ran out of memory on the device; lower loader.batch_size or loader.crop, or accumulate "
             f"gradients with trainer.accumulate_grad_batches; the last checkpoint is {checkpoint}"
         ) from error
     if trainer.is_global_zero:
