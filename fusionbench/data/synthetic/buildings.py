@@ -95,13 +95,15 @@ def _painted(wall: Wall, building: Building, street: Street, light: Light) -> Pa
     albedo, warmth = masonry(at, look, building.height)
     hole = openings(at, look, building.height, weather.night)
     arriving = _irradiance(wall, street, light)
-    behind = hole.colour * arriving * hole.reveal[..., None]
     glass = _mirrored(wall, hole, light) + 0.02 * arriving
-    inside = glass + hole.solid[..., None] * (behind - glass) + hole.emission
-    radiance = albedo * arriving
-    radiance += hole.cover[..., None] * (inside - radiance)
+    glass += hole.solid * (hole.colour * arriving * hole.reveal - glass)
     # Panes mirror the cold sky; single ones leak the warmth of the room.
-    pane = weather.air - 3.0 + 4.5 * hole.tilt * hole.tilt + 2.5 * smooth(hole.emission[..., 0], 0.05, 0.4)
+    pane = weather.air - 3.0 + 4.5 * hole.tilt * hole.tilt
+    if hole.emission is not None:
+        glass += hole.emission
+        pane += 2.5 * smooth(hole.emission[0], 0.05, 0.4)
+    radiance = albedo * arriving
+    radiance += hole.cover * (glass - radiance)
     pane = pane + hole.solid * (weather.air + 1.5 - pane)
     heat = weather.air + look.warmth + warmth
     heat += hole.cover * (pane - heat)
@@ -112,13 +114,13 @@ def _painted(wall: Wall, building: Building, street: Street, light: Light) -> Pa
 def _irradiance(wall: Wall, street: Street, light: Light) -> Array:
     """Light that arrives at the wall: sky and sun with the shadow of the houses across, or lamps."""
     open_sky = 0.55 + 0.45 * smooth(wall.at.y, 0.0, 7.0)
-    sky: Array = open_sky[..., None] * light.hemisphere(np.zeros((1, 1), np.float32))
+    sky: Array = open_sky * light.hemisphere(np.zeros((1, 1), np.float32))
     if street.weather.night:
         return sky + light.lamplight(wall.x, wall.at.y, wall.z, wall.normal)
     cosine = float(np.dot(light.toward_sun, np.array(wall.normal, np.float32)))
     if cosine <= 0:
         return sky
-    return sky + (light.sun * cosine) * sunlit(street, wall.x, wall.at.y, wall.z, wall.at.ds)[..., None]
+    return sky + (light.sun * cosine) * sunlit(street, wall.x, wall.at.y, wall.z, wall.at.ds)
 
 
 def sunlit(street: Street, x: Array, y: Array, z: Array, size: Array) -> Array:
@@ -153,4 +155,5 @@ def _mirrored(wall: Wall, hole: Openings, light: Light) -> Array:
     high = smooth(wall.at.y + 9.0 * (hole.tilt - 0.5) + 1.2 * ripple, 3.0, 14.0)
     sky = light.haze * 0.45
     other = 0.035 * (light.sky + 0.5 * light.sun)
-    return (other + high[..., None] * (sky - other)) * (0.9 + 0.12 * ripple * hole.reveal)[..., None]
+    mirrored: Array = (other + high * (sky - other)) * (0.9 + 0.12 * ripple * hole.reveal)
+    return mirrored

@@ -1,7 +1,8 @@
 """The camera, and step functions that stay free of aliasing because they know the size of a pixel on the surface.
 
 World coordinates are metres: x to the right, y up, z along the street; the camera stands at (x, y, 0) and looks along
-z. Its image plane is shifted, never tilted, so verticals stay vertical.
+z. Its image plane is shifted, never tilted, so verticals stay vertical. Colours and directions are the first axis of
+an array, (3, h, w): numpy is many times slower where the innermost axis is three long.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ Array: TypeAlias = npt.NDArray[Any]
 
 Span: TypeAlias = tuple[slice, slice]
 """Rows and columns of an image."""
+
+
+def rgb(red: float, green: float, blue: float) -> Array:
+    """(3, 1, 1) a colour, to be multiplied with fields (h, w) or images (3, h, w)."""
+    return np.array([red, green, blue], np.float32).reshape(3, 1, 1)
+
 
 NEAR = 0.6
 """Nothing closer to the camera than this, in metres, is projected."""

@@ -23,7 +23,7 @@ class Patch:
         left: column of its first pixel.
         depth: metres from the camera; decides the order.
         alpha: (h, w) coverage.
-        radiance: (h, w, 3) linear, not multiplied by alpha.
+        radiance: (3, h, w) linear, not multiplied by alpha.
         heat: (h, w) apparent temperature in degrees.
         kind: 'people', 'vehicles' or nothing.
     """
@@ -40,17 +40,16 @@ class Patch:
 def shrunk(alpha: Array, radiance: Array, heat: Array, size: tuple[int, int]) -> tuple[Array, Array, Array]:
     """A drawing at (width, height) pixels: alpha, radiance and heat, averaged over what is covered."""
     way = cv2.INTER_AREA if size[0] < alpha.shape[1] else cv2.INTER_LINEAR
-    colour = cv2.resize(np.dstack([radiance * alpha[..., None], alpha]), size, interpolation=way)
-    cover = np.ascontiguousarray(colour[..., 3])
-    safe = np.maximum(cover, np.float32(1e-4))
-    return cover, colour[..., :3] / safe[..., None], cv2.resize(heat * alpha, size, interpolation=way) / safe
+    *colour, cover = cv2.split(cv2.resize(cv2.merge([*(radiance * alpha), alpha]), size, interpolation=way))
+    weight = 1 / np.maximum(cover, 1e-4)
+    return cover, np.stack(colour) * weight, cv2.resize(heat * alpha, size, interpolation=way) * weight
 
 
 class Canvas:
     """The image under construction; later patches cover earlier ones."""
 
     def __init__(self, height: int, width: int) -> None:
-        self.radiance = np.zeros((height, width, 3), np.float32)
+        self.radiance = np.zeros((3, height, width), np.float32)
         self.heat = np.zeros((height, width), np.float32)
         self.people = np.zeros((height, width), np.float32)
         self.vehicles = np.zeros((height, width), np.float32)
@@ -68,8 +67,8 @@ class Canvas:
         )
         alpha, area = patch.alpha[inner], (rows, columns)
         haze = float(light.veil(patch.depth))
-        radiance = patch.radiance[inner] * (1 - haze) + light.haze * haze
-        self.radiance[area] += alpha[..., None] * (radiance - self.radiance[area])
+        behind = self.radiance[:, rows, columns]
+        behind += alpha * (patch.radiance[:, inner[0], inner[1]] * (1 - haze) + light.haze * haze - behind)
         self.heat[area] += alpha * (patch.heat[inner] - self.heat[area])
         for kind in ("people", "vehicles"):
             mask = getattr(self, kind)
@@ -80,7 +79,7 @@ class Canvas:
     def visible(self, exposure: float) -> npt.NDArray[np.uint8]:
         """The visible image: glare of the brightest pixels, film curve, sRGB."""
         height, width = self.heat.shape
-        light = self.radiance * np.float32(exposure)
+        light = cv2.merge([*self.radiance]) * exposure
         small = (max(width // 4, 8), max(height // 4, 8))
         bright = cv2.resize(np.minimum(np.maximum(light - 1.2, 0), 12), small, interpolation=cv2.INTER_AREA)
         glare = np.zeros_like(bright)

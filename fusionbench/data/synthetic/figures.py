@@ -34,7 +34,7 @@ class Figure:
         top: rows between the upper edge of `BOX` and the first row drawn.
         left: columns between the left edge of `BOX` and the first column drawn.
         material: (h, w) what each pixel shows, `NOTHING` beside the person.
-        normal: (h, w, 3) in the world; z points away from the camera.
+        normal: (3, h, w) in the world; z points away from the camera.
     """
 
     top: int
@@ -144,11 +144,11 @@ def _normals(relief: Array, material: npt.NDArray[np.uint8], density: float, see
     folds = sample(fractal(), columns[None] * 110 + seed % TILE, rows[:, None] * 55 + seed % 311)
     folds *= (material == TOP) | (material == TROUSERS)
     solid = cv2.GaussianBlur(relief + 0.006 * folds, (0, 0), 0.014 * density + 0.3)
-    normal = np.empty((*relief.shape, 3), np.float32)
-    normal[..., 0] = -cv2.Sobel(solid, cv2.CV_32F, 1, 0, scale=density / 8)
-    normal[..., 1] = cv2.Sobel(solid, cv2.CV_32F, 0, 1, scale=density / 8)
+    normal = np.empty((3, *relief.shape), np.float32)
+    normal[0] = -cv2.Sobel(solid, cv2.CV_32F, 1, 0, scale=density / 8)
+    normal[1] = cv2.Sobel(solid, cv2.CV_32F, 0, 1, scale=density / 8)
     # Edges of limbs are cliffs in the relief, not surfaces seen edge on.
     np.clip(normal, -1.6, 1.6, out=normal)
-    normal[..., 2] = -1
-    normal /= np.sqrt(np.einsum("hwk,hwk->hw", normal, normal))[..., None]
+    normal[2] = -1
+    normal /= np.sqrt((normal * normal).sum(axis=0))
     return normal

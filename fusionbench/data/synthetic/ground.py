@@ -51,26 +51,25 @@ def paint_ground(canvas: Canvas, camera: Camera, street: Street, light: Light, s
     """
     ground = Ground(camera)
     albedo, heat = _surface(ground, street)
-    irradiance = light.hemisphere(np.ones((1, 1), np.float32)) * contact[ground.rows][..., None]
+    irradiance = light.hemisphere(np.ones((1, 1), np.float32)) * contact[ground.rows]
     if street.weather.night:
-        lamps = light.lamplight(ground.x, np.zeros((1, 1), np.float32), ground.z, (0.0, 1.0, 0.0))
-        irradiance = irradiance + lamps * contact[ground.rows][..., None]
+        flat = np.zeros((1, 1), np.float32)
+        irradiance += light.lamplight(ground.x, flat, ground.z, (0.0, 1.0, 0.0)) * contact[ground.rows]
     else:
-        sun = light.sun * light.toward_sun[1]
-        irradiance = irradiance + sun * shade[ground.rows][..., None]
+        irradiance += light.sun * light.toward_sun[1] * shade[ground.rows]
     radiance = albedo * irradiance
     if street.weather.wet:
-        radiance = _wetted(radiance, ground, camera, street, light)
-    haze = light.veil(ground.z)[..., None]
-    canvas.radiance[ground.rows] = radiance * (1 - haze) + light.haze * haze
+        _wet(radiance, ground, camera, street, light)
+    haze = light.veil(ground.z)
+    canvas.radiance[:, ground.rows] = radiance * (1 - haze) + light.haze * haze
     canvas.heat[ground.rows] = heat
 
 
-def _wetted(radiance: Array, ground: Ground, camera: Camera, street: Street, light: Light) -> Array:
+def _wet(radiance: Array, ground: Ground, camera: Camera, street: Street, light: Light) -> None:
     """The carriageway after rain: darker, with the lights of the street drawn out towards the camera."""
     film = smooth(ground.texture(fractal(), 0.035, street.seed + 21), -1.0, 1.2) * 0.75 + 0.25
     film *= step(-np.abs(ground.x), -street.road, ground.dx) * street.weather.wet
-    out: Array = radiance * (1 - 0.35 * film)[..., None]
+    radiance *= 1 - 0.35 * film
     rows = np.arange(ground.rows.start, ground.rows.stop, dtype=np.float32)[:, None] + 0.5
     columns = np.arange(camera.width, dtype=np.float32)[None, :] + 0.5
     lamp = light.lamp / max(float(light.lamp.max()), 1e-6)
@@ -85,8 +84,7 @@ def _wetted(radiance: Array, ground: Ground, camera: Camera, street: Street, lig
             continue
         long = np.where(rows > v, 0.5, 1.2) * 0.22 * camera.height
         lobe = np.exp(-(((columns[:, near] - u) * (1 / wide)) ** 2)) * np.exp(-(((rows - v) / long) ** 2))
-        out[:, near] += (0.9 * film[:, near] * lobe * min(9.0 / z, 1.0))[..., None] * colour
-    return out
+        radiance[:, :, near] += 0.9 * film[:, near] * lobe * min(9.0 / z, 1.0) * colour
 
 
 COLOURS = np.array([(1, 0.985, 0.96), (1, 0.96, 0.90), (0.34, 0.33, 0.31), (0.075, 0.115, 0.030), (0.17, 0.145, 0.075)],
@@ -95,7 +93,7 @@ COLOURS = np.array([(1, 0.985, 0.96), (1, 0.96, 0.90), (0.34, 0.33, 0.31), (0.07
 
 
 def _surface(ground: Ground, street: Street) -> tuple[Array, Array]:
-    """(h, W, 3) reflectance and (h, W) temperature."""
+    """(3, h, W) reflectance and (h, W) temperature."""
     seed, air = street.seed, street.weather.air
     aside = np.abs(ground.x)
     broad = ground.texture(fractal(), 0.05, seed)
@@ -106,19 +104,16 @@ def _surface(ground: Ground, street: Street) -> tuple[Array, Array]:
     tone, heat = _asphalt(ground, street, broad, fine)
     tone *= 1 - 0.45 * band(aside, edge - 0.22, edge, ground.dx)
     heat += air + warm
-    shares = np.zeros((*tone.shape, len(COLOURS)), np.float32)
-    shares[..., 0] = tone
+    shares = [tone]
 
-    def cover(share: Array, temperature: Array, *parts: tuple[int, Array]) -> None:
+    def cover(share: Array, temperature: Array, *parts: Array) -> None:
         left = 1 - share
-        shares[...] *= left[..., None]
-        for part, amount in parts:
-            shares[..., part] += share * amount
+        shares[:] = [*(part * left for part in shares), *(share * part for part in parts)]
         heat[...] = heat * left + share * temperature
 
     slabs = _slabs(ground, broad, fine)
-    cover(step(aside, edge, ground.dx), air + 0.55 * warm + 0.25 * broad + 4.0 * (slabs - 0.26), (1, slabs))
-    cover(band(aside, edge, edge + 0.16, ground.dx), heat - 0.9, (2, 1 + 0.1 * fine))
+    cover(step(aside, edge, ground.dx), air + 0.55 * warm + 0.25 * broad + 4.0 * (slabs - 0.26), slabs)
+    cover(band(aside, edge, edge + 0.16, ground.dx), heat - 0.9, 1 + 0.1 * fine)
     if any(street.verge):
         blades, dry, cool = _grass(ground, street, broad)
         sides = [
@@ -126,8 +121,8 @@ def _surface(ground: Ground, street: Street) -> tuple[Array, Array]:
             for side, on in zip((-1, 1), street.verge, strict=True)
             if on
         ]
-        cover(sum(sides[1:], sides[0]), cool, (3, blades * (1 - dry)), (4, blades * dry))
-    return shares @ COLOURS, heat
+        cover(sum(sides[1:], sides[0]), cool, blades * (1 - dry), blades * dry)
+    return np.tensordot(COLOURS[: len(shares)].T, np.stack(shares), 1), heat
 
 
 def _asphalt(ground: Ground, street: Street, broad: Array, fine: Array) -> tuple[Array, Array]:

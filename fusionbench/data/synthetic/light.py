@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fusionbench.data.synthetic.camera import Array
+from fusionbench.data.synthetic.camera import Array, rgb
 from fusionbench.data.synthetic.street import Street, Vehicle
 from fusionbench.data.synthetic.texture import generator
 
@@ -17,7 +17,7 @@ LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 CUBE = np.array([(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)], np.float32)
 """Directions in which the lamplight on a body is known."""
 
-HEADLIGHT = np.array([1.0, 0.95, 0.85], np.float32)
+HEADLIGHT = rgb(1.0, 0.95, 0.85)
 """Colour of headlights."""
 
 REACH = 24.0
@@ -26,7 +26,7 @@ REACH = 24.0
 
 @dataclass(frozen=True)
 class Light:
-    """The light of a scene.
+    """The light of a scene; colours are (3, 1, 1).
 
     Attributes:
         toward_sun: unit vector.
@@ -49,7 +49,7 @@ class Light:
     beams: Array
 
     def lamplight(self, x: Array, y: Array, z: Array, normal: tuple[float, float, float]) -> Array:
-        """(h, w, 3) irradiance of lamps and headlights on a surface.
+        """(3, h, w) irradiance of lamps and headlights on a surface.
 
         Args:
             x: metres across the street; broadcast with y and z to (h, w).
@@ -70,7 +70,7 @@ class Light:
         for bx, by, bz, way in self.beams.tolist():
             for area, (px, py, pz) in _within(min(bz, bz + way * 45), max(bz, bz + way * 45), x, y, z):
                 beam[area] += _beam(px - bx, py - by, way * (pz - bz), normal)
-        return lamp[..., None] * self.lamp + beam[..., None] * HEADLIGHT
+        return lamp * self.lamp + beam * HEADLIGHT if len(self.beams) else lamp * self.lamp
 
     def around(self, x: float, y: float, z: float) -> Array:
         """(6, 3) irradiance of lamps and headlights at a point, on surfaces that face the directions of `CUBE`."""
@@ -80,24 +80,24 @@ class Light:
             square = (way * way).sum(axis=1) + 0.3
             fade = np.maximum(1 - way[:, 2] ** 2 / REACH**2, 0)
             lit = np.maximum(CUBE @ way.T, 0) * (np.maximum(way[:, 1], 0) / square**2 * fade)
-            out += lit.sum(axis=1, keepdims=True) * self.lamp
+            out += lit.sum(axis=1, keepdims=True) * self.lamp[:, 0, 0]
         if len(self.beams):
             bx, by, bz, way = self.beams.T
             arriving = _beam(x - bx, y - by, way * (z - bz), (0.0, 0.0, 1.0))
-            out[5] += arriving[way > 0].sum() * HEADLIGHT
-            out[4] += arriving[way < 0].sum() * HEADLIGHT
+            out[5] += arriving[way > 0].sum() * HEADLIGHT[:, 0, 0]
+            out[4] += arriving[way < 0].sum() * HEADLIGHT[:, 0, 0]
         return out
 
     def hemisphere(self, normal_y: Array) -> Array:
-        """(..., 3) irradiance of sky and reflecting ground on surfaces whose normals have the given upward part."""
-        up = (0.5 + 0.5 * normal_y)[..., None]
+        """(3, h, w) irradiance of sky and reflecting ground on surfaces whose normals have the given upward part."""
+        up = 0.5 + 0.5 * normal_y
         ground = 0.2 * (self.sky + self.sun * (0.6 * max(float(self.toward_sun[1]), 0.0)))
         out: Array = ground + (self.sky - ground) * up
         return out
 
     def facing(self, normal: Array, wrap: float = 0.0) -> Array:
-        """Cosine of the angle between normals (..., 3) and the sun, at least 0; `wrap` softens the edge of shade."""
-        return np.maximum((normal @ self.toward_sun + wrap) * (1 / (1 + wrap)), 0)
+        """Cosine of the angle between normals (3, h, w) and the sun, at least 0; `wrap` softens the edge of shade."""
+        return np.maximum((np.tensordot(self.toward_sun, normal, 1) + wrap) * (1 / (1 + wrap)), 0)
 
     def veil(self, depth: float | Array) -> Array:
         """Share of the radiance that haze replaces at a distance."""
@@ -106,9 +106,8 @@ class Light:
 
 
 def from_cube(cube: Array, normal: Array) -> Array:
-    """(..., 3) irradiance on surfaces with normals (..., 3), from that on the six directions of `CUBE`."""
-    out: Array = np.maximum(normal @ CUBE.T, 0) @ cube
-    return out
+    """(3, h, w) irradiance on surfaces with normals (3, h, w), from that on the six directions of `CUBE`."""
+    return np.tensordot(cube.T, np.maximum(np.tensordot(CUBE, normal, 1), 0), 1)
 
 
 def _beam(aside: Array, above: Array, ahead: Array, normal: tuple[float, float, float]) -> Array:
@@ -140,10 +139,10 @@ def light(street: Street) -> Light:
 
 def _day(street: Street) -> Light:
     weather, rng = street.weather, generator("light", street.seed)
-    gold = np.array([1.0, 0.94 - 0.14 * weather.warm, 0.86 - 0.30 * weather.warm], np.float32)
-    blue, gray = np.array([0.64, 0.80, 1.0], np.float32), np.array([0.92, 0.97, 1.0], np.float32)
+    gold = rgb(1.0, 0.94 - 0.14 * weather.warm, 0.86 - 0.30 * weather.warm)
+    blue, gray = rgb(0.64, 0.80, 1.0), rgb(0.92, 0.97, 1.0)
     sky = (0.62 * blue if weather.sunshine else 1.5 * gray) * (1 - 0.25 * weather.warm)
-    haze = np.array([0.60, 0.69, 0.80], np.float32) if weather.sunshine else 0.85 * gray
+    haze = rgb(0.60, 0.69, 0.80) if weather.sunshine else 0.85 * gray
     clear = rng.uniform(900, 3000) if weather.sunshine or rng.random() < 0.6 else rng.uniform(260, 500)
     none = np.zeros((0, 4), np.float32)
     return Light(
@@ -161,16 +160,16 @@ def _day(street: Street) -> Light:
 def _night(street: Street) -> Light:
     rng = generator("light", street.seed)
     lamps = np.array([(lamp.x + lamp.reach, lamp.height, lamp.z) for lamp in street.lamps], np.float32).reshape(-1, 3)
-    sodium, white = np.array([1.0, 0.66, 0.32], np.float32), np.array([0.92, 1.0, 0.94], np.float32)
+    sodium, white = rgb(1.0, 0.66, 0.32), rgb(0.92, 1.0, 0.94)
     share = rng.uniform(0.6, 1.0) if rng.random() < 0.6 else 0.0
     height = float(lamps[:, 1].mean()) if len(lamps) else 6.0
     lamp = (share * white + (1 - share) * sodium) * (rng.uniform(0.65, 1.15) * height**2)
     beams = [beam for vehicle in street.vehicles for beam in _headlights(street, vehicle)]
     # Towns light their own sky.
-    sky = np.array([0.034, 0.037, 0.045], np.float32) * rng.uniform(0.6, 1.5)
+    sky = rgb(0.034, 0.037, 0.045) * rng.uniform(0.6, 1.5)
     sun = np.array(street.weather.sun, np.float32)
     placed = np.array(beams, np.float32).reshape(-1, 4)[:8]
-    return Light(sun, np.zeros(3, np.float32), sky, 0.5 * sky, 220.0, lamp.astype(np.float32), lamps, placed)
+    return Light(sun, rgb(0, 0, 0), sky, 0.5 * sky, 220.0, lamp.astype(np.float32), lamps, placed)
 
 
 def _headlights(street: Street, vehicle: Vehicle) -> list[tuple[float, float, float, float]]:

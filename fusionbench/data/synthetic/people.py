@@ -51,20 +51,20 @@ def person_patch(camera: Camera, street: Street, person: Person, light: Light, s
 def _lit(
     drawn: Figure, density: float, street: Street, person: Person, light: Light, shade: float
 ) -> tuple[Array, Array]:
-    """(h, w, 3) radiance and (h, w) temperature of a drawn person."""
+    """(3, h, w) radiance and (h, w) temperature of a drawn person."""
     rng = generator("clothes", person.seed)
     skin, hair = TONES[int(rng.integers(len(TONES)))], HAIR_COLOURS[int(rng.integers(len(HAIR_COLOURS)))]
     cloth = np.array(CLOTH)[rng.integers(len(CLOTH), size=3)] * rng.uniform(0.7, 1.25, (3, 1))
     albedo = np.array([skin, hair, cloth[0], cloth[1], LEATHER, cloth[2], (0, 0, 0)], np.float32)
     normal = drawn.normal
-    irradiance = light.hemisphere(normal[..., 1])
+    irradiance = light.hemisphere(normal[1])
     if street.weather.night:
         irradiance += from_cube(light.around(person.x, 1.2, person.z - 0.1), normal)
     else:
-        irradiance += light.facing(normal)[..., None] * (light.sun * shade)
+        irradiance += light.facing(normal) * (light.sun * shade)
     warm = np.array(WARMTH, np.float32) + INSULATION * street.weather.air
     warm[[TOP, TROUSERS]] += rng.uniform(-2.3, 2.5, 2)
-    rows, columns = (np.arange(side, dtype=np.float32) * (90 / density) for side in normal.shape[:2])
+    rows, columns = (np.arange(side, dtype=np.float32) * (90 / density) for side in normal.shape[1:])
     mottle = sample(fractal(), columns[None] + person.seed % TILE, rows[:, None])
-    heat = warm[drawn.material] - 2.2 * (normal[..., 2] + 0.8) + 0.9 * normal[..., 1] + 0.7 * mottle
-    return albedo[drawn.material] * irradiance, heat
+    heat = warm[drawn.material] - 2.2 * (normal[2] + 0.8) + 0.9 * normal[1] + 0.7 * mottle
+    return np.take(albedo.T, drawn.material, axis=1) * irradiance, heat

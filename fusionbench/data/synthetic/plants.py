@@ -8,7 +8,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from fusionbench.data.synthetic.camera import Array, Camera, smooth, step
+from fusionbench.data.synthetic.camera import Array, Camera, rgb, smooth, step
 from fusionbench.data.synthetic.canvas import Patch
 from fusionbench.data.synthetic.light import Light, from_cube
 from fusionbench.data.synthetic.street import Plant, Street
@@ -102,45 +102,41 @@ def _crown(camera: Camera, street: Street, plant: Plant, light: Light) -> list[P
     level = min(max(round(math.log2(max(plant.z / camera.focal * 128 * 0.7, 1.0))), 0), len(finest) - 1)
     metre = 128 / 2**level
     leaf = sample(finest[level], x * metre + TILE * rng.random(), y * metre + TILE * rng.random())
-    alpha = foliage(shape[..., 0], leaf[..., 0], 0.03 + 0.02 * level)
-    radiance, heat = _leaves(street, plant, light, shape, leaf[..., 1], rng)
+    density, *normal = cv2.split(shape)
+    value, tone = cv2.split(leaf)
+    alpha = foliage(density, value, 0.03 + 0.02 * level)
+    radiance, heat = _leaves(street, plant, light, density, np.stack(normal), tone, rng)
     return [Patch(rows.start, columns.start, plant.z, alpha, radiance, heat)]
 
 
 def _leaves(
-    street: Street, plant: Plant, light: Light, shape: Array, tone: Array, rng: np.random.Generator
+    street: Street, plant: Plant, light: Light, density: Array, normal: Array, tone: Array, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Radiance and temperature of leaves."""
-    density, normal = shape[..., 0], shape[..., 1:]
-    green = np.array(GREENS[int(rng.integers(len(GREENS)))], np.float32) * rng.uniform(0.85, 1.25)
+    green = rgb(*GREENS[int(rng.integers(len(GREENS)))]) * rng.uniform(0.85, 1.25)
     if rng.random() < 0.10:
-        green = np.array([0.15, 0.10, 0.028], np.float32)
+        green = rgb(0.15, 0.10, 0.028)
     # The lower and inner leaves see less of the sky.
-    depth = (0.30 + 0.70 * smooth(normal[..., 1], -0.9, 0.7))[..., None]
-    irradiance = light.hemisphere(normal[..., 1]) * depth
+    depth = 0.30 + 0.70 * smooth(normal[1], -0.9, 0.7)
+    irradiance = light.hemisphere(normal[1]) * depth
     if street.weather.night:
         cube = light.around(plant.x, plant.trunk + 0.3 * plant.crown[1], plant.z - 0.6)
-        irradiance += 0.4 * depth * cube.sum(axis=0)
+        irradiance += 0.4 * depth * rgb(*cube.sum(axis=0))
     else:
         sun = light.facing(normal, wrap=0.25) * smooth(tone, 0.15, 0.75)
-        through = 0.22 * smooth(-normal[..., 1], -0.6, 0.8)[..., None] * np.array([1.15, 1.15, 0.6], np.float32)
-        irradiance += light.sun * (sun[..., None] + through)
-    radiance: Array = (1.25 * tone)[..., None] * green * irradiance
+        through = 0.22 * smooth(-normal[1], -0.6, 0.8) * rgb(1.15, 1.15, 0.6)
+        irradiance += light.sun * (sun + through)
+    radiance: Array = 1.25 * tone * green * irradiance
     cool = (1.5 if street.weather.night else 0.5) + rng.uniform(0.0, 1.0)
     heat: Array = (
-        street.weather.air
-        - cool
-        + 3.2 * (tone - 0.6)
-        + 1.0 * (density - 0.5)
-        - 0.7 * normal[..., 2]
-        - 0.8 * normal[..., 1]
+        street.weather.air - cool + 3.2 * (tone - 0.6) + 1.0 * (density - 0.5) - 0.7 * normal[2] - 0.8 * normal[1]
     )
     return radiance, heat
 
 
 def _trunk(camera: Camera, street: Street, plant: Plant, light: Light) -> list[Patch]:
     girth, top = 0.0275 * sum(plant.crown) + 0.06, plant.trunk + 0.45 * plant.crown[1]
-    corners = camera.project([(plant.x - 4 * girth, top, plant.z), (plant.x + 4 * girth, -0.05, plant.z)])
+    corners = camera.project([(plant.x - 2.6 * girth, top, plant.z), (plant.x + 2.6 * girth, -0.05, plant.z)])
     span = camera.span(*corners)
     if span is None:
         return []
@@ -153,15 +149,15 @@ def _trunk(camera: Camera, street: Street, plant: Plant, light: Light) -> list[P
     across = (x - bend) / half
     alpha = np.minimum(np.maximum((1 - np.abs(across)) * (half / pixel) + 0.5, 0), 1) * step(y, 0.0, pixel)
     side = np.minimum(np.maximum(across, -1), 1)
-    normal = np.stack([side, np.zeros_like(side), -np.sqrt(1 - side**2)], axis=-1)
+    normal = np.stack([side, np.zeros_like(side), -np.sqrt(1 - side**2)])
     bark = sample(fractal(), np.arcsin(side) * (girth * 160), y * 26 + plant.seed % TILE)
     bark = bark * min(max(1.5 - pixel / 0.03, 0.15), 1)
-    albedo = np.maximum(1 + 0.30 * bark, 0.2)[..., None] * np.array([0.105, 0.085, 0.066], np.float32)
-    shade = 1 - 0.6 * smooth(y, plant.trunk * 0.6, plant.trunk * 1.2)[..., None]
-    irradiance = light.hemisphere(normal[..., 1])
+    albedo = np.maximum(1 + 0.30 * bark, 0.2) * rgb(0.105, 0.085, 0.066)
+    shade = 1 - 0.6 * smooth(y, plant.trunk * 0.6, plant.trunk * 1.2)
+    irradiance = light.hemisphere(normal[1])
     if street.weather.night:
         irradiance = irradiance + from_cube(light.around(plant.x, 1.5, plant.z - 0.2), normal)
     else:
-        irradiance = irradiance + 0.6 * light.sun * light.facing(normal)[..., None]
+        irradiance = irradiance + 0.6 * light.sun * light.facing(normal)
     heat = street.weather.air + 0.9 + 0.8 * bark - 1.2 * side * side
     return [Patch(rows.start, columns.start, plant.z + 0.02, alpha, albedo * irradiance * shade, heat)]

@@ -83,8 +83,8 @@ def _exposure(canvas: Canvas, night: bool) -> float:
     """The camera's exposure: by day to the scene's mean brightness, by night as long as hands allow."""
     if night:
         return 1.0
-    luma = canvas.radiance @ LUMA
-    return float(np.clip(0.15 / np.exp(np.mean(np.log(luma[::4, ::4] + 0.02))), 0.35, 1.1))
+    luma = np.tensordot(LUMA, canvas.radiance[:, ::4, ::4], 1)
+    return float(np.clip(0.15 / np.exp(np.mean(np.log(luma + 0.02))), 0.35, 1.1))
 
 
 def _patches(camera: Camera, made: Street, lit: Light) -> list[Patch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fusionbench.data.synthetic.camera import Array, Camera, smooth, step
+from fusionbench.data.synthetic.camera import Array, Camera, rgb, smooth, step
 from fusionbench.data.synthetic.canvas import Canvas
 from fusionbench.data.synthetic.light import Light
 from fusionbench.data.synthetic.street import Street
@@ -16,7 +16,7 @@ def paint_sky(canvas: Canvas, camera: Camera, street: Street, light: Light) -> N
     rows = slice(0, min(max(int(camera.horizon) + 2, 1), camera.height))
     up, across = np.maximum(camera.up()[rows], 0), camera.across()
     cover = _clouds(street, up, across)
-    canvas.radiance[rows] = (
+    canvas.radiance[:, rows] = (
         _night(street, up, across, cover) if street.weather.night else _day(street, light, up, cover)
     )
     lift = up / np.sqrt(1 + up * up)
@@ -36,29 +36,31 @@ def _clouds(street: Street, up: Array, across: Array) -> Array:
 
 
 def _day(street: Street, light: Light, up: Array, cover: Array) -> Array:
-    zenith = np.array([0.16, 0.36, 0.80], np.float32)
-    horizon = np.array([0.78, 0.88, 0.97], np.float32)
+    zenith = rgb(0.16, 0.36, 0.80)
+    horizon = rgb(0.78, 0.88, 0.97)
     warm = street.weather.warm * street.weather.sunshine
-    horizon = horizon + warm * np.array([0.35, 0.08, -0.18], np.float32)
+    horizon = horizon + warm * rgb(0.35, 0.08, -0.18)
     if not street.weather.sunshine:
-        zenith, horizon = np.array([0.75, 0.80, 0.86], np.float32), np.array([0.95, 0.98, 1.0], np.float32)
-    blend = (1 - np.exp(-up * np.float32(3.2)))[..., None]
+        zenith, horizon = rgb(0.75, 0.80, 0.86), rgb(0.95, 0.98, 1.0)
+    blend = 1 - np.exp(-3.2 * up)
     sky = horizon + blend * (zenith - horizon)
-    lit = np.array([1.25, 1.22, 1.18], np.float32) * (1 - 0.15 * warm)
+    lit = rgb(1.25, 1.22, 1.18) * (1 - 0.15 * warm)
     shade = (0.80 if street.weather.sunshine else 0.66) * lit
-    cloud = lit + smooth(cover, 0.35, 1.0)[..., None] * (shade - lit)
-    return np.asarray(sky + 0.92 * cover[..., None] * (cloud - sky), np.float32)
+    cloud = lit + smooth(cover, 0.35, 1.0) * (shade - lit)
+    painted: Array = sky + 0.92 * cover * (cloud - sky)
+    return painted
 
 
 def _night(street: Street, up: Array, across: Array, cover: Array) -> Array:
     rng = generator("night", street.seed)
-    zenith = np.array([0.004, 0.007, 0.017], np.float32) * np.float32(rng.uniform(0.5, 2.5))
-    town = np.array([0.052, 0.040, 0.030], np.float32) * np.float32(rng.uniform(0.3, 1.2))
-    glow = np.exp(-up * np.float32(4.0))[..., None]
-    sky = zenith + glow * town + cover[..., None] * (0.25 * town + 0.3 * zenith)
+    zenith = rgb(0.004, 0.007, 0.017) * np.float32(rng.uniform(0.5, 2.5))
+    town = rgb(0.052, 0.040, 0.030) * np.float32(rng.uniform(0.3, 1.2))
+    glow = np.exp(-4.0 * up)
+    sky = zenith + glow * town + cover * (0.25 * town + 0.3 * zenith)
     dust = sample(grain(), across * 300 + 100, up * 300)
     stars = smooth(dust, 3.1, 4.2) * (1 - cover) * smooth(up, 0.1, 0.4)
-    return np.asarray(sky + 0.25 * stars[..., None], np.float32)
+    painted: Array = sky + 0.25 * stars
+    return painted
 
 
 def _skyline(canvas: Canvas, camera: Camera, street: Street, light: Light) -> None:
@@ -79,12 +81,12 @@ def _skyline(canvas: Canvas, camera: Camera, street: Street, light: Light) -> No
         v = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5
         mottle = sample(fractal(), x * 11.0, v * (11 * distance / camera.focal))
         # Houses are seen above the crowns that stand before them.
-        built = step((camera.horizon - v) * (distance / camera.focal) + camera.y, trees, 1.0)[..., None]
-        green, wall = np.array([(0.045, 0.065, 0.035), (0.21, 0.19, 0.17)], np.float32)
-        albedo = (green + built * (wall - green)) * (1 + (0.35 - 0.25 * built) * mottle[..., None])
+        built = step((camera.horizon - v) * (distance / camera.focal) + camera.y, trees, 1.0)
+        green, wall = rgb(0.045, 0.065, 0.035), rgb(0.21, 0.19, 0.17)
+        albedo = (green + built * (wall - green)) * (1 + (0.35 - 0.25 * built) * mottle)
         haze = float(light.veil(distance * 1.3))
         radiance = albedo * (light.sky + 0.45 * light.sun) * (1 - haze) + light.haze * haze
         alpha = step(v, top, 1.0)
-        canvas.radiance[rows] += alpha[..., None] * (radiance - canvas.radiance[rows])
+        canvas.radiance[:, rows] += alpha * (radiance - canvas.radiance[:, rows])
         heat = weather.air - 1.5 - 0.008 * distance + 0.5 * mottle
         canvas.heat[rows] += alpha * (heat - canvas.heat[rows])

@@ -21,7 +21,7 @@ from fusionbench.data.synthetic.bodies import (
     Mesh,
     mesh,
 )
-from fusionbench.data.synthetic.camera import Array, Camera, smooth
+from fusionbench.data.synthetic.camera import Array, Camera, rgb, smooth
 from fusionbench.data.synthetic.canvas import Patch, shrunk
 from fusionbench.data.synthetic.light import Light, from_cube
 from fusionbench.data.synthetic.street import Street, Vehicle
@@ -74,40 +74,42 @@ def vehicle_patch(camera: Camera, street: Street, vehicle: Vehicle, light: Light
     shown = Mesh(body.faces[seen], body.outward[seen], body.normal[seen], body.material[seen], body.painted[seen])
     radiance, heat = _lit(shown, vehicle, street, light, (view / distance[:, None])[seen], shade)
     face_of = np.maximum(ids, 0)
-    cover, colour, warmth = shrunk((ids >= 0).astype(np.float32), radiance[face_of], heat[face_of], size)
+    cover, colour, warmth = shrunk(
+        (ids >= 0).astype(np.float32), np.take(radiance[:, 0], face_of, axis=1), heat[face_of], size
+    )
     return Patch(rows.start, columns.start, vehicle.z - 0.1, cover, colour, warmth, "vehicles")
 
 
 def _lit(body: Mesh, vehicle: Vehicle, street: Street, light: Light, view: Array, shade: float) -> tuple[Array, Array]:
-    """(N, 3) radiance and (N,) temperature of the faces, seen along unit vectors (N, 3)."""
-    normal = _turned(vehicle, body.normal)
+    """(3, 1, N) radiance and (N,) temperature of the faces, seen along unit vectors (N, 3)."""
+    view, normal = view.T[:, None], _turned(vehicle, body.normal).T[:, None]
     height = body.faces[..., 1].mean(axis=1)
     paint = np.array(vehicle.paint, np.float32)
     look = [(paint, 0.9), *(LOOK.get(kind, (0.25 * paint, 0.0)) for kind in range(GLASS, ARCH + 1))]
-    albedo = np.array([colour for colour, _ in look], np.float32)[body.material]
-    gloss = np.array([shine for _, shine in look], np.float32)[body.material][:, None]
-    cosine = np.maximum(-(view * normal).sum(axis=1), 0)[:, None]
+    albedo = np.array([colour for colour, _ in look], np.float32)[body.material].T[:, None]
+    gloss = np.array([shine for _, shine in look], np.float32)[body.material]
+    cosine = np.maximum(-(view * normal).sum(axis=0), 0)
     mirror = view + 2 * cosine * normal
     fresnel = 0.05 + 0.95 * (1 - cosine) ** 5
     around = 0.10 * (light.sky + 0.5 * light.sun)
     sky = light.haze * (1.1 if street.weather.night else 0.6) + 0.3 * light.sky
-    radiance = gloss * fresnel * (around + smooth(mirror[:, 1:2], 0.0, 0.5) * (sky - around))
-    irradiance = light.hemisphere(normal[:, 1]) * np.sqrt(smooth(height, -0.2, 0.8))[:, None]
+    radiance = gloss * fresnel * (around + smooth(mirror[1], 0.0, 0.5) * (sky - around))
+    irradiance = light.hemisphere(normal[1]) * np.sqrt(smooth(height, -0.2, 0.8))
     if street.weather.night:
         cube = light.around(vehicle.x, 1.0, vehicle.z)
         irradiance += from_cube(cube, normal)
         radiance += gloss * fresnel * 0.5 * from_cube(cube, mirror)
     else:
-        irradiance += (light.sun * shade) * light.facing(normal)[:, None]
-        half = light.toward_sun - view
-        half /= np.linalg.norm(half, axis=1, keepdims=True)
-        sparkle = np.maximum((normal * half).sum(axis=1, keepdims=True), 0) ** 180
+        irradiance += (light.sun * shade) * light.facing(normal)
+        half = light.toward_sun.reshape(3, 1, 1) - view
+        half = half / np.linalg.norm(half, axis=0)
+        sparkle = np.maximum((normal * half).sum(axis=0), 0) ** 180
         radiance += gloss * sparkle * light.sun * (1.6 * shade)
     radiance += albedo * irradiance
     if street.weather.night and vehicle.running:
-        radiance[body.material == HEADLIGHT] = (9.0, 8.8, 8.0)
-        radiance[body.material == TAILLIGHT] = (1.7, 0.05, 0.03)
-    return radiance, _heat(body, normal[:, 1], vehicle, street)
+        radiance[:, 0, body.material == HEADLIGHT] = rgb(9.0, 8.8, 8.0)[..., 0]
+        radiance[:, 0, body.material == TAILLIGHT] = rgb(1.7, 0.05, 0.03)[..., 0]
+    return radiance, _heat(body, normal[1, 0], vehicle, street)
 
 
 def _heat(body: Mesh, up: Array, vehicle: Vehicle, street: Street) -> Array:
