@@ -48,6 +48,9 @@ class Scene:
 def scene(seed: int, height: int = 480, width: int = 640, night: bool | None = None) -> Scene:
     """Render a street; the seed decides everything but the size, so that one scene can be had at several sizes.
 
+    The bytes are the same for any number of threads and in every process; on another processor or with another version
+    of the libraries single pixels may differ by rounding.
+
     Args:
         seed: any number from 0.
         height: rows, at least 32.
