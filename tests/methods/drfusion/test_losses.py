@@ -10,8 +10,9 @@ import torch.nn.functional as F
 
 from fusionbench.degradations.linear import LinearModel
 from fusionbench.degradations.operators import Identity
-from fusionbench.methods.drfusion.losses import OBJECTIVES, maxima, restoration, sobel, ssim, visible_released
+from fusionbench.methods.drfusion.losses import OBJECTIVES, gradient, maxima, restoration, visible_released
 from fusionbench.methods.drfusion.observation import Observation
+from fusionbench.nn.losses import ssim
 
 EXACT = {"rtol": 1e-5, "atol": 1e-6}
 
@@ -27,14 +28,15 @@ def state_of(tensors):
 
 @pytest.mark.shared
 def test_terms_are_those_of_the_released_code(tensors):
-    intensity, gradient = maxima(tensors["f"], tensors["ir"], tensors["vi"])
+    intensity, edges = maxima(tensors["f"], tensors["ir"], tensors["vi"])
     torch.testing.assert_close(intensity[None], tensors["int"], **EXACT)
-    torch.testing.assert_close(gradient[None], tensors["grad"], **EXACT)
-    torch.testing.assert_close(sobel(tensors["f"]), tensors["sobelmag_f"], **EXACT)
+    torch.testing.assert_close(edges[None], tensors["grad"], **EXACT)
+    torch.testing.assert_close(gradient(tensors["f"]), tensors["sobelmag_f"], **EXACT)
     source = restoration(state_of(tensors), tensors["gt1"], tensors["gt2"])
     torch.testing.assert_close(source[None], tensors["source"], **EXACT)
     for label in ("gt1", "gt2"):
-        torch.testing.assert_close(ssim(tensors["f"], tensors[label])[None], tensors[f"ssim.f_{label}"], **EXACT)
+        similarity = ssim(tensors["f"], tensors[label], padding=5).mean()
+        torch.testing.assert_close(similarity[None], tensors[f"ssim.f_{label}"], **EXACT)
 
 
 @pytest.mark.shared
@@ -52,10 +54,11 @@ def test_the_papers_objectives_weigh_the_terms_as_its_equations_do(generator):
     state = torch.cat([ir, vi, fused], dim=1)
     labels = [torch.rand(2, 1, 16, 16, generator=generator) for _ in range(2)]
     restored = F.l1_loss(ir, labels[0]) + F.l1_loss(vi, labels[1])
-    edges = F.l1_loss(sobel(fused), torch.maximum(*map(sobel, labels)))
+    edges = F.l1_loss(gradient(fused), torch.maximum(*map(gradient, labels)))
     visible = restored + 10 * (F.l1_loss(fused, torch.maximum(*labels)) + 20 * edges)
     torch.testing.assert_close(sum(OBJECTIVES["visible-paper"](state, *labels).values()), visible)
-    medical = restored + 10 * sum(F.l1_loss(fused, label) + 10 * (1 - ssim(fused, label)) for label in labels)
+    dissimilar = [1 - ssim(fused, label, padding=5).mean() for label in labels]
+    medical = restored + 10 * sum(F.l1_loss(fused, label) + 10 * d for label, d in zip(labels, dissimilar, strict=True))
     torch.testing.assert_close(sum(OBJECTIVES["medical-paper"](state, *labels).values()), medical)
 
 
@@ -86,4 +89,4 @@ def test_gradients_are_those_of_the_released_code(shared, official, reference, r
         torch.testing.assert_close(found[key.removeprefix("grad.")], tensors[key], rtol=1e-3, atol=1e-4 * largest)
     for name, norm in norms.items():
         if name in found:
-            assert found[name].norm().item() == pytest.approx(norm, rel=1e-3, abs=1e-6), name
+            assert found[name].norm().item() == pytest.approx(norm, rel=5e-3, abs=1e-6), name

@@ -85,6 +85,17 @@ def test_released_noise_mode_with_other_numbers_of_steps(official, reference, st
     torch.testing.assert_close(out, tensors[f"T{steps}.out"], **CHAIN)
 
 
+def test_large_images_take_the_fast_way_to_the_same_result(official, generator):
+    size = (160, 192)
+    y1, y2 = (torch.rand(1, 1, *size, generator=generator) for _ in range(2))
+    observation = Observation(y1, y2, [NOISY])
+    expected = list(official.run(observation))[-1].state.detach()
+    with torch.no_grad():
+        found = official(observation)
+    assert not torch.equal(found, expected)
+    torch.testing.assert_close(found, expected, **CHAIN)
+
+
 @torch.no_grad()
 def test_units_of_the_noise_predictor(official, reference):
     tensors = reference("official_units")
@@ -99,8 +110,8 @@ def test_units_of_the_noise_predictor(official, reference):
         "res_64_128.out(downBlock.3.0)": unet.downBlock[3][0](x, time),
         "down.out(downBlock.2.0)": unet.downBlock[2][0](x, time),
         "up.out(upBlock.7.0)": unet.upBlock[7][0](x, time),
-        "att.out(attention_block.0)": unet.attention_block[0](x),
-        "att1.out(attention_block_1.0)": unet.attention_block_1[0](x),
+        "att.out(attention_block.0)": unet.attention_block[0](x, torch.zeros_like(x)),
+        "att1.out(attention_block_1.0)": unet.attention_block_1[0](x, torch.zeros_like(x)),
         "outBlock.out": unet.outBlock(x),
         "fusion_outBlock.out": unet.fusion_outBlock(x),
     }

@@ -1,0 +1,109 @@
+"""3 x 3 convolution with a quarter of the multiplications, for inference on a CPU.
+
+Winograd's F(4 x 4, 3 x 3) after Lavin and Gray (CVPR 2016): a tile of 6 x 6 input pixels becomes 36 numbers, for each
+of which one matrix product mixes the channels, and these become 16 output pixels. In blocks of tiles that stay in the
+cache it takes 0.6 of the time of oneDNN's direct convolution of 256 channels and more. Its rounding errors are six
+times those, twice those of oneDNN's convolution of channels-last images.
+
+Images stay channels-first: torch's normalisations of channels-last groups on a CPU sum squares without centring them,
+which costs two or three digits.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+OUTPUT, INPUT = 4, 6
+"""Sides of a tile in pixels."""
+
+LEAST_CHANNELS = 192
+"""With fewer channels the transforms take longer than the products they save."""
+
+LEAST_TILES = 48
+"""With fewer tiles the products are too thin for the transformed weights to pay."""
+
+BLOCK = 2_000_000
+"""Transformed numbers per block: 8 MB, which the last-level cache of one or two cores holds."""
+
+# Interpolation at 0, 1, -1, 1/2, -2 and infinity, which rounds three times less than the usual 0, 1, -1, 2, -2.
+FROM_INPUT = (
+    (1.0, -1.5, -2.0, 1.5, 1.0, 0.0),
+    (0.0, -1.0, 0.5, 2.5, 1.0, 0.0),
+    (0.0, 1.0, -2.5, 0.5, 1.0, 0.0),
+    (0.0, -2.0, -1.0, 2.0, 1.0, 0.0),
+    (0.0, 0.5, -1.0, -0.5, 1.0, 0.0),
+    (0.0, 1.0, -1.5, -2.0, 1.5, 1.0),
+)
+FROM_KERNEL = (
+    (1.0, 0.0, 0.0),
+    (1 / 3, 1 / 3, 1 / 3),
+    (-1 / 3, 1 / 3, -1 / 3),
+    (-16 / 15, -8 / 15, -4 / 15),
+    (1 / 15, -2 / 15, 4 / 15),
+    (0.0, 0.0, 1.0),
+)
+TO_OUTPUT = (
+    (1.0, 1.0, 1.0, 1.0, 1.0, 0.0),
+    (0.0, 1.0, -1.0, 0.5, -2.0, 0.0),
+    (0.0, 1.0, 1.0, 0.25, 4.0, 0.0),
+    (0.0, 1.0, -1.0, 0.125, -8.0, 1.0),
+)
+
+
+def conv3x3(
+    x: Float[Tensor, "b c h w"], weight: Float[Tensor, "o c 3 3"], bias: Float[Tensor, " o"]
+) -> Float[Tensor, "b o h w"]:
+    """`conv2d` with stride 1 and a border of one zero, by whichever way is faster."""
+    if _pays(x, weight):
+        return winograd3x3(x, weight, bias)
+    direct: Tensor = F.conv2d(x, weight, bias, padding=1)
+    return direct
+
+
+def _pays(x: Tensor, weight: Tensor) -> bool:
+    plain = x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32 and x.is_contiguous()
+    if not plain or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+        return False
+    tiles = x.shape[0] * (x.shape[2] // OUTPUT) * (x.shape[3] // OUTPUT)
+    return min(weight.shape[:2]) >= LEAST_CHANNELS and tiles >= LEAST_TILES
+
+
+def winograd3x3(
+    x: Float[Tensor, "b c h w"], weight: Float[Tensor, "o c 3 3"], bias: Float[Tensor, " o"]
+) -> Float[Tensor, "b o h w"]:
+    """`conv2d` with stride 1 and a border of one zero, on channels-first images."""
+    batch, channels, height, width = x.shape
+    outputs, rows, columns = weight.shape[0], -(-height // OUTPUT), -(-width // OUTPUT)
+    from_input, from_kernel, to_output = (_both_sides(matrix, x) for matrix in (FROM_INPUT, FROM_KERNEL, TO_OUTPUT))
+    kernels = (from_kernel @ weight.permute(2, 3, 1, 0).reshape(9, -1)).view(INPUT**2, channels, outputs)
+    # Channels are mixed as rows of matrices, so they lie side by side here.
+    padded = x.new_zeros(batch, rows * OUTPUT + 2, columns * OUTPUT + 2, channels)
+    padded[:, 1 : height + 1, 1 : width + 1] = x.permute(0, 2, 3, 1)
+    result = x.new_empty(batch, outputs, rows * OUTPUT, columns * OUTPUT)
+    step = max(1, BLOCK // (INPUT**2 * columns * max(channels, outputs)))
+    for image in range(batch):
+        for top in range(0, rows, step):
+            count = min(step, rows - top)
+            tiles = _tiles(padded[image, top * OUTPUT :], count, columns)
+            transformed = (from_input @ tiles.reshape(INPUT**2, -1)).view(INPUT**2, count * columns, channels)
+            mixed = torch.bmm(transformed, kernels)
+            block = (to_output @ mixed.view(INPUT**2, -1)).view(OUTPUT, OUTPUT, count, columns, outputs)
+            place = result[image, :, top * OUTPUT : (top + count) * OUTPUT]
+            place.view(outputs, count, OUTPUT, columns, OUTPUT).copy_(block.permute(4, 2, 0, 3, 1))
+    return result[..., :height, :width].contiguous().add_(bias[:, None, None])
+
+
+def _tiles(lines: Float[Tensor, "h w c"], rows: int, columns: int) -> Float[Tensor, "6 6 rows columns c"]:
+    """Overlapping tiles as a view: pixel of the tile first, then the tile."""
+    down, right, channel = lines.stride()
+    size = (INPUT, INPUT, rows, columns, lines.shape[-1])
+    return lines.as_strided(size, (down, right, OUTPUT * down, OUTPUT * right, channel))
+
+
+def _both_sides(matrix: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
+    """What the matrix does to rows and to columns, as one matrix on flattened tiles."""
+    one = torch.tensor(matrix, dtype=torch.float64)
+    return torch.kron(one, one).to(like)
