@@ -1,0 +1,103 @@
+"""The papers' tables as data: every printed value has its cell, every cell its value, every name its row."""
+
+from __future__ import annotations
+
+import csv
+from itertools import groupby
+
+import pytest
+
+from fusionbench.metrics import METRICS, choose
+from fusionbench.published import PAPERS, Panel, cells_of, folder, load_paper, read_values
+
+COUNTS = {"drfusion": (5, 458), "dspfusion": (6, 845), "lure": (6, 425)}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_value_has_its_cell_and_every_cell_its_value(name):
+    paper = load_paper(name)
+    cells = [cell for table in paper.tables.values() for cell in cells_of(table)]
+    assert len(cells) == len(set(cells))
+    assert set(cells) == set(paper.values)
+    assert (len(paper.tables), len(cells)) == COUNTS[name]
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_directions_are_those_of_the_scores(name):
+    paper = load_paper(name)
+    for (*_, metric), value in paper.values.items():
+        score = paper.scores.get(metric, metric)
+        if score in METRICS:
+            assert METRICS[score].higher_is_better is value.higher_is_better, metric
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_scores_are_chosen_by_the_papers_protocol(name):
+    paper = load_paper(name)
+    for table in paper.tables.values():
+        for panel in table.panels:
+            for metric in panel.metrics if panel.dataset else ():
+                score = paper.scores.get(metric, metric)
+                if score in METRICS:
+                    choose(score, paper.protocol)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_measured_panels_say_what_is_unknown_or_how_many_images_there_are(name):
+    for table in load_paper(name).tables.values():
+        for panel in table.panels:
+            if panel.dataset:
+                assert panel.unknown or (panel.known and panel.images), panel.title
+            assert set(panel.end_to_end) <= set(panel.methods), panel.title
+            assert not (panel.dataset and panel.restored) or panel.degradation != "clean", panel.title
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", PAPERS)
+def test_values_are_those_of_the_transcription(shared, name):
+    values = load_paper(name).values
+    for table, cells in groupby(values, key=lambda cell: cell[0]):
+        (path,) = [path for path in (shared / "paper_tables").glob(f"*_table{table}.csv") if name in path.name.lower()]
+        with path.open(newline="") as stream:
+            transcribed = list(csv.DictReader(stream))
+        found = [values[cell] for cell in cells]
+        assert [value.printed for value in found] == [row["value"] for row in transcribed]
+        suggested = [row["value_suggested"] for row in transcribed]
+        assert [value.number for value in found] == [float(text) if text else None for text in suggested]
+
+
+def test_mended_values_keep_what_is_printed():
+    value = load_paper("dspfusion").values["1", "MSRS", "typical fusion", "DeFusion", "EN"]
+    assert (value.printed, value.number, value.mended) == ("6350", 6.35, True)
+    assert "decimal point" in value.note
+
+
+def test_unknown_tables_and_papers_are_named():
+    with pytest.raises(ValueError, match="unknown paper 'dspfusoin'; did you mean 'dspfusion'"):
+        load_paper("dspfusoin")
+    with pytest.raises(ValueError, match="unknown table of LURE '7'"):
+        load_paper("lure").choose(["1", "7"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"dataset": "msrs", "unmeasured": "no"}, {"dataset": "mrsr"}, {"dataset": "msrs", "degradation": "rian"}],
+)
+def test_panels_are_checked_when_they_are_made(changes):
+    with pytest.raises(ValueError, match=r"one of|did you mean"):
+        Panel("MSRS", "typical", ("A",), ("EN",), **changes)
+
+
+def test_a_value_that_is_given_twice_is_refused(tmp_path):
+    path = tmp_path / "x.csv"
+    lines = (folder() / "reported" / "lure.csv").read_text().splitlines()
+    path.write_text("\n".join([*lines[:3], lines[2]]))
+    with pytest.raises(ValueError, match="SCD twice"):
+        read_values(path)
+
+
+def test_a_misspelt_entry_is_named(tmp_path):
+    text = (folder() / "lure.yaml").read_text()
+    (tmp_path / "lure.yaml").write_text(text.replace("end_to_end", "end_to_end_", 1))
+    with pytest.raises(ValueError, match=r"lure.yaml, table 3: .*did you mean 'end_to_end'"):
+        load_paper("lure", tmp_path)
