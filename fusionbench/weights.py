@@ -268,7 +268,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """The named tensors of a weight file, on the CPU.
 
     Reads safetensors, and torch files (both formats) with `weights_only=True`. A Lightning checkpoint gives its
-    `state_dict`; the prefix `module.`, which data-parallel training leaves on every name, is dropped.
+    `state_dict`, one of BasicSR its `params`; the prefix `module.`, which data-parallel training leaves on every name,
+    is dropped.
 
     Raises:
         ValueError: not a weight file, damaged, or holding more than tensors.
@@ -276,8 +277,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
     import torch
 
     state = _safetensors(path) if path.suffix == ".safetensors" else _torch_file(path)
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
+    for wrapper in ("state_dict", "params"):
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
     if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ValueError(f"{path} holds no plain table of named tensors; export the network's state_dict and pass that")
     if all(key.startswith("module.") for key in state):

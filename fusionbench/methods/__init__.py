@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from fusionbench.lazy import resolve, unknown
 from fusionbench.methods.card import MethodCard
+from fusionbench.methods.drfusion.cards import DRFUSION
+from fusionbench.methods.dspfusion.cards import DSPFUSION
 from fusionbench.methods.elsewhere import EXTERNAL
 from fusionbench.methods.lure.cards import LURE
 from fusionbench.methods.official import LEARNED
-from fusionbench.weights import digest8, fill, find, read_state
+from fusionbench.weights import digest8, expected_path, fill, find, read_state
 from fusionbench.weights import download as download_files
 from fusionbench.weights import verify as verify_file
 
@@ -46,7 +48,7 @@ CLASSICAL = {
     "max": MethodCard("fusionbench.methods.classical:Maximum", "classical", "larger of the two lumas, pixel by pixel"),
 }
 
-METHODS: dict[str, MethodCard] = {**CLASSICAL, **LEARNED, **LURE, **EXTERNAL}
+METHODS: dict[str, MethodCard] = {**CLASSICAL, **LEARNED, **DRFUSION, **DSPFUSION, **LURE, **EXTERNAL}
 """Every method, by family and then by name."""
 
 
@@ -130,7 +132,7 @@ def untrained(name: str, **options: Any) -> Method:
 
 
 def download(name: str, *, progress: bool = True) -> list[Path]:
-    """Fetch the weight files of a method to where they are looked for.
+    """Fetch the weight files of a method to where they are looked for, and import them where that is needed.
 
     Raises:
         ValueError: unknown method; one that reads no weights; a file without address, or other than the card says.
@@ -139,7 +141,10 @@ def download(name: str, *, progress: bool = True) -> list[Path]:
     card = card_of(name)
     if not card.weights:
         raise ValueError(f"{name!r} reads no weights; there is nothing to fetch")
-    return download_files(name, card.weights, progress=progress)
+    if not card.importer:
+        return download_files(name, card.weights, progress=progress)
+    folder = download_files(name, card.published, progress=progress)[0].parent
+    return [resolve(card.importer)(folder, expected_path(name, card.weights[0]))]
 
 
 def weights_name(method: Method) -> str:

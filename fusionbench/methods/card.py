@@ -24,6 +24,9 @@ class MethodCard:
         options: constructor arguments that make this row of the class.
         weights: its weight files; none where it needs none.
         note: what else a user should know.
+        published: the authors' files, where they are not read as they are.
+        importer: makes the method's one weight file of those, as 'package.module:function'; called with the folder
+            that holds them and the file to write.
     """
 
     target: str
@@ -34,3 +37,5 @@ class MethodCard:
     options: Mapping[str, Any] = field(default_factory=dict)
     weights: tuple[WeightsCard, ...] = ()
     note: str = ""
+    published: tuple[WeightsCard, ...] = ()
+    importer: str = ""
