@@ -111,7 +111,7 @@ def detail_share(ir: Tensor, vi: Tensor) -> Gray:
 def base_share(ir: Tensor, vi: Tensor) -> Tensor:
     """The infrared part per channel: histogram contrast, aligned with the code's edges by a guided filter."""
     # Channels do not depend on one another; a few at a time keep the filter's double precision in little memory.
-    return torch.cat([_base_share(*few) for few in zip(ir.split(8, 1), vi.split(8, 1), strict=True)], dim=1)
+    return torch.cat([_base_share(*few) for few in zip(ir.chunk(8, 1), vi.chunk(8, 1), strict=True)], dim=1)
 
 
 def _base_share(ir: Tensor, vi: Tensor) -> Tensor:
