@@ -30,7 +30,7 @@ SIZES = {
     "paper": Architecture(),
     # Three levels, because the cost of a CPU's training lies at full size; no dropout, because a million parameters
     # underfit on-the-fly degradations.
-    "small": Architecture(base=24, multipliers=(1, 2, 4), groups=8, dropout=0.0),
+    "small": Architecture(base=16, multipliers=(1, 2, 4, 4), groups=8, dropout=0.0),
 }
 
 

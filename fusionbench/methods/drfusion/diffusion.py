@@ -94,9 +94,9 @@ class Diffusion(nn.Module):
         self.constrained, self.recompute = constrained, recompute
         self.alpha = nn.Parameter(torch.full((steps,), INITIAL_ALPHA))
         self.unet = network
-        # The released checkpoints hold these two numbers, which nothing reads; frozen, they disturb no optimiser.
-        self.input_help_scale_factor = nn.Parameter(torch.ones(1), requires_grad=False)
-        self.merge_scale_factor = nn.Parameter(torch.zeros(1), requires_grad=False)
+        # The released checkpoints hold these two numbers, which nothing reads.
+        self.input_help_scale_factor = nn.Parameter(torch.ones(1))
+        self.merge_scale_factor = nn.Parameter(torch.zeros(1))
         self.register_load_state_dict_pre_hook(_check_schedule)  # type: ignore[no-untyped-call]
 
     @property
@@ -140,9 +140,12 @@ class Diffusion(nn.Module):
         self.alpha.clamp_(ALPHA_MARGIN, 1 - ALPHA_MARGIN)
 
     def freeze_unused(self) -> None:
-        """Take the weight decoder out of training where nothing corrects with its weights."""
-        for part in (self.unet.fusionBlock, self.unet.attention_block_1, self.unet.fusion_outBlock):
-            part.requires_grad_(self.constrained)
+        """Take what no loss can reach out of training: it would stop several processes, which wait for gradients."""
+        self.input_help_scale_factor.requires_grad_(False)
+        self.merge_scale_factor.requires_grad_(False)
+        if not self.constrained:
+            for part in (self.unet.fusionBlock, self.unet.attention_block_1, self.unet.fusion_outBlock):
+                part.requires_grad_(False)
 
     def _weighed(self, strengths: Sequence[Tensor]) -> list[bool]:
         """Per step from 1 on, whether its fusion weights can be seen in the result."""

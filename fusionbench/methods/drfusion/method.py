@@ -6,7 +6,7 @@ pseudo-inverse. 'clean' is a statement as well: identity operators and no noise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -27,6 +27,9 @@ from fusionbench.methods.drfusion.network import NoisePredictor
 from fusionbench.methods.drfusion.observation import Observation, Order
 from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color, Gray
+
+RELEASED = {"alpha", "unet.inBlock.weight"}
+"""Names that only the authors' own files have."""
 
 UNKNOWN = "unknown"
 """What a batch says of pairs whose degradation nobody has told."""
@@ -85,8 +88,10 @@ class DRFusion(Method):
         Raises:
             ValueError: a pair's degradation is not told, or has no operator.
         """
-        fused = self.restored(batch)[:, 2:].clamp(0, 1)
-        return rgb(fused, chroma(batch["vi"]))
+        return self._coloured(self.restored(batch), batch)
+
+    def _coloured(self, state: State, batch: Batch) -> Color:
+        return rgb(state[:, 2:].clamp(0, 1), chroma(batch["vi"]))
 
     def restored(self, batch: Batch) -> State:
         """Both restored sources and their fusion, one channel each, unclamped."""
@@ -114,6 +119,25 @@ class DRFusion(Method):
         )
 
     @override
+    def check_weights(self, state: Mapping[str, Tensor]) -> None:
+        if state.keys() >= RELEASED:
+            raise ValueError(
+                "these are weights as the authors release them; make a file of this package first: "
+                "fusionbench weights import drfusion --from PATH --to FILE"
+            )
+        alpha = state.get("diffusion.alpha")
+        if alpha is not None and len(alpha) != self.diffusion.steps:
+            raise ValueError(
+                f"these weights are of {len(alpha)} diffusion steps and not of {self.diffusion.steps}; the rows of "
+                "METHODS that end with -t1, -t2, -t4 and -t5 have other numbers, as has the option 'steps'"
+            )
+
+    @override
+    def begin_phase(self, phase: str) -> None:
+        super().begin_phase(phase)
+        self.diffusion.freeze_unused()
+
+    @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         terms = self.terms(batch)
         loss = torch.stack(list(terms.values())).sum()
@@ -121,15 +145,19 @@ class DRFusion(Method):
         return loss
 
     @override
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Losses and the PSNR of both restored sources."""
         state, ir, vi = self.restored(batch), *_labels(batch)
         terms = self.objective(state, ir, vi)
         scores = {
+            **terms,
             "loss": torch.stack(list(terms.values())).sum(),
             "psnr_ir": _psnr(state[:, :1], ir),
             "psnr_vi": _psnr(state[:, 1:2], vi),
         }
+        scores["psnr"] = (scores["psnr_ir"] + scores["psnr_vi"]) / 2
         self._log("val", scores, batch)
+        return {"fused": self._coloured(state, batch)}
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """The weighted terms of the objective.
@@ -152,7 +180,7 @@ class DRFusion(Method):
 
     def _log(self, stage: str, values: dict[str, Tensor], batch: Batch) -> None:
         named = {f"{stage}/{name}": value.detach() for name, value in values.items()}
-        self.log_dict(named, batch_size=len(batch["name"]), sync_dist=stage == "val", prog_bar=False)
+        self.log_dict(named, batch_size=len(batch["name"]), sync_dist=stage == "val")
 
 
 def _stored(operator: Operator, scale: int, told: int) -> Operator:

@@ -1,0 +1,101 @@
+"""Rows, the released checkpoints, and files of one's own training."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from fusionbench import methods
+from fusionbench.methods.drfusion.cards import DRFUSION
+from fusionbench.methods.drfusion.official import import_official
+
+
+@pytest.fixture
+def release(official_state, tmp_path):
+    """A folder as the authors fill it, with the recipe's weights."""
+    folder = tmp_path / "models_M3FD_noise"
+    folder.mkdir()
+    torch.save(official_state, folder / "net_params.pkl")
+    return folder
+
+
+def test_rows_are_sorted_and_name_every_study():
+    assert list(DRFUSION) == sorted(DRFUSION)
+    suffixes = ["", "-medical", "-t1", "-t2", "-t4", "-t5", "-unconstrained"]
+    assert set(DRFUSION) == {base + suffix for base in ("drfusion", "drfusion-s") for suffix in suffixes}
+    assert set(DRFUSION) <= set(methods.METHODS)
+
+
+@pytest.mark.parametrize("name", [name for name in DRFUSION if name.startswith("drfusion-s")])
+def test_every_small_row_builds_and_has_about_a_million_parameters(name):
+    method = methods.untrained(name)
+    assert 0.9e6 < sum(value.numel() for value in method.parameters()) < 1.2e6
+
+
+def test_a_released_checkpoint_fills_every_key(release, official_state, tmp_path):
+    target = tmp_path / "new" / "drfusion.safetensors"
+    assert import_official(release, target) == target
+    written = load_file(target)
+    assert {name.removeprefix("diffusion.") for name in written} == set(official_state)
+    for name, value in official_state.items():
+        assert torch.equal(written[f"diffusion.{name}"], value)
+    with safe_open(target, "pt") as file:
+        assert list(json.loads(file.metadata()["sha256"])) == ["net_params.pkl"]
+    loaded = methods.load("drfusion", weights=target)
+    assert loaded.weights_name.startswith("drfusion@")
+    assert not loaded.training
+    assert torch.equal(loaded.diffusion.alpha, official_state["alpha"])
+
+
+def test_the_file_itself_can_be_named(release, tmp_path):
+    assert import_official(release / "net_params.pkl", tmp_path / "drfusion.safetensors").is_file()
+
+
+def test_what_the_network_has_no_place_for_is_named_and_left_out(release, official_state, tmp_path, caplog):
+    torch.save({**official_state, "kernel": torch.zeros(3)}, release / "net_params.pkl")
+    with caplog.at_level(logging.WARNING):
+        target = import_official(release, tmp_path / "drfusion.safetensors")
+    assert "left out: kernel" in caplog.text
+    with safe_open(target, "pt") as file:
+        assert json.loads(file.metadata()["left_out"]) == ["kernel"]
+
+
+def test_a_checkpoint_with_a_hole_is_refused_by_name(release, official_state, tmp_path):
+    holed = {name: value for name, value in official_state.items() if name != "unet.inBlock.bias"}
+    torch.save(holed, release / "net_params.pkl")
+    with pytest.raises(ValueError, match=r"1 missing \(diffusion.unet.inBlock.bias\)"):
+        import_official(release, tmp_path / "drfusion.safetensors")
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no net_params\.pkl"):
+        import_official(tmp_path, tmp_path / "drfusion.safetensors")
+    torch.save({"weight": torch.zeros(2)}, tmp_path / "net_params.pkl")
+    with pytest.raises(ValueError, match="no schedule 'alpha'"):
+        import_official(tmp_path, tmp_path / "drfusion.safetensors")
+
+
+def test_a_released_file_is_not_read_without_import(release):
+    with pytest.raises(ValueError, match="fusionbench weights import drfusion"):
+        methods.load("drfusion", weights=release / "net_params.pkl", verify=False)
+
+
+def test_weights_of_another_number_of_steps_are_refused(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_file(methods.untrained("drfusion-s-t2").state_dict(), path)
+    assert methods.load("drfusion-s-t2", weights=path, verify=False).diffusion.steps == 2
+    with pytest.raises(ValueError, match="2 diffusion steps and not of 3"):
+        methods.load("drfusion-s", weights=path, verify=False)
+
+
+def test_the_released_weights_are_told_to_need_a_person(tmp_path, monkeypatch):
+    monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"drfusion\.safetensors"):
+        methods.load("drfusion")
+    with pytest.raises(ValueError, match="Google Drive"):
+        methods.download("drfusion", progress=False)
