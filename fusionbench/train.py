@@ -146,7 +146,7 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
         ) from error
     if trainer.is_global_zero:
         _save(method, finished, {"phase": phase})
-        draw_curves(folder / "metrics.csv", folder / "curves", f"{recipe.method}, {phase}")
+        draw_curves(folder / "logs", folder / "curves", f"{recipe.method}, {phase}")
 
 
 def _trainer(recipe: Recipe, phase: str, folder: Path, wandb: str | None) -> Trainer:
@@ -166,7 +166,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, wandb: str | None) -> Tra
     ]
     if options.get("enable_progress_bar", True):
         callbacks.append(RichProgressBar())
-    loggers: list[Any] = [CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20)]
+    loggers: list[Any] = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20)]
     if wandb is not None:
         from lightning.pytorch.loggers import WandbLogger
 

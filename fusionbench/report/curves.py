@@ -11,19 +11,28 @@ from matplotlib.figure import Figure
 WIDTH, HEIGHT = 3.4, 2.3
 
 
-def draw_curves(metrics: Path, path: Path, title: str) -> Path | None:
+def read_logs(logs: Path) -> pd.DataFrame:
+    """The logged quantities of a training, one `version_N/metrics.csv` per start, by optimiser step.
+
+    Where a resumed run repeats steps, the later ones count.
+    """
+    tables = sorted(logs.glob("version_*/metrics.csv"), key=lambda path: int(path.parent.name.partition("_")[2]))
+    if not tables:
+        return pd.DataFrame({"step": []})
+    return pd.concat([pd.read_csv(table) for table in tables]).groupby("step", as_index=False).last()
+
+
+def draw_curves(logs: Path, path: Path, title: str) -> Path | None:
     """Draw every logged quantity over the optimiser steps, training and validation in one panel.
 
     Args:
-        metrics: the table that Lightning's CSVLogger writes.
+        logs: folder that Lightning's CSVLogger writes to.
         path: of the picture without suffix.
 
     Returns:
         The picture; None where nothing was logged.
     """
-    if not metrics.exists():
-        return None
-    table = pd.read_csv(metrics)
+    table = read_logs(logs)
     names = [name for name in table.columns if name not in ("step", "epoch") and table[name].notna().any()]
     panels = sorted({name.partition("/")[2] or name for name in names})
     if not panels:

@@ -12,6 +12,7 @@ from fusionbench.report.crops import salient_crops
 from fusionbench.report.figure import Panel, Row, comparison
 from fusionbench.results import INPUTS, REFERENCES, CellFolder, path_name
 
+
 def draw_run(out: Path) -> list[Path]:
     """Write `report/<dataset>_<image>.{png,pdf}` for every pictured image of a run.
 

@@ -1,0 +1,94 @@
+"""Training: all phases in order, and an interrupted run that ends where an uninterrupted one does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from fusionbench.methods.lure.method import Lure
+from fusionbench.report.curves import read_logs
+from fusionbench.train import Recipe, train
+
+pytestmark = pytest.mark.filterwarnings(
+    # Small trainings are shorter than what Lightning's defaults are made for.
+    "ignore:.*does not have many workers.*",
+    "ignore:.*smaller than the logging interval.*",
+    "ignore:.*in eval mode at the start of training.*",
+    "ignore:.*Checkpoint directory.*exists and is not empty.*",
+)
+
+LOADER = {
+    "datasets": "synthetic", "batch_size": 2, "crop": 32, "workers": 0, "limit": 6, "val_share": 0.2,
+    "degradations": ["ll", "ir:lc"],
+}  # fmt: skip
+TRAINER = {
+    "max_epochs": 2, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu",
+    "limit_val_batches": 0, "log_every_n_steps": 1,
+}  # fmt: skip
+
+
+def recipe(**changes) -> Recipe:
+    options = {"perceptual": "none", "single_stage": True}
+    return Recipe(**{"method": "lure-s", "options": options, "loader": LOADER, "trainer": TRAINER, **changes})
+
+
+def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, monkeypatch):
+    whole = load_file(train(recipe(save_every=1), tmp_path / "whole"))
+    step = Lure.training_step
+
+    def interrupted(self, batch, batch_idx):
+        if self.global_step == 4:
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(Lure, "training_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe(save_every=1), tmp_path / "parts")
+    monkeypatch.setattr(Lure, "training_step", step)
+    resumed = load_file(train(recipe(save_every=1), tmp_path / "parts", resume=True))
+    assert whole.keys() == resumed.keys()
+    for name, tensor in whole.items():
+        torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0, msg=name)
+
+
+def test_training_leaves_logs_curves_and_weights(tmp_path):
+    path = train(recipe(), tmp_path)
+    assert (tmp_path / "single" / "curves.png").stat().st_size > 0
+    assert len(read_logs(tmp_path / "single" / "logs")) >= 6
+    assert all(torch.isfinite(tensor).all() for tensor in load_file(path).values())
+
+
+def test_finished_folder_is_refused_without_resume(tmp_path):
+    (tmp_path / "recipe.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"--resume.*another --out"):
+        train(recipe(), tmp_path)
+    with pytest.raises(ValueError, match="another recipe"):
+        train(recipe(), tmp_path, resume=True)
+
+
+def test_loss_that_is_no_number_stops_with_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(Lure, "training_step", lambda self, batch, index: batch["ir"].sum() * float("nan"))
+    with pytest.raises(ValueError, match=r"the loss is nan at step 0.*learning rate"):
+        train(recipe(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": "lure-x"}, "unknown method 'lure-x'; did you mean 'lure-s'"),
+        ({"trainer": {"max_epoch": 1}}, "did you mean 'max_epochs'"),
+        ({"loader": {"batchsize": 1}}, "did you mean 'batch_size'"),
+        ({"phases": {"single": {"train": {}}}}, "entry of a phase"),
+    ],
+)
+def test_misspelt_recipe_is_refused_before_anything_runs(changes, message):
+    with pytest.raises(ValueError, match=message):
+        recipe(**changes)
+
+
+def test_method_without_phases_and_unknown_phase_are_named(tmp_path):
+    with pytest.raises(ValueError, match="'lap' has no training phases"):
+        train(Recipe("lap"), tmp_path)
+    with pytest.raises(ValueError, match="unknown phase of lure-s 'sinlge'; did you mean 'single'"):
+        train(recipe(phases={"sinlge": {}}), tmp_path)
