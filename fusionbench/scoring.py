@@ -12,7 +12,8 @@ from fusionbench.data import DATASETS, load
 from fusionbench.data.cache import CachedSource
 from fusionbench.data.images import read_image, to_tensor
 from fusionbench.data.pairs import Pairs
-from fusionbench.metrics import METRICS, evaluate
+from fusionbench.metrics import evaluate
+from fusionbench.metrics import row as metric_row
 from fusionbench.results import OK, CellFolder, Row, sha256_of
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _evaluated(
     values = {metric: float(scores[name]) for metric, name in names.items()}
     for metric, value in values.items():
         if not math.isfinite(value):
-            why = METRICS[metric.partition("@")[0]].undefined or "its value is not finite"
+            why = metric_row(metric).undefined or "its value is not finite"
             reasons.append(f"{metric} undefined: {why}")
     return {metric: value for metric, value in values.items() if math.isfinite(value)}
 

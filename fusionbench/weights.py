@@ -116,6 +116,11 @@ def _cache_folders(cache: str) -> list[Path]:
     raise ValueError(f"unknown cache {cache!r}; write 'torch:<folder>' or 'hf:<owner>/<name>'")
 
 
+def located(method: str, card: WeightsCard) -> Path | None:
+    """The first of its places where the file is."""
+    return next((path for path in places(method, card) if path.is_file()), None)
+
+
 def find(method: str, card: WeightsCard, override: Path | None = None) -> Path:
     """The file that a card describes.
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from fusionbench.lazy import resolve
 from fusionbench.metrics.protocol import PROTOCOLS, Protocol, Variant, choose
-from fusionbench.metrics.table import METRICS, MetricRow
+from fusionbench.metrics.row import MetricRow
+from fusionbench.metrics.table import METRICS, row
 
 if TYPE_CHECKING:
     from fusionbench.metrics.metric import FusionMetric as FusionMetric
@@ -27,7 +28,7 @@ _LAZY = {
     **{row.target.partition(":")[2]: row.target for row in METRICS.values()},
 }
 
-__all__ = ["METRICS", "PROTOCOLS", "MetricRow", "Protocol", "Variant", "choose", *_LAZY]
+__all__ = ["METRICS", "PROTOCOLS", "MetricRow", "Protocol", "Variant", "choose", "row", *_LAZY]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from fusionbench.lazy import unknown
-from fusionbench.metrics.table import METRICS, Options
+from fusionbench.metrics.opinions import FAMILY
+from fusionbench.metrics.row import Options
+from fusionbench.metrics.table import METRICS, row
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class Protocol:
 
 def exact(name: str) -> Variant:
     """The definition in METRICS."""
-    row = METRICS[name]
-    return Variant(row.target, options=row.options, view=row.view)
+    found = row(name)
+    return Variant(found.target, options=found.options, view=found.view)
 
 
 def choose(name: str, protocol: str = "exact") -> Variant:
@@ -73,8 +75,7 @@ def choose(name: str, protocol: str = "exact") -> Variant:
     """
     metric, _, own = name.partition("@")
     protocol = own or protocol
-    if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
+    family = row(metric).family
     if protocol not in PROTOCOLS:
         raise unknown("protocol", protocol, PROTOCOLS)
     chosen = PROTOCOLS[protocol]
@@ -83,6 +84,8 @@ def choose(name: str, protocol: str = "exact") -> Variant:
             f"{metric!r} of protocol {protocol!r} is left out: {chosen.missing[metric]}; write '{metric}@exact'"
         )
     scores = chosen.scores()
+    if metric not in scores and family == FAMILY:
+        return exact(metric)  # pyiqa's definition is the only one there is
     if metric not in scores:
         known = ", ".join(sorted(scores))
         raise ValueError(f"protocol {protocol!r} has no {metric!r}; write '{metric}@exact' or take one of {known}")
@@ -166,7 +169,9 @@ PROTOCOLS: dict[str, Protocol] = {
         same=("QCB", "QMI", "QNCIE", "QP", "QW"),
         other={"Qabf": replace(exact("QG"), why="QG under this name: weighted at each pixel (not certain)")},
     ),
-    "dspfusion": Protocol("the tables of DSPFusion", same=("EN", "MI", "Qabf", "SD", "SF", "VIF")),
+    "dspfusion": Protocol(
+        "the tables of DSPFusion", same=("EN", "MI", "MUSIQ", "PI", "Qabf", "SD", "SF", "TReS", "VIF")
+    ),
     "ivif-zoo": Protocol(
         "IVIF_ZOO's Metric_torch (Python)",
         same=("CC", "MI", "MSE", "NMI", "Qabf", "SCD", "SD", "SF"),
@@ -203,7 +208,7 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
     "lure": Protocol(
         "the tables of LURE",
-        same=("AG", "CC", "EN", "SCD", "SD", "SF"),
+        same=("AG", "ARNIQA", "CC", "CLIP-IQA", "EN", "LIQE", "MANIQA", "NIQE", "SCD", "SD", "SF"),
         other={
             "MS-SSIM": _exact_but("MS-SSIM", _TAPS, window="gaussian-float32", peak=1),
             "PSNR": _exact_but(
@@ -213,6 +218,9 @@ PROTOCOLS: dict[str, Protocol] = {
                 offset=_PEAK_TWICE / 2,
             ),
             "SSIM": _exact_but("SSIM", "constants for a range of 1 on images of 0..255", peak=1),
+        },
+        missing={
+            "MUSIQ": "its tables' 'NUSIQ' of 4.2 to 6.9 may be MUSIQ-AVA or a tenth of MUSIQ, which is not settled"
         },
     ),
     "tang": _TANG,

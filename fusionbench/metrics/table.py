@@ -3,50 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
 
-Options = Mapping[str, float | str]
-
-
-@dataclass(frozen=True)
-class MetricRow:
-    """What a score is; nothing here needs torch.
-
-    Attributes:
-        title: the score in words.
-        target: its definition as 'module:function'.
-        higher_is_better: None where neither is: a property rather than a quality.
-        range: smallest and largest value.
-        reads: 'fused' alone or the 'sources' too.
-        source: where the definition comes from.
-        unit: of the value; empty for pure numbers.
-        undefined: when the score is NaN, in words; empty if never.
-        smallest: least height and width that the definition needs.
-        verified: False where no implementation was at hand to prove the values against.
-        view: what the definition reads of an image, a key of VIEWS in images.py.
-        options: keyword arguments for the definition.
-    """
-
-    title: str
-    target: str
-    higher_is_better: bool | None
-    range: tuple[float, float]
-    reads: Literal["fused", "sources"]
-    source: str
-    unit: str = ""
-    undefined: str = ""
-    smallest: int = 1
-    verified: bool = True
-    view: str = "gray"
-    options: Options = field(default_factory=dict)
-
-    @property
-    def family(self) -> str:
-        """The module that defines the score."""
-        return self.target.partition(":")[0].rpartition(".")[2]
-
+from fusionbench.lazy import unknown
+from fusionbench.metrics.opinions import OPINIONS, opinion
+from fusionbench.metrics.row import MetricRow
 
 _M = "fusionbench.metrics."
 _UP, _DOWN = True, False
@@ -219,5 +179,23 @@ METRICS: dict[str, MetricRow] = {
         _UP, (-1, 1), "sources", f"Zhao et al., Int. J. Innov. Comput. Inf. Control 3 (2007), {_LIU}",
         undefined="neither source has phase congruency above 0.1",
     ),
+    **OPINIONS,
 }
 # fmt: on
+
+
+def row(name: str) -> MetricRow:
+    """The row of a score, whatever protocol or reference its name carries; of pyiqa's scores by their names too.
+
+    Raises:
+        ValueError: there is no such score.
+
+    Example:
+        >>> row("MI@tang").unit, row("pyiqa:brisque").higher_is_better
+        ('bits', False)
+    """
+    bare = name.partition("@")[0]
+    found = METRICS.get(bare) or opinion(bare)
+    if found is None:
+        raise unknown("metric", bare, METRICS)
+    return found

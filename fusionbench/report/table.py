@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from fusionbench.metrics import METRICS
+from fusionbench.metrics import row
 from fusionbench.results import CellFolder
 
 # Two means closer than this fraction are the same number printed twice; both are marked.
@@ -118,8 +118,10 @@ def _block(scores: pd.DataFrame, dataset: str, degradation: str, meta: dict[str,
 
 def higher_is_better(metric: str) -> bool | None:
     """The direction of a column, whatever protocol or reference its name carries; None where there is none."""
-    name = metric.partition("@")[0]
-    return METRICS[name].higher_is_better if name in METRICS else None
+    try:
+        return row(metric).higher_is_better
+    except ValueError:  # a column that an older or newer version wrote
+        return None
 
 
 def arrow(metric: str) -> str:

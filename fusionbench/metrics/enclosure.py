@@ -1,0 +1,182 @@
+"""pyiqa builds its networks inside an enclosure, where it can reach nothing but files that were checked before.
+
+Left alone, pyiqa fetches what it does not find, checks no hash, unpickles code and starts from pretrained backbones
+that its own checkpoint then replaces. Inside the enclosure
+
+- torch's hub folder is a temporary one that holds links to the checked files and nothing else;
+- looking up a host fails at once, so that no connection is tried;
+- torch.load reads tensors only;
+- networks start as NaN and not as random numbers: what no file replaces stays NaN and is found afterwards, instead of
+  passing for a score.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import logging
+import os
+import shutil
+import socket
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+BACKBONES = ("resnet18", "resnet34", "resnet50", "vgg16")
+"""Functions of torchvision.models that pyiqa's networks start from; timm's all go through one function."""
+
+INITIAL = tuple(name for name in vars(torch.nn.init) if name.endswith("_") and not name.startswith("_"))
+"""Functions of torch.nn.init that give a tensor its first values."""
+
+
+@contextmanager
+def enclosed(files: Mapping[str, Path]) -> Iterator[None]:
+    """Let pyiqa see these files only.
+
+    Args:
+        files: checked files by where pyiqa looks for them below torch's hub folder.
+
+    Raises:
+        ImportError: pyiqa is laid out in another way than this was made for.
+    """
+    with TemporaryDirectory(prefix="fusionbench-") as folder, ExitStack() as stack:
+        hub = Path(folder)
+        (hub / "pyiqa").mkdir()
+        for place, path in files.items():
+            _link(path, hub / place)
+        stack.enter_context(quietly())
+        stack.enter_context(torch.random.fork_rng(devices=[]))
+        stack.enter_context(_environment("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "1"))
+        for place, name, value in _replacements(hub):
+            stack.enter_context(_replaced(place, name, value))
+        yield
+
+
+def _replacements(hub: Path) -> list[tuple[Any, str, Any]]:
+    modules = {name: importlib.import_module(name) for name in ("pyiqa.archs.clip_model", "timm", "torchvision.models")}
+    # Modules copy this name when they are imported, so the ones that already were have a copy of their own.
+    caches = [
+        module
+        for name, module in sys.modules.items()
+        if name.startswith("pyiqa.") and hasattr(module, "DEFAULT_CACHE_DIR")
+    ]
+    return [
+        (torch.hub, "_hub_dir", str(hub)),
+        *((module, "DEFAULT_CACHE_DIR", str(hub / "pyiqa")) for module in caches),
+        # The file was checked already; pyiqa would fetch another one in place of an accepted file.
+        (modules["pyiqa.archs.clip_model"], "_download", lambda url, root: str(Path(root) / url.rpartition("/")[2])),
+        (modules["timm"], "create_model", _unfilled(modules["timm"].create_model, pretrained=False)),
+        *(
+            (modules["torchvision.models"], name, _unfilled(getattr(modules["torchvision.models"], name), weights=None))
+            for name in BACKBONES
+        ),
+        *((torch.nn.init, name, _blank) for name in INITIAL),
+        (socket, "getaddrinfo", _no_network(socket.getaddrinfo)),
+    ]
+
+
+def _unfilled(make: Callable[..., nn.Module], **changes: Any) -> Callable[..., nn.Module]:
+    def made(*args: Any, **kwargs: Any) -> nn.Module:
+        network = make(*args, **{**kwargs, **changes})
+        for tensor in network.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.fill_(torch.nan)
+        return network
+
+    return made
+
+
+def _blank(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    with torch.no_grad():
+        return tensor.fill_(torch.nan)
+
+
+def unfilled(network: nn.Module) -> list[str]:
+    """The tensors that no file filled."""
+    # pyiqa keeps some networks in lists, so that they stay out of the state it saves.
+    lists = [held for part in network.modules() for held in vars(part).values() if isinstance(held, list)]
+    networks = [network, *(one for held in lists for one in held if isinstance(one, nn.Module))]
+    return [name for one in networks for name, tensor in one.state_dict().items() if torch.isnan(tensor).any()]
+
+
+def _no_network(look_up: Callable[..., Any]) -> Callable[..., Any]:
+    inside = threading.get_ident()
+
+    def looked_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() == inside:
+            raise OSError(f"pyiqa asks for a file from {host} that is not among those known for this score")
+        return look_up(host, *args, **kwargs)
+
+    return looked_up
+
+
+def _link(path: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".npz":
+        _to_mat(path, place)
+        return
+    try:
+        place.symlink_to(path.resolve())
+    except OSError:  # some systems and users may not make links
+        shutil.copyfile(path, place)
+
+
+def _to_mat(path: Path, place: Path) -> None:
+    """BasicSR's form of NIQE's parameters as MATLAB's."""
+    from scipy.io import savemat
+
+    with np.load(path, allow_pickle=False) as given:
+        savemat(place, {"mu_prisparam": given["mu_pris_param"], "cov_prisparam": given["cov_pris_param"]})
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without what pyiqa prints while it loads, and what Python and torch say of code that is not ours to change."""
+    logger = logging.getLogger("pyiqa")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            # CLIP is published as TorchScript, and pyiqa reads it as that.
+            warnings.filterwarnings("ignore", message=".*torch.jit.*", category=FutureWarning)
+            warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
+            # pyiqa leaves its table of data sets open.
+            warnings.filterwarnings("ignore", category=ResourceWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+@contextmanager
+def _replaced(place: Any, name: str, value: Any) -> Iterator[None]:
+    if not hasattr(place, name):
+        raise ImportError(f"{place.__name__} has no {name}: this needs pyiqa 0.1.16 with the packages of its time")
+    before = getattr(place, name)
+    setattr(place, name, value)
+    try:
+        yield
+    finally:
+        setattr(place, name, before)

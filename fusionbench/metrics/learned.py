@@ -1,0 +1,109 @@
+"""Scores of one image by networks that were trained on people's opinions, computed by pyiqa.
+
+One image at a time: several of pyiqa's networks give an image another score inside a batch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+from collections.abc import Callable
+from functools import cache, lru_cache
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from fusionbench.metrics.enclosure import enclosed, quietly, unfilled
+from fusionbench.metrics.images import check, levels, rgb
+from fusionbench.metrics.networks import LICENCE
+from fusionbench.metrics.readiness import network_of, ready
+from fusionbench.types import Image, Scores
+from fusionbench.weights import sha256
+
+Scorer = Callable[[Image], Scores]
+
+DAMAGE = (RuntimeError, LookupError, AttributeError, TypeError, ValueError, EOFError, pickle.UnpicklingError)
+"""What reading a damaged file or one of another architecture raises."""
+
+
+def perceived_quality(fused: Image, metric: str = "musiq") -> Scores:
+    """A no-reference score of pyiqa; needs the extra `iqa` and the score's weight files.
+
+    Args:
+        fused: (B, 1 or 3, H, W) in [0, 1]; rounded to 8 bits as in a file.
+        metric: pyiqa's name; a key of NETWORKS.
+
+    Raises:
+        ModuleNotFoundError: pyiqa is not installed.
+        FileNotFoundError: a weight file is missing.
+        ValueError: unknown score; a file that is not the published one; images that are too small.
+
+    Source:
+        pyiqa 0.1.16, chaofengc/IQA-PyTorch.
+    """
+    check(fused, None, None)
+    side, least = min(fused.shape[-2:]), network_of(metric).smallest
+    if side < least:
+        raise ValueError(f"pyiqa's {metric!r} needs images of {least} pixels a side or more, not {side}")
+    scorer = load(metric)
+    images = rgb(levels(fused, "fused"))
+    return torch.cat([scorer(image[None]) for image in images]).to(fused.device)
+
+
+def load(metric: str) -> Scorer:
+    """The function that scores one image, (1, 3, H, W) in [0, 1], with all weights from checked files.
+
+    Raises:
+        ModuleNotFoundError: pyiqa is not installed.
+        FileNotFoundError: a weight file is missing.
+        ValueError: unknown score; a file that is not the published one or does not fill the network.
+    """
+    files = ready(metric).files
+    # The digest is part of the key: a file that was replaced is loaded anew.
+    return _loaded(metric, tuple((place, path, sha256(path)) for place, path in files.items()), device())
+
+
+def device() -> torch.device:
+    """Where scores are computed."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@lru_cache(maxsize=32)
+def _loaded(metric: str, files: tuple[tuple[str, Path, str], ...], where: torch.device) -> Scorer:
+    _tell_licence()
+    network = _built(metric, {place: path for place, path, _ in files}).to(where)
+
+    def scorer(image: Image) -> Scores:
+        # Without TensorFloat-32, a device gives the scores of a CPU to the last digits that are printed.
+        with torch.inference_mode(), torch.backends.cudnn.flags(True, False, 10, True, False):
+            try:
+                value: Tensor = network(image.to(where))
+            except (RuntimeError, AssertionError) as error:
+                raise ValueError(f"pyiqa's {metric!r} failed: {error}") from error
+        return value.reshape(1).double()
+
+    return scorer
+
+
+def _built(metric: str, files: dict[str, Path]) -> nn.Module:
+    from scipy.io.matlab import MatReadError
+
+    with quietly():
+        pyiqa = importlib.import_module("pyiqa")
+    try:
+        with enclosed(files):
+            network: nn.Module = pyiqa.create_metric(metric, device=torch.device("cpu")).net
+    except (*DAMAGE, MatReadError) as error:
+        names = ", ".join(path.name for path in files.values())
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"pyiqa's {metric!r} cannot be filled from {names}: {reason}") from error
+    if left := unfilled(network):
+        raise ValueError(f"the files of pyiqa's {metric!r} do not fill {left[0]}; fetch them again")
+    return network.eval().requires_grad_(False)
+
+
+@cache
+def _tell_licence() -> None:
+    Console(stderr=True).print(LICENCE, highlight=False, soft_wrap=True)
