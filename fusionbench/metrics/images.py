@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -21,17 +21,17 @@ from fusionbench.types import Color, Gray, Image, Scores
 RGB2GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
-def levels(image: Image, what: str, dtype: torch.dtype = torch.float64) -> Image:
-    """The 8-bit levels of an image in [0, 1].
+def levels(image: Image, what: str) -> Image:
+    """The 8-bit levels of an image in [0, 1], as whole floats of its own type.
 
     Raises:
         ValueError: a value is NaN, infinite or out of range; `what` names the image.
     """
-    rounded = (image * 255).round()
-    low, high = (float(limit) for limit in torch.aminmax(rounded)) if rounded.numel() else (0.0, 0.0)
+    rounded = (image.to(torch.promote_types(image.dtype, torch.float32)) * 255).round_()
+    low, high = (float(limit) for limit in torch.aminmax(rounded))
     if not (low >= 0 and high <= 255):
         raise ValueError(_complaint(rounded, what))
-    return rounded.to(dtype)
+    return rounded
 
 
 def _complaint(rounded: Tensor, what: str) -> str:
@@ -74,14 +74,14 @@ def _weighted(image: Image, weights: tuple[float, float, float]) -> Gray:
 
 @shared
 def channels(image: Image) -> Gray:
-    """Each channel as an image of its own, (3 B, 1, H, W)."""
-    return image.expand(-1, 3, -1, -1).flatten(0, 1).unsqueeze(1)
+    """Each channel as an image of its own, (3 B, 1, H, W); a gray image as it is."""
+    return image.flatten(0, 1).unsqueeze(1)
 
 
 @shared
 def strip(image: Image) -> Gray:
     """The channels side by side, (B, 1, H, 3 W), as MATLAB's two-dimensional functions read a colour array."""
-    return torch.cat(image.expand(-1, 3, -1, -1).unbind(1), dim=-1).unsqueeze(1)
+    return torch.cat(image.unbind(1), dim=-1).unsqueeze(1)
 
 
 @shared
@@ -90,13 +90,16 @@ def rgb(image: Image) -> Color:
     return (image.expand(-1, 3, -1, -1) / 255).float()
 
 
-def planes(view: str, images: Sequence[Image]) -> list[Image]:
-    """What a definition reads of (fused, ir, vi) given as levels."""
-    # Toolkits that read colour per channel read all three images as gray when the fused one is.
-    function = gray if view in ("channels", "strip") and images[0].shape[1] == 1 else VIEWS[view]
-    return [function(image) for image in images]
+@shared
+def planes(view: str, image: Image, channels: int, dtype: torch.dtype) -> Image:
+    """What a definition reads of an image given as levels, where the fused image has so many channels."""
+    if view in PER_CHANNEL:
+        # Toolkits that read colour per channel read all three images as gray when the fused one is.
+        image = image.expand(-1, 3, -1, -1) if channels == 3 else gray(image.to(dtype))
+    return VIEWS[view](image.to(dtype))
 
 
+PER_CHANNEL = ("channels", "strip")
 VIEWS: dict[str, Callable[[Image], Image]] = {
     "channels": channels,
     "gray": gray,
@@ -151,7 +154,7 @@ def score(definition: Callable[..., Scores]) -> Callable[..., Scores]:
             raise ValueError(f"{definition.__name__} compares with the sources; pass ir and vi too")
         check(*images)
         named = zip(("fused", "ir", "vi"), images, strict=True)
-        grays = [gray(levels(image, what)) for what, image in named if image is not None]
+        grays = [gray(levels(image, what).double()) for what, image in named if image is not None]
         scores = []
         for one in singles(*grays):
             with sharing():

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.filters import Window, blurred, gaussian
+from fusionbench.metrics.gradient import magnitude
 from fusionbench.metrics.images import score
 from fusionbench.metrics.sharing import shared
 from fusionbench.metrics.statistics import total
@@ -94,30 +95,53 @@ def _bank(height: int, width: int, dtype: torch.dtype, device: torch.device) -> 
     return Bank(noise, *halves)
 
 
-def _middle(x: Tensor) -> Tensor:
-    """Median over the last dimension; the mean of the two middle values for an even count."""
-    ordered = x.sort(-1).values
-    count = x.shape[-1]
-    return (ordered[..., (count - 1) // 2] + ordered[..., count // 2]) / 2
+def _median(x: Tensor) -> Tensor:
+    """Median of a vector, the mean of the two middle values for an even count.
+
+    A sample brackets the middle, so that only the few values inside have to be ordered.
+    """
+    count = len(x)
+    sample = x[:: max(1, count // 4096)].sort().values
+    low, high = sample[int(0.47 * len(sample))], sample[int(0.53 * len(sample))]
+    inside, below = x[(x >= low) & (x <= high)], int((x < low).sum())
+    if not below < count / 2 < below + len(inside):
+        inside, below = x, 0
+    middle = [inside.kthvalue(place - below).values for place in ((count + 1) // 2, count // 2 + 1)]
+    return (middle[0] + middle[1]) / 2
+
+
+def _responses(spectrum: Tensor, shape: torch.Size, bank: Bank, orientation: int, scale: int) -> tuple[Gray, Gray]:
+    """Real and imaginary part of an image under a one-sided filter.
+
+    The even part of the filter gives the one, the odd part the other, so both are real transforms.
+    """
+    forward = bank.radial[scale] * bank.angular[orientation]
+    mirrored = bank.radial_mirrored[scale] * bank.angular_mirrored[orientation]
+    even = torch.fft.irfft2(spectrum * ((forward + mirrored) / 2), s=shape[-2:])
+    odd = torch.fft.irfft2(spectrum * ((forward - mirrored) * -0.5j), s=shape[-2:])
+    return even, odd
 
 
 def _orientation(spectrum: Tensor, shape: torch.Size, bank: Bank, index: int) -> tuple[Gray, Gray]:
-    """Energy above the noise, weighted by how many scales take part, and the sum of amplitudes; (B, 1, H, W)."""
-    forward = bank.radial * bank.angular[index]
-    mirrored = bank.radial_mirrored * bank.angular_mirrored[index]
-    # A real image under a one-sided filter: the even part of the filter gives the real part, the odd the imaginary.
-    even = torch.fft.irfft2(spectrum * ((forward + mirrored) / 2), s=shape[-2:])
-    odd = torch.fft.irfft2(spectrum * ((forward - mirrored) * -0.5j), s=shape[-2:])
-    squared = (even * even).addcmul_(odd, odd)
-    threshold = bank.noise[index] * _middle(squared[:, 0].flatten(1)).sqrt().view(-1, 1, 1, 1)
-    amplitude = squared.sqrt_()
-    amplitudes = amplitude.sum(1, keepdim=True)
-    scales = amplitudes / (amplitude.amax(1, keepdim=True) + EPSILON) / SCALES
-    even_sum, odd_sum = even.sum(1, keepdim=True), odd.sum(1, keepdim=True)
-    length = torch.hypot(even_sum, odd_sum) + EPSILON
+    """Energy above the noise, weighted by how many scales take part, and the sum of amplitudes."""
+    responses = [_responses(spectrum, shape, bank, index, scale) for scale in range(SCALES)]
+    squares = [(even * even).addcmul_(odd, odd) for even, odd in responses]
+    threshold = torch.stack([_median(square.flatten()) for square in squares[0]]).sqrt() * bank.noise[index]
+    amplitudes = [square.sqrt_() for square in squares]
+    largest, total_amplitude = amplitudes[0].clone(), amplitudes[0].clone()
+    even_sum, odd_sum = responses[0][0].clone(), responses[0][1].clone()
+    for amplitude, (even, odd) in zip(amplitudes[1:], responses[1:], strict=True):
+        torch.maximum(largest, amplitude, out=largest)
+        total_amplitude += amplitude
+        even_sum += even
+        odd_sum += odd
+    scales = (total_amplitude / SCALES).div_(largest.add_(EPSILON))
+    length = magnitude(even_sum, odd_sum).add_(EPSILON)
     cosine, sine = even_sum / length, odd_sum / length
-    energy = even_sum * cosine + odd_sum * sine - (even * sine - odd * cosine).abs_().sum(1, keepdim=True)
-    return (energy - threshold).clamp_(min=0) * torch.sigmoid((scales - CUT_OFF) * GAIN), amplitudes
+    energy = (even_sum * cosine).addcmul_(odd_sum, sine).sub_(threshold.view(-1, 1, 1, 1))
+    for even, odd in responses:
+        energy -= (even * sine).addcmul_(odd, cosine, value=-1).abs_()
+    return energy.clamp_(min=0).mul_(scales.sub_(CUT_OFF).mul_(GAIN).sigmoid_()), total_amplitude
 
 
 @shared
@@ -130,12 +154,12 @@ def congruency(x: Gray) -> Congruency:
         energy, amplitude = _orientation(spectrum, x.shape, bank, index)
         energies += energy
         amplitudes += amplitude
-        squared = (energy / amplitude).square()
+        squared = (energy / amplitude).square_()
         cosine, sine = math.cos(index * math.pi / ORIENTATIONS), math.sin(index * math.pi / ORIENTATIONS)
         xx.add_(squared, alpha=cosine * cosine / (ORIENTATIONS / 2))
         yy.add_(squared, alpha=sine * sine / (ORIENTATIONS / 2))
         xy.add_(squared, alpha=cosine * sine / ORIENTATIONS)
-    width = torch.hypot(xy, xx - yy) + EPSILON
+    width = magnitude(xy, xx - yy).add_(EPSILON)
     return Congruency(energies / (amplitudes + EPSILON), (yy + xx + width) / 2, (yy + xx - width) / 2)
 
 

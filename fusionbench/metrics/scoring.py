@@ -12,7 +12,7 @@ from fusionbench.lazy import resolve
 from fusionbench.metrics.images import check, levels, planes, reads_sources, singles
 from fusionbench.metrics.protocol import Variant, choose
 from fusionbench.metrics.sharing import sharing
-from fusionbench.metrics.table import METRICS, MetricRow
+from fusionbench.metrics.table import row
 from fusionbench.types import Image, Scores
 
 
@@ -40,35 +40,31 @@ def evaluate(
     """
     variants = {name: choose(name, protocol) for name in names}
     _check_size(variants, fused)
-    if (ir is None or vi is None) and (needy := [name for name in variants if _row(name).reads == "sources"]):
+    if (ir is None or vi is None) and (needy := [name for name in variants if row(name).reads == "sources"]):
         raise ValueError(f"{', '.join(needy)} compare with the sources; pass ir and vi too")
     check(fused, ir, vi)
     named = zip(("fused", "ir", "vi"), (fused, ir, vi), strict=True)
-    given = [levels(image, what, dtype) for what, image in named if image is not None]
+    given = [levels(image, what) for what, image in named if image is not None]
     parts: dict[str, list[Tensor]] = {name: [] for name in variants}
     for one in singles(*given):
         with sharing():
             for name, variant in variants.items():
-                parts[name].append(compute(variant, one).double())
+                parts[name].append(compute(variant, one, dtype).double())
     return {name: torch.cat(part) for name, part in parts.items()}
 
 
-def compute(variant: Variant, images: Sequence[Image]) -> Scores:
+def compute(variant: Variant, images: Sequence[Image], dtype: torch.dtype = torch.float64) -> Scores:
     """One score of (fused, ir, vi) given as 8-bit levels, or of (fused,) where it reads no more."""
     definition: Callable[..., Tensor] = inspect.unwrap(resolve(variant.target))
-    views = planes(variant.view, images)
-    value = definition(*(views if reads_sources(definition) else views[:1]), **variant.options)
+    read = images if reads_sources(definition) else images[:1]
+    value = definition(*(planes(variant.view, image, images[0].shape[1], dtype) for image in read), **variant.options)
     # A view may show several planes of each image; a toolkit that reads them so reports their mean.
     return value.view(images[0].shape[0], -1).mean(1) * variant.scale + variant.offset
-
-
-def _row(name: str) -> MetricRow:
-    return METRICS[name.partition("@")[0]]
 
 
 def _check_size(names: Iterable[str], fused: Image) -> None:
     side = min(fused.shape[-2:])
     for name in names:
-        if side < _row(name).smallest:
+        if side < row(name).smallest:
             size = "x".join(str(extent) for extent in fused.shape[-2:])
-            raise ValueError(f"{name} needs images of {_row(name).smallest} pixels a side or more, not {size}")
+            raise ValueError(f"{name} needs images of {row(name).smallest} pixels a side or more, not {size}")
