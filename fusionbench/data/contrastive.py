@@ -1,0 +1,246 @@
+"""Training pairs with what a degradation is told from: other scenes that share it, and the same scene with others.
+
+Every item carries `ir_positives`, `vi_positives` and `negatives` beside the fields of a pair. Whatever is drawn comes
+from (seed, epoch, pair), as in `training`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from typing_extensions import override
+
+from fusionbench.data.ems import EmsSource, Record, Scene
+from fusionbench.data.images import read_image, to_tensor
+from fusionbench.data.pairs import as_pair, collate, specs
+from fusionbench.data.source import Bytes, RawPair, Source
+from fusionbench.data.training import Turn, cut, random_box
+from fusionbench.degradations import Degradation, Term, draw, parse
+from fusionbench.types import Batch, Pair
+
+POSITIVES, NEGATIVES = 3, 6
+"""DSPFusion's numbers: for each image three that share its degradation; six that do not, besides its own partner."""
+
+CODES = ("LC", "Norm", "RN", "SN", "Rain", "Blur", "OE", "LL", "haze")
+"""The order in which the official training goes through a scene's files for negatives; it takes the first six."""
+
+
+class ContrastivePairs(Dataset[Pair]):
+    """Pairs that are degraded as they are shown, with their contrasts.
+
+    Positives are other pairs of the source, degraded by the same spec with values of their own. Negatives show the same
+    crop under up to three other infrared and three other visible degradations of the list, where undegraded counts as
+    one; fewer than six are repeated.
+
+    Attributes:
+        source: where the pairs come from, undegraded; a `CachedSource` saves decoding four pairs per item.
+        degradations: specs, of which each turn draws one.
+        seed: of everything that is drawn.
+        crop: side of the square that is cut out, or (height, width); smaller images are mirrored at their borders.
+        flip: flip half of the items left to right, positives each by itself.
+        epoch: of items that are asked for by index alone.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        degradations: str | Sequence[str],
+        seed: int = 0,
+        crop: int | tuple[int, int] = 256,
+        flip: bool = True,
+    ) -> None:
+        self.source = source
+        self.degradations = specs(degradations)
+        self.seed = seed
+        self.crop = (crop, crop) if isinstance(crop, int) else crop
+        self.flip = flip
+        self.epoch = 0
+        parsed = [parse(spec) for spec in self.degradations]
+        self.kinds = {m: list(dict.fromkeys([(), *(each.on(m) for each in parsed)])) for m in ("ir", "vi")}
+        if all(len(kinds) == 1 for kinds in self.kinds.values()):
+            raise ValueError("undegraded pairs have nothing to be told from; list degradations beside 'clean'")
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @override
+    def __getitem__(self, turn: int | Turn) -> Pair:
+        index, epoch = turn if isinstance(turn, Turn) else Turn(turn, self.epoch)
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index]))
+        spec = self.degradations[rng.integers(len(self.degradations))]
+        raw = self._read(index)
+        box, mirror = random_box(rng, raw.vi.shape[:2], self.crop), self._mirror(rng)
+        drawn = draw([spec], name=raw.name, seed=self.seed, epoch=epoch)
+        pair = as_pair(*cut(raw, drawn.degradation, drawn.seed, box, mirror))
+        shared = [self._positive(rng, place, spec, epoch) for place in others(rng, index, len(self))]
+        negatives: list[Tensor] = []
+        for kinds in self._other_kinds(rng, parse(spec)):
+            terms = tuple(term for kind in kinds.values() for term in kind)
+            other = draw([str(Degradation(terms))], name=raw.name, seed=self.seed, epoch=epoch)
+            shown = as_pair(*cut(raw, other.degradation, other.seed, box, mirror))
+            images = {"ir": shown["ir"].expand(3, -1, -1), "vi": shown["vi"]}
+            negatives += [images[modality] for modality in kinds]
+        return with_contrasts(pair, [other["ir"] for other in shared], [other["vi"] for other in shared], negatives)
+
+    def _read(self, index: int) -> RawPair:
+        raw = self.source.read(index)
+        if raw.degradation != "clean":
+            raise ValueError(f"{raw.name!r} is degraded on disk by {raw.degradation!r}; use ContrastiveScenes for it")
+        return replace(raw, ir=fitting(raw.ir, self.crop), vi=fitting(raw.vi, self.crop))
+
+    def _mirror(self, rng: np.random.Generator) -> bool:
+        return self.flip and bool(rng.integers(2))
+
+    def _positive(self, rng: np.random.Generator, place: int, spec: str, epoch: int) -> Pair:
+        raw = self._read(place)
+        drawn = draw([spec], name=raw.name, seed=self.seed, epoch=epoch)
+        box = random_box(rng, raw.vi.shape[:2], self.crop)
+        return as_pair(*cut(raw, drawn.degradation, drawn.seed, box, self._mirror(rng)))
+
+    def _other_kinds(self, rng: np.random.Generator, own: Degradation) -> list[dict[str, tuple[Term, ...]]]:
+        """What is done to each modality to make negatives, one row per image that is shown of it."""
+        rows: list[dict[str, tuple[Term, ...]]] = [{} for _ in range(NEGATIVES // 2)]
+        for modality, kinds in self.kinds.items():
+            different = [kind for kind in kinds if kind != own.on(modality)]
+            for row, i in zip(rows, rng.permutation(len(different)), strict=False):
+                row[modality] = different[i]
+        return [row for row in rows if row]
+
+
+class ContrastiveScenes(Dataset[Pair]):
+    """Scenes that are degraded on disk, as the official training goes through them: one item per visible file.
+
+    The infrared image is one of the scene's, all equally likely. Positives are files of other scenes with the same
+    code, and where there are too few of those, some twice. Negatives are the scene's other files: in the 'released'
+    order, in which the first six are always the same, or at 'random'.
+
+    Attributes:
+        scenes: files by scene, with references.
+        seed: of everything that is drawn.
+        crop: side of the square that is cut out; smaller images are mirrored at their borders.
+        turn: bring each item, contrasts and all, into one of eight positions.
+        order: of the negatives.
+        epoch: of items that are asked for by index alone.
+    """
+
+    def __init__(
+        self, scenes: dict[str, Scene], seed: int = 0, crop: int = 256, turn: bool = True, order: str = "released"
+    ) -> None:
+        if order not in ("released", "random"):
+            raise ValueError(f"unknown order {order!r} of negatives; write 'released' or 'random'")
+        for name, scene in scenes.items():
+            if scene.ir_clean is None or scene.vi_clean is None or len(scene.ir) + len(scene.vi) < 3:
+                raise ValueError(f"scene {name!r} lacks a reference, or has no third image to tell its pair from")
+        self.scenes = scenes
+        self.seed = seed
+        self.crop = crop
+        self.turn = turn
+        self.order = order
+        self.epoch = 0
+        self.items = [(name, code) for name in sorted(scenes) for code in sorted(scenes[name].vi)]
+        self.sharing: dict[tuple[str, str], list[str]] = {}
+        for name in sorted(scenes):
+            for modality in ("ir", "vi"):
+                for code in getattr(scenes[name], modality):
+                    self.sharing.setdefault((modality, code), []).append(name)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @override
+    def __getitem__(self, turn: int | Turn) -> Pair:
+        index, epoch = turn if isinstance(turn, Turn) else Turn(turn, self.epoch)
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index]))
+        name, vi_code = self.items[index]
+        scene = self.scenes[name]
+        ir_code = sorted(scene.ir)[rng.integers(len(scene.ir))]
+        paths = [scene.ir[ir_code], scene.vi[vi_code], scene.ir_clean, scene.vi_clean]
+        paths += self._negatives(rng, scene, scene.ir[ir_code], scene.vi[vi_code])
+        position = (int(rng.integers(4)), bool(rng.integers(2))) if self.turn else (0, False)
+        images = self._crops(rng, [path for path in paths if path is not None], *position)
+        record = Record(name, vi_code, ir_code)
+        ir, vi, ir_clean, vi_clean, *different = images
+        raw = RawPair(record.name, ir[..., 0], vi, ir_clean[..., 0], vi_clean, degradation=record.spec)
+        shared = [self._positives(rng, *kind, name) for kind in (("ir", ir_code), ("vi", vi_code))]
+        views = [[to_tensor(*self._crops(rng, [path], *position)) for path in paths] for paths in shared]
+        return with_contrasts(
+            as_pair(raw, None), [view[:1] for view in views[0]], views[1], [to_tensor(image) for image in different]
+        )
+
+    def _negatives(self, rng: np.random.Generator, scene: Scene, *anchors: Path) -> list[Path]:
+        files = [files[code] for files in (scene.ir, scene.vi) for code in CODES if code in files]
+        different = [path for path in files if path not in anchors]
+        if self.order == "random":
+            different = [different[i] for i in rng.permutation(len(different))]
+        return different[:NEGATIVES]
+
+    def _positives(self, rng: np.random.Generator, modality: str, code: str, anchor: str) -> list[Path]:
+        names = self.sharing[modality, code]
+        return [getattr(self.scenes[names[i]], modality)[code] for i in others(rng, names.index(anchor), len(names))]
+
+    def _crops(self, rng: np.random.Generator, paths: Sequence[Path], turns: int, mirror: bool) -> list[Bytes]:
+        """The same part of every image, mirrored and turned by so many right angles; three channels."""
+        images = [fitting(read_image(path, channels=3), (self.crop, self.crop)) for path in paths]
+        for path, image in zip(paths, images, strict=True):
+            if image.shape != images[0].shape:
+                raise ValueError(f"{path} and {paths[0]} show one scene and differ in size")
+        box = random_box(rng, images[0].shape[:2], (self.crop, self.crop))
+        parts = [image[box.top : box.bottom, box.left : box.right] for image in images]
+        parts = [np.rot90(part[:, ::-1] if mirror else part, turns) for part in parts]
+        return [np.ascontiguousarray(part) for part in parts]
+
+
+def contrastive(
+    source: Source, degradations: Sequence[str], seed: int, crop: int, flip: bool
+) -> ContrastivePairs | ContrastiveScenes:
+    """The pairs of a source with contrasts: its own files where it is degraded on disk, made ones elsewhere."""
+    if isinstance(source, EmsSource):
+        return ContrastiveScenes(source.scenes, seed, crop, turn=flip)
+    return ContrastivePairs(source, degradations, seed, crop, flip)
+
+
+def collate_contrasts(pairs: list[Pair]) -> Batch:
+    """Stack pairs of one size with their contrasts.
+
+    Raises:
+        ValueError: there are no pairs, or their sizes differ.
+    """
+    batch = collate(pairs)
+    batch["ir_positives"] = torch.stack([pair["ir_positives"] for pair in pairs])
+    batch["vi_positives"] = torch.stack([pair["vi_positives"] for pair in pairs])
+    batch["negatives"] = torch.stack([pair["negatives"] for pair in pairs])
+    return batch
+
+
+def with_contrasts(pair: Pair, ir: list[Tensor], vi: list[Tensor], negatives: list[Tensor]) -> Pair:
+    """The pair with its contrasts; too few negatives are repeated from the first."""
+    pair["ir_positives"], pair["vi_positives"] = torch.stack(ir), torch.stack(vi)
+    pair["negatives"] = torch.stack([negatives[i % len(negatives)] for i in range(NEGATIVES)])
+    return pair
+
+
+def others(rng: np.random.Generator, own: int, count: int) -> list[int]:
+    """Places of positives among so many, without one's own as long as there is another, none twice if there are enough.
+
+    Example:
+        >>> sorted(others(np.random.default_rng(0), 1, 4)), others(np.random.default_rng(0), 0, 2)
+        ([0, 2, 3], [1, 1, 1])
+    """
+    candidates = [place for place in range(count) if place != own] or [own]
+    order = rng.permutation(len(candidates))
+    return [candidates[order[i % len(candidates)]] for i in range(POSITIVES)]
+
+
+def fitting(image: Bytes, crop: tuple[int, int]) -> Bytes:
+    """An image mirrored at its borders until the crop fits in."""
+    short = [max(0, side - own) for side, own in zip(crop, image.shape[:2], strict=True)]
+    if not any(short):
+        return image
+    border = [(each // 2, each - each // 2) for each in short] + [(0, 0)] * (image.ndim - 2)
+    return np.pad(image, border, mode="reflect" if min(image.shape[:2]) > 1 else "edge")
