@@ -112,13 +112,22 @@ class DSPFusion(Method):
         height, width = batch["vi"].shape[-2:]
         ir, vi = _padded(_three(batch["ir"]), batch["vi"])
         degradation = self.degradation_priors(ir, vi)
-        semantic = None
-        if self.guides.semantic:
+        if self.phase == "priors":
+            semantic = self.semantic_prior(*self._best(batch, ir, vi))
+        elif self.guides.semantic:
             start = start_noise(batch["name"], self.seed, self.guides.semantic).to(vi)
             semantic = self.schedule.sample(self.net_dm, start, self._condition(ir, vi, degradation))[-1]
+        else:
+            semantic = None
         fused: Color = self.net_g(ir, vi, semantic, degradation)[..., :height, :width]
         # The official test stretches before it crops and again when it writes; the second stretch undoes the first.
         return stretched(fused) if self.stretch else fused
+
+    def _best(self, batch: Batch, ir: Color, vi: Color) -> tuple[Color, ...]:
+        """What is seen of the scene while nothing can restore priors yet: the undegraded pair where it is known."""
+        if "ir_clean" in batch and "vi_clean" in batch:
+            return _padded(_three(batch["ir_clean"]), batch["vi_clean"])
+        return ir, vi
 
     def degradation_priors(self, ir: Color, vi: Color) -> Prior | None:
         """Of all infrared images, then of all visible ones; None where the network is left out."""

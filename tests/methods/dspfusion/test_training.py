@@ -190,6 +190,15 @@ def test_validation_reports_losses_and_psnr_on_any_size(batch):
         assert results["val/psnr"] == pytest.approx((results["val/psnr_ir"] + results["val/psnr_vi"]) / 2)
 
 
+def test_pictures_of_the_first_phase_use_the_prior_it_learns(batch):
+    method = DSPFusion(size=TINY)
+    method.begin_phase("priors")
+    expected = method.learn(batch, contrast=False)[1]
+    assert_close(method.fuse(batch), expected, atol=1e-5, rtol=0)
+    method.begin_phase("diffusion")
+    assert not torch.allclose(method.fuse(batch), expected, atol=1e-5)
+
+
 def test_progressive_training_sees_smaller_crops_first_and_fewer_pairs_later(batch):
     seen = []
 
