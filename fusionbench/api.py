@@ -17,6 +17,7 @@ from fusionbench.degradations import parse
 from fusionbench.fusing import Told, fuse_batch, fuse_cell
 from fusionbench.methods import load
 from fusionbench.methods.color import luma
+from fusionbench.methods.method import UNTOLD
 from fusionbench.results import CellFolder
 from fusionbench.run import open_method
 from fusionbench.scoring import open_pairs
@@ -34,7 +35,7 @@ def fuse(
     ir: Source,
     vi: Source,
     *,
-    degradation: str = "clean",
+    degradation: str | None = None,
     prompt: str | None = None,
     name: str = "image",
     tile: int = 0,
@@ -65,7 +66,7 @@ def fuse(
         raise ValueError(f"ir is {sizes[0]} and vi is {sizes[1]}; register and resize one to the other first")
     batch = Batch(
         name=[name],
-        degradation=[str(parse(degradation))],
+        degradation=[told(degradation)],
         ir=luma(infrared.expand(3, -1, -1))[None],
         vi=visible.expand(3, -1, -1)[None],
         ir_scale=[1],
@@ -76,6 +77,15 @@ def fuse(
     loaded = load(method) if isinstance(method, str) else method
     with torch.inference_mode():
         return fuse_batch(loaded, batch, tile)[0]
+
+
+def told(degradation: str | None) -> str:
+    """What a batch says of a degradation that a person names, or does not.
+
+    Raises:
+        ValueError: the spec is wrong.
+    """
+    return UNTOLD if degradation is None else str(parse(degradation))
 
 
 def _tensor(image: Source) -> Tensor:
@@ -95,7 +105,7 @@ def fuse_files(
     out: Path,
     *,
     prompt: str | None = None,
-    degradation: str = "clean",
+    degradation: str | None = None,
     resize: bool = False,
     seed: int = 0,
     **options: Any,
@@ -124,6 +134,6 @@ def fuse_files(
     else:
         pairs = Pairs(FolderSource("folder", [Files(vi.stem, ir, vi)], resize=resize), seed=seed)
     folder = CellFolder(out, images=out)
-    told = Told(prompt, str(parse(degradation)))
-    fuse_cell(open_method(choice), pairs, folder, told=told, redo=True, **options)
+    saying = Told(prompt, told(degradation))
+    fuse_cell(open_method(choice), pairs, folder, told=saying, redo=True, **options)
     return [folder.image(name) for name in pairs.source.names if name in folder.fused()], folder.failures()

@@ -13,6 +13,10 @@ from typing_extensions import override
 from fusionbench.types import Batch, Color
 
 
+UNTOLD = "unknown"
+"""What a batch says in place of a spec of pairs whose degradation nobody has told."""
+
+
 class Method(LightningModule, ABC):
     """A fusion method: degraded pairs in, one colour image per pair out.
 

@@ -45,7 +45,8 @@ def _rows(dataset: Path, image: str) -> Iterator[Row]:
         ]
         cells = sorted(folder.glob("*/meta.json"), key=lambda path: (path.stat().st_ctime_ns, path))
         fused = [_fused(CellFolder(path.parent), image) for path in cells]
-        yield Row(folder.name, [*seen, *fused], crops)
+        label = CellFolder(cells[0].parent).meta()["settings"]["degradation"] if cells else folder.name
+        yield Row(label, [*seen, *fused], crops)
 
 
 def _fused(folder: CellFolder, image: str) -> Panel | None:

@@ -25,15 +25,11 @@ from fusionbench.methods.drfusion.diffusion import Diffusion, State
 from fusionbench.methods.drfusion.losses import OBJECTIVES
 from fusionbench.methods.drfusion.network import NoisePredictor
 from fusionbench.methods.drfusion.observation import Observation, Order
-from fusionbench.methods.method import Method
+from fusionbench.methods.method import UNTOLD, Method
 from fusionbench.types import Batch, Color, Gray
 
 RELEASED = {"alpha", "unet.inBlock.weight"}
 """Names that only the authors' own files have."""
-
-UNKNOWN = "unknown"
-"""What a batch says of pairs whose degradation nobody has told."""
-
 
 class DRFusion(Method):
     """A corrected diffusion on the first source and the luma of the second, whose chroma is kept.
@@ -105,7 +101,7 @@ class DRFusion(Method):
         return Observation(batch["ir"], luma(batch["vi"]), [models[key] for key in seen], self.order)
 
     def _model(self, degradation: str, ir_scale: int, vi_scale: int) -> LinearModel:
-        if degradation == UNKNOWN:
+        if degradation == UNTOLD:
             raise ValueError(
                 "DRFusion is not blind: it inverts a degradation that it is told, and was told none; pass "
                 "--degradation with noise, blur, composite or another linear one, or 'clean'"
