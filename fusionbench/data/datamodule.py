@@ -15,8 +15,9 @@ from typing_extensions import override
 
 from fusionbench.data.cache import CachedSource
 from fusionbench.data.cards import DATASETS
-from fusionbench.data.loading import load
+from fusionbench.data.loading import candidates, load
 from fusionbench.data.pairs import Pairs, collate
+from fusionbench.data.restoration import RESTORATION, restoration
 from fusionbench.data.resumable import ResumableLoader
 from fusionbench.data.sampling import EpochSampler, EqualSizes
 from fusionbench.data.source import Joined, Source, Subset
@@ -33,7 +34,8 @@ class FusionDataModule(LightningDataModule):
     """Training crops, and whole pairs for validation, test and prediction, of one data set or several.
 
     Args:
-        datasets: rows of the table of data sets.
+        datasets: rows of the table of data sets; for training, also of that of restoration data sets, whose images
+            have no partner and come as pairs with a black one.
         root: folder of the data set, or folder that holds one folder per data set.
         batch_size: pairs per batch; whole pairs are gathered by size, so that such a batch can be smaller.
         workers: processes per loader that read and degrade.
@@ -77,8 +79,8 @@ class FusionDataModule(LightningDataModule):
         self.save_hyperparameters()
         self.datasets = [datasets] if isinstance(datasets, str) else list(datasets)
         for name in self.datasets:
-            if name not in DATASETS:
-                raise unknown("dataset", name, DATASETS)
+            if name not in DATASETS and name not in RESTORATION:
+                raise unknown("dataset", name, [*DATASETS, *RESTORATION])
         if not self.datasets or not 0 < val_share < 1 or batch_size < 1:
             raise ValueError(
                 f"a data module needs a data set, a val_share between 0 and 1 and a batch_size of 1 or more; it has "
@@ -150,12 +152,16 @@ class FusionDataModule(LightningDataModule):
         return whole_pairs(_ready(self.test_pairs), self.batch_size, self.workers)
 
     def _load(self, name: str, split: str) -> Source:
+        if name in RESTORATION:
+            source = restoration(name, candidates(name, self.root))
+            return source if self.limit is None else Subset(source, range(min(self.limit, len(source))))
         return load(name, root=self.root, split=split, resize=self.resize, limit=self.limit)
 
     def _train_and_val(self, name: str) -> tuple[Source, Source]:
         train = self._load(name, self.train_split)
-        val_split = self.val_split or ("val" if "val" in DATASETS[name].splits else None)
-        if val_split is not None:
+        published = "val" if name in DATASETS and "val" in DATASETS[name].splits else None
+        val_split = published if self.val_split is None else self.val_split
+        if val_split is not None and name not in RESTORATION:
             return train, self._load(name, val_split)
         held_out = max(1, round(self.val_share * len(train)))
         if held_out >= len(train):

@@ -36,7 +36,7 @@ class Pairs(Dataset[Pair]):
         raw = self.source.read(index)
         if len(self.degradations) == 1:
             return as_pair(raw, degrade(raw, parse(self.degradations[0]), self.seed))
-        drawn = draw(self.degradations, name=raw.name, seed=self.seed, epoch=0)
+        drawn = draw(specs_for(raw, self.degradations), name=raw.name, seed=self.seed, epoch=0)
         return as_pair(raw, degrade(raw, drawn.degradation, drawn.seed))
 
 
@@ -50,6 +50,27 @@ def specs(degradation: str | Sequence[str]) -> tuple[str, ...]:
     if not several:
         raise ValueError("no degradation is given; name at least 'clean'")
     return tuple(str(parse(spec)) for spec in several)
+
+
+def specs_for(raw: RawPair, several: Sequence[str]) -> Sequence[str]:
+    """Those of several specs that a pair can be degraded by.
+
+    A pair that is degraded on disk stays as it is; of a pair with one image, that image is degraded and no other.
+
+    Raises:
+        ValueError: no spec degrades the image that is there.
+    """
+    if raw.degradation != "clean" and (raw.only or len(several) > 1):
+        return ("clean",)
+    if not raw.only:
+        return several
+    fitting = [spec for spec in several if {term.modality for term in parse(spec).terms} == {raw.only}]
+    if not fitting:
+        raise ValueError(
+            f"{raw.name!r} has only an image for {raw.only!r}, and none of {', '.join(several)} degrades that alone; "
+            f"add one that does, such as {'lc' if raw.only == 'ir' else 'll'!r}"
+        )
+    return fitting
 
 
 def degrade(raw: RawPair, degradation: Degradation, seed: int) -> Degraded | None:

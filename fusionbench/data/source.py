@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ class RawPair:
         ir_scale: how many times smaller per side the stored infrared image was before it was brought to size.
         vi_scale: the same of the visible image.
         prompt: what the data set says about the pair in words.
+        only: 'ir' or 'vi' where the other image is blank; empty for pairs.
     """
 
     name: str
@@ -37,6 +38,7 @@ class RawPair:
     ir_scale: int = 1
     vi_scale: int = 1
     prompt: str | None = None
+    only: Literal["", "ir", "vi"] = ""
 
 
 class Source(Protocol):

@@ -15,7 +15,7 @@ import numpy as np
 from torch.utils.data import Dataset
 from typing_extensions import override
 
-from fusionbench.data.pairs import as_pair, degrade, specs
+from fusionbench.data.pairs import as_pair, degrade, specs, specs_for
 from fusionbench.data.source import Bytes, RawPair, Source
 from fusionbench.degradations import Degradation, Degraded, Range, Term, draw
 from fusionbench.types import Pair
@@ -42,7 +42,8 @@ class TrainingPairs(Dataset[Pair]):
 
     Attributes:
         source: where the pairs come from; a `CachedSource` where decoding takes most of the time.
-        degradations: specs, of which each turn draws one; a spec named twice is drawn twice as often.
+        degradations: specs, of which each turn draws one; a spec named twice is drawn twice as often. Pairs that are
+            degraded on disk stay as they are; of pairs with one image, that image is degraded.
         seed: of everything that is drawn.
         crop: side of the square that is cut out, or (height, width); whole images without it. Smaller images are
             mirrored at their borders.
@@ -74,8 +75,9 @@ class TrainingPairs(Dataset[Pair]):
     def __getitem__(self, turn: int | Turn) -> Pair:
         index, epoch = turn if isinstance(turn, Turn) else Turn(turn, self.epoch)
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index]))
-        drawn = draw(self.degradations, name=self.source.names[index], seed=self.seed, epoch=epoch)
         raw = self.source.read(index)
+        fitting = specs_for(raw, self.degradations)
+        drawn = draw(fitting, name=self.source.names[index], seed=self.seed, epoch=epoch)
         if self.crop is not None:
             raw = _enlarged(raw, self.crop)
         box = random_box(rng, raw.vi.shape[:2], self.crop or raw.vi.shape[:2])

@@ -1,0 +1,200 @@
+"""Images of one modality with their clean versions: what restoration data sets offer, and fusion pairs cannot.
+
+They come as pairs whose other image is blank, so that everything made for pairs takes them. Three sorts of folders are
+known: clean images to be degraded anew in each epoch, degraded images beside clean ones of the same name, and degraded
+images that carry the name of the clean one with something behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from fusionbench.data.folders import image_files
+from fusionbench.data.images import image_size, read_image
+from fusionbench.data.source import Bytes, RawPair
+from fusionbench.lazy import unknown
+
+Modality = Literal["ir", "vi"]
+
+
+@dataclass(frozen=True)
+class RestorationCard:
+    """What is known about a restoration data set.
+
+    Attributes:
+        title: its name, and what it shows.
+        modality: the image that its pairs have.
+        degraded: folders of the degraded images below the root, the first that is there; none for clean images only.
+        clean: folders of the clean ones, the first that is there.
+        degradation: canonical spec of what the degraded ones suffer from.
+        keep: pattern of the names of degraded images to use; all without it.
+        url: its home.
+    """
+
+    title: str
+    modality: Modality
+    clean: tuple[str, ...]
+    degraded: tuple[str, ...] = ()
+    degradation: str = "clean"
+    keep: str = ""
+    url: str = ""
+
+
+RESTORATION = {
+    "exposure_errors": RestorationCard(
+        title="Exposure-Errors: photographs rendered with five exposures; the over-exposed ones",
+        modality="vi",
+        degraded=("training/INPUT_IMAGES", "train/INPUT_IMAGES", "INPUT_IMAGES", "input"),
+        clean=("training/GT_IMAGES", "train/GT_IMAGES", "GT_IMAGES", "gt"),
+        degradation="oe",
+        keep=r"_P1(\.5)?$",
+        url="https://github.com/mahmoudnafifi/Exposure_Correction",
+    ),
+    "ir_images": RestorationCard(
+        title="Any folder of clean infrared images, to be degraded",
+        modality="ir",
+        clean=("ir", "infrared", "Ir", "."),
+    ),
+    "lol": RestorationCard(
+        title="LOL: photographs taken with little light and with enough",
+        modality="vi",
+        degraded=("our485/low", "train/low", "low"),
+        clean=("our485/high", "train/high", "high"),
+        degradation="ll",
+        url="https://daooshee.github.io/BMVC2018website/",
+    ),
+    "reside": RestorationCard(
+        title="RESIDE: clear photographs and hazy ones made of them",
+        modality="vi",
+        degraded=("ITS/hazy", "OTS/hazy", "train/hazy", "hazy"),
+        clean=("ITS/clear", "OTS/clear", "train/clear", "clear", "gt"),
+        degradation="haze",
+        url="https://sites.google.com/view/reside-dehaze-datasets",
+    ),
+    "vi_images": RestorationCard(
+        title="Any folder of clean photographs, to be degraded",
+        modality="vi",
+        clean=("vi", "visible", "Vis", "."),
+    ),
+}
+"""Restoration data sets by name, beside those of fusion."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """One image of a restoration data set.
+
+    Attributes:
+        name: unique within it.
+        degraded: the file that is restored; the clean one itself where it is degraded later.
+        clean: the file without degradation.
+    """
+
+    name: str
+    degraded: Path
+    clean: Path
+
+
+class RestorationSource:
+    """Pairs of which one image exists and the other is black.
+
+    Attributes:
+        modality: of the image that exists.
+        degradation: canonical spec of what the images suffer from on disk.
+    """
+
+    def __init__(self, dataset: str, files: Sequence[Restored], modality: Modality, degradation: str) -> None:
+        self.dataset = dataset
+        self.files = list(files)
+        self.names = [each.name for each in self.files]
+        self.modality: Modality = modality
+        self.degradation = degradation
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of an image, without decoding it."""
+        return image_size(self.files[index].degraded)
+
+    def read(self, index: int) -> RawPair:
+        """Read one image, as a pair with a black one.
+
+        Raises:
+            FileNotFoundError: the image has gone.
+            ValueError: it cannot be read, or differs in size from its clean version.
+        """
+        files = self.files[index]
+        image = self._read(files.degraded)
+        clean = image if files.clean == files.degraded else self._read(files.clean)
+        if clean.shape != image.shape:
+            sizes = " and ".join(f"{each.shape[1]}x{each.shape[0]}" for each in (image, clean))
+            raise ValueError(f"{files.degraded} and its clean version {files.clean.name} differ in size: {sizes}")
+        if self.modality == "ir":
+            blank = np.zeros((*image.shape, 3), np.uint8)
+            return RawPair(files.name, image, blank, clean, blank, self.degradation, only="ir")
+        blank = np.zeros(image.shape[:2], np.uint8)
+        return RawPair(files.name, blank, image, blank, clean, self.degradation, only="vi")
+
+    def _read(self, path: Path) -> Bytes:
+        return read_image(path, channels=1 if self.modality == "ir" else 3)
+
+
+def restoration(name: str, roots: Sequence[Path]) -> RestorationSource:
+    """The images of a restoration data set.
+
+    Args:
+        name: a row of `RESTORATION`.
+        roots: folders to look in.
+
+    Raises:
+        FileNotFoundError: the folders are not there, or are empty.
+        ValueError: an unknown name, or degraded images without a clean one.
+    """
+    if name not in RESTORATION:
+        raise unknown("restoration data set", name, RESTORATION)
+    card = RESTORATION[name]
+    for root in roots:
+        clean = _first(root, card.clean)
+        degraded = _first(root, card.degraded) if card.degraded else clean
+        if clean is None or degraded is None:
+            continue
+        files = _matched(name, degraded, clean, card.keep)
+        if files:
+            return RestorationSource(name, files, card.modality, card.degradation)
+    wanted = " and ".join(" or ".join(folders) for folders in (card.degraded, card.clean) if folders)
+    origin = f"; it comes from {card.url}" if card.url else ""
+    raise FileNotFoundError(f"no images of {name} in {' or '.join(map(str, roots))}; looked for {wanted}{origin}")
+
+
+def _first(root: Path, folders: Sequence[str]) -> Path | None:
+    return next((root / folder for folder in folders if (root / folder).is_dir()), None)
+
+
+def _matched(name: str, degraded: Path, clean: Path, keep: str) -> list[Restored]:
+    """Each degraded image with the clean one of its name, or of the longest start of its name before a '_' or '-'."""
+    references = image_files(clean)
+    if degraded == clean:
+        return [Restored(stem, path, path) for stem, path in sorted(references.items())]
+    files, alone = [], []
+    for stem, path in sorted(image_files(degraded).items()):
+        if keep and not re.search(keep, stem):
+            continue
+        places = [len(stem), *(match.start() for match in reversed(list(re.finditer("[_-]", stem))))]
+        match = next((stem[:place] for place in places if stem[:place] in references), None)
+        if match is None:
+            alone.append(path)
+        else:
+            files.append(Restored(stem, path, references[match]))
+    if alone:
+        raise ValueError(
+            f"{len(alone)} degraded images of {name} have no clean one in {clean}, first {alone[0].name}; a degraded "
+            "image is named like its clean one, or has '_' or '-' and more behind that name"
+        )
+    return files
