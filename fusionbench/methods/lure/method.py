@@ -22,7 +22,7 @@ from typing_extensions import override
 from fusionbench.degradations import parse
 from fusionbench.lazy import unknown
 from fusionbench.methods.color import luma
-from fusionbench.methods.lure.encoder import INFRARED, VISIBLE, Text
+from fusionbench.methods.lure.encoder import Latents, Text
 from fusionbench.methods.lure.language import TextEncoder, language_model
 from fusionbench.methods.lure.losses import SIMILARITIES, Similarity, colour_loss, gradient_loss, task_loss
 from fusionbench.methods.lure.network import MULTIPLE, LureNetwork
@@ -30,8 +30,8 @@ from fusionbench.methods.lure.perceptual import Features, perceptual_loss, vgg16
 from fusionbench.methods.lure.reading import read_prompt
 from fusionbench.methods.lure.sizes import RULES, Guidance, Rule, size_of
 from fusionbench.methods.lure.tasks import CANONICAL, PSEUDO, TASKS, tasks_of
-from fusionbench.methods.lure.triples import Triples, triples_of
-from fusionbench.methods.method import Method
+from fusionbench.methods.lure.triples import MODALITIES, Triples, triples_of
+from fusionbench.methods.method import UNTOLD, Method
 from fusionbench.methods.padding import fit, reflect
 from fusionbench.types import Batch, Color, Gray, Image
 
@@ -39,9 +39,6 @@ REPRESENTATION, FUSION, SINGLE = "representation", "fusion", "single"
 
 Perceptual = Literal["vgg", "latent", "none"]
 PERCEPTUAL = ("latent", "none", "vgg")
-
-UNTOLD = "unknown"
-"""What a batch says of pairs whose degradation nobody has told."""
 
 LAST_RATE = 1e-6
 """The learning rate at the end of a phase."""
@@ -143,6 +140,11 @@ class Lure(Method):
         text_ir, text_vi = self.described(batch)
         network = partial(self.network, text_ir=text_ir, text_vi=text_vi)
         return fit(network, batch["ir"], batch["vi"], multiple=MULTIPLE)
+
+    def encode(self, images: Color | Gray, sentence: str, modality: str) -> Latents:
+        """Latents of images of one modality ('ir' or 'vi') about which one thing is said."""
+        where = torch.full((len(images),), MODALITIES[modality], device=images.device)
+        return self.network.encode(_padded(images), self.text([sentence] * len(images)), where)
 
     def described(self, batch: Batch) -> tuple[Text, Text]:
         """What steers the encoding of the infrared and of the visible images."""
@@ -259,9 +261,7 @@ class Lure(Method):
 
     def _latent_features(self, image: Gray) -> list[Image]:
         """LURE's own encoder on gray images, as for an infrared image without degradation."""
-        text = self.text([CANONICAL[PSEUDO]] * len(image))
-        modality = torch.full((len(image),), INFRARED, device=image.device)
-        return self.network.encode(_padded(image), text, modality)
+        return self.encode(image, CANONICAL[PSEUDO], "ir")
 
     def _vgg(self, like: Tensor) -> Features:
         vgg = cast("nn.Module", self._features[0]).to(like.device)
@@ -277,9 +277,9 @@ class Lure(Method):
         psnr = -10 * error.clamp_min(1e-10).log10()
         right = (self.text.logits(text).argmax(dim=1) == triples.labels()).float().mean()
         scores = {"text_right": right}
-        for name, modality in (("psnr_vi", VISIBLE), ("psnr_ir", INFRARED)):
+        for name, modality in MODALITIES.items():
             if (triples.modality == modality).any():
-                scores[name] = psnr[triples.modality == modality].mean()
+                scores[f"psnr_{name}"] = psnr[triples.modality == modality].mean()
         return scores
 
     @override

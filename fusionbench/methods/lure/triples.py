@@ -26,6 +26,7 @@ class Triples:
     """Images of both modalities mixed, infrared ones as three equal channels.
 
     Attributes:
+        names: of the scenes.
         degraded: x.
         clean: y.
         modality: m.
@@ -33,6 +34,7 @@ class Triples:
         sentences: what is said of each image.
     """
 
+    names: list[str]
     degraded: Color
     clean: Color
     modality: Int[Tensor, " b"]
@@ -57,18 +59,18 @@ def triples_of(batch: Batch, *, seed: int, step: int) -> Triples:
     Raises:
         ValueError: a degradation that LURE has no task for, or a degraded image without its clean one.
     """
-    degraded, clean, modality, tasks, sentences = [], [], [], [], []
+    names, degraded, clean, modality, tasks, sentences = [], [], [], [], [], []
     for index, (name, spec) in enumerate(zip(batch["name"], batch["degradation"], strict=True)):
         for slot, task in _told(spec, name):
             x, y = _images(batch, slot, index, name)
+            names.append(name)
             degraded.append(x)
             clean.append(y)
             modality.append(MODALITIES[slot])
             tasks.append(task)
             sentences.append(sentence(task, slot, stream(seed, name, step, "sentence")))
-    return Triples(
-        torch.stack(degraded), torch.stack(clean), torch.tensor(modality, device=degraded[0].device), tasks, sentences
-    )
+    where = torch.tensor(modality, device=degraded[0].device)
+    return Triples(names, torch.stack(degraded), torch.stack(clean), where, tasks, sentences)
 
 
 def sentence(task: str, slot: str, draw: int) -> str:
