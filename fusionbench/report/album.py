@@ -1,0 +1,143 @@
+"""The pictures of a report page: small JPEG copies below `report/assets`, so that the page can be moved and sent."""
+
+from __future__ import annotations
+
+import filecmp
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from fusionbench.report.crops import salient_crops
+from fusionbench.results import INPUTS, REFERENCES, CellFolder, path_name
+
+FULL, THUMB = 1600, 360
+"""Longest side in pixels of a picture in the gallery and of a small one."""
+
+QUALITY = 92
+SHOWN = 4
+"""Images of each data set in the gallery; those whose sources are kept come first, and all of those are shown."""
+
+MODALITIES = (("ir", "infrared"), ("vi", "visible"))
+ZOOM = 4.0
+
+
+class Album:
+    """Copies pictures of a run into its report; what is up to date already is not made again."""
+
+    def __init__(self, run: Path) -> None:
+        self.run, self.page = run, run / "report"
+        self._used: set[Path] = set()
+
+    def copy(self, source: Path, side: int) -> str | None:
+        """The address of a copy, as the page writes it; None where there is no such picture.
+
+        Args:
+            side: the longest side of the copy in pixels; smaller pictures keep their size.
+        """
+        target = (self.page / "assets" / str(side) / source.relative_to(self.run)).with_suffix(".jpg")
+        if target not in self._used:
+            if not source.exists():
+                return None
+            if not target.exists() or target.stat().st_mtime_ns < source.stat().st_mtime_ns:
+                try:
+                    _shrink(source, target, side)
+                except (UnidentifiedImageError, OSError, SyntaxError):
+                    return None  # A damaged picture; the table says why its scores are missing.
+            self._used.add(target)
+        return quote(target.relative_to(self.page).as_posix())
+
+    def prune(self) -> None:
+        """Remove the copies that the page no longer shows."""
+        for path in (self.page / "assets").rglob("*.jpg"):
+            if path not in self._used:
+                path.unlink()
+
+
+def _shrink(source: Path, target: Path, side: int) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_suffix(".part")
+    with Image.open(source) as image:
+        copy = image if image.mode in ("L", "RGB") else image.convert("RGB")
+        copy.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=None)
+        # Colour at full resolution: these pictures are compared at several times their size.
+        copy.save(unfinished, format="JPEG", quality=QUALITY, subsampling=0)
+    unfinished.replace(target)
+
+
+def gallery(album: Album, cells: dict[str, dict[str, list[str]]], images: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """What the gallery shows.
+
+    Args:
+        cells: methods by data set and degradation.
+        images: names by data set.
+    """
+    entries = []
+    for dataset, names in images.items():
+        kept = {path.stem for path in (album.run / dataset / REFERENCES / "vi").glob("*.png")}
+        pictured = [name for name in names if name in kept]
+        others = [name for name in names if name not in kept]
+        for name in [*pictured, *others[: max(SHOWN - len(pictured), 0)]]:
+            degradations = {
+                degradation: pictures
+                for degradation, methods in cells[dataset].items()
+                if (pictures := list(_pictures(album, dataset, degradation, methods, name)))
+            }
+            if degradations:
+                entries.append(_entry(album, dataset, name, degradations, sources=name in kept))
+    return entries
+
+
+def _entry(
+    album: Album, dataset: str, image: str, degradations: dict[str, list[tuple[str, str]]], *, sources: bool
+) -> dict[str, Any]:
+    references = album.run / dataset / REFERENCES
+    crop = (0.5, 0.5, ZOOM)
+    if sources:
+        ir, vi = (_read(references / modality / f"{image}.png") for modality, _ in MODALITIES)
+        width, height = vi.shape[1], vi.shape[0]
+        if found := salient_crops(ir, vi, count=1):
+            (box,) = found
+            zoom = min(1 / max(box.width, box.height), ZOOM)
+            crop = (box.left + box.width / 2, box.top + box.height / 2, zoom)
+    else:
+        first = next(iter(degradations))
+        method = degradations[first][0][0]
+        fused = CellFolder(album.run / dataset / path_name(first) / path_name(method))
+        with Image.open(fused.image(image)) as opened:
+            width, height = opened.size
+    return {
+        "dataset": dataset,
+        "image": image,
+        "sources": sources,
+        "width": width,
+        "height": height,
+        "crop": crop,
+        "degradations": degradations,
+    }
+
+
+def _pictures(
+    album: Album, dataset: str, degradation: str, methods: list[str], image: str
+) -> Iterator[tuple[str, str]]:
+    """Label and address of every picture of one image under one degradation: sources, references, results."""
+    block = album.run / dataset / path_name(degradation)
+    seen, clean = block / INPUTS, album.run / dataset / REFERENCES
+    labelled = [(label, seen / modality / f"{image}.png") for modality, label in MODALITIES]
+    for modality, label in MODALITIES:
+        reference, source = clean / modality / f"{image}.png", seen / modality / f"{image}.png"
+        if reference.exists() and source.exists() and not filecmp.cmp(reference, source, shallow=False):
+            labelled.append((f"{label}, reference", reference))
+    labelled += [(method, CellFolder(block / path_name(method)).image(image)) for method in methods]
+    for label, path in labelled:
+        if address := album.copy(path, FULL):
+            yield label, address
+
+
+def _read(path: Path) -> npt.NDArray[np.uint8]:
+    with Image.open(path) as image:
+        return np.asarray(image)
