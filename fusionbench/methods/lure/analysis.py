@@ -56,7 +56,7 @@ class Separation:
 
 @torch.no_grad()
 def task_latents(method: Lure, batches: Iterable[Batch], modality: str) -> TaskLatents:
-    """Encode the degraded images of one modality with their descriptions, and each scene once clean with the pseudo one.
+    """Encode the degraded images of one modality with their descriptions, and each scene once clean.
 
     Args:
         batches: pairs with their clean images, each degraded by one task or more.

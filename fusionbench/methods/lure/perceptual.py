@@ -16,20 +16,20 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.types import Gray, Image
-from fusionbench.weights import WeightsCard, fill, find, read_state, sha256
+from fusionbench.weights import WeightsCard, expected_path, fill, find, read_state, verify
 
 VGG_CARD = WeightsCard(
     file="vgg16-397923af.pth",
     urls=("https://download.pytorch.org/models/vgg16-397923af.pth",),
+    sha256="397923af",
     size=553_433_881,
     licence="BSD-3-Clause, as torchvision; trained on ImageNet, which is for noncommercial research",
     source="pytorch/vision: VGG16_Weights.IMAGENET1K_V1",
     note="its classifier is not used",
     folder="vgg16",
     unused=("classifier.*",),
+    elsewhere=("torch:checkpoints",),
 )
-VGG_DIGEST = "397923af"
-"""The file's name ends with the first digits of its SHA-256."""
 
 VGG_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 VGG_MEAN, VGG_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -83,16 +83,15 @@ def vgg16(path: Path | None = None) -> VGG16:
         FileNotFoundError: the weights are not there; the message says how to get them and how to do without.
         ValueError: the file is another one.
     """
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / VGG_CARD.file
     try:
-        found = find("vgg16", VGG_CARD, path or (cached if cached.is_file() else None))
+        found = find("vgg16", VGG_CARD, path)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"the perceptual term needs VGG-16, and {VGG_CARD.file} is not here; fetch it from {VGG_CARD.urls[0]} to "
-            f"{cached}, or train with perceptual='latent' (features of LURE's own encoder) or perceptual='none'"
+            f"{expected_path('vgg16', VGG_CARD)} or name it with vgg_weights, or train with perceptual='latent' "
+            "(features of LURE's own encoder) or perceptual='none'"
         ) from error
-    if not sha256(found).startswith(VGG_DIGEST):
-        raise ValueError(f"{found} is not torchvision's {VGG_CARD.file}: its sha256 is {sha256(found)[:8]}…")
+    verify("vgg16", VGG_CARD, found)
     model = VGG16()
     fill(model, read_state(found), VGG_CARD, found)
     return model.requires_grad_(False)

@@ -123,5 +123,5 @@ def test_missing_vgg_says_how_to_get_it_and_how_to_do_without(tmp_path, monkeypa
 def test_another_file_is_not_taken_for_vgg(tmp_path):
     path = tmp_path / VGG_CARD.file
     path.write_bytes(b"something else")
-    with pytest.raises(ValueError, match=r"is not torchvision's vgg16-397923af.pth"):
+    with pytest.raises(ValueError, match=r"is not the published vgg16-397923af\.pth"):
         vgg16(path)
