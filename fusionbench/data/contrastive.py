@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from typing_extensions import override
 
+from fusionbench.data.cache import CachedSource
 from fusionbench.data.ems import EmsSource, Record, Scene
 from fusionbench.data.images import read_image, to_tensor
 from fusionbench.data.pairs import as_pair, collate, specs
@@ -197,12 +198,26 @@ class ContrastiveScenes(Dataset[Pair]):
 
 
 def contrastive(
-    source: Source, degradations: Sequence[str], seed: int, crop: int, flip: bool
+    source: Source, degradations: Sequence[str], seed: int, crop: int | None, flip: bool, cache: int = 0
 ) -> ContrastivePairs | ContrastiveScenes:
-    """The pairs of a source with contrasts: its own files where it is degraded on disk, made ones elsewhere."""
+    """The pairs of a source with contrasts: its own files where it is degraded on disk, made ones elsewhere.
+
+    Args:
+        source: not cached yet.
+        degradations: specs of which each pair gets one; pairs on disk have theirs.
+        seed: of everything that is drawn.
+        crop: side of the crops.
+        flip: show items mirrored as well, and files also turned.
+        cache: bytes of decoded images to keep; files are too many to be kept.
+
+    Raises:
+        ValueError: there is no crop, without which contrasts of other scenes have other sizes.
+    """
+    if crop is None:
+        raise ValueError("contrasts show other scenes, whose sizes differ; train on crops of one size")
     if isinstance(source, EmsSource):
         return ContrastiveScenes(source.scenes, seed, crop, turn=flip)
-    return ContrastivePairs(source, degradations, seed, crop, flip)
+    return ContrastivePairs(CachedSource(source, cache), degradations, seed, crop, flip)
 
 
 def collate_contrasts(pairs: list[Pair]) -> Batch:

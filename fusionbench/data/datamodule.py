@@ -15,11 +15,12 @@ from typing_extensions import override
 
 from fusionbench.data.cache import CachedSource
 from fusionbench.data.cards import DATASETS
+from fusionbench.data.contrastive import collate_contrasts, contrastive
 from fusionbench.data.loading import candidates, load
 from fusionbench.data.pairs import Pairs, collate
 from fusionbench.data.restoration import RESTORATION, restoration
 from fusionbench.data.resumable import ResumableLoader
-from fusionbench.data.sampling import EpochSampler, EqualSizes
+from fusionbench.data.sampling import EpochSampler, EqualSizes, Shown
 from fusionbench.data.source import Joined, Source, Subset
 from fusionbench.data.training import TrainingPairs
 from fusionbench.lazy import unknown
@@ -51,6 +52,7 @@ class FusionDataModule(LightningDataModule):
         val_share: part of the training split that is held out where no validation split is published.
         cache_gib: memory for decoded training images, in GiB per worker.
         resize: bring infrared images to the size of the visible ones.
+        contrasts: give training pairs what their degradations are told from, for methods that learn by contrast.
         limit: at most so many pairs of each data set and split, for trying things out.
     """
 
@@ -71,6 +73,7 @@ class FusionDataModule(LightningDataModule):
         val_share: float = 0.05,
         cache_gib: float = 1.0,
         resize: bool = False,
+        contrasts: bool = False,
         limit: int | None = None,
     ) -> None:
         super().__init__()
@@ -100,8 +103,9 @@ class FusionDataModule(LightningDataModule):
         self.val_share = val_share
         self.cache_gib = cache_gib
         self.resize = resize
+        self.contrasts = contrasts
         self.limit = limit
-        self.train_pairs: TrainingPairs | None = None
+        self.train_pairs: Shown | None = None
         self.val_pairs: Pairs | None = None
         self.test_pairs: Pairs | None = None
 
@@ -109,8 +113,12 @@ class FusionDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         if stage in ("fit", "validate") and self.train_pairs is None:
             divided = [self._train_and_val(name) for name in self.datasets]
-            train = CachedSource(_joined([train for train, _ in divided]), int(self.cache_gib * GIB))
-            self.train_pairs = TrainingPairs(train, self.degradations, self.seed, self.crop, self.flip)
+            train, cache = _joined([train for train, _ in divided]), int(self.cache_gib * GIB)
+            if self.contrasts:
+                self.train_pairs = contrastive(train, self.degradations, self.seed, self.crop, self.flip, cache)
+            else:
+                cached = CachedSource(train, cache)
+                self.train_pairs = TrainingPairs(cached, self.degradations, self.seed, self.crop, self.flip)
             self.val_pairs = Pairs(_joined([val for _, val in divided]), self.eval_degradations, self.seed)
         if stage in ("test", "predict") and self.test_pairs is None:
             tests = [self._load(name, self.test_split) for name in self.datasets]
@@ -132,7 +140,7 @@ class FusionDataModule(LightningDataModule):
             sampler,
             batch_size=self.batch_size,
             drop_last=len(sampler) >= self.batch_size,
-            collate_fn=collate,
+            collate_fn=collate_contrasts if self.contrasts else collate,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             pin_memory=torch.cuda.is_available(),

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol, cast
 
-from torch.utils.data import BatchSampler, Sampler
+from torch.utils.data import BatchSampler, Dataset, Sampler
 from torch.utils.data.distributed import DistributedSampler
 from typing_extensions import override
 
-from fusionbench.data.training import TrainingPairs, Turn
+from fusionbench.data.training import Turn
+
+
+class Shown(Protocol):
+    """Training pairs of any sort: items are asked for by `Turn`.
+
+    Attributes:
+        seed: of everything that is drawn.
+    """
+
+    seed: int
+
+    def __len__(self) -> int: ...
 
 
 class EpochSampler(DistributedSampler[Any]):
@@ -21,8 +33,10 @@ class EpochSampler(DistributedSampler[Any]):
         start: samples of this process to leave out once, because an interrupted run has seen them.
     """
 
-    def __init__(self, pairs: TrainingPairs, *, processes: int = 1, process: int = 0) -> None:
-        super().__init__(pairs, num_replicas=processes, rank=process, shuffle=True, seed=pairs.seed)
+    def __init__(self, pairs: Shown, *, processes: int = 1, process: int = 0) -> None:
+        super().__init__(
+            cast("Dataset[Any]", pairs), num_replicas=processes, rank=process, shuffle=True, seed=pairs.seed
+        )
         self.start = 0
 
     @override

@@ -26,6 +26,7 @@ class Method(LightningModule, ABC):
     Attributes:
         phases: names of the training phases in order; empty for methods that are not trained here.
         phase: the phase being trained; empty at inference.
+        reads_contrasts: whether training steps of the phase read `ir_positives`, `vi_positives` and `negatives`.
         weights_name: `<method>@<8 hex of sha256>` of the weight files that were loaded; empty where there are none.
     """
 
@@ -34,6 +35,7 @@ class Method(LightningModule, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.phase = ""
+        self.reads_contrasts = False
         self.weights_name = ""
 
     @abstractmethod

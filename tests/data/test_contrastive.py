@@ -16,6 +16,7 @@ from fusionbench.data.contrastive import (
     fitting,
     others,
 )
+from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.data.source import RawPair
 from fusionbench.data.training import Turn
 
@@ -198,3 +199,21 @@ def test_published_scenes_train(shared):
     batch = collate_contrasts([ContrastiveScenes(source.scenes, crop=64)[i] for i in (0, 7)])
     assert batch["negatives"].shape == (2, 6, 3, 64, 64)
     assert batch["vi"].isfinite().all()
+
+
+def test_the_data_module_gives_contrasts_where_they_are_asked_for(ems, tmp_path):
+    made = FusionDataModule("synthetic", limit=4, crop=32, workers=0, batch_size=2, degradations=SPECS, contrasts=True)
+    on_disk = FusionDataModule(
+        "ems", root=tmp_path, val_split="train", crop=32, workers=0, batch_size=2, contrasts=True
+    )
+    for data in (made, on_disk):
+        data.setup("fit")
+        batch = next(iter(data.train_dataloader()))
+        assert batch["negatives"].shape == (2, 6, 3, 32, 32)
+        assert "negatives" not in next(iter(data.val_dataloader()))
+    assert isinstance(on_disk.train_pairs, ContrastiveScenes)
+
+
+def test_contrasts_without_a_crop_are_refused():
+    with pytest.raises(ValueError, match="train on crops of one size"):
+        contrastive(Flat(), SPECS, 0, None, True)

@@ -101,11 +101,6 @@ class DSPFusion(Method):
         self.betas, self.weight_decay, self.clip = betas, weight_decay, clip
         self.early_crop, self.late_batch = early_crop, late_batch
 
-    @property
-    def reads_contrasts(self) -> bool:
-        """Whether training steps of the present phase read `ir_positives`, `vi_positives` and `negatives`."""
-        return self.phase == "priors" and self.guides.degradation > 0
-
     @override
     @torch.no_grad()
     def fuse(self, batch: Batch) -> Color:
@@ -145,6 +140,7 @@ class DSPFusion(Method):
     @override
     def begin_phase(self, phase: str) -> None:
         super().begin_phase(phase)
+        self.reads_contrasts = phase == "priors" and self.guides.degradation > 0
         for name, network in self.named_children():
             network.requires_grad_((name == "net_dm") == (phase == "diffusion"))
 
