@@ -40,12 +40,12 @@ def exposure_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     weights = [weight / sum(SCALE_WEIGHTS[:3]) for weight in SCALE_WEIGHTS[:3]]
     product = one_scale_similarity(fused, ir, vi) ** weights[0]
     for weight in weights[1:]:
-        fused, ir, vi = (_halved(x) for x in (fused, ir, vi))
+        fused, ir, vi = (halved(x) for x in (fused, ir, vi))
         product = product * one_scale_similarity(fused, ir, vi) ** weight
     return product
 
 
-def _halved(x: Gray) -> Gray:
+def halved(x: Gray) -> Gray:
     height, width = x.shape[-2:]
     return F.avg_pool2d(F.pad(x, (0, width % 2, 0, height % 2), mode="replicate"), 2)
 
@@ -69,7 +69,8 @@ def _ideal(ir: Gray, vi: Gray) -> Blend:
     of_ir, of_vi, both = (_patch_product(x, y) for x, y in ((ir, ir), (vi, vi), (ir, vi)))
     strengths = [_root(of_ir), _root(of_vi)]
     agreement = (_root(of_ir + of_vi + 2 * both) + EPSILON) / (strengths[0] + strengths[1] + EPSILON)
-    power = torch.tan(math.pi / 2 * agreement.clamp(max=1 - 1e-12)).clamp(max=10)
+    # The power ends at 10, which the tangent passes long before it becomes infinite.
+    power = torch.tan(math.pi / 2 * agreement.clamp(max=0.99)).clamp(max=10)
     strengths = [strength + 0.001 for strength in strengths]
     weights = [(strength / SIDE) ** power + EPSILON for strength in strengths]
     directed = Blend(*(w / (weights[0] + weights[1]) / s for w, s in zip(weights, strengths, strict=True)))
