@@ -21,6 +21,7 @@ from fusionbench.types import Gray, Image
 Size: TypeAlias = tuple[int, int]
 Kernel: TypeAlias = Float[Tensor, "k l"]
 Border: TypeAlias = Literal["zero", "mirror", "periodic"]
+Borders: TypeAlias = tuple[tuple[Border, Border], tuple[Border, Border]]
 
 
 class Operator(ABC):
@@ -73,30 +74,35 @@ class Blur(Operator):
         kernel: the point spread function; its sides are odd.
         gamma: ratio of noise to signal power; 0 inverts exactly what the kernel does not annihilate.
         border: what continues the image: 'zero', 'mirror' (without repeating the edge) or 'periodic', which makes A
-            the exact counterpart of A+.
+            the exact counterpart of A+; or one of the first two per side, as ((top, bottom), (left, right)).
     """
 
-    def __init__(self, kernel: Kernel, gamma: float, border: Border = "zero") -> None:
+    def __init__(self, kernel: Kernel, gamma: float, border: Border | Borders = "zero") -> None:
         height, width = kernel.shape
         if not height % 2 or not width % 2:
             raise ValueError(f"a blur kernel needs odd sides to have a centre, and this one is {height}x{width}")
         if gamma < 0:
             raise ValueError(f"gamma is a ratio of powers, so {gamma} is impossible; use 0 or more")
-        self.kernel, self.gamma, self.border = kernel, gamma, border
+        self.kernel, self.gamma = kernel, gamma
+        self.borders: Borders = ((border, border), (border, border)) if isinstance(border, str) else border
 
     @override
     def apply(self, x: Image) -> Image:
         continued = x.flatten(0, -3)[:, None]
-        for dim, reach in self._reaches():
-            continued = self._continued(continued, dim, reach)
+        for dim in (-2, -1):
+            places, kept = self._continuation(dim, continued.shape[dim], continued)
+            continued = continued.index_select(dim, places) * kept
         # conv2d correlates; a convolution is a correlation with the kernel turned round.
         return F.conv2d(continued, self.kernel.flip(0, 1).to(x)[None, None]).reshape(x.shape)
 
     @override
     def adjoint(self, y: Image, size: Size) -> Image:
         folded = F.conv_transpose2d(y.flatten(0, -3)[:, None], self.kernel.flip(0, 1).to(y)[None, None])
-        for dim, reach in self._reaches():
-            folded = self._folded(folded, dim, reach)
+        for dim in (-2, -1):
+            places, kept = self._continuation(dim, size[dim], folded)
+            shape = list(folded.shape)
+            shape[dim] = size[dim]
+            folded = folded.new_zeros(shape).index_add(dim, places, folded * kept)
         return folded.reshape(y.shape)
 
     @override
@@ -112,29 +118,19 @@ class Blur(Operator):
     def output_size(self, size: Size) -> Size:
         return size
 
-    def _reaches(self) -> list[tuple[int, int]]:
-        return [(-2, self.kernel.shape[0] // 2), (-1, self.kernel.shape[1] // 2)]
-
-    def _sources(self, side: int, reach: int, device: torch.device) -> Tensor:
-        """Which pixel of a line each pixel of the continued line shows."""
-        places = torch.arange(-reach, side + reach, device=device)
-        if self.border == "periodic" or side == 1:
-            return places % side
-        period = 2 * (side - 1)
-        return (side - 1) - (places % period - (side - 1)).abs()
-
-    def _continued(self, x: Tensor, dim: int, reach: int) -> Tensor:
-        if self.border == "zero":
-            return F.pad(x, (reach, reach) if dim == -1 else (0, 0, reach, reach))
-        return x.index_select(dim, self._sources(x.shape[dim], reach, x.device))
-
-    def _folded(self, x: Tensor, dim: int, reach: int) -> Tensor:
-        side = x.shape[dim] - 2 * reach
-        if self.border == "zero":
-            return x.narrow(dim, reach, side)
-        shape = list(x.shape)
-        shape[dim] = side
-        return x.new_zeros(shape).index_add(dim, self._sources(side, reach, x.device), x)
+    def _continuation(self, dim: int, side: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Which line of the image each line of the continued image shows, and whether it shows it or is black."""
+        before, after = self.borders[dim]
+        reach = self.kernel.shape[dim] // 2
+        places = torch.arange(-reach, side + reach, device=like.device)
+        kept = torch.ones(len(places), dtype=like.dtype, device=like.device)
+        kept[:reach] = before != "zero"
+        kept[reach + side :] = after != "zero"
+        if before == "periodic" or side == 1:
+            places = places % side
+        else:
+            places = (side - 1) - (places % (2 * side - 2) - (side - 1)).abs()
+        return places, kept[:, None] if dim == -2 else kept
 
     def _response(self, like: Tensor) -> Tensor:
         """The kernel's transfer function at the size of `like`, its centre at the origin."""
@@ -152,38 +148,45 @@ class Blur(Operator):
 class Downsample(Operator):
     """Averages over square patches; A+ repeats each value over its patch, so that A A+ = I and A+ = A^T (A A^T)^-1.
 
-    Patches start at the top left; the last ones of a side that `scale` does not divide are smaller.
+    Args:
+        scale: side of a patch in pixels.
+        origin: row and column at which a patch starts; those that an edge cuts are smaller.
     """
 
-    def __init__(self, scale: int) -> None:
+    def __init__(self, scale: int, origin: tuple[int, int] = (0, 0)) -> None:
         if scale < 1:
             raise ValueError(f"a scale is the side of a patch in pixels, so {scale} is impossible; use 1 or more")
         self.scale = scale
+        self.lead = (-origin[0] % scale, -origin[1] % scale)
 
     @override
     def apply(self, x: Image) -> Image:
-        return F.avg_pool2d(x.flatten(0, -4), self.scale, ceil_mode=True).reshape(
-            *x.shape[:-2], *self.output_size((x.shape[-2], x.shape[-1]))
-        )
+        padded = F.pad(x.flatten(0, -3), (self.lead[1], 0, self.lead[0], 0))
+        sums = F.avg_pool2d(padded, self.scale, ceil_mode=True, divisor_override=1)
+        size = (x.shape[-2], x.shape[-1])
+        return (sums / self._areas(size, x)).reshape(*x.shape[:-2], *self.output_size(size))
 
     @override
     def adjoint(self, y: Image, size: Size) -> Image:
-        area = self._extent(size[0], y)[:, None] * self._extent(size[1], y)
-        return self.pinv(y / area, size)
+        return self.pinv(y / self._areas(size, y), size)
 
     @override
     def pinv(self, y: Image, size: Size) -> Image:
         repeated = y.repeat_interleave(self.scale, dim=-2).repeat_interleave(self.scale, dim=-1)
-        return repeated[..., : size[0], : size[1]]
+        return repeated[..., self.lead[0] : self.lead[0] + size[0], self.lead[1] : self.lead[1] + size[1]]
 
     @override
     def output_size(self, size: Size) -> Size:
-        return -(-size[0] // self.scale), -(-size[1] // self.scale)
+        return -(-(size[0] + self.lead[0]) // self.scale), -(-(size[1] + self.lead[1]) // self.scale)
 
-    def _extent(self, side: int, like: Tensor) -> Tensor:
-        """How many pixels each patch covers along a side."""
-        starts = torch.arange(0, side, self.scale, device=like.device)
-        return (side - starts).clamp(max=self.scale).to(like.dtype)
+    def _areas(self, size: Size, like: Tensor) -> Tensor:
+        """How many pixels each patch covers."""
+        rows, columns = (self._extent(side, lead, like) for side, lead in zip(size, self.lead, strict=True))
+        return rows[:, None] * columns
+
+    def _extent(self, side: int, lead: int, like: Tensor) -> Tensor:
+        starts = torch.arange(-lead, side, self.scale, device=like.device)
+        return ((starts + self.scale).clamp(max=side) - starts.clamp(min=0)).to(like.dtype)
 
 
 class Pixelate(Operator):
@@ -193,8 +196,9 @@ class Pixelate(Operator):
     observation, A+ (A x - y) is the pooled residual repeated over its patches.
     """
 
-    def __init__(self, scale: int) -> None:
-        self.pooling = Downsample(scale)
+    def __init__(self, scale: int, origin: tuple[int, int] = (0, 0)) -> None:
+        self.scale = scale
+        self.pooling = Downsample(scale, origin)
 
     @override
     def apply(self, x: Image) -> Image:

@@ -27,10 +27,13 @@ OPERATORS = {
     "blur, zero border": Blur(KERNEL, 1e-2),
     "blur, mirrored border": Blur(KERNEL, 1e-2, "mirror"),
     "blur, periodic": Blur(KERNEL, 1e-2, "periodic"),
+    "blur, borders mixed": Blur(KERNEL, 1e-2, (("zero", "mirror"), ("mirror", "zero"))),
     "blur larger than the image": Blur(gaussian_kernel(17, 2.0), 1e-2, "mirror"),
     "downsample": Downsample(3),
     "downsample, uneven": Downsample(4),
+    "downsample, cut patches": Downsample(3, origin=(1, 2)),
     "pixelate": Pixelate(2),
+    "pixelate, cut patches": Pixelate(4, origin=(3, 2)),
     "downsample after blur": Composition([Downsample(2), Blur(KERNEL, 1e-2)]),
     "blur after pixelate after blur": Composition([Blur(KERNEL, 1e-2, "mirror"), Pixelate(3), Blur(KERNEL, 1e-2)]),
 }
@@ -71,7 +74,7 @@ def test_adjoint_is_the_transposed_matrix(name):
 
 @pytest.mark.parametrize(
     "operator",
-    [Identity(), Blur(KERNEL, 0.0, "periodic"), Downsample(3), Downsample(4), Pixelate(4)],
+    [Identity(), Blur(KERNEL, 0.0, "periodic"), Downsample(3), Downsample(4, (3, 1)), Pixelate(4), Pixelate(3, (1, 1))],
     ids=lambda operator: type(operator).__name__,
 )
 def test_exact_pseudo_inverses_are_those_of_moore_and_penrose(operator):

@@ -16,6 +16,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from fusionbench.degradations import parse
+from fusionbench.degradations.framing import Frame, frame_of, framed
 from fusionbench.degradations.linear import CLEAN_GAMMA, NOISY_GAMMA, LinearModel, linear_model
 from fusionbench.degradations.operators import Operator, Pixelate, compose
 from fusionbench.lazy import unknown
@@ -30,6 +31,7 @@ from fusionbench.types import Batch, Color, Gray
 
 RELEASED = {"alpha", "unet.inBlock.weight"}
 """Names that only the authors' own files have."""
+
 
 class DRFusion(Method):
     """A corrected diffusion on the first source and the luma of the second, whose chroma is kept.
@@ -96,9 +98,17 @@ class DRFusion(Method):
 
     def observed(self, batch: Batch) -> Observation:
         """The sources of a batch with the operators of their degradations; one model for those that are alike."""
-        seen = list(zip(batch["degradation"], batch["ir_scale"], batch["vi_scale"], strict=True))
-        models = {key: self._model(*key) for key in dict.fromkeys(seen)}
-        return Observation(batch["ir"], luma(batch["vi"]), [models[key] for key in seen], self.order)
+        ir, vi = batch["ir"], luma(batch["vi"])
+        told = list(zip(batch["degradation"], batch["ir_scale"], batch["vi_scale"], strict=True))
+        whole = {key: self._model(*key) for key in dict.fromkeys(told)}
+        # Crops and tiles are told of as the whole images are; where they were cut can be seen in them.
+        frames = [
+            (frame_of(first, whole[key].ir), frame_of(second, whole[key].vi))
+            for key, first, second in zip(told, ir, vi, strict=True)
+        ]
+        seen = list(zip(told, frames, strict=True))
+        models = {(key, pair): _framed(whole[key], *pair) for key, pair in dict.fromkeys(seen)}
+        return Observation(ir, vi, [models[image] for image in seen], self.order)
 
     def _model(self, degradation: str, ir_scale: int, vi_scale: int) -> LinearModel:
         if degradation == UNTOLD:
@@ -177,6 +187,10 @@ class DRFusion(Method):
     def _log(self, stage: str, values: dict[str, Tensor], batch: Batch) -> None:
         named = {f"{stage}/{name}": value.detach() for name, value in values.items()}
         self.log_dict(named, batch_size=len(batch["name"]), sync_dist=stage == "val")
+
+
+def _framed(model: LinearModel, ir: Frame, vi: Frame) -> LinearModel:
+    return LinearModel(framed(model.ir, ir), framed(model.vi, vi), model.noisy)
 
 
 def _stored(operator: Operator, scale: int, told: int) -> Operator:

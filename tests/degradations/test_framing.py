@@ -1,0 +1,84 @@
+"""Crops of degraded images tell where they were cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from fusionbench.degradations import parse
+from fusionbench.degradations.framing import WHOLE, Frame, frame_of, framed
+from fusionbench.degradations.linear import linear_model
+
+HEIGHT, WIDTH = 96, 120
+
+
+@pytest.fixture(scope="module")
+def clean():
+    rng = np.random.default_rng(3)
+    field = gaussian_filter(rng.standard_normal((HEIGHT, WIDTH)), 3)
+    return (130 + 90 * field / np.abs(field).max()).astype(np.uint8)
+
+
+def observed(clean, spec):
+    degraded = parse(spec).apply(clean, np.stack([clean] * 3, axis=-1), name="a", seed=0)
+    return torch.from_numpy(degraded.ir / np.float32(255))[None], linear_model(parse(spec)).ir
+
+
+def as_tensor(image):
+    return torch.from_numpy(image / np.float32(255))[None]
+
+
+@pytest.mark.parametrize("spec", ["blur", "composite", "ir:lr(4)", "ir:blur(3,15,1)+ir:noise(5)", "noise", "ir:blur"])
+def test_whole_images_are_taken_for_whole(clean, spec):
+    image, operator = observed(clean, spec)
+    assert frame_of(image, operator) == WHOLE
+
+
+@pytest.mark.parametrize("spec", ["ir:lr(4)", "composite", "ir:noise+ir:lr(8)"])
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (1, 2), (7, 3), (6, 5)])
+def test_patches_are_found_wherever_a_part_begins(clean, spec, top, left):
+    image, operator = observed(clean, spec)
+    scale = parse(spec).scale("ir")
+    assert frame_of(image[:, top:, left:], operator).origin == (-top % scale, -left % scale)
+
+
+def test_patches_are_found_in_a_mirrored_part(clean):
+    image, operator = observed(clean, "ir:lr(4)")
+    assert frame_of(image[:, :, :63].flip(-1), operator).origin == (0, 3)
+
+
+@pytest.mark.parametrize("spec", ["blur", "composite", "ir:blur(2,13,1)+ir:noise"])
+def test_edges_inside_the_image_are_told_from_its_border(clean, spec):
+    image, operator = observed(clean, spec)
+    assert frame_of(image[:, 32:80, 32:80], operator).goes_on == ((True, True), (True, True))
+    assert frame_of(image[:, :60, 40:], operator).goes_on == ((False, True), (True, False))
+
+
+@pytest.mark.parametrize("spec", ["blur", "composite", "ir:lr(4)"])
+def test_a_parts_operator_does_what_was_done_to_it(clean, spec):
+    image, operator = observed(clean, spec)
+    box = (slice(None), slice(33, 86), slice(30, 95))
+    part, source = image[box], as_tensor(clean)[box]
+    fitting = framed(operator, frame_of(part, operator))
+    missed, taken_for_whole = ((each.apply(source) - part).abs() for each in (fitting, operator))
+    assert missed.mean() < 0.02
+    assert missed.mean() < 0.6 * taken_for_whole.mean()
+    # The inside is exact up to rounding and noise; at the edges, what went on is guessed.
+    if spec == "blur":
+        assert missed[:, 6:-6, 6:-6].max() < 2.5 / 255
+
+
+def test_black_images_and_slivers_have_a_frame():
+    operator = linear_model(parse("composite")).ir
+    assert frame_of(torch.zeros(1, 40, 40), operator) == WHOLE
+    assert frame_of(torch.rand(1, 1, 1), operator) == WHOLE
+    assert frame_of(torch.rand(1, 3, 40), operator).goes_on[0] == (False, False)
+
+
+def test_what_shows_no_edges_is_left_alone():
+    model = linear_model(parse("ir:blur+vi:noise"))
+    frame = Frame((1, 1), ((True, True), (True, True)))
+    assert framed(model.ir, frame) is model.ir
+    assert framed(model.vi, frame) is model.vi
