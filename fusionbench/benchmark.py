@@ -5,7 +5,7 @@ Every name is looked up when the value is made, so that a typo costs a second an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -48,6 +48,25 @@ def split_choices(text: str, what: str) -> dict[str, Path]:
             raise ValueError(f"{what} {part!r} is not of the form NAME=PATH")
         choices[name.strip()] = Path(path.strip()).expanduser()
     return choices
+
+
+def restorers(pre: Iterable[str]) -> dict[str, str]:
+    """The restoration command of each modality that 'vi:COMMAND' entries say.
+
+    Raises:
+        ValueError: an entry is not of that form, lacks {in} or {out}, or repeats a modality.
+    """
+    commands: dict[str, str] = {}
+    for entry in pre:
+        modality, colon, command = entry.partition(":")
+        if modality not in ("ir", "vi") or not colon:
+            raise ValueError(f"--pre {entry!r} does not say which images it restores; write ir:COMMAND or vi:COMMAND")
+        if missing := [name for name in ("{in}", "{out}") if name not in command]:
+            raise ValueError(f"--pre {entry!r} lacks {missing[0]}; write such as '{modality}:restore {{in}} {{out}}'")
+        if modality in commands:
+            raise ValueError(f"--pre gives two commands for {modality!r}; join them in a script")
+        commands[modality] = command.strip()
+    return commands
 
 
 @dataclass(frozen=True)
@@ -113,6 +132,7 @@ class Benchmark:
         limit: at most so many pairs of each data set; the table is then marked partial.
         tile: side of the tiles that a method fuses at a time, in pixels; 0 fuses whole images.
         pre: restoration commands to run before fusion, by modality ('vi:COMMAND').
+        timeout: seconds for one call of an external method's or a restoration command.
         prompt: what a person says about the degradation, for methods that read text.
 
     Raises:
@@ -129,6 +149,7 @@ class Benchmark:
     limit: int | None = None
     tile: int = 0
     pre: tuple[str, ...] = ()
+    timeout: float = 600.0
     prompt: str | None = None
 
     def __post_init__(self) -> None:
@@ -149,6 +170,9 @@ class Benchmark:
             raise ValueError(f"limit is {self.limit}; it must be 1 or more")
         if self.tile < 0:
             raise ValueError(f"tile is {self.tile}; it must be 0 (whole images) or a side in pixels")
+        if self.timeout <= 0:
+            raise ValueError(f"timeout is {self.timeout:g}; it must be above 0 seconds")
+        restorers(self.pre)
         self._check_repeats()
 
     def _check_repeats(self) -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fusionbench import data_commands
-from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice, split_choices, split_commas
+from fusionbench import bench_commands, data_commands
+from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.choices import Names, choose_methods, split_names, split_restorers, split_roots
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 DONE, INCOMPLETE = 0, 3
 """Exit statuses of a command that ran: everything is there, or something is missing and was listed."""
-
-Names = list[str] | str
-"""'a,b' on the command line or a list in YAML."""
 
 DEFAULT_METRICS = "EN,SD,SF,AG,MI,CC,SCD,PSNR,SSIM,VIF,Qabf"
 DEMO_METHODS = "average,max,lap,dwt,gff,adf"
@@ -38,8 +36,9 @@ def run(
     resize: bool = False,
     weights: str = "",
     fused: str = "",
-    cmd: str = "",
+    cmd: Names = "",
     pre: Names = "",
+    timeout: float = 600.0,
     prompt: str | None = None,
     tile: int = 0,
     batch_size: int = 1,
@@ -66,10 +65,11 @@ def run(
         resize: bring the infrared image to the size of the visible one where they differ.
         weights: METHOD=FILE,... in place of the files that the methods look for.
         fused: METHOD=DIR,... folders of images made elsewhere.
-        cmd: a command that an external method runs, with {ir}, {vi} and {out} in it.
+        cmd: NAME=COMMAND,... that external methods run, with {ir}, {vi} and {out} in it; one alone needs no NAME.
         pre: restoration commands before fusion, such as 'vi:restore {in} {out}'.
         prompt: what a person says about the degradation, for methods that read text.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
+        timeout: seconds for one call of such a command.
         batch_size: images of one size to fuse at a time.
         workers: processes that read and degrade images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
@@ -78,20 +78,21 @@ def run(
     """
     from rich.console import Console
 
-    roots = _roots(root, _names(dataset))
+    roots = split_roots(root, split_names(dataset))
     benchmark = Benchmark(
         datasets=tuple(
             DatasetChoice(name, root=roots.get(name), split=split, ir_dir=ir, vi_dir=vi, resize=resize)
-            for name in _names(dataset)
+            for name in split_names(dataset)
         ),
-        degradations=tuple(_names(degradation)),
-        methods=_methods(_names(method), weights, fused, cmd),
-        metrics=tuple(_names(metrics)),
+        degradations=tuple(split_names(degradation)),
+        methods=choose_methods(split_names(method), weights, fused, cmd),
+        metrics=tuple(split_names(metrics)),
         protocol=protocol,
         seed=seed,
         limit=limit,
         tile=tile,
-        pre=tuple(_names(pre)),
+        pre=split_restorers(pre),
+        timeout=timeout,
         prompt=prompt,
     )
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
@@ -209,7 +210,7 @@ def score(
     choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi, unmatched=unmatched)
     console = Console()
     problems = score_folder(
-        fused, choice, _names(metrics), protocol, out, unmatched=unmatched, limit=limit, console=console
+        fused, choice, split_names(metrics), protocol, out, unmatched=unmatched, limit=limit, console=console
     )
     show([folder_block(out, fused.name)], console)
     return _finish(console, problems)
@@ -260,7 +261,7 @@ def degrade(
     choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi)
     console = Console()
     manifest, problems = export_degraded(
-        choice, _names(degradation), export, seed=seed, workers=workers, limit=limit, console=console
+        choice, split_names(degradation), export, seed=seed, workers=workers, limit=limit, console=console
     )
     console.print(f"written: {manifest}", highlight=False, soft_wrap=True)
     return _finish(console, problems)
@@ -365,30 +366,6 @@ def _finish(console: Console, problems: list[str]) -> int:
     return INCOMPLETE if problems else DONE
 
 
-def _names(value: Names) -> list[str]:
-    return split_commas(value) if isinstance(value, str) else list(value)
-
-
-def _roots(root: str | None, datasets: list[str]) -> dict[str, Path]:
-    if root is None:
-        return {}
-    if "=" in root:
-        return split_choices(root, "--root")
-    if len(datasets) > 1:
-        raise ValueError(f"--root {root!r} names one folder for {len(datasets)} data sets; write NAME=DIR,NAME=DIR")
-    return {datasets[0]: Path(root).expanduser()}
-
-
-def _methods(names: list[str], weights: str, fused: str, cmd: str) -> tuple[MethodChoice, ...]:
-    files, folders = split_choices(weights, "--weights"), split_choices(fused, "--fused")
-    for option, choices in (("--weights", files), ("--fused", folders)):
-        if stray := sorted(set(choices) - set(names)):
-            raise ValueError(f"{option} speaks of {stray[0]!r}, which is not among --method {','.join(names)}")
-    return tuple(
-        MethodChoice(name, weights=files.get(name), folder=folders.get(name), command=cmd or None) for name in names
-    )
-
-
 COMMANDS: dict[str, Any] = {
     "run": run,
     "fuse": fuse_images,
@@ -400,3 +377,4 @@ COMMANDS: dict[str, Any] = {
     "data": data_commands.COMMANDS,
     "train": train,
 }
+    "profile": bench_commands.profile,

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 RECORDED = (ValueError, OSError, RuntimeError)
 
 
+Restore = Callable[[Pair], Pair]
+
+
 @dataclass(frozen=True)
 class Told:
     """What a person says is wrong with the images.
@@ -49,8 +52,8 @@ class _Load(TypedDict):
 class _Readable(Dataset[Any]):
     """Pairs with what a person says of them; a pair that cannot be read becomes its name and the reason."""
 
-    def __init__(self, pairs: Pairs, indices: Sequence[int], told: Told) -> None:
-        self.pairs, self.indices, self.told = pairs, indices, told
+    def __init__(self, pairs: Pairs, indices: Sequence[int], told: Told, restore: Restore | None) -> None:
+        self.pairs, self.indices, self.told, self.restore = pairs, indices, told, restore
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -59,6 +62,8 @@ class _Readable(Dataset[Any]):
         index = self.indices[item]
         try:
             pair = self.pairs[index]
+            if self.restore is not None:
+                pair = self.restore(pair)
         except (ValueError, OSError) as error:
             return self.pairs.source.names[index], str(error)
         if self.told.prompt is not None:
@@ -164,6 +169,7 @@ def fuse_cell(
     limit: int | None = None,
     tile: int = 0,
     told: Told | None = None,
+    restore: Restore | None = None,
     redo: bool = False,
     batch_size: int = 1,
     workers: int = 0,
@@ -174,6 +180,7 @@ def fuse_cell(
 
     Args:
         tile: side of a tile in pixels; 0 fuses whole images.
+        restore: what is done to every pair before it is fused.
         redo: fuse again what is there.
         trainer: arguments of the Lightning Trainer (accelerator, devices, precision, ...).
         done: called with the number of images that were just finished.
@@ -185,9 +192,8 @@ def fuse_cell(
     done(len(names) - len(missing))
     if not missing:
         return
-    loader = DataLoader(
-        _Readable(pairs, missing, told or Told()), batch_size=batch_size, num_workers=workers, collate_fn=_by_size
-    )
+    readable = _Readable(pairs, missing, told or Told(), restore)
+    loader = DataLoader(readable, batch_size=batch_size, num_workers=workers, collate_fn=_by_size)
     with warnings.catch_warnings():
         # Lightning counts the cores and suggests more workers; how many is the user's choice here.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")

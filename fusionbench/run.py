@@ -11,11 +11,12 @@ import torch
 from rich.console import Console
 
 from fusionbench import methods
-from fusionbench.benchmark import Benchmark, Cell, MethodChoice
+from fusionbench.benchmark import Benchmark, Cell, MethodChoice, restorers
 from fusionbench.data.images import to_bytes, write_image
 from fusionbench.degradations import parse
 from fusionbench.fusing import Told, fuse_cell
 from fusionbench.progress import progress
+from fusionbench.restoring import Restorer
 from fusionbench.results import INPUTS, OK, REFERENCES, CellFolder, path_name
 from fusionbench.scoring import open_pairs, score_cell
 from fusionbench.version import __version__
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from fusionbench.data.pairs import Pairs
     from fusionbench.methods.method import Method
 
+
+LOGS, RESTORED = "logs", "restored"
+"""Folders below the run's: what commands of others printed, and images after restoration commands."""
 
 PICTURED = 2
 """Images of each data set whose sources are kept for pictures."""
@@ -42,8 +46,12 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
 
-def open_method(choice: MethodChoice) -> Method:
+def open_method(choice: MethodChoice, *, log: Path | None = None, timeout: float = 600.0) -> Method:
     """The method, in evaluation mode, with its weights.
+
+    Args:
+        log: file for what a method's command prints.
+        timeout: seconds for one call of it.
 
     Raises:
         FileNotFoundError: its weights or its folder of images are missing.
@@ -54,6 +62,8 @@ def open_method(choice: MethodChoice) -> Method:
 
 
 def settings_of(benchmark: Benchmark, cell: Cell, weights: str) -> dict[str, Any]:
+    if choice.command is not None:
+        options |= {"log": log, "timeout": timeout}
     """What makes two results comparable; a folder holds results of one such set only."""
     return {
         "dataset": cell.dataset.name,
@@ -109,7 +119,11 @@ def run(
         ValueError: an input is wrong or the folder holds other settings; nothing has been run.
     """
     opened = {choice.name: open_pairs(choice, benchmark.degradations, benchmark.seed) for choice in benchmark.datasets}
-    loaded = {choice.name: open_method(choice) for choice in benchmark.methods}
+    loaded = {
+        choice.name: open_method(choice, log=out / LOGS / f"{choice.name}.txt", timeout=benchmark.timeout)
+        for choice in benchmark.methods
+    }
+    restore = _restorer(benchmark, out)
     folders = {cell: _claim(benchmark, cell, out, loaded[cell.method.name]) for cell in benchmark.cells()}
     outcome = Outcome(out)
     total = sum(len(opened[cell.dataset.name][cell.degradation].source.names[: benchmark.limit]) for cell in folders)
@@ -137,6 +151,8 @@ def run(
             names = pairs.source.names[: benchmark.limit]
             folder.note({"images": {"scored": len(names), "available": len(pairs.source.names)}})
             outcome.problems += problems(label, folder, names)
+                # Images that were made elsewhere are there already, whatever they were made from.
+                restore=restore if cell.method.folder is None else None,
     return outcome
 
 
@@ -157,6 +173,11 @@ def keep_inputs(pairs: Pairs, out: Path, dataset: str, degradation: str) -> None
             ("ir", pair["ir"], pair.get("ir_clean", pair["ir"])),
             ("vi", pair["vi"], pair.get("vi_clean", pair["vi"])),
         ):
+def _restorer(benchmark: Benchmark, out: Path) -> Restorer | None:
+    commands = restorers(benchmark.pre)
+    return Restorer(commands, out / RESTORED, benchmark.timeout) if commands else None
+
+
             write_image(out / dataset / REFERENCES / modality / f"{name}.png", to_bytes(clean))
             write_image(inputs / modality / f"{name}.png", to_bytes(seen))
 

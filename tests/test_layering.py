@@ -24,11 +24,12 @@ ALLOWED = {
     "nn": {"types", "lazy"},
     "methods": {"types", "lazy", "nn", "weights", "degradations", "version"},
     "metrics": {"types", "lazy", "weights", "version"},
+    "published": {"lazy"} | TABLES,
     "benchmark": GROUND | TABLES,
     "scoring": GROUND | {"benchmark", "data", "metrics"},
     "standalone": GROUND | {"benchmark", "data", "metrics", "scoring"},
     "fusing": GROUND | {"data", "methods"},
-    "report": GROUND | {"benchmark", "metrics"},
+    "report": GROUND | {"benchmark", "metrics", "published"},
 }
 """Parts that are not named here (run, train, commands, cli, ...) stand on top and may import any of these."""
 

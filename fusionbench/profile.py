@@ -1,0 +1,352 @@
+"""What a method costs: parameters, operations, time and memory of fusing one batch.
+
+Operations are those of torch.utils.flop_counter: convolutions and matrix products as they are really run here, two for
+each multiply-add; sums, norms, activations and Fourier transforms are not counted. Papers often print multiply-adds
+under the name of FLOPs, so both are given. Memory is what one call needs at its peak beyond the weights and its input.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, fields
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from fusionbench import methods
+from fusionbench.degradations import parse
+from fusionbench.lazy import resolve
+from fusionbench.types import Batch
+
+if TYPE_CHECKING:
+    from fusionbench.methods.method import Method
+
+LEAST_RUNS = 3
+"""Calls that are timed even when the time allowed for them is over."""
+
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to profile, and how.
+
+    Attributes:
+        weights: a file in place of the one that the method's card finds.
+        height: of the images.
+        width: of the images.
+        device: 'cpu' or 'cuda'.
+        batch: images per call.
+        warm_up: calls before those that are timed.
+        runs: calls that are timed.
+        allowed: seconds after which no further call is timed.
+        threads: of the CPU; what torch takes by itself where it is None.
+        degradation: what the method is told, for those that invert it.
+
+    Raises:
+        ValueError: a number is out of range, or there is no such device.
+    """
+
+    method: str
+    weights: Path | None = None
+    height: int = 480
+    width: int = 640
+    device: str = "cpu"
+    batch: int = 1
+    warm_up: int = 2
+    runs: int = 10
+    allowed: float = 60.0
+    threads: int | None = None
+    degradation: str = "clean"
+
+    def __post_init__(self) -> None:
+        if methods.card_of(self.method).family == "external":
+            raise ValueError(f"{self.method!r} runs outside this package; nothing of it can be profiled here")
+        parse(self.degradation)
+        for name in ("height", "width", "batch", "runs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.warm_up < 0 or (self.threads is not None and self.threads < 1):
+            raise ValueError(f"warm_up is {self.warm_up} and threads {self.threads}; they must be 0 and 1 or more")
+        if self.device not in ("cpu", "cuda"):
+            raise ValueError(f"device is {self.device!r}; it must be 'cpu' or 'cuda'")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("torch finds no CUDA device here; profile with --device cpu")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a method costs on one device.
+
+    Attributes:
+        weights: which were loaded; 'none' for methods without, 'random' where they are missing, as neither time nor
+            size depends on them.
+        hardware: the device's name.
+        size: HEIGHTxWIDTH.
+        parameters: of all its networks.
+        flops: operations of one call, per image.
+        macs: half of them: multiply-adds.
+        seconds: median time of one call, per image.
+        fastest_quarter: the lower quartile.
+        slowest_quarter: the upper quartile.
+        runs: calls that were timed.
+        memory: bytes at the peak of one call beyond weights and input; None where the system does not tell.
+    """
+
+    method: str
+    weights: str
+    device: str
+    hardware: str
+    threads: int
+    size: str
+    batch: int
+    parameters: int
+    flops: int
+    macs: int
+    seconds: float
+    fastest_quarter: float
+    slowest_quarter: float
+    runs: int
+    memory: int | None
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width of 'HEIGHTxWIDTH'.
+
+    Raises:
+        ValueError: it is not of that form.
+
+    Example:
+        >>> parse_size("480x640")
+        (480, 640)
+    """
+    if match := re.fullmatch(r"(\d+)x(\d+)", text.strip()):
+        return int(match[1]), int(match[2])
+    raise ValueError(f"size {text!r} is not of the form HEIGHTxWIDTH, such as 480x640")
+
+
+def profile_method(request: Request) -> Profile:
+    """Measure in this process.
+
+    Raises:
+        FileNotFoundError: a weight file that was named is missing.
+        RuntimeError: it fails, for example for lack of memory.
+    """
+    if request.threads is not None:
+        torch.set_num_threads(request.threads)
+    device = torch.device(request.device)
+    method, weights = _open(request)
+    method.to(device)
+    batch = _batch(request, device)
+
+    def call() -> None:
+        method.fuse(batch)
+
+    with torch.inference_mode():
+        with peak_memory(device) as memory:
+            call()
+            _wait(device)
+        with FlopCounterMode(display=False) as counter:
+            call()
+        times = timed(call, request, lambda: _wait(device))
+    quartiles = statistics.quantiles(times, n=4, method="inclusive") if len(times) > 1 else [times[0]] * 3
+    flops = counter.get_total_flops() // request.batch
+    return Profile(
+        method=request.method,
+        weights=weights,
+        device=request.device,
+        hardware=torch.cuda.get_device_name(device) if request.device == "cuda" else _processor(),
+        threads=torch.get_num_threads(),
+        size=f"{request.height}x{request.width}",
+        batch=request.batch,
+        parameters=sum(parameter.numel() for parameter in method.parameters()),
+        flops=flops,
+        macs=flops // 2,
+        seconds=quartiles[1] / request.batch,
+        fastest_quarter=quartiles[0] / request.batch,
+        slowest_quarter=quartiles[2] / request.batch,
+        runs=len(times),
+        memory=memory.get("bytes"),
+    )
+
+
+def profile_apart(request: Request) -> Profile:
+    """Measure in a process of its own, so that no other method's memory or settings count.
+
+    Raises:
+        FileNotFoundError: a weight file that was named is missing.
+        RuntimeError: the method fails, or the process ended early, which it does when the system runs out of memory.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            return pool.submit(profile_method, request).result()
+        except BrokenProcessPool as error:
+            raise RuntimeError(f"{request.method} ended its process, perhaps for lack of memory") from error
+
+
+def profile_all(requests: Iterable[Request], console: Console | None = None) -> tuple[list[Profile], list[str]]:
+    """Measure one after the other, each in a process of its own.
+
+    Args:
+        console: where it is said what is being measured; nothing is said without.
+
+    Returns:
+        The measurements, and one sentence for each that failed.
+    """
+    found, problems = [], []
+    for request in requests:
+        title = f"{request.method} on {request.device}"
+        try:
+            with nullcontext() if console is None else console.status(title):
+                found.append(profile_apart(request))
+        except (ValueError, OSError, RuntimeError) as error:
+            problems.append(f"{title}: {' '.join(str(error).split())}")
+    return found, problems
+
+
+def _open(request: Request) -> tuple[Method, str]:
+    card = methods.card_of(request.method)
+    try:
+        method = methods.load(request.method, weights=request.weights)
+    except FileNotFoundError:
+        if request.weights is not None:
+            raise
+        method = resolve(card.target)(**card.options).eval().requires_grad_(False)
+        return method, "random"
+    return method, method.weights_name or "none"
+
+
+def _batch(request: Request, device: torch.device) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    shape = (request.height, request.width)
+    return Batch(
+        name=[f"image{index}" for index in range(request.batch)],
+        degradation=[str(parse(request.degradation))] * request.batch,
+        ir=torch.rand(request.batch, 1, *shape, generator=generator).to(device),
+        vi=torch.rand(request.batch, 3, *shape, generator=generator).to(device),
+        ir_scale=[parse(request.degradation).scale("ir")] * request.batch,
+        vi_scale=[parse(request.degradation).scale("vi")] * request.batch,
+    )
+
+
+def timed(call: Callable[[], None], request: Request, wait: Callable[[], None] = lambda: None) -> list[float]:
+    """Seconds of each call after the warm-up.
+
+    Args:
+        wait: returns when the device has done what it was told.
+    """
+    for _ in range(request.warm_up):
+        call()
+    wait()
+    times: list[float] = []
+    end = time.perf_counter() + request.allowed
+    while len(times) < request.runs and (len(times) < LEAST_RUNS or time.perf_counter() < end):
+        start = time.perf_counter()
+        call()
+        wait()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+@contextmanager
+def peak_memory(device: torch.device) -> Iterator[dict[str, int]]:
+    """What the block needs at its peak beyond what was held before, as 'bytes'; nothing where that is not known.
+
+    On CUDA it is counted by torch's allocator; on the CPU it is the growth of the process, which Linux tells.
+    """
+    found: dict[str, int] = {}
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        yield found
+        found["bytes"] = torch.cuda.max_memory_allocated(device) - before
+        return
+    try:
+        CLEAR.write_text("5", encoding="ascii")  # forget the highest size so far
+        resident = _status("VmRSS")
+    except OSError:
+        yield found
+        return
+    yield found
+    found["bytes"] = _status("VmHWM") - resident
+
+
+def _status(key: str) -> int:
+    match = re.search(rf"^{key}:\s+(\d+) kB$", STATUS.read_text(encoding="ascii"), re.MULTILINE)
+    if match is None:
+        raise OSError(f"{STATUS} does not tell {key}")
+    return 1024 * int(match[1])
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    match = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return match[1] if match else "CPU"
+
+
+def frame(profiles: list[Profile]) -> pd.DataFrame:
+    """One line per method and device, in the units of the fields."""
+    return pd.DataFrame([asdict(entry) for entry in profiles], columns=[part.name for part in fields(Profile)])
+
+
+def table(profiles: list[Profile]) -> Table:
+    """What `fusionbench profile` prints."""
+    shown = Table()
+    shown.add_column("method", overflow="fold")
+    for title in ("on", "M params", "GFLOPs", "GMACs", "ms", "quartiles", "peak MB"):
+        shown.add_column(title, justify="right", no_wrap=True)
+    for entry in profiles:
+        quartiles = (entry.fastest_quarter, entry.slowest_quarter)
+        shown.add_row(
+            entry.method + ("*" if entry.weights == "random" else ""),
+            entry.device,
+            _three(entry.parameters / 1e6),
+            _three(entry.flops / 1e9),
+            _three(entry.macs / 1e9),
+            _three(entry.seconds * 1e3),
+            " to ".join(_three(quartile * 1e3) for quartile in quartiles),
+            "-" if entry.memory is None else _three(entry.memory / 2**20),
+        )
+    return shown
+
+
+def _three(value: float) -> str:
+    """Three significant digits at least, and no exponents."""
+    return f"{value:.0f}" if value >= 1000 or value == 0 else f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}"
+
+
+def footnotes(profiles: list[Profile]) -> list[str]:
+    """What a reader must know to read the numbers."""
+    first: dict[str, Any] = {}
+    for entry in profiles:
+        first.setdefault(entry.device, f"{entry.hardware}, {entry.threads} threads, torch {torch.__version__}")
+    notes = [f"{device}: {hardware}" for device, hardware in first.items()]
+    notes.append(
+        "Per image of a batch. GFLOPs: convolutions and matrix products as run, two operations per multiply-add; "
+        "everything else is not counted. Time: median after warm-up with quartiles. Peak: memory of one call beyond "
+        "weights and input."
+    )
+    if any(entry.weights == "random" for entry in profiles):
+        notes.append("* random weights, as none were found; neither time nor size depends on them.")
+    return notes
