@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from lightning.pytorch.loggers import CSVLogger
 from safetensors.torch import load_file, save_file
 
 from fusionbench import methods
+from fusionbench.dashboards import Mode, training_loggers
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.fusing import interruptible
 from fusionbench.lazy import unknown
@@ -31,6 +32,7 @@ from fusionbench.version import __version__
 
 if TYPE_CHECKING:
     from lightning import Callback
+    from lightning.pytorch.loggers import Logger
 
     from fusionbench.methods.method import Method
 
@@ -85,7 +87,7 @@ class Recipe:
         return {**self._own()[what], **self.phases.get(phase, {}).get(what, {})}
 
 
-def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: str | None = None) -> Path:
+def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None = None) -> Path:
     """Train every phase of a method.
 
     Args:
@@ -125,20 +127,21 @@ def _claim(recipe: Recipe, out: Path, resume: bool) -> None:
     write_atomically(path, text)
 
 
-def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resume: bool, wandb: str | None) -> None:
+def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resume: bool, wandb: Mode | None) -> None:
     finished = folder / "weights.safetensors"
     if resume and finished.exists():
         method.load_state_dict(load_file(finished))
         return
     method.train().requires_grad_(True)
     method.begin_phase(phase)
-    data = FusionDataModule(**{"seed": recipe.seed, **recipe.of(phase, "loader")})
+    data = FusionDataModule(**{"seed": recipe.seed, "contrasts": method.reads_contrasts, **recipe.of(phase, "loader")})
     checkpoint = folder / "last.ckpt"
-    trainer = _trainer(recipe, phase, folder, wandb)
     start = str(checkpoint) if resume and checkpoint.exists() else None
     try:
-        with interruptible(trainer):
-            trainer.fit(method, datamodule=data, ckpt_path=start)
+        with training_loggers(wandb, folder, method=recipe.method, phase=phase) as mirrors:
+            trainer = _trainer(recipe, phase, folder, mirrors)
+            with interruptible(trainer):
+                trainer.fit(method, datamodule=data, ckpt_path=start)
     except torch.cuda.OutOfMemoryError as error:
         raise ValueError(
             f"phase {phase!r} ran out of memory on the device; lower loader.batch_size or loader.crop, or accumulate "
@@ -149,7 +152,7 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
         draw_curves(folder / "logs", folder / "curves", f"{recipe.method}, {phase}")
 
 
-def _trainer(recipe: Recipe, phase: str, folder: Path, wandb: str | None) -> Trainer:
+def _trainer(recipe: Recipe, phase: str, folder: Path, mirrors: Sequence[Logger]) -> Trainer:
     options = recipe.of(phase, "trainer")
     callbacks: list[Callback] = [
         RandomState(),
@@ -166,11 +169,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, wandb: str | None) -> Tra
     ]
     if options.get("enable_progress_bar", True):
         callbacks.append(RichProgressBar())
-    loggers: list[Any] = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20)]
-    if wandb is not None:
-        from lightning.pytorch.loggers import WandbLogger
-
-        loggers.append(WandbLogger(project="fusionbench", name=f"{recipe.method}-{phase}", offline=wandb == "offline"))
+    loggers = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20), *mirrors]
     return Trainer(
         **{"log_every_n_steps": 10, "num_sanity_val_steps": 0, **options},
         default_root_dir=folder,

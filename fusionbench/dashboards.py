@@ -1,0 +1,260 @@
+"""Runs and trainings mirrored to Weights and Biases: one W&B run per method, grouped by benchmark.
+
+The files on disk stay the truth. Whatever goes wrong inside W&B is told in a sentence and harms nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import logging
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from fusionbench.report.html import write_html
+from fusionbench.report.table import LABELS, read_scores
+from fusionbench.results import INPUTS, REFERENCES, CellFolder, one_line, path_name
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
+
+log = logging.getLogger(__name__)
+
+Mode = Literal["offline", "online"]
+
+PROJECT = "fusionbench"
+SOURCES = "sources"
+"""Name of the W&B run that holds what all methods share: the source images and the report page."""
+
+
+class Harmless:
+    """Lets the block end early where W&B is missing or fails; errors of this package go on their way.
+
+    Attributes:
+        reason: why nothing, or not everything, was sent; empty if all went well.
+    """
+
+    reason = ""
+
+    def __enter__(self) -> Harmless:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        # W&B raises dozens of classes without a common base, so where an error comes from decides.
+        missing = isinstance(error, ImportError) and str(error.name).partition(".")[0] == "wandb"
+        if not isinstance(error, Exception) or not (missing or _passes_wandb(trace)):
+            return False
+        way = "pip install 'fusionbench[wandb]'" if missing else "the files on disk are complete"
+        self.reason = f"Weights and Biases failed ({one_line(str(error)) or type(error).__name__}); {way}"
+        return True
+
+
+def _passes_wandb(trace: TracebackType | None) -> bool:
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0] == "wandb":
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _wandb() -> Any:
+    # Read when the module is imported: reports of W&B's own crashes would go to a third party.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    return importlib.import_module("wandb")
+
+
+def _settings(wandb: Any, mode: Mode) -> Any:
+    """Only what is logged here leaves the machine: no source code, repository, console or machine's load."""
+    return wandb.Settings(
+        mode=mode,
+        console="off",
+        disable_code=True,
+        disable_git=True,
+        disable_job_creation=True,
+        reinit="create_new",
+        save_code=False,
+        silent=True,
+        x_disable_meta=True,
+        x_disable_stats=True,
+        x_save_requirements=False,
+    )
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where the runs of one benchmark go."""
+
+    wandb: Any
+    out: Path
+    mode: Mode
+    project: str
+    group: str
+
+    @contextmanager
+    def run(self, name: str, config: dict[str, Any]) -> Iterator[Any]:
+        # The same folder gives the same runs, so that sending it again renews them.
+        identity = f"{platform.node()}\n{self.out.resolve()}\n{self.group}\n{name}"
+        run = self.wandb.init(
+            project=self.project,
+            group=self.group,
+            name=name,
+            job_type=SOURCES if name == SOURCES else "method",
+            id=hashlib.sha256(identity.encode()).hexdigest()[:16],
+            resume="allow" if self.mode == "online" else None,
+            dir=str(self.out),
+            config=config,
+            settings=_settings(self.wandb, self.mode),
+        )
+        try:
+            yield run
+        finally:
+            run.finish()
+
+
+def publish(out: Path, mode: Mode, *, project: str = PROJECT, group: str | None = None) -> str:
+    """Send a finished or interrupted run, each method as one W&B run.
+
+    Args:
+        out: the run's folder; offline files go to `<out>/wandb`.
+        group: the benchmark that the methods are compared in; the folder's name by default.
+
+    Returns:
+        A sentence that says what went wrong with W&B; empty if nothing did.
+
+    Raises:
+        FileNotFoundError: the folder holds no results.
+    """
+    scores = read_scores(out)
+    page = write_html(out)
+    with Harmless() as outcome:
+        target = _Target(_wandb(), out, mode, project, group or out.resolve().name)
+        for method, rows in scores.groupby("method", sort=False):
+            _send_method(target, str(method), rows.dropna(axis="columns", how="all"))
+        _send_shared(target, scores, page)
+    return outcome.reason
+
+
+def _send_method(target: _Target, method: str, rows: pd.DataFrame) -> None:
+    with target.run(method, _config(target.out, rows)) as run:
+        table = target.wandb.Table(dataframe=rows)
+        run.log({**_means(rows), **_samples(target, method, rows), "per image/scores": table})
+
+
+def _config(out: Path, rows: pd.DataFrame) -> dict[str, Any]:
+    """Settings and environment of a method's cells; what differs between them is a list."""
+    found: dict[str, list[Any]] = {}
+    for dataset, degradation, method in _cells(rows):
+        meta = _folder(out, dataset, degradation, method).meta()
+        for key, value in {**meta["settings"], **meta["environment"]}.items():
+            if value not in found.setdefault(key, []):
+                found[key].append(value)
+    return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
+
+
+def _means(rows: pd.DataFrame) -> dict[str, float]:
+    """Means as '<data set> <degradation>/<score>': W&B makes a section of what stands before the slash."""
+    metrics = [column for column in rows.columns if column not in LABELS]
+    means = rows.groupby(["dataset", "degradation"], sort=False)[metrics].mean()
+    return {
+        f"{_section(*keys)}/{metric}": float(value)
+        for keys, values in means.iterrows()
+        for metric, value in values.dropna().items()
+    }
+
+
+def _section(dataset: str, degradation: str) -> str:
+    return f"{dataset} {degradation.replace('/', '_')}"
+
+
+def _samples(target: _Target, method: str, rows: pd.DataFrame) -> dict[str, Any]:
+    """The fused images of those pairs whose sources the run kept."""
+    found = {}
+    for dataset, degradation, _ in _cells(rows):
+        for image in _pictured(target.out, dataset):
+            path = _folder(target.out, dataset, degradation, method).image(image)
+            if path.exists():
+                caption = f"{method}, {degradation}"
+                found[f"samples/{_section(dataset, degradation)} {image}"] = target.wandb.Image(
+                    str(path), caption=caption
+                )
+    return found
+
+
+def _send_shared(target: _Target, scores: pd.DataFrame, page: Path) -> None:
+    samples = {}
+    for dataset, degradation, _ in _cells(scores):
+        inputs = target.out / path_name(dataset) / path_name(degradation) / INPUTS
+        for image in _pictured(target.out, dataset):
+            paths = {label: inputs / part / f"{image}.png" for part, label in (("ir", "infrared"), ("vi", "visible"))}
+            samples[f"samples/{_section(dataset, degradation)} {image}"] = [
+                target.wandb.Image(str(path), caption=f"{label}, {degradation}", mode="RGB")
+                for label, path in paths.items()
+                if path.exists()
+            ]
+    with target.run(SOURCES, {"methods": [str(name) for name in scores["method"].unique()]}) as run:
+        # One step, the same as the methods', so that a panel shows them side by side.
+        run.log(samples)
+        artifact = target.wandb.Artifact(f"report-{path_name(target.group)}", type="report")
+        artifact.add_dir(str(page.parent))
+        run.log_artifact(artifact)
+
+
+def _cells(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+    keys = rows[["dataset", "degradation", "method"]].drop_duplicates()
+    return [(str(dataset), str(degradation), str(method)) for dataset, degradation, method in keys.to_numpy()]
+
+
+def _folder(out: Path, dataset: str, degradation: str, method: str) -> CellFolder:
+    return CellFolder(out / path_name(dataset) / path_name(degradation) / path_name(method))
+
+
+def _pictured(out: Path, dataset: str) -> Sequence[str]:
+    return sorted(path.stem for path in (out / path_name(dataset) / REFERENCES / "vi").glob("*.png"))
+
+
+@contextmanager
+def training_loggers(mode: Mode | None, folder: Path, *, method: str, phase: str) -> Iterator[list[Logger]]:
+    """The loggers that mirror one phase of a training; none where W&B is missing or fails.
+
+    Args:
+        mode: None mirrors nothing.
+        folder: of the phase; offline files go to its `wandb`.
+    """
+    from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+    if mode is None or rank_zero_only.rank != 0:
+        yield []
+        return
+    loggers: list[Logger] = []
+    with Harmless() as start:
+        wandb = _wandb()
+        folder.mkdir(parents=True, exist_ok=True)
+        from lightning.pytorch.loggers import WandbLogger
+
+        run = wandb.init(
+            project=PROJECT,
+            group=f"train {method}",
+            name=f"{method} {phase}",
+            job_type="training",
+            dir=str(folder),
+            settings=_settings(wandb, mode),
+        )
+        loggers.append(WandbLogger(experiment=run))
+    try:
+        yield loggers
+    finally:
+        with Harmless() as end:
+            if loggers:
+                run.finish()
+        for reason in filter(None, (start.reason, end.reason)):
+            log.warning(reason)
