@@ -65,7 +65,7 @@ CASES = {
     "score a missing folder": (f"score --fused no {PAIR} --out o", "no is no folder"),
     "score an empty folder": (f"score --fused empty {PAIR} --out o", "no images"),
     "score names of other pairs": (f"score --fused ir/../other {PAIR} --out o", "have no sources"),
-    "report of nothing": ("report --run empty", "no results in empty"),
+    "report of nothing": ("report empty", "no results in empty"),
     "config that is not there": ("run --config no.yaml", "no.yaml"),
 }
 
