@@ -46,7 +46,6 @@ def run(
     accelerator: str = "auto",
     devices: int | str = 1,
     precision: str = "32-true",
-    wandb: Literal["offline", "online"] | None = None,
 ) -> int:
     """Degrade, fuse and score; print and write the tables.
 
@@ -68,15 +67,14 @@ def run(
         fused: METHOD=DIR,... folders of images made elsewhere.
         cmd: NAME=COMMAND,... that external methods run, with {ir}, {vi} and {out} in it; one alone needs no NAME.
         pre: restoration commands before fusion, such as 'vi:restore {in} {out}'.
+        timeout: seconds for one call of such a command.
         prompt: what a person says about the degradation, for methods that read text.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
-        timeout: seconds for one call of such a command.
         batch_size: images of one size to fuse at a time.
         workers: processes that read and degrade images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
         devices: how many devices, or which.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
-        wandb: show the results on Weights and Biases too, at once or from `wandb sync` later.
     """
     from rich.console import Console
 
@@ -98,7 +96,7 @@ def run(
         prompt=prompt,
     )
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
-    return _run(benchmark, out, Console(), wandb=wandb, batch_size=batch_size, workers=workers, trainer=trainer)
+    return _run(benchmark, out, Console(), batch_size=batch_size, workers=workers, trainer=trainer)
 
 
 def demo(out: Path = Path("runs/demo"), limit: int | None = None) -> int:
@@ -218,21 +216,15 @@ def score(
     return _finish(console, problems)
 
 
-def report(run: Path, html: bool = False) -> int:
+def report(run: Path = Path("runs/run")) -> int:
     """Print the tables of a finished or interrupted run and write them again.
 
     Args:
         run: the run's folder.
-        html: write report/index.html too, a page with charts and a gallery.
     """
     from rich.console import Console
 
-    console = Console()
-    _report(run, console)
-    if html:
-        from fusionbench.report.html import write_html
-
-        console.print(f"written: {write_html(run)}", highlight=False, soft_wrap=True)
+    _report(run, Console())
     return DONE
 
 
@@ -350,18 +342,11 @@ def _data(data: str, dataset: str | None) -> dict[str, str]:
     return {"datasets": name, "root": data}
 
 
-def _run(
-    benchmark: Benchmark, out: Path, console: Console, *, wandb: Literal["offline", "online"] | None, **options: Any
-) -> int:
+def _run(benchmark: Benchmark, out: Path, console: Console, **options: Any) -> int:
     from fusionbench.run import run as run_benchmark
 
     outcome = run_benchmark(benchmark, out, console=console, **options)
     _report(out, console)
-    if wandb is not None:
-        from fusionbench.dashboards import publish
-
-        if warning := publish(out, wandb):
-            console.print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
     return _finish(console, outcome.problems)
 
 
@@ -391,5 +376,5 @@ COMMANDS: dict[str, Any] = {
     "demo": demo,
     "data": data_commands.COMMANDS,
     "train": train,
-}
     "profile": bench_commands.profile,
+}

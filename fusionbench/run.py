@@ -58,12 +58,12 @@ def open_method(choice: MethodChoice, *, log: Path | None = None, timeout: float
         ValueError: the file holds other weights.
     """
     options = {key: value for key in ("folder", "command") if (value := getattr(choice, key)) is not None}
+    if choice.command is not None:
+        options |= {"log": log, "timeout": timeout}
     return methods.load(choice.name, weights=choice.weights, **options)
 
 
 def settings_of(benchmark: Benchmark, cell: Cell, weights: str) -> dict[str, Any]:
-    if choice.command is not None:
-        options |= {"log": log, "timeout": timeout}
     """What makes two results comparable; a folder holds results of one such set only."""
     return {
         "dataset": cell.dataset.name,
@@ -142,6 +142,8 @@ def run(
                 limit=benchmark.limit,
                 tile=benchmark.tile,
                 told=Told(prompt=benchmark.prompt),
+                # Images that were made elsewhere are there already, whatever they were made from.
+                restore=restore if cell.method.folder is None else None,
                 batch_size=batch_size,
                 workers=workers,
                 trainer=trainer,
@@ -151,9 +153,12 @@ def run(
             names = pairs.source.names[: benchmark.limit]
             folder.note({"images": {"scored": len(names), "available": len(pairs.source.names)}})
             outcome.problems += problems(label, folder, names)
-                # Images that were made elsewhere are there already, whatever they were made from.
-                restore=restore if cell.method.folder is None else None,
     return outcome
+
+
+def _restorer(benchmark: Benchmark, out: Path) -> Restorer | None:
+    commands = restorers(benchmark.pre)
+    return Restorer(commands, out / RESTORED, benchmark.timeout) if commands else None
 
 
 def keep_inputs(pairs: Pairs, out: Path, dataset: str, degradation: str) -> None:
@@ -173,11 +178,6 @@ def keep_inputs(pairs: Pairs, out: Path, dataset: str, degradation: str) -> None
             ("ir", pair["ir"], pair.get("ir_clean", pair["ir"])),
             ("vi", pair["vi"], pair.get("vi_clean", pair["vi"])),
         ):
-def _restorer(benchmark: Benchmark, out: Path) -> Restorer | None:
-    commands = restorers(benchmark.pre)
-    return Restorer(commands, out / RESTORED, benchmark.timeout) if commands else None
-
-
             write_image(out / dataset / REFERENCES / modality / f"{name}.png", to_bytes(clean))
             write_image(inputs / modality / f"{name}.png", to_bytes(seen))
 
