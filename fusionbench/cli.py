@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 WRONG_INPUT, INTERRUPTED = 2, 130
 
-# `from` cannot be a parameter in Python; the option that users type is --from.
-RENAMED = {"--from": "--source"}
+# `from` cannot be a parameter in Python; the option that users type is --from. A name that must be given may be --all.
+RENAMED = {"--from": "--source", "--all": "all"}
+
+TRUTHS = ("true", "false")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,8 +55,33 @@ def _dispatch(words: list[str]) -> int:
     if words == ["--version"]:
         print(f"fusionbench {__version__}")  # noqa: T201
         return 0
+    words = list(_spelled(words, {f"--{name}" for name in _switches(COMMANDS)}))
     status = auto_cli(COMMANDS, args=words or ["--help"], prog="fusionbench")
     return int(status or 0)
+
+
+def _spelled(words: Sequence[str], switches: set[str]) -> Iterator[str]:
+    """Options with '_' for '-', and switches that stand alone set to true: what the parser made of signatures reads."""
+    for index, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if not name.startswith("--"):
+            yield word
+            continue
+        name = "--" + name[2:].replace("-", "_")
+        yield name + equals + value
+        following = words[index + 1].lower() if index + 1 < len(words) else ""
+        if name in switches and not equals and following not in TRUTHS:
+            yield "true"
+
+
+def _switches(commands: Mapping[str, Any]) -> Iterator[str]:
+    """Names of all parameters that are true or false."""
+    for command in commands.values():
+        if isinstance(command, Mapping):
+            yield from _switches(command)
+        elif callable(command):
+            parameters = inspect.signature(command).parameters.values()
+            yield from (parameter.name for parameter in parameters if parameter.annotation in ("bool", bool))
 
 
 def _sentence(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fusionbench import bench_commands, data_commands
+from fusionbench import bench_commands, data_commands, weights_commands
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.choices import Names, choose_methods, split_names, split_restorers, split_roots
 
@@ -41,11 +41,13 @@ def run(
     timeout: float = 600.0,
     prompt: str | None = None,
     tile: int = 0,
+    strict: bool = False,
     batch_size: int = 1,
     workers: int = 0,
     accelerator: str = "auto",
     devices: int | str = 1,
     precision: str = "32-true",
+    wandb: Literal["offline", "online"] | None = None,
 ) -> int:
     """Degrade, fuse and score; print and write the tables.
 
@@ -70,11 +72,13 @@ def run(
         timeout: seconds for one call of such a command.
         prompt: what a person says about the degradation, for methods that read text.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
+        strict: do not start where a score cannot be computed, instead of leaving its column empty.
         batch_size: images of one size to fuse at a time.
         workers: processes that read and degrade images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
         devices: how many devices, or which.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
+        wandb: show the results on Weights and Biases too, at once or from `wandb sync` later.
     """
     from rich.console import Console
 
@@ -96,7 +100,8 @@ def run(
         prompt=prompt,
     )
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
-    return _run(benchmark, out, Console(), batch_size=batch_size, workers=workers, trainer=trainer)
+    options: dict[str, Any] = {"strict": strict, "batch_size": batch_size, "workers": workers, "trainer": trainer}
+    return _run(benchmark, out, Console(), wandb=wandb, **options)
 
 
 def demo(out: Path = Path("runs/demo"), limit: int | None = None) -> int:
@@ -115,7 +120,7 @@ def fuse_images(
     vi: Path | None = None,
     out: Path = Path("fused"),
     prompt: str | None = None,
-    degradation: str = "clean",
+    degradation: str | None = None,
     weights: Path | None = None,
     resize: bool = False,
     seed: int = 0,
@@ -134,7 +139,7 @@ def fuse_images(
         vi: visible image or folder.
         out: folder for the fused images.
         prompt: what is wrong with the images, in words, for methods that read text.
-        degradation: what is wrong with the images, as a spec; nothing is degraded here.
+        degradation: what is wrong with the images, as a spec; 'clean' says nothing is. Nothing is degraded here.
         weights: a weight file in place of the one that the method looks for.
         resize: bring the infrared image to the size of the visible one where they differ.
         seed: what methods draw from, together with each image's name.
@@ -216,15 +221,21 @@ def score(
     return _finish(console, problems)
 
 
-def report(run: Path = Path("runs/run")) -> int:
+def report(run: Path, html: bool = False) -> int:
     """Print the tables of a finished or interrupted run and write them again.
 
     Args:
         run: the run's folder.
+        html: write report/index.html too, a page with charts and a gallery.
     """
     from rich.console import Console
 
-    _report(run, Console())
+    console = Console()
+    _report(run, console)
+    if html:
+        from fusionbench.report.html import write_html
+
+        console.print(f"written: {write_html(run)}", highlight=False, soft_wrap=True)
     return DONE
 
 
@@ -342,11 +353,29 @@ def _data(data: str, dataset: str | None) -> dict[str, str]:
     return {"datasets": name, "root": data}
 
 
-def _run(benchmark: Benchmark, out: Path, console: Console, **options: Any) -> int:
+def _run(
+    benchmark: Benchmark,
+    out: Path,
+    console: Console,
+    *,
+    wandb: Literal["offline", "online"] | None,
+    strict: bool = False,
+    **options: Any,
+) -> int:
+    from fusionbench.preflight import check
+
+    # What is lacking is said at once; the import of torch alone takes seconds.
+    _finish(console, check(benchmark, strict=strict).problems)
+
     from fusionbench.run import run as run_benchmark
 
-    outcome = run_benchmark(benchmark, out, console=console, **options)
+    outcome = run_benchmark(benchmark, out, console=console, strict=strict, **options)
     _report(out, console)
+    if wandb is not None:
+        from fusionbench.dashboards import publish
+
+        if warning := publish(out, wandb):
+            console.print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
     return _finish(console, outcome.problems)
 
 
@@ -375,6 +404,7 @@ COMMANDS: dict[str, Any] = {
     "list": show_list,
     "demo": demo,
     "data": data_commands.COMMANDS,
+    "weights": weights_commands.COMMANDS,
     "train": train,
     "profile": bench_commands.profile,
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from rich.console import Console
 
-from fusionbench import methods
+from fusionbench import methods, preflight
 from fusionbench.benchmark import Benchmark, Cell, MethodChoice, restorers
 from fusionbench.data.images import to_bytes, write_image
 from fusionbench.degradations import parse
@@ -103,6 +103,7 @@ def run(
     batch_size: int = 1,
     workers: int = 0,
     trainer: dict[str, Any] | None = None,
+    strict: bool = False,
     console: Console | None = None,
 ) -> Outcome:
     """Fuse and score every cell of a benchmark that is not done yet.
@@ -112,12 +113,14 @@ def run(
         batch_size: images of one size that a method fuses at a time.
         workers: processes that read and degrade images.
         trainer: arguments of the Lightning Trainer (accelerator, devices, precision).
+        strict: refuse to start where a score cannot be computed, instead of leaving its column empty.
         console: where progress is shown; nothing is shown without.
 
     Raises:
         FileNotFoundError: a data set, a weight file or a folder is missing; nothing has been run.
         ValueError: an input is wrong or the folder holds other settings; nothing has been run.
     """
+    checked = preflight.check(benchmark, strict=strict)
     opened = {choice.name: open_pairs(choice, benchmark.degradations, benchmark.seed) for choice in benchmark.datasets}
     loaded = {
         choice.name: open_method(choice, log=out / LOGS / f"{choice.name}.txt", timeout=benchmark.timeout)
@@ -125,7 +128,9 @@ def run(
     }
     restore = _restorer(benchmark, out)
     folders = {cell: _claim(benchmark, cell, out, loaded[cell.method.name]) for cell in benchmark.cells()}
-    outcome = Outcome(out)
+    for cell, folder in folders.items():
+        checked.record(folder, cell.method.name)
+    outcome = Outcome(out, checked.problems)
     total = sum(len(opened[cell.dataset.name][cell.degradation].source.names[: benchmark.limit]) for cell in folders)
     for dataset, by_degradation in opened.items():
         for degradation, pairs in by_degradation.items():
@@ -149,7 +154,15 @@ def run(
                 trainer=trainer,
                 done=done,
             )
-            score_cell(pairs, folder, benchmark.metrics, protocol=benchmark.protocol, limit=benchmark.limit, done=done)
+            score_cell(
+                pairs,
+                folder,
+                benchmark.metrics,
+                protocol=benchmark.protocol,
+                limit=benchmark.limit,
+                skip=checked.missing,
+                done=done,
+            )
             names = pairs.source.names[: benchmark.limit]
             folder.note({"images": {"scored": len(names), "available": len(pairs.source.names)}})
             outcome.problems += problems(label, folder, names)

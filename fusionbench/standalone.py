@@ -14,6 +14,7 @@ from fusionbench.data.images import SUFFIXES, image_size
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.source import Subset
 from fusionbench.metrics import choose
+from fusionbench.preflight import check_metrics
 from fusionbench.progress import progress
 from fusionbench.results import OK, CellFolder
 from fusionbench.scoring import open_pairs, score_cell
@@ -60,11 +61,22 @@ def score_folder(
         _check_sizes(source, images, names)
     folder = CellFolder(out, images=fused)
     folder.claim(_settings(fused, choice, protocol), {})
+    checked = check_metrics(metrics)
+    checked.record(folder)
     with progress(console, len(names)) as (describe, done):
         describe(str(fused))
-        score_cell(Pairs(source), folder, metrics, protocol=protocol, limit=limit, images=images, done=done)
+        score_cell(
+            Pairs(source),
+            folder,
+            metrics,
+            protocol=protocol,
+            limit=limit,
+            images=images,
+            skip=checked.missing,
+            done=done,
+        )
     rows = folder.rows()
-    return notes + [f"{name}: {rows[name].status}" for name in names if rows[name].status != OK]
+    return notes + checked.problems + [f"{name}: {rows[name].status}" for name in names if rows[name].status != OK]
 
 
 def _settings(fused: Path, choice: DatasetChoice, protocol: str) -> dict[str, object]:

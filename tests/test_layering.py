@@ -27,7 +27,8 @@ ALLOWED = {
     "published": {"lazy"} | TABLES,
     "benchmark": GROUND | TABLES,
     "scoring": GROUND | {"benchmark", "data", "metrics"},
-    "standalone": GROUND | {"benchmark", "data", "metrics", "scoring"},
+    "preflight": GROUND | {"benchmark", "methods", "metrics", "weights"},
+    "standalone": GROUND | {"benchmark", "data", "metrics", "preflight", "scoring"},
     "fusing": GROUND | {"data", "methods"},
     "report": GROUND | {"benchmark", "metrics", "published"},
 }

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fusionbench.metrics import row
+from fusionbench.report.origins import origins
 from fusionbench.results import CellFolder
 
 # Two means closer than this fraction are the same number printed twice; both are marked.
@@ -28,6 +29,8 @@ class Block:
         images: how many images the block was asked for.
         available: how many the split has; more than `images` when a limit was set.
         settings: what all cells of the block share (seed, split, protocol, ...).
+        origins: sentences on the files behind the numbers.
+        missing: scores that could not be computed at all; `origins` says why.
     """
 
     dataset: str
@@ -37,6 +40,8 @@ class Block:
     images: int
     available: int
     settings: dict[str, Any]
+    origins: tuple[str, ...] = ()
+    missing: frozenset[str] = frozenset()
 
     @property
     def title(self) -> str:
@@ -80,9 +85,11 @@ def _cells(out: Path) -> Iterator[tuple[CellFolder, dict[str, Any]]]:
 def blocks(out: Path) -> list[Block]:
     """The tables of a run, in the order in which its cells were made."""
     scores = read_scores(out)
-    metas = {tuple(meta["settings"][key] for key in ("dataset", "degradation")): meta for _, meta in _cells(out)}
+    metas: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for _, meta in _cells(out):
+        metas.setdefault((meta["settings"]["dataset"], meta["settings"]["degradation"]), []).append(meta)
     return [
-        _block(group, str(dataset), str(degradation), metas[dataset, degradation])
+        _block(group, str(dataset), str(degradation), metas[str(dataset), str(degradation)])
         for (dataset, degradation), group in scores.groupby(["dataset", "degradation"], sort=False)
     ]
 
@@ -97,10 +104,11 @@ def folder_block(out: Path, name: str) -> Block:
     frame = _read(folder)
     frame.insert(2, "method", name)
     meta = folder.meta()
-    return _block(frame, str(meta["settings"]["dataset"]), "as given", meta)
+    return _block(frame, str(meta["settings"]["dataset"]), "as given", [meta])
 
 
-def _block(scores: pd.DataFrame, dataset: str, degradation: str, meta: dict[str, Any]) -> Block:
+def _block(scores: pd.DataFrame, dataset: str, degradation: str, metas: Sequence[dict[str, Any]]) -> Block:
+    meta = metas[-1]
     metrics = [column for column in scores.columns if column not in LABELS]
     by_method = scores.groupby("method", sort=False)[metrics]
     found = scores["image"].nunique()
@@ -113,6 +121,8 @@ def _block(scores: pd.DataFrame, dataset: str, degradation: str, meta: dict[str,
         images=int(images["scored"]),
         available=int(images["available"]),
         settings=meta["settings"],
+        origins=tuple(dict.fromkeys(note for one in metas for note in origins(one))),
+        missing=frozenset(meta.get("missing", {})),
     )
 
 
@@ -168,8 +178,9 @@ def footnotes(tables: Sequence[Block]) -> list[str]:
         f"Split: {settings['split']}. fusionbench {settings['version']}.",
     ]
     for block in tables:
-        short = block.counts.lt(block.images)
+        short = block.counts.drop(columns=block.missing, errors="ignore").lt(block.images)
         for method, metric in short.stack()[lambda cell: cell].index:
             found = int(block.counts.loc[method, metric])
             notes.append(f"{block.degradation}: {metric} of {method} is over {found} of {block.images} images.")
+    notes += dict.fromkeys(note for block in tables for note in block.origins)
     return notes

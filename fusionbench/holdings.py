@@ -1,0 +1,171 @@
+"""Weight files of methods and scores under one roof: listed, fetched, brought by a person, checked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fusionbench import methods
+from fusionbench.lazy import resolve, unknown
+from fusionbench.metrics.networks import NETWORKS
+from fusionbench.metrics.opinions import OPINIONS, PREFIX, pyiqa_name
+from fusionbench.weights import FULL, WeightsCard, accept, download, expected_path, located, sha256, verify
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A method or a score with the files that it reads.
+
+    Attributes:
+        kind: 'method' or 'score'.
+        cards: what it reads.
+        published: the authors' files where those are not read as they are.
+        importer: makes the file that is read of the published ones; see MethodCard.
+    """
+
+    name: str
+    kind: str
+    cards: tuple[WeightsCard, ...]
+    published: tuple[WeightsCard, ...] = ()
+    importer: str = ""
+
+    def state(self, card: WeightsCard) -> str:
+        """Whether a file is here, and what speaks for it."""
+        path = located(self.name, card)
+        if path is None:
+            return "missing"
+        try:
+            return verify(self.name, card, path, need=self.kind == "score") or "here, own or imported"
+        except ValueError:
+            return "altered or unknown"
+
+
+def holders() -> Iterator[Holder]:
+    """All that read weights and are listed: methods, then scores."""
+    for name, card in methods.METHODS.items():
+        if card.weights:
+            yield Holder(name, "method", card.weights, card.published, card.importer)
+    for name in OPINIONS:
+        yield _score(name)
+
+
+def holder(name: str) -> Holder:
+    """A method or score by its name; scores of pyiqa also as 'pyiqa:brisque'.
+
+    Raises:
+        ValueError: there is none, or it reads no weights.
+    """
+    if name in methods.METHODS:
+        card = methods.METHODS[name]
+        if not card.weights:
+            raise ValueError(f"{name!r} reads no weights")
+        return Holder(name, "method", card.weights, card.published, card.importer)
+    if not pyiqa_name(name):
+        raise unknown("method or score with weights", name, [one.name for one in holders()])
+    found = _score(name)
+    if not found.cards:
+        raise ValueError(f"{name!r} reads no weights")
+    return found
+
+
+def everything() -> list[Holder]:
+    """All that read weights, with those scores of pyiqa that have no row of their own."""
+    named = [*holders()]
+    rest = sorted(set(NETWORKS) - {pyiqa_name(name) for name in OPINIONS})
+    return named + [one for name in rest if (one := _score(f"{PREFIX}{name}")).cards]
+
+
+def _score(name: str) -> Holder:
+    return Holder(name, "score", tuple(NETWORKS[pyiqa_name(name)].cards().values()))
+
+
+def fetch(owner: Holder, *, progress: bool = True) -> list[Path]:
+    """Fetch the files of a method or score to where they are looked for; those that are here already stay.
+
+    Raises:
+        ValueError: a file has no address, or other bytes than its card says.
+        OSError: no address could be reached.
+    """
+    if owner.kind == "method":
+        return methods.download(owner.name, progress=progress)
+    wanted = [card for card in owner.cards if owner.state(card) in ("missing", "altered or unknown")]
+    return download(owner.name, wanted, progress=progress)
+
+
+def bring(owner: Holder, source: Path, target: Path | None = None, *, unverified: bool = False) -> list[Path]:
+    """Put files that a person brings where they are looked for.
+
+    Args:
+        source: the file, or a folder that holds the files under the names on their cards or any others with their
+            checksums.
+        target: the file to write instead; for one file only.
+        unverified: accept bytes that no published checksum speaks for; results will say so.
+
+    Raises:
+        FileNotFoundError: a file is not there.
+        ValueError: a file is not the published one, and `unverified` is not set.
+    """
+    if not source.exists():
+        raise FileNotFoundError(f"{source} does not exist; pass a weight file or the folder that holds it")
+    if owner.importer and not _is_own(owner, source):
+        place = target or expected_path(owner.name, owner.cards[0])
+        return [resolve(owner.importer)(source, place)]
+    found = [(card, path) for card in owner.cards if (path := _file_of(card, source, alone=len(owner.cards) == 1))]
+    if source.is_dir():
+        lacking = sorted({*_missing(owner)} - {card.file for card, _ in found})
+    else:
+        lacking = [] if found else _files(owner)
+    if lacking or not found:
+        raise FileNotFoundError(f"{source} is or holds no {' and no '.join(lacking or _files(owner))}")
+    if target is not None and len(found) > 1:
+        raise ValueError(f"{owner.name!r} reads {len(found)} files, which do not fit into one {target}; leave out --to")
+    return [_put(owner, card, path, target, unverified) for card, path in found]
+
+
+def _files(owner: Holder) -> list[str]:
+    return [card.file for card in owner.cards]
+
+
+def _missing(owner: Holder) -> list[str]:
+    return [card.file for card in owner.cards if located(owner.name, card) is None]
+
+
+def _is_own(owner: Holder, source: Path) -> bool:
+    """Whether what is brought is in this package's own form already."""
+    return source.is_file() and source.suffix == Path(owner.cards[0].file).suffix
+
+
+def _file_of(card: WeightsCard, source: Path, *, alone: bool) -> Path | None:
+    if source.is_file():
+        known = source.name in (card.file, *card.also) or _has_sum(card, source)
+        return source if alone or known else None
+    for name in (card.file, *card.also):
+        if (source / name).is_file():
+            return source / name
+    return next((path for path in sorted(source.iterdir()) if path.is_file() and _has_sum(card, path)), None)
+
+
+def _has_sum(card: WeightsCard, path: Path) -> bool:
+    if card.size and path.stat().st_size != card.size and not card.also:
+        return False
+    if len(card.sha256) < FULL and not card.also:
+        return False
+    return sha256(path) in {card.sha256, *card.also.values()}
+
+
+def _put(owner: Holder, card: WeightsCard, source: Path, target: Path | None, unverified: bool) -> Path:
+    also = {digest: name for name, digest in card.also.items()}
+    place = target or expected_path(owner.name, card).with_name(also.get(sha256(source), card.file))
+    if not unverified:
+        verify(owner.name, card, source, need=owner.kind == "score")
+    if source.resolve() != place.resolve():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = place.with_name(f".{place.name}.{os.getpid()}.part")
+        shutil.copyfile(source, unfinished)
+        unfinished.replace(place)
+    if unverified:
+        accept(place, f"brought from {source.resolve()}")
+    return place

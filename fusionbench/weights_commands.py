@@ -1,0 +1,231 @@
+"""`fusionbench weights ...`: which weight files there are, getting them, bringing own ones, checking them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from fusionbench.holdings import Holder
+    from fusionbench.weights import WeightsCard
+
+DONE, INCOMPLETE = 0, 3
+ALL = "all"
+
+
+def list_all() -> int:
+    """Print every weight file of methods and scores: its size, its licence, and whether it is here."""
+    from fusionbench.holdings import holders
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("for", "kind", "file", "size", "licence", "state"):
+        table.add_column(heading, overflow="fold", style="bold" if heading == "for" else "")
+    for owner in holders():
+        for card in owner.cards:
+            table.add_row(owner.name, owner.kind, card.file, _size(card.size), card.licence, owner.state(card))
+    Console().print(table)
+    return DONE
+
+
+def info(names: str) -> int:
+    """Print what is known of the weight files of methods or scores.
+
+    Args:
+        names: methods and scores, separated by commas; --all for every one.
+    """
+    for owner in _holders(names):
+        table = Table(title=owner.name, title_justify="left", title_style="bold", box=None, show_header=False)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for card in (*owner.cards, *owner.published):
+            for heading, text in _described(owner, card):
+                if text:
+                    table.add_row(heading, text)
+            table.add_row("", "")
+        Console().print(table)
+    return DONE
+
+
+def path(names: str) -> int:
+    """Print where each weight file is, or would be looked for first.
+
+    Args:
+        names: methods and scores, separated by commas; --all for every one.
+    """
+    from fusionbench.weights import expected_path, located
+
+    for owner in _holders(names):
+        for card in owner.cards:
+            _say(located(owner.name, card) or expected_path(owner.name, card))
+    return DONE
+
+
+def download(names: str, dry_run: bool = False) -> int:
+    """Fetch weight files to where they are looked for; an interrupted transfer goes on.
+
+    Args:
+        names: methods and scores, separated by commas; --all for every one that has an address.
+        dry_run: show what would be fetched, and how large it is; nothing is written.
+    """
+    from fusionbench.holdings import fetch
+
+    owners = _holders(names)
+    if names == ALL:
+        owners = [owner for owner in owners if all(card.urls for card in owner.published or owner.cards)]
+    if dry_run:
+        _show_plan(owners)
+        return DONE
+    problems = []
+    for owner in owners:
+        try:
+            for place in fetch(owner):
+                _say(place)
+        except (OSError, ValueError) as error:
+            if names != ALL:
+                raise
+            problems.append(f"{owner.name}: {error}")
+    return _finish(problems)
+
+
+def import_files(name: str, source: Path = Path(), to: Path | None = None, unverified: bool = False) -> int:
+    """Put weight files that you have where they are looked for, in the form that is read.
+
+    Args:
+        name: the method or score.
+        source: the file, or the folder that holds it; write it as --from.
+        to: the file to write, to be passed as --weights NAME=FILE; without it, where the file is looked for.
+        unverified: accept a file that no published checksum speaks for (your own training); results will say so.
+    """
+    from fusionbench.holdings import bring, holder
+
+    if source == Path():
+        raise ValueError("weights import needs --from, the weight file or the folder that holds it")
+    for place in bring(holder(name), source.expanduser(), to, unverified=unverified):
+        _say(place)
+    return DONE
+
+
+def verify(names: str) -> int:
+    """Check the files that are here against their published checksums.
+
+    Args:
+        names: methods and scores, separated by commas; --all for every one.
+    """
+    from fusionbench.weights import located
+    from fusionbench.weights import verify as verify_file
+
+    problems = []
+    for owner in _holders(names):
+        for card in owner.cards:
+            place = located(owner.name, card)
+            if place is None:
+                _say(f"{owner.name}: {card.file} is not here")
+                continue
+            try:
+                how = verify_file(owner.name, card, place, need=owner.kind == "score")
+                _say(f"{owner.name}: {place}: {how or 'no checksum is published'}")
+            except ValueError as error:
+                problems.append(str(error))
+    return _finish(problems)
+
+
+def _holders(names: str) -> list[Holder]:
+    from fusionbench.benchmark import split_commas
+    from fusionbench.holdings import everything, holder
+
+    return everything() if names == ALL else [holder(name) for name in split_commas(names)]
+
+
+def _described(owner: Holder, card: WeightsCard) -> list[tuple[str, str]]:
+    from fusionbench.weights import places
+
+    read = card in owner.cards
+    return [
+        ("file", card.file),
+        ("size", _size(card.size)),
+        ("sha256", card.sha256 or "not published"),
+        ("licence", card.licence),
+        ("source", card.source),
+        ("addresses", "\n".join(card.urls) or "none"),
+        ("looked for at", "\n".join(map(str, places(owner.name, card))) if read else "read by the import only"),
+        ("state", owner.state(card) if read else ""),
+        ("note", card.note),
+    ]
+
+
+def _show_plan(owners: list[Holder]) -> None:
+    """A table of the files that would be fetched, each once; sizes that no card knows are asked from the server."""
+    cards: dict[tuple[str, str], tuple[str, WeightsCard]] = {}
+    for owner in owners:
+        for card in owner.published or owner.cards:
+            if owner.published or owner.state(card) == "missing":
+                cards.setdefault((card.folder or owner.name, card.file), (owner.name, card))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("for", "file", "size", "from"):
+        table.add_column(heading, overflow="fold")
+    total, unknown = 0, 0
+    asked = _Sizes()
+    for name, card in cards.values():
+        size = card.size or asked.of(card.urls)
+        total, unknown = total + size, unknown + (not size)
+        table.add_row(name, card.file, _size(size), card.urls[0] if card.urls else "no address")
+    console = Console()
+    console.print(table)
+    rest = f", and {unknown} files of unknown size" if unknown else ""
+    console.print(f"{len(cards)} files, {_size(total)}{rest}; nothing was fetched", highlight=False)
+
+
+class _Sizes:
+    """Asks servers how large a file is, until one does not answer."""
+
+    def __init__(self) -> None:
+        self.silent: set[str] = set()
+
+    def of(self, urls: tuple[str, ...]) -> int:
+        from urllib.parse import urlsplit
+
+        import requests
+
+        for url in urls:
+            host = urlsplit(url).netloc
+            if host in self.silent:
+                continue
+            try:
+                answer = requests.head(url, allow_redirects=True, timeout=3)
+            except requests.RequestException:
+                self.silent.add(host)
+                continue
+            length = answer.headers.get("Content-Length", "")
+            if answer.ok and length.isdigit():
+                return int(length)
+        return 0
+
+
+def _say(text: object) -> None:
+    Console().print(str(text), highlight=False, soft_wrap=True, markup=False)
+
+
+def _size(size: int) -> str:
+    if not size:
+        return "?"
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
+
+
+def _finish(problems: list[str]) -> int:
+    console = Console(stderr=True)
+    for problem in problems:
+        console.print(problem, style="yellow", highlight=False, soft_wrap=True, markup=False)
+    return INCOMPLETE if problems else DONE
+
+
+COMMANDS = {
+    "list": list_all,
+    "info": info,
+    "download": download,
+    "import": import_files,
+    "verify": verify,
+    "path": path,
+}
