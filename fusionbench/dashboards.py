@@ -230,9 +230,9 @@ def training_loggers(mode: Mode | None, folder: Path, *, method: str, phase: str
         mode: None mirrors nothing.
         folder: of the phase; offline files go to its `wandb`.
     """
-    from lightning.pytorch.utilities.rank_zero import rank_zero_only
+    from lightning.pytorch.utilities import rank_zero_only
 
-    if mode is None or rank_zero_only.rank != 0:
+    if mode is None or getattr(rank_zero_only, "rank", 0) != 0:
         yield []
         return
     loggers: list[Logger] = []
