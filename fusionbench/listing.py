@@ -10,6 +10,7 @@ from fusionbench.data import DATASETS
 from fusionbench.degradations import KINDS, SCENARIOS
 from fusionbench.methods import METHODS
 from fusionbench.metrics import METRICS, PROTOCOLS
+from fusionbench.metrics.networks import LICENCE
 
 ARROWS = {True: "↑", False: "↓", None: ""}
 
@@ -42,7 +43,10 @@ def metrics() -> Table:
         (f"{name} {ARROWS[row.higher_is_better]}".strip(), row.title, _span(row.range, row.unit), row.reads, row.source)
         for name, row in METRICS.items()
     )
-    return _table(("score", "title", "range", "reads", "source"), rows)
+    table = _table(("score", "title", "range", "reads", "source"), rows)
+    table.caption = f"Any other no-reference score of pyiqa goes by its name there: pyiqa:brisque. {LICENCE}"
+    table.caption_justify = "left"
+    return table
 
 
 def protocols() -> Table:

@@ -42,6 +42,7 @@ class WeightsCard:
         sha256: its checksum, or the first digits where no more is published (names of torch hub files end with
             eight); empty for files that everybody makes for himself (own training, an import).
         size: bytes; 0 where it is not known.
+        about: bytes of the network's tensors, where the size of the file is not known.
         licence: as its source states it.
         source: who published it, and in which state: `owner/repository@commit:path`.
         note: what else a user should know.
@@ -64,6 +65,7 @@ class WeightsCard:
     unused: tuple[str, ...] = ()
     also: Mapping[str, str] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
+    about: int = 0
 
 
 def github_card(source: str, sha256: str, size: int, **details: Any) -> WeightsCard:
@@ -175,7 +177,7 @@ def _download(method: str, card: WeightsCard, progress: bool) -> Path:
         try:
             fetch([url], path, size=card.size or None, progress=progress)
         except (OSError, ValueError) as error:
-            problems.append(str(error))
+            problems.append(str(error).removeprefix(f"could not fetch {card.file}: ").partition("; or put")[0])
             continue
         if sha256(path).startswith(card.sha256):
             if not card.sha256:
@@ -183,7 +185,7 @@ def _download(method: str, card: WeightsCard, progress: bool) -> Path:
             return path
         problems.append(f"{url}: its sha256 is {sha256(path)[:16]}… and does not begin with {card.sha256}")
         path.unlink()
-    raise OSError(f"could not fetch {card.file}: {'; '.join(problems)}")
+    raise OSError(f"could not fetch {card.file}: {'; '.join(problems)}; or put the file at {path} by hand")
 
 
 def sha256(path: Path) -> str:

@@ -25,7 +25,8 @@ def list_all() -> int:
         table.add_column(heading, overflow="fold", style="bold" if heading == "for" else "")
     for owner in holders():
         for card in owner.cards:
-            table.add_row(owner.name, owner.kind, card.file, _size(card.size), card.licence, owner.state(card))
+            size = _size(card.size, card.about)
+            table.add_row(owner.name, owner.kind, card.file, size, card.licence, owner.state(card))
     Console().print(table)
     return DONE
 
@@ -145,7 +146,7 @@ def _described(owner: Holder, card: WeightsCard) -> list[tuple[str, str]]:
     read = card in owner.cards
     return [
         ("file", card.file),
-        ("size", _size(card.size)),
+        ("size", _size(card.size, card.about)),
         ("sha256", card.sha256 or "not published"),
         ("licence", card.licence),
         ("source", card.source),
@@ -169,13 +170,14 @@ def _show_plan(owners: list[Holder]) -> None:
     total, unknown = 0, 0
     asked = _Sizes()
     for name, card in cards.values():
-        size = card.size or asked.of(card.urls)
+        exact = card.size or asked.of(card.urls)
+        size = exact or card.about
         total, unknown = total + size, unknown + (not size)
-        table.add_row(name, card.file, _size(size), card.urls[0] if card.urls else "no address")
+        table.add_row(name, card.file, _size(exact, card.about), card.urls[0] if card.urls else "no address")
     console = Console()
     console.print(table)
     rest = f", and {unknown} files of unknown size" if unknown else ""
-    console.print(f"{len(cards)} files, {_size(total)}{rest}; nothing was fetched", highlight=False)
+    console.print(f"{len(cards)} files, about {_size(total)}{rest}; nothing was fetched", highlight=False)
 
 
 class _Sizes:
@@ -208,9 +210,9 @@ def _say(text: object) -> None:
     Console().print(str(text), highlight=False, soft_wrap=True, markup=False)
 
 
-def _size(size: int) -> str:
+def _size(size: int, about: int = 0) -> str:
     if not size:
-        return "?"
+        return f"about {_size(about)}" if about else "?"
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 

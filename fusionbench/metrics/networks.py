@@ -66,6 +66,7 @@ def card_of(place: str) -> WeightsCard:
         note="" if ending else "no checksum is published: the bytes that were fetched or accepted first are remembered",
         folder="pyiqa",
         elsewhere=(f"torch:{folder}", f"hf:{REPOSITORY}"),
+        about=_ABOUT.get(file, 0),
     )
 
 
@@ -91,6 +92,7 @@ def _clip_card(file: str) -> WeightsCard:
         note="a TorchScript archive, as published" if url else "its address is in the package openai-clip",
         folder="clip",
         elsewhere=("torch:clip",),
+        about=_ABOUT.get(file, 0),
     )
 
 
@@ -108,6 +110,18 @@ def _clip_urls() -> Mapping[str, str]:
             return {url.rpartition("/")[2]: url for url in table.values()}
     return {}
 
+
+_ABOUT = {
+    "ARNIQA.pth": 94_000_000,
+    "RN50.pt": 204_000_000,
+    "ViT-B-32.pt": 303_000_000,
+    "ckpt_koniq10k.pt": 543_000_000,
+    "liqe_koniq.pt": 605_000_000,
+    "musiq_ava_ckpt-e8d3f067.pth": 109_000_000,
+    "musiq_koniq_ckpt-e95806b9.pth": 109_000_000,
+    "tres_koniq-f0502926.pth": 610_000_000,
+}
+"""Bytes of the tensors in the larger files; their exact sizes are not published."""
 
 _INF = math.inf
 _CLIP = ("clip", "pkg_resources")
