@@ -54,8 +54,12 @@ def opencv_gray(image: Image) -> Gray:
     """OpenCV's conversion of float32 images, then rounded to even."""
     if image.shape[1] == 1:
         return image
-    red, green, blue = image.float().unbind(1)
-    return (0.299 * red + 0.587 * green + 0.114 * blue).round_().unsqueeze(1).to(image.dtype)
+    red, green, blue = image.double().unbind(1)
+    luma = torch.zeros_like(red)
+    for channel, weight in ((green, 0.587), (red, 0.299), (blue, 0.114)):
+        # OpenCV's fused multiplication and addition round once, to float32; which side a half falls to depends on it.
+        luma = (luma + channel * float(torch.tensor(weight))).float().double()
+    return luma.round_().unsqueeze(1).to(image.dtype)
 
 
 @shared

@@ -1,0 +1,106 @@
+"""What evaluate refuses, in words, and what it says of constant and tiny images."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from fusionbench.metrics import METRICS, entropy, evaluate, mutual_information, row
+
+HERE = [name for name in METRICS if row(name).view == "gray"]
+GRAY = torch.full((2, 1, 48, 48), 0.5)
+
+
+def spoilt(value: float) -> torch.Tensor:
+    image = GRAY.clone()
+    image[1, 0, 3, 4] = value
+    return image
+
+
+REFUSED = [
+    (spoilt(math.nan), GRAY, GRAY, "fused image 1 of the batch holds 1 NaN or infinite values"),
+    (GRAY, spoilt(math.inf), GRAY, "ir image 1 of the batch holds 1 NaN"),
+    (GRAY, GRAY, spoilt(-math.inf), "vi image 1 of the batch holds 1 NaN"),
+    (GRAY * 510, GRAY, GRAY, r"fused image goes from 255 to 255; scores read images in \[0, 1\]"),
+    (GRAY - 1, GRAY, GRAY, "fused image goes from -0.5"),
+    (GRAY, GRAY[:, :, 1:], GRAY, r"ir has shape \(2, 1, 47, 48\) and fused \(2, 1, 48, 48\)"),
+    (GRAY, GRAY, GRAY[:1], r"vi has shape \(1, 1, 48, 48\)"),
+    (GRAY, GRAY.expand(-1, 2, -1, -1), GRAY, r"\(2, 2, 48, 48\); scores read \(batch, 1 or 3, h, w\)"),
+    (GRAY[0], GRAY, GRAY, r"shape \(1, 48, 48\)"),
+    (GRAY[:0], GRAY[:0], GRAY[:0], r"shape \(0, 1, 48, 48\)"),
+    ((GRAY * 255).byte(), GRAY, GRAY, "torch.uint8; scores read floats"),
+]
+
+
+@pytest.mark.parametrize(("fused", "ir", "vi", "message"), REFUSED)
+def test_unfit_image_is_named(fused, ir, vi, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(fused, ir, vi, ["EN", "MI"])
+    with pytest.raises(ValueError, match=message):
+        mutual_information(fused, ir, vi)
+
+
+@pytest.mark.parametrize(
+    ("names", "protocol", "message"),
+    [
+        (["NM"], "exact", "unknown metric 'NM'; did you mean 'EN'|'NMI'"),
+        (["en"], "exact", "unknown metric 'en'; did you mean 'EN'"),
+        (["EN"], "dspfusoin", "unknown protocol 'dspfusoin'; did you mean 'dspfusion'"),
+        (["EN@tnag"], "exact", "unknown protocol 'tnag'; did you mean 'tang'"),
+        (["QP"], "vifb", "protocol 'vifb' has no 'QP'; write 'QP@exact' or take one of AG, CE"),
+        (["QE"], "liu", "'QE' of protocol 'liu' is left out: its code stops"),
+        (["MS-SSIM"], "exact", "MS-SSIM needs images of 161 pixels a side or more, not 48x48"),
+    ],
+)
+def test_unfit_name_is_named(names, protocol, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(GRAY, GRAY, GRAY, names, protocol)
+
+
+def test_scores_of_the_fused_image_need_no_sources():
+    assert evaluate(GRAY, None, None, ["EN", "SD"])["SD"].tolist() == [0, 0]
+    assert entropy(GRAY).tolist() == [0, 0]
+    with pytest.raises(ValueError, match="MI, CC compare with the sources; pass ir and vi too"):
+        evaluate(GRAY, GRAY, None, ["EN", "MI", "CC"])
+    with pytest.raises(ValueError, match="mutual_information compares with the sources"):
+        mutual_information(GRAY)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.2, 1.0])
+@pytest.mark.parametrize("name", HERE)
+def test_constant_images_give_a_number_or_the_stated_reason(name, level):
+    images = [torch.full((1, 1, 176, 176), level) for _ in range(3)]
+    found = evaluate(*images, [name])[name]
+    assert not found.isnan() or row(name).undefined
+    low, high = row(name).range
+    assert found.isnan() or low - 1e-9 <= found.item() <= high + 1e-9
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_smallest_images_that_are_allowed_have_a_score(name, triple):
+    side = row(name).smallest
+    found = evaluate(*(image[..., :side, :side] for image in triple), [name])[name]
+    assert not found.isnan() or row(name).undefined
+    if side > 1:
+        with pytest.raises(ValueError, match=f"{name} needs images of {side} pixels"):
+            evaluate(*(image[..., : side - 1, :] for image in triple), [name])
+
+
+def test_narrow_images_have_scores(triple):
+    narrow = [image[..., :171, :43] for image in triple]
+    names = [name for name in HERE if row(name).smallest <= 43]
+    found = evaluate(*narrow, names)
+    assert not [name for name in names if found[name].isnan()]
+
+
+def test_images_are_rounded_to_eight_bits():
+    image = torch.tensor([0.0, 0.4 / 255, 0.6 / 255, 1.0]).view(1, 1, 1, 4)
+    assert evaluate(image, None, None, ["EN"])["EN"].item() == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_images_of_any_float_type_are_read(dtype):
+    image = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2).to(dtype)
+    assert evaluate(image, None, None, ["EN"])["EN"].item() == 1
