@@ -103,6 +103,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
             memory did not suffice.
         FileNotFoundError: the data is missing.
     """
+    methods.untrained(recipe.method, **recipe.options)  # What its first import draws must not move the seed.
     seed_everything(recipe.seed, verbose=False)
     method = methods.untrained(recipe.method, **recipe.options)
     if not method.phases:

@@ -138,6 +138,7 @@ class FusionDataModule(LightningDataModule):
         return ResumableLoader(
             pairs,
             sampler,
+            given=lambda: 0 if trainer is None else trainer.fit_loop.epoch_loop.batch_progress.current.ready,
             batch_size=self.batch_size,
             drop_last=len(sampler) >= self.batch_size,
             collate_fn=collate_contrasts if self.contrasts else collate,
