@@ -73,7 +73,7 @@ class FusionMetric(Metric):
     @override
     def compute(self) -> Tensor:
         """Mean over the distinct images, NaN if there is none where the score is defined."""
-        if not self.values:
+        if not len(self.values):  # a list here, a tensor once the processes have met
             return torch.tensor(torch.nan, dtype=torch.float64)
         values, keys = dim_zero_cat(self.values), dim_zero_cat(self.keys)
         seen: dict[float, int] = {}
