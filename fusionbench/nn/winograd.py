@@ -25,8 +25,8 @@ LEAST_CHANNELS = 192
 LEAST_TILES = 48
 """With fewer tiles the products are too thin for the transformed weights to pay."""
 
-BLOCK = 2_000_000
-"""Transformed numbers per block: 8 MB, which the last-level cache of one or two cores holds."""
+BLOCK = 1_000_000
+"""Transformed numbers per block: 4 MB, which the cache of one or two cores holds."""
 
 # Interpolation at 0, 1, -1, 1/2, -2 and infinity, which rounds three times less than the usual 0, 1, -1, 2, -2.
 FROM_INPUT = (

@@ -108,6 +108,14 @@ def _unlisted(layers: nn.ModuleList) -> Iterator[nn.Module]:
         yield from sequence.children()
 
 
+def _head(layers: nn.Sequential, x: Image) -> Image:
+    norm, _, *rest = layers
+    hidden: Tensor = F.silu(norm(x), inplace=not torch.is_grad_enabled())
+    for layer in rest:
+        hidden = layer(hidden)
+    return hidden
+
+
 class NoisePredictor(nn.Module):
     """Predicts the state's noise and the first source's fusion weights."""
 
@@ -168,11 +176,12 @@ class NoisePredictor(nn.Module):
         state = F.pad(state, (0, width % 2, 0, height % 2), mode="replicate") if height % 2 or width % 2 else state
         time = self.time_embed(time_embedding(step, self.sizes.base, state))
         bottom, skips = self._encode(state, time)
-        noise = self.outBlock(self._decode(self.upBlock, self.attention_block, bottom, skips, time))
+        noise = _head(self.outBlock, self._decode(self.upBlock, self.attention_block, bottom, skips, time))
         noise = noise[..., :height, :width]
         if not weigh:
             return noise, None
-        weights = self.fusion_outBlock(self._decode(self.fusionBlock, self.attention_block_1, bottom, skips, time))
+        hidden = self._decode(self.fusionBlock, self.attention_block_1, bottom, skips, time)
+        weights = _head(self.fusion_outBlock, hidden)
         return noise, weights[..., :height, :width]
 
     def _encode(self, state: Tensor, time: Tensor) -> tuple[Tensor, list[Tensor]]:
