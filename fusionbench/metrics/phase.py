@@ -29,6 +29,8 @@ CUT_OFF, GAIN, EPSILON = 0.5, 10.0, 1e-4
 LOW_PASS, LOW_PASS_ORDER = 0.45, 15
 SIGNIFICANT = 0.1
 WINDOW = Window(gaussian(11, 1.5), 5, "zeros")
+# Half of an image's spectrum, and the same turned by -90 degrees.
+Halves = tuple[Tensor, Tensor]
 
 
 class Bank(NamedTuple):
@@ -110,21 +112,22 @@ def _median(x: Tensor) -> Tensor:
     return (middle[0] + middle[1]) / 2
 
 
-def _responses(spectrum: Tensor, shape: torch.Size, bank: Bank, orientation: int, scale: int) -> tuple[Gray, Gray]:
+def _responses(half: Halves, shape: torch.Size, bank: Bank, orientation: int, scale: int) -> tuple[Gray, Gray]:
     """Real and imaginary part of an image under a one-sided filter.
 
     The even part of the filter gives the one, the odd part the other, so both are real transforms.
     """
+    spectrum, turned = half
     forward = bank.radial[scale] * bank.angular[orientation]
     mirrored = bank.radial_mirrored[scale] * bank.angular_mirrored[orientation]
-    even = torch.fft.irfft2(spectrum * ((forward + mirrored) / 2), s=shape[-2:])
-    odd = torch.fft.irfft2(spectrum * ((forward - mirrored) * -0.5j), s=shape[-2:])
+    even = torch.fft.irfft2(spectrum * (forward + mirrored), s=shape[-2:])
+    odd = torch.fft.irfft2(turned * (forward - mirrored), s=shape[-2:])
     return even, odd
 
 
-def _orientation(spectrum: Tensor, shape: torch.Size, bank: Bank, index: int) -> tuple[Gray, Gray]:
+def _orientation(half: Halves, shape: torch.Size, bank: Bank, index: int) -> tuple[Gray, Gray]:
     """Energy above the noise, weighted by how many scales take part, and the sum of amplitudes."""
-    responses = [_responses(spectrum, shape, bank, index, scale) for scale in range(SCALES)]
+    responses = [_responses(half, shape, bank, index, scale) for scale in range(SCALES)]
     squares = [(even * even).addcmul_(odd, odd) for even, odd in responses]
     threshold = torch.stack([_median(square.flatten()) for square in squares[0]]).sqrt() * bank.noise[index]
     amplitudes = [square.sqrt_() for square in squares]
@@ -149,9 +152,10 @@ def congruency(x: Gray) -> Congruency:
     """Phase congruency of an image over six orientations."""
     bank = _bank(*x.shape[-2:], x.dtype, x.device)
     spectrum = torch.fft.rfft2(x)
+    half = (spectrum / 2, spectrum * -0.5j)
     energies, amplitudes, xx, yy, xy = (torch.zeros_like(x) for _ in range(5))
     for index in range(ORIENTATIONS):
-        energy, amplitude = _orientation(spectrum, x.shape, bank, index)
+        energy, amplitude = _orientation(half, x.shape, bank, index)
         energies += energy
         amplitudes += amplitude
         squared = (energy / amplitude).square_()
