@@ -21,7 +21,7 @@ from fusionbench.degradations.linear import CLEAN_GAMMA, NOISY_GAMMA, LinearMode
 from fusionbench.degradations.operators import Operator, Pixelate, compose
 from fusionbench.lazy import unknown
 from fusionbench.methods.color import chroma, luma, rgb
-from fusionbench.methods.drfusion.architecture import architecture
+from fusionbench.methods.drfusion.architecture import Architecture, architecture
 from fusionbench.methods.drfusion.diffusion import Diffusion, State
 from fusionbench.methods.drfusion.losses import OBJECTIVES
 from fusionbench.methods.drfusion.network import NoisePredictor
@@ -37,7 +37,7 @@ class DRFusion(Method):
     """A corrected diffusion on the first source and the luma of the second, whose chroma is kept.
 
     Args:
-        size: 'paper' or 'small'.
+        size: 'paper', 'small', or an architecture of your own.
         steps: T; the released checkpoints have 3.
         constrained: correct every step by the observations; without it is the paper's ablation.
         order: how the last step of noisy pairs is corrected, as 'released' or as in the 'paper'.
@@ -53,7 +53,7 @@ class DRFusion(Method):
 
     def __init__(
         self,
-        size: str = "paper",
+        size: str | Architecture = "paper",
         steps: int = 3,
         constrained: bool = True,
         order: Order = "released",
