@@ -145,17 +145,22 @@ def ranks(block: Block) -> pd.DataFrame:
     marks = pd.DataFrame(0, index=block.means.index, columns=block.means.columns)
     for metric in block.means.columns:
         better = higher_is_better(metric)
-        values = block.means[metric].dropna()
-        if better is None or len(values) < 2:
-            continue
-        for rank in (1, 2):
-            left = values[marks.loc[values.index, metric] == 0]
-            if len(left) == 0:
-                break
-            best = left.max() if better else left.min()
-            tied = left.index[(left - best).abs() <= TIE * max(abs(best), TIE)]
-            marks.loc[tied, metric] = rank
+        if better is not None:
+            marks[metric] = places(block.means[metric], better)
     return marks
+
+
+def places(values: pd.Series[float], higher_is_better: bool) -> pd.Series[int]:
+    """1 for the best of a column and 2 for the second, 0 for the rest and where there is nothing to compare with."""
+    found = pd.Series(0, index=values.index)
+    present = values.dropna()
+    for place in (1, 2) if len(present) > 1 else ():
+        left = present[found[present.index] == 0]
+        if len(left) == 0:
+            break
+        best = left.max() if higher_is_better else left.min()
+        found[left.index[(left - best).abs() <= TIE * max(abs(best), TIE)]] = place
+    return found
 
 
 def number(value: float) -> str:
@@ -170,12 +175,13 @@ def number(value: float) -> str:
 def footnotes(tables: Sequence[Block]) -> list[str]:
     """What a reader must know to read the numbers: references, protocol, seed, what is missing."""
     settings = tables[0].settings
+    # Images that were made elsewhere have no seed of ours.
+    seed = f"Seed of the degradations: {settings['seed']}. " if "seed" in settings else ""
     notes = [
         "Mean over images. Bold: best, underlined: second best of a column. "
         "Source-based metrics compare with the clean sources where these are known; "
         "a name with @input compares with the degraded ones.",
-        f"Protocol: {settings['protocol']}. Seed of the degradations: {settings['seed']}. "
-        f"Split: {settings['split']}. fusionbench {settings['version']}.",
+        f"Protocol: {settings['protocol']}. {seed}Split: {settings['split']}. fusionbench {settings['version']}.",
     ]
     for block in tables:
         short = block.counts.drop(columns=block.missing, errors="ignore").lt(block.images)

@@ -1,0 +1,327 @@
+"""The weights commands, against a server that breaks off, has other bytes, or has nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fusionbench.cli import main
+from fusionbench.holdings import bring, everything, holder, holders
+from fusionbench.methods import METHODS
+from fusionbench.methods.card import MethodCard
+from fusionbench.weights import PUBLISHED, WeightsCard, accept, acceptance, download, located, places, verify
+
+CONTENT = np.random.default_rng(0).integers(256, size=300_000, dtype=np.uint8).tobytes()
+OTHER = CONTENT[::-1]
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+@dataclass
+class Answers:
+    """What a path gives: its bytes, after how many of them each of the first answers breaks off, what was asked."""
+
+    content: bytes = CONTENT
+    cuts: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.answer(head=True)
+
+    def do_GET(self):
+        self.answer()
+
+    def answer(self, head=False):
+        answers = self.server.answers.get(self.path)
+        if answers is None:
+            self.send_error(404)
+            return
+        wanted = self.headers["Range"]
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
+        size = len(answers.content)
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        self.send_header("ETag", f'"{hash(answers.content)}"')
+        self.send_header("Content-Length", str(size - start))
+        self.end_headers()
+        if not head:
+            answers.starts.append(start)
+            body = answers.content[start:]
+            self.wfile.write(body[: answers.cuts.pop(0)] if answers.cuts else body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def serve():
+    """Gives an address for answers."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.answers = {}
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+
+    def add(path: str, answers: Answers) -> str:
+        server.answers[path] = answers
+        return f"http://127.0.0.1:{server.server_port}{path}"
+
+    add.nothing = lambda: f"http://127.0.0.1:{server.server_port}/nothing"
+    yield add
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch) -> Path:
+    for variable, folder in {"FUSIONBENCH_HOME": "home", "TORCH_HOME": "torch", "HF_HOME": "hf"}.items():
+        monkeypatch.setenv(variable, str(tmp_path / folder))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    return tmp_path / "home" / "weights"
+
+
+@pytest.fixture
+def own(monkeypatch):
+    """Makes a method with a card."""
+
+    def make(**fields) -> WeightsCard:
+        card = WeightsCard("own.pth", **fields)
+        monkeypatch.setitem(METHODS, "own", MethodCard("nowhere:Own", "learned", "a test", weights=(card,)))
+        return card
+
+    return make
+
+
+KINDS = {"whole checksum": DIGEST, "first digits": DIGEST[:8], "none published": ""}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_missing_file_comes_from_the_mirror(kind, serve, own, home):
+    own(urls=(serve.nothing(), serve("/own.pth", Answers())), sha256=KINDS[kind])
+    assert main(["weights", "download", "own"]) == 0
+    assert (home / "own" / "own.pth").read_bytes() == CONTENT
+    assert acceptance(home / "own" / "own.pth").exists() == (kind == "none published")
+
+
+@pytest.mark.parametrize("kind", ["whole checksum", "first digits"])
+def test_other_bytes_are_not_kept_and_the_mirror_is_asked(kind, serve, own, home):
+    right = Answers()
+    own(urls=(serve("/wrong.pth", Answers(OTHER)), serve("/own.pth", right)), sha256=KINDS[kind])
+    assert main(["weights", "download", "own"]) == 0
+    assert (home / "own" / "own.pth").read_bytes() == CONTENT
+    assert right.starts == [0]
+
+
+@pytest.mark.parametrize("kind", ["whole checksum", "first digits"])
+def test_other_bytes_everywhere_are_an_error(kind, serve, own, home, capsys):
+    own(urls=(serve("/wrong.pth", Answers(OTHER)),), sha256=KINDS[kind])
+    assert main(["weights", "download", "own"]) == 2
+    assert "own.pth" in capsys.readouterr().err
+    assert not (home / "own" / "own.pth").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_broken_transfer_goes_on_where_it_stopped(kind, serve, own, home):
+    answers = Answers(cuts=[100_000])
+    own(urls=(serve("/own.pth", answers),), sha256=KINDS[kind])
+    assert main(["weights", "download", "own"]) == 0
+    assert (home / "own" / "own.pth").read_bytes() == CONTENT
+    assert answers.starts[0] == 0
+    assert answers.starts[1] > 60_000
+
+
+def test_a_killed_transfer_goes_on_with_the_next_command(serve, own, home):
+    part = home / "own" / "own.pth.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(CONTENT[:123_456])
+    answers = Answers()
+    own(urls=(serve("/own.pth", answers),), sha256=DIGEST)
+    assert main(["weights", "download", "own"]) == 0
+    assert answers.starts == [123_456]
+    assert (home / "own" / "own.pth").read_bytes() == CONTENT
+
+
+def test_what_was_fetched_without_a_checksum_is_remembered(serve, own, home, capsys):
+    card = own(urls=(serve("/own.pth", Answers()),))
+    main(["weights", "download", "own"])
+    path = home / "own" / "own.pth"
+    assert verify("own", card, path, need=True) == f"fetched from {card.urls[0]}"
+    path.write_bytes(OTHER)
+    capsys.readouterr()
+    assert main(["weights", "download", "own"]) == 2
+    assert f"nothing speaks for {path}" in capsys.readouterr().err
+
+
+def test_a_dry_run_shows_sizes_and_fetches_nothing(serve, own, home, capsys):
+    answers = Answers()
+    own(urls=(serve("/own.pth", answers),), sha256=DIGEST)
+    assert main(["weights", "download", "own,ifcnn", "--dry-run"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "0.3 MB" in shown
+    assert "2 files, about 0.6 MB; nothing was fetched" in shown
+    assert answers.starts == []
+    assert not home.exists()
+
+
+def test_everything_is_planned_within_seconds_without_a_network(capsys, monkeypatch):
+    import socket
+    import time
+
+    asked = []
+
+    def unanswered(host, *args, **kwargs):
+        asked.append(host)
+        raise socket.gaierror("no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unanswered)
+    started = time.monotonic()
+    assert main(["weights", "download", "--all", "--dry-run"]) == 0
+    assert time.monotonic() - started < 5
+    assert len(asked) == len(set(asked))
+    shown = capsys.readouterr().out
+    for owner in everything():
+        if all(card.urls for card in owner.published or owner.cards):
+            assert (owner.published or owner.cards)[0].file[:12] in shown
+
+
+def test_every_file_is_listed_with_its_state(home, capsys):
+    (home / "ifcnn").mkdir(parents=True)
+    (home / "ifcnn" / "IFCNN-MAX.pth").write_bytes(b"other")
+    assert main(["weights", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert "altered or" in shown
+    assert "missing" in shown
+    for owner in holders():
+        assert owner.name[:8] in shown
+
+
+def test_info_tells_places_checksum_licence_and_note(home, capsys):
+    assert main(["weights", "info", "CLIP-IQA,PI"]) == 0
+    shown = "".join(capsys.readouterr().out.split())
+    assert str(home / "clip" / "RN50.pt") in shown
+    assert "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762" in shown
+    assert "nochecksumispublished" in shown
+    assert "MIT" in shown
+
+
+def test_paths_are_those_that_are_read(home, capsys):
+    assert main(["weights", "path", "NIQE,cscfuse"]) == 0
+    printed = [Path(line) for line in capsys.readouterr().out.split()]
+    assert printed[0] == home / "pyiqa" / "modelparameters.mat"
+    assert [path.name for path in printed[1:]] == [
+        "LISTA_Base_Train.model",
+        "LISTA_Detail_Train.model",
+        "LISTA_Decoder.model",
+    ]
+
+
+@pytest.mark.shared
+@pytest.mark.weights
+def test_own_copies_are_imported_by_name_or_by_checksum(shared, tmp_path, home, capsys):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for index, path in enumerate(sorted((shared / "weights" / "cscfuse").iterdir())):
+        (folder / f"{index}.bin").write_bytes(path.read_bytes())
+    assert main(["weights", "import", "cscfuse", "--from", str(folder)]) == 0
+    assert (
+        main(["weights", "import", "NIQE", "--from", str(shared / "weights" / "iqa_niqe" / "niqe_pris_params.npz")])
+        == 0
+    )
+    capsys.readouterr()
+    assert main(["weights", "verify", "cscfuse,NIQE"]) == 0
+    assert capsys.readouterr().out.count(PUBLISHED) == 4
+    assert (home / "pyiqa" / "niqe_pris_params.npz").is_file()
+
+
+def test_own_training_is_imported_only_when_accepted(tmp_path, home, capsys):
+    path = tmp_path / "mine.pth"
+    torch.save({"conv": torch.zeros(2)}, path)
+    assert main(["weights", "import", "ifcnn", "--from", str(path)]) == 2
+    assert "--unverified" in capsys.readouterr().err
+    assert not home.exists()
+    assert main(["weights", "import", "ifcnn", "--from", str(path), "--unverified"]) == 0
+    card = METHODS["ifcnn"].weights[0]
+    assert verify("ifcnn", card, located("ifcnn", card)) == f"brought from {path}"
+    capsys.readouterr()
+    assert main(["weights", "verify", "ifcnn"]) == 0
+    located("ifcnn", card).write_bytes(b"altered")
+    assert main(["weights", "verify", "ifcnn"]) == 3
+    assert "is not the published IFCNN-MAX.pth" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("weights import ifcnn --from nowhere", "nowhere does not exist"),
+        ("weights import ifcnn", "needs --from"),
+        ("weights import cscfuse --from {empty}", "is or holds no LISTA_Base_Train.model"),
+        ("weights import lap --from {empty}", "'lap' reads no weights"),
+        ("weights import pyiqa:piqe --from {empty}", "'pyiqa:piqe' reads no weights"),
+        ("weights info ifnn", "did you mean 'ifcnn'"),
+        ("weights download lure", "has no public address"),
+    ],
+)
+def test_wrong_words_are_one_sentence(words, expected, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert main(words.format(empty=tmp_path / "empty").split()) == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert "\n" not in error.strip()
+
+
+def test_caches_of_other_programs_are_looked_into(tmp_path, monkeypatch):
+    card = holder("MUSIQ").cards[0]
+    snapshot = tmp_path / "hf" / "hub" / "models--chaofengc--IQA-PyTorch-Weights" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    looked = [path.parent for path in places("MUSIQ", card)]
+    assert looked == [tmp_path / "home" / "weights" / "pyiqa", tmp_path / "torch" / "hub" / "pyiqa", snapshot]
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "elsewhere"))
+    monkeypatch.delenv("TORCH_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    looked = [path.parent for path in places("MUSIQ", card)]
+    assert looked == [tmp_path / "home" / "weights" / "pyiqa", tmp_path / "cache" / "torch" / "hub" / "pyiqa"]
+
+
+def test_an_accepted_file_is_refused_after_a_change(tmp_path):
+    path = tmp_path / "net.pth"
+    path.write_bytes(b"one")
+    card = WeightsCard("net.pth", sha256=DIGEST)
+    accept(path, "trained here\non a rainy day")
+    assert verify("mine", card, path) == "trained here on a rainy day"
+    path.write_bytes(b"another")
+    with pytest.raises(ValueError, match=r"is not the published net\.pth"):
+        verify("mine", card, path)
+
+
+def test_nothing_speaks_for_a_file_without_checksum_until_it_is_accepted(tmp_path):
+    path = tmp_path / "net.pth"
+    path.write_bytes(b"one")
+    assert verify("mine", WeightsCard("net.pth"), path) == ""
+    with pytest.raises(ValueError, match=r"no checksum of net\.pth is published; if you know this file"):
+        verify("mine", WeightsCard("net.pth"), path, need=True)
+
+
+def test_one_file_is_brought_for_a_score_that_reads_two(tmp_path, home):
+    path = tmp_path / "regressor_koniq10k.pth"
+    path.write_bytes(b"numbers")
+    with pytest.raises(ValueError, match="nothing speaks for"):
+        bring(holder("ARNIQA"), path)
+    assert bring(holder("ARNIQA"), path, unverified=True) == [home / "pyiqa" / "regressor_koniq10k.pth"]
+
+
+def test_a_file_that_is_there_is_not_fetched_again(serve, home):
+    answers = Answers()
+    card = WeightsCard("net.pth", (serve("/net.pth", answers),), DIGEST[:8])
+    for _ in range(2):
+        assert download("mine", [card], progress=False) == [home / "mine" / "net.pth"]
+    assert answers.starts == [0]
