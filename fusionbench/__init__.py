@@ -17,10 +17,11 @@ _PUBLIC = {
     "Batch": "fusionbench.types:Batch",
     "fuse": "fusionbench.api:fuse",
     "evaluate": "fusionbench.metrics:evaluate",
+    "from_pretrained": "fusionbench.cards:from_pretrained",
     "parse": "fusionbench.degradations:parse",
 }
 
-__all__ = ["Batch", "Benchmark", "Method", "Pair", "__version__", "evaluate", "fuse", "parse"]
+__all__ = ["Batch", "Benchmark", "Method", "Pair", "__version__", "evaluate", "from_pretrained", "fuse", "parse"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,11 +3,104 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from fusionbench.benchmark import split_choices
-from fusionbench.choices import Names, refuse_strays, split_names
+from fusionbench.benchmark import restorers, split_choices
+from fusionbench.choices import Names, refuse_strays, split_commands, split_homes, split_names, split_restorers
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fusionbench.bench import Outcome
 
 DONE, INCOMPLETE = 0, 3
+
+
+def bench(
+    paper: Literal["dspfusion", "lure", "drfusion"],
+    table: Names = "",
+    methods: Names = "",
+    root: str = "",
+    weights: str = "",
+    fused: str = "",
+    cmd: Names = "",
+    pre: Names = "",
+    timeout: float = 600.0,
+    limit: int | None = None,
+    seed: int = 0,
+    tile: int = 0,
+    benchmarks: Path | None = None,
+    out: Path | None = None,
+    batch_size: int = 1,
+    workers: int = 0,
+    accelerator: str = "auto",
+    devices: int | str = 1,
+    precision: str = "32-true",
+) -> int:
+    """Measure a paper's tables with the data and weights at hand, beside the published values.
+
+    Args:
+        paper: whose tables.
+        table: which of them, separated by commas; all without.
+        methods: which methods, in print or in `fusionbench list methods`; all of the tables' without. Others are added.
+        root: folder that holds data sets in folders of their names, and NAME=DIR,... for those elsewhere.
+        weights: METHOD=FILE,... in place of the files that the methods look for.
+        fused: METHOD=DIR,... images made elsewhere; {dataset} and {degradation} in DIR stand for both.
+        cmd: METHOD=COMMAND,... that external methods run, with {ir}, {vi} and {out} in it.
+        pre: restoration commands such as 'vi:restore {in} {out}', where the paper restores images before fusion.
+        timeout: seconds for one call of such a command.
+        limit: use only the first so many pairs of each data set.
+        seed: what degradations and methods draw from, together with each image's name.
+        tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
+        benchmarks: folder of the tables' files, in place of those that come with the package.
+        out: where images, scores and tables go, runs/bench/<paper> without; an interrupted bench goes on there.
+        batch_size: images of one size to fuse at a time.
+        workers: processes that read and degrade images.
+        accelerator: Lightning's accelerator (auto, cpu, gpu).
+        devices: how many devices, or which.
+        precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
+    """
+    from rich.console import Console
+
+    from fusionbench.bench import Settings
+    from fusionbench.bench import bench as bench_paper
+    from fusionbench.published import load_paper
+    from fusionbench.supplies import Supplies
+
+    described = load_paper(paper, benchmarks)
+    home, homes = split_homes(root)
+    entries = split_restorers(pre)
+    restorers(entries)
+    supplies = Supplies(
+        home,
+        homes,
+        split_choices(weights, "--weights"),
+        split_choices(fused, "--fused"),
+        split_commands(cmd, split_names(methods)),
+        entries,
+    )
+    trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
+    options = {"batch_size": batch_size, "workers": workers, "trainer": trainer}
+    settings = Settings(tuple(split_names(methods)), limit, seed, tile, timeout, options)
+    console = Console()
+    place = Path("runs") / "bench" / paper if out is None else out
+    outcome = bench_paper(described, place, described.choose(split_names(table)), supplies, settings, console)
+    return _tell(outcome, console)
+
+
+def _tell(outcome: Outcome, console: Console) -> int:
+    from fusionbench.bench import sentence
+    from fusionbench.report.sidebyside import show
+
+    show(outcome.comparisons, console)
+    console.print("\nwritten: " + ", ".join(str(path) for path in outcome.files), highlight=False, soft_wrap=True)
+    for problem in outcome.problems:
+        console.print(f"missing: {problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+    if outcome.skipped:
+        console.print("\nnot measured, and what to get for it:", style="bold")
+    for entry in outcome.skipped:
+        console.print(f"- {sentence(entry)}", highlight=False, soft_wrap=True, markup=False)
+    return INCOMPLETE if outcome.problems or outcome.skipped else DONE
 
 
 def profile(

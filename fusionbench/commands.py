@@ -26,7 +26,7 @@ def run(
     root: str | None = None,
     split: str = "test",
     degradation: Names = "clean",
-    metrics: Names = DEFAULT_METRICS,
+    metrics: Names = "",
     protocol: str = "exact",
     out: Path = Path("runs/run"),
     seed: int = 0,
@@ -58,6 +58,7 @@ def run(
         split: which pairs of the data set.
         degradation: specs, separated by commas, such as clean,ll+lc,vi:rain+ir:sn.
         metrics: scores, separated by commas; MI@tang picks a variant, CC@input compares with the degraded sources.
+            Eleven common ones, as far as the protocol has them, when none are named.
         protocol: which variant a score without one means.
         out: the run's folder; an interrupted run of the same settings goes on there.
         seed: what degradations and methods draw from, together with each image's name.
@@ -90,7 +91,7 @@ def run(
         ),
         degradations=tuple(split_names(degradation)),
         methods=choose_methods(split_names(method), weights, fused, cmd),
-        metrics=tuple(split_names(metrics)),
+        metrics=tuple(_metrics(metrics, protocol)),
         protocol=protocol,
         seed=seed,
         limit=limit,
@@ -183,7 +184,7 @@ def score(
     dataset: str = "folder",
     root: Path | None = None,
     split: str = "test",
-    metrics: Names = DEFAULT_METRICS,
+    metrics: Names = "",
     protocol: str = "exact",
     out: Path = Path("runs/score"),
     unmatched: Literal["refuse", "skip"] = "refuse",
@@ -198,7 +199,8 @@ def score(
         dataset: a known data set in place of --ir and --vi.
         root: the data set's folder.
         split: which pairs of the data set.
-        metrics: scores, separated by commas; MI@tang picks a variant.
+        metrics: scores, separated by commas; MI@tang picks a variant. Eleven common ones, as far as the protocol has
+            them, when none are named.
         protocol: which variant a score without one means.
         out: where scores.csv goes; an interrupted run goes on there.
         unmatched: 'refuse' refuses files without a partner, 'skip' leaves them out and says so.
@@ -215,7 +217,7 @@ def score(
     choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi, unmatched=unmatched)
     console = Console()
     problems = score_folder(
-        fused, choice, split_names(metrics), protocol, out, unmatched=unmatched, limit=limit, console=console
+        fused, choice, _metrics(metrics, protocol), protocol, out, unmatched=unmatched, limit=limit, console=console
     )
     show([folder_block(out, fused.name)], console)
     return _finish(console, problems)
@@ -341,6 +343,17 @@ def train(
     return DONE
 
 
+def _metrics(names: Names, protocol: str) -> list[str]:
+    """The scores that were named, or the common ones that the protocol has."""
+    from fusionbench.lazy import unknown
+    from fusionbench.metrics import PROTOCOLS
+
+    if protocol not in PROTOCOLS:
+        raise unknown("protocol", protocol, PROTOCOLS)
+    has = PROTOCOLS[protocol].scores()
+    return split_names(names) or [name for name in split_names(DEFAULT_METRICS) if name in has]
+
+
 def _data(data: str, dataset: str | None) -> dict[str, str]:
     """The data set and its folder that `--data` and `--dataset` name."""
     from fusionbench.data import DATASETS
@@ -406,5 +419,6 @@ COMMANDS: dict[str, Any] = {
     "data": data_commands.COMMANDS,
     "weights": weights_commands.COMMANDS,
     "train": train,
+    "bench": bench_commands.bench,
     "profile": bench_commands.profile,
 }

@@ -98,15 +98,25 @@ class Value:
 
     Attributes:
         printed: as it is read from the page.
-        number: with reading errors mended; None where that cannot be decided.
+        text: the number, with reading errors mended; empty where that cannot be decided.
         higher_is_better: as the table's arrow says.
         note: what is wrong with the print.
     """
 
     printed: str
-    number: float | None
+    text: str
     higher_is_better: bool
     note: str = ""
+
+    @property
+    def number(self) -> float | None:
+        """The number that the text says."""
+        return float(self.text) if self.text else None
+
+    @property
+    def decimals(self) -> int:
+        """Digits after the point."""
+        return len(self.text.partition(".")[2])
 
     @property
     def mended(self) -> bool:
@@ -217,8 +227,11 @@ def read_values(path: Path) -> dict[Cell, Value]:
             cell = (row["table"], row["dataset"], row["scenario"], row["method"], row["metric"])
             if cell in values:
                 raise ValueError(f"{path} gives {', '.join(cell)} twice")
-            number = float(row["value_suggested"]) if row["value_suggested"] else None
-            values[cell] = Value(row["value"], number, row["higher_is_better"] == "true", row["note"])
+            values[cell] = Value(row["value"], row["value_suggested"], row["higher_is_better"] == "true", row["note"])
+            try:
+                float(row["value_suggested"] or "nan")
+            except ValueError as error:
+                raise ValueError(f"{path}: {', '.join(cell)} has the value {row['value_suggested']!r}") from error
     return values
 
 

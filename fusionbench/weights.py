@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 PUBLISHED = "published checksum"
 """What `verify` returns for a file whose published checksum it has."""
 
+MODEL = "model.safetensors"
+"""The file in the folder of an exported method."""
+
 FULL = 64
 """Hex digits of a whole SHA-256."""
 
@@ -128,14 +131,14 @@ def find(method: str, card: WeightsCard, override: Path | None = None) -> Path:
 
     Args:
         method: for whom; names the folder and the way out in the error.
-        override: the file itself, or a folder that holds it under the card's name.
+        override: the file itself, or a folder that holds it under the card's name or as an exported method does.
 
     Raises:
         FileNotFoundError: it is not there; the message says where it would be and how to get it.
     """
     if override is not None:
         given = Path(override).expanduser()
-        looked = [given / card.file] if given.is_dir() else [given]
+        looked = [given / card.file, given / MODEL] if given.is_dir() else [given]
     else:
         looked = places(method, card)
     for path in looked:

@@ -109,6 +109,32 @@ def import_files(name: str, source: Path = Path(), to: Path | None = None, unver
     return DONE
 
 
+def export(
+    name: str,
+    source: Path | None = None,
+    to: Path | None = None,
+    run: Path | None = None,
+    licence: str = "",
+    about: str = "",
+) -> int:
+    """Write a trained method as a folder for others: model.safetensors, config.json and a README card.
+
+    Args:
+        name: the method.
+        source: its weight file, or the folder of its training; write it as --from.
+        to: the folder to write; the method's name without it.
+        run: folder of a run of it; its scores and their protocol go into the card.
+        licence: of the numbers.
+        about: a paragraph on what it is for and where it fails.
+    """
+    from fusionbench.cards import export as export_model
+    from fusionbench.cards import trained
+
+    model = trained(name, source)
+    _say(export_model(model, to or Path(name), run=run, licence=licence, about=about))
+    return DONE
+
+
 def verify(names: str) -> int:
     """Check the files that are here against their published checksums.
 
@@ -227,6 +253,7 @@ COMMANDS = {
     "list": list_all,
     "info": info,
     "download": download,
+    "export": export,
     "import": import_files,
     "verify": verify,
     "path": path,

@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from fusionbench.metrics.document import FLOAT32_ERRORS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fusionbench.metrics import METRICS, evaluate, row
+from fusionbench.metrics.document import FLOAT32_ERRORS
 
 HERE = [name for name in METRICS if row(name).view == "gray"]
 SIDE = 44

@@ -105,7 +105,7 @@ class DSPFusion(Method):
     @torch.no_grad()
     def fuse(self, batch: Batch) -> Color:
         height, width = batch["vi"].shape[-2:]
-        ir, vi = _padded(_three(batch["ir"]), batch["vi"])
+        ir, vi = padded(three(batch["ir"]), batch["vi"])
         degradation = self.degradation_priors(ir, vi)
         if self.phase == "priors":
             semantic = self.semantic_prior(*self._best(batch, ir, vi))
@@ -121,7 +121,7 @@ class DSPFusion(Method):
     def _best(self, batch: Batch, ir: Color, vi: Color) -> tuple[Color, ...]:
         """What is seen of the scene while nothing can restore priors yet: the undegraded pair where it is known."""
         if "ir_clean" in batch and "vi_clean" in batch:
-            return _padded(_three(batch["ir_clean"]), batch["vi_clean"])
+            return padded(three(batch["ir_clean"]), batch["vi_clean"])
         return ir, vi
 
     def degradation_priors(self, ir: Color, vi: Color) -> Prior | None:
@@ -158,7 +158,7 @@ class DSPFusion(Method):
         fused = fused.clamp(0, 1)
         scores = {
             "loss": torch.stack(list(terms.values())).sum(),
-            "psnr_ir": _psnr(fused, _three(batch["ir_clean"])),
+            "psnr_ir": _psnr(fused, three(batch["ir_clean"])),
             "psnr_vi": _psnr(fused, batch["vi_clean"]),
         }
         scores["psnr"] = (scores["psnr_ir"] + scores["psnr_vi"]) / 2
@@ -182,8 +182,8 @@ class DSPFusion(Method):
             )
         if self.phase not in self.phases:
             raise ValueError(f"no phase has begun; call begin_phase with one of {', '.join(self.phases)}")
-        clean = _three(batch["ir_clean"]), batch["vi_clean"]
-        sources = _padded(_three(batch["ir"]), batch["vi"], *clean)
+        clean = three(batch["ir_clean"]), batch["vi_clean"]
+        sources = padded(three(batch["ir"]), batch["vi"], *clean)
         height, width = batch["vi"].shape[-2:]
         if self.phase == "diffusion":
             fused, terms = self._diffuse(*sources)
@@ -210,7 +210,7 @@ class DSPFusion(Method):
                 "negatives; train on ContrastivePairs"
             )
         views = [batch["ir_positives"], batch["vi_positives"], batch["negatives"]]
-        others = [rearrange(_three(view), "b k c h w -> (k b) c h w") for view in views]
+        others = [rearrange(three(view), "b k c h w -> (k b) c h w") for view in views]
         priors: Prior = self.net_dp(torch.cat([ir, vi, *others]))
         kinds = self.net_dp.kind(priors).float()
         size = len(batch["name"])
@@ -294,12 +294,12 @@ def rate(done: float, constant: float, last: float) -> float:
     return last + (1 - last) * (1 + math.cos(turn)) / 2
 
 
-def _three(image: Image) -> Color:
+def three(image: Image) -> Color:
     """One channel as three equal ones; three as they are."""
     return image.expand(*image.shape[:-3], 3, *image.shape[-2:])
 
 
-def _padded(*images: Color) -> tuple[Color, ...]:
+def padded(*images: Color) -> tuple[Color, ...]:
     """Mirrored at the right and the bottom until the network takes them."""
     height, width = images[0].shape[-2:]
     below, right = -height % MULTIPLE, -width % MULTIPLE

@@ -1,0 +1,274 @@
+"""The papers' tables, measured with what is at hand and set beside what was printed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from rich.console import Console
+
+from fusionbench.benchmark import Benchmark, Cell
+from fusionbench.lazy import unknown
+from fusionbench.methods import METHODS
+from fusionbench.profile import Profile, Request, parse_size, profile_all
+from fusionbench.published import Panel, Paper, Table
+from fusionbench.report.comparison import Comparison, Measured
+from fusionbench.report.latex import document
+from fusionbench.report.origins import origins
+from fusionbench.report.sidebyside import write_table
+from fusionbench.results import CellFolder, path_name, write_atomically
+from fusionbench.run import run
+from fusionbench.scoring import open_pairs
+from fusionbench.supplies import Ready, Skipped, Supplies, ready, wanted
+from fusionbench.version import __version__
+
+REPORT = "report"
+
+EFFICIENCY: dict[str, Callable[[Profile], float]] = {
+    "Params (M)": lambda cost: cost.parameters / 1e6,
+    # What DSPFusion prints as FLOPs are multiply-adds: its own 254.34 G is what thop counts.
+    "FLOPs (G)": lambda cost: cost.macs / 1e9,
+    "Time (s)": lambda cost: cost.seconds,
+    "Runtime (s)": lambda cost: cost.seconds,
+}
+"""Printed columns that measure a method and not its images."""
+
+ALLOWED = 30.0
+"""Seconds for the timed calls of one method; three are made in any case."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure.
+
+    Attributes:
+        only: methods to measure, in print or in METHODS; all without.
+        limit: at most so many pairs of each panel.
+        seed: of the degradations.
+        tile: side of the tiles that a method fuses at a time; 0 fuses whole images.
+        timeout: seconds for one call of a command.
+        options: passed to `run`: batch_size, workers, trainer.
+    """
+
+    only: tuple[str, ...] = ()
+    limit: int | None = None
+    seed: int = 0
+    tile: int = 0
+    timeout: float = 600.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Outcome:
+    """What a bench leaves behind.
+
+    Attributes:
+        comparisons: published and measured panels.
+        skipped: what was not measured, and what to get for it.
+        problems: one sentence per image or score that failed.
+        files: reports.
+    """
+
+    comparisons: list[Comparison] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+
+
+def bench(
+    paper: Paper,
+    out: Path,
+    tables: Sequence[Table],
+    supplies: Supplies,
+    settings: Settings,
+    console: Console | None = None,
+) -> Outcome:
+    """Measure tables as far as possible and write them beside the published values, below `out/report`.
+
+    An interrupted bench of the same settings goes on in the same folder. Panels that share a data set, a degradation
+    and a method share its images and scores.
+
+    Raises:
+        ValueError: an input is wrong, or the folder holds other settings.
+    """
+    check_only(paper, settings.only)
+    bench_ = _Bench(paper, out, supplies, settings, console)
+    outcome = Outcome()
+    skips: dict[tuple[str, str], list[str]] = {}
+    for table in tables:
+        found = []
+        for panel in table.panels:
+            if console is not None:
+                console.print(f"table {table.name}: {panel.title}", style="dim", highlight=False)
+            comparison, skipped = bench_.compare(table, panel)
+            found.append(comparison)
+            for entry in skipped:
+                skips.setdefault(entry, []).append(table.name)
+        outcome.comparisons += found
+        outcome.files += write_table(table, found, out / REPORT)
+    outcome.problems = bench_.problems
+    outcome.skipped = [Skipped(what, why, tuple(dict.fromkeys(names))) for (what, why), names in skips.items()]
+    outcome.files += _write_summary(paper, outcome.skipped, out / REPORT)
+    return outcome
+
+
+Skips = list[tuple[str, str]]
+
+
+class _Bench:
+    """One panel after the other, with what is at hand.
+
+    Attributes:
+        problems: one sentence per image or score that failed so far.
+    """
+
+    def __init__(
+        self, paper: Paper, out: Path, supplies: Supplies, settings: Settings, console: Console | None
+    ) -> None:
+        self.paper, self.out, self.supplies, self.settings, self.console = paper, out, supplies, settings, console
+        self.problems: list[str] = []
+
+    def compare(self, table: Table, panel: Panel) -> tuple[Comparison, Skips]:
+        """One panel, and what of it is not measured."""
+        if panel.unmeasured:
+            return Comparison(self.paper, table, panel), [(f"Table {table.name}, {panel.title}", panel.unmeasured)]
+        if panel.size:
+            measured, skipped = self._efficiency(panel)
+        else:
+            at_hand = ready(self.paper, panel, self.supplies, self.settings.only)
+            measured, skipped = self._scores(panel, at_hand), at_hand.skipped
+        lacking = "; ".join(f"{what}: {why}" for what, why in skipped)
+        why_not = lacking or "none of its methods was chosen"
+        return Comparison(self.paper, table, panel, measured, "" if measured else why_not), skipped
+
+    def _scores(self, panel: Panel, at_hand: Ready) -> Measured | None:
+        if not at_hand.methods or not at_hand.metrics:
+            return None
+        benchmark = self._benchmark(panel, at_hand)
+        restored = self.supplies.pre if panel.restored else ()
+        whole = [choice for printed, choice in at_hand.methods.items() if printed in panel.end_to_end or not restored]
+        two_step = [choice for choice in at_hand.methods.values() if choice not in whole]
+        for choices, pre in ((whole, ()), (two_step, restored)):
+            if choices:
+                part = replace(benchmark, methods=tuple(choices), pre=pre)
+                self.problems += run(part, self.out, console=self.console, **self.settings.options).problems
+        names = open_pairs(benchmark.datasets[0], benchmark.degradations)[panel.degradation].source.names
+        return _collect(benchmark, at_hand, self.out, names, restored)
+
+    def _benchmark(self, panel: Panel, at_hand: Ready) -> Benchmark:
+        limits = [count for count in (self.settings.limit, panel.images) if count is not None]
+        return Benchmark(
+            datasets=(self.supplies.dataset(panel),),
+            degradations=(panel.degradation,),
+            methods=tuple(at_hand.methods.values()),
+            metrics=tuple(at_hand.metrics.values()),
+            protocol=self.paper.protocol,
+            name=f"{self.paper.name}: {panel.title}",
+            seed=self.settings.seed,
+            limit=min(limits, default=None),
+            tile=self.settings.tile,
+            timeout=self.settings.timeout,
+        )
+
+    def _efficiency(self, panel: Panel) -> tuple[Measured | None, Skips]:
+        height, width = parse_size(panel.size)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        found: dict[str, Profile] = {}
+        skipped: Skips = []
+        for printed, name in wanted(self.paper, panel, self.settings.only).items():
+            try:
+                request = Request(name, self.supplies.weights.get(name), height, width, device, allowed=ALLOWED)
+            except ValueError as error:
+                skipped.append((printed, str(error)))
+                continue
+            cost, failed = _profiled(request, self.out / "efficiency", self.console)
+            self.problems += failed
+            if cost is not None:
+                found[printed] = cost
+        return (_costs(panel, found) if found else None), skipped
+
+
+def check_only(paper: Paper, only: Sequence[str]) -> None:
+    """Refuse methods that neither the paper nor the package has.
+
+    Raises:
+        ValueError: there is one.
+    """
+    known = {*METHODS, *(name for table in paper.tables.values() for panel in table.panels for name in panel.methods)}
+    for name in only:
+        if name not in known:
+            raise unknown("method", name, known)
+
+
+def _collect(
+    benchmark: Benchmark, at_hand: Ready, out: Path, names: Sequence[str], restored: Sequence[str]
+) -> Measured:
+    """The scores of a panel's cells, under the names in print."""
+    lines: list[dict[str, object]] = []
+    remarks: list[str] = []
+    asked = names[: benchmark.limit]
+    for printed, choice in at_hand.methods.items():
+        folder = CellFolder(out / Cell(benchmark.datasets[0], benchmark.degradations[0], choice).path)
+        rows, meta = folder.rows(), folder.meta()
+        for image in asked:
+            values = rows[image].values if image in rows else {}
+            named = {metric: values.get(score, math.nan) for metric, score in at_hand.metrics.items()}
+            lines.append({"method": printed, "image": image, **named})
+        if choice.folder is not None or choice.command is not None:
+            remarks.append(f"{printed}: images made elsewhere.")
+        elif weights := meta["settings"]["weights"]:
+            remarks.append(f"{printed}: weights {weights}.")
+        remarks += origins(meta)
+    return Measured(pd.DataFrame(lines), len(asked), len(names), restored, tuple(dict.fromkeys(remarks)))
+
+
+def _costs(panel: Panel, found: Mapping[str, Profile]) -> Measured:
+    lines = [
+        {"method": printed, "image": panel.size, **{metric: EFFICIENCY[metric](cost) for metric in panel.metrics}}
+        for printed, cost in found.items()
+    ]
+    cost = next(iter(found.values()))
+    remarks = [
+        f"Measured on {cost.hardware}, {cost.threads} threads, torch {torch.__version__}: median time of a call."
+    ]
+    if random := [printed for printed, cost in found.items() if cost.weights == "random"]:
+        remarks.append(f"Random weights, on which nothing here depends: {', '.join(random)}.")
+    return Measured(pd.DataFrame(lines), notes=remarks)
+
+
+def _profiled(request: Request, folder: Path, console: Console | None) -> tuple[Profile | None, list[str]]:
+    """A method's cost, from an earlier bench of this version where there is one."""
+    path = folder / f"{request.height}x{request.width}" / f"{path_name(request.method)}-{request.device}.json"
+    if path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept.pop("version", "") == __version__:
+            return Profile(**kept), []
+    found, problems = profile_all([request], console)
+    if not found:
+        return None, problems
+    write_atomically(path, json.dumps({**asdict(found[0]), "version": __version__}, indent=2) + "\n")
+    return found[0], []
+
+
+def _write_summary(paper: Paper, skipped: Sequence[Skipped], folder: Path) -> list[Path]:
+    """The list of what was skipped, and a document of all tables."""
+    lines = [f"# {paper.title}: not measured, and what to get for it", ""]
+    lines += [f"- {sentence(entry)}" for entry in skipped] or ["Nothing."]
+    # Tables of earlier benches in the same folder belong into the document too.
+    parts = sorted(path.name for path in folder.glob("table*.tex"))
+    texts = {folder / "skipped.md": "\n".join(lines) + "\n", folder / f"{paper.name}.tex": document(paper, parts)}
+    for path, text in texts.items():
+        write_atomically(path, text)
+    return list(texts)
+
+
+def sentence(entry: Skipped) -> str:
+    """What is skipped, where, and what to get for it."""
+    where = f"table{'s' if len(entry.tables) > 1 else ''} {', '.join(entry.tables)}"
+    return f"{entry.what} ({where}): {entry.why}"

@@ -1,0 +1,170 @@
+"""Model cards: a trained method as a folder that others can read, score and judge.
+
+`model.safetensors` holds the numbers, `config.json` the method, its options and the numbers' SHA-256, `README.md` what
+a reader has to know: data, degradations, recipe, scores with their protocol, licences.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fusionbench import methods
+from fusionbench.results import write_atomically
+from fusionbench.version import __version__
+from fusionbench.weights import MODEL, WeightsCard, digest8, fill, read_state, sha256
+
+if TYPE_CHECKING:
+    from fusionbench.methods.method import Method
+
+CONFIG, README = "config.json", "README.md"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A method with the files that were made for it.
+
+    Attributes:
+        name: in METHODS.
+        files: what the method reads.
+        options: constructor arguments that differ from those of its row.
+        recipe: how it was trained, as `experiments/*.yaml` say it; empty where it is not known.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What results call it: `<method>@<8 hex of sha256>`."""
+        return f"{self.name}@{digest8(*self.files)}"
+
+
+def trained(name: str, weights: Path | None = None) -> Trained:
+    """A method's files, with the recipe that training leaves in their header.
+
+    Args:
+        name: in METHODS.
+        weights: the file, or the folder of a training; without it, the files that the method looks for.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: unknown method, one without weights, or a file that was trained for another method.
+    """
+    if not methods.card_of(name).weights:
+        raise ValueError(f"{name!r} has no weights; there is nothing to export")
+    files = tuple(methods.weight_files(name, weights))
+    header = _header(files[0])
+    if header.get("method", name) != name:
+        raise ValueError(f"{files[0]} was made for {header['method']!r} and not for {name!r}")
+    recipe: dict[str, Any] = json.loads(header.get("recipe", "{}"))
+    return Trained(name, files, recipe.get("options", {}), recipe)
+
+
+def _header(path: Path) -> dict[str, str]:
+    if path.suffix != ".safetensors":
+        return {}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no safetensors file or is damaged ({error})") from error
+
+
+def export(model: Trained, folder: Path, *, run: Path | None = None, licence: str = "", about: str = "") -> Path:
+    """Write a method as a folder with `model.safetensors`, `config.json` and `README.md`.
+
+    Args:
+        run: folder of a run whose scores of this method go into the card.
+        licence: of the numbers.
+        about: a paragraph on what it is for and where it fails.
+
+    Raises:
+        ValueError: the files do not fill the method, or the run's scores are of other weights.
+        FileNotFoundError: the run holds no results.
+    """
+    from fusionbench.modelcard import readme
+
+    method = methods.load(model.name, weights=_place(model), verify=False, **model.options)
+    text = readme(model, run, licence, about)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / MODEL
+    _write_model(method, model, target)
+    config = {
+        "method": model.name,
+        "options": dict(model.options),
+        "sha256": sha256(target),
+        "made_of": {path.name: sha256(path) for path in model.files},
+        "fusionbench": __version__,
+    }
+    write_atomically(folder / CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n")
+    write_atomically(folder / README, text)
+    return folder
+
+
+def _place(model: Trained) -> Path:
+    return model.files[0] if len(model.files) == 1 else model.files[0].parent
+
+
+def _write_model(method: Method, model: Trained, target: Path) -> None:
+    """The very bytes of a safetensors file, so that its name in results stays; other files are put into one."""
+    unfinished = target.with_name(f".{target.name}.part")
+    if len(model.files) == 1 and model.files[0].suffix == ".safetensors":
+        shutil.copyfile(model.files[0], unfinished)
+    else:
+        from safetensors.torch import save_file
+
+        part = _part(model.name)
+        state = method.get_submodule(part).state_dict()
+        save_file({name: tensor.contiguous().clone() for name, tensor in state.items()}, unfinished)
+    unfinished.replace(target)
+
+
+def _part(name: str) -> str:
+    """The submodule that the one file fills: a method's only one as its card says, the whole method of several."""
+    cards = methods.card_of(name).weights
+    return cards[0].part if len(cards) == 1 else ""
+
+
+def from_pretrained(folder: Path) -> Method:
+    """Read an exported method back, in evaluation mode.
+
+    Args:
+        folder: what `export` wrote.
+
+    Raises:
+        FileNotFoundError: the folder lacks one of its files.
+        ValueError: a file is damaged or was changed, or the method is unknown.
+    """
+    path = Path(folder).expanduser() / MODEL
+    config = _config(path.with_name(CONFIG))
+    if not path.is_file():
+        raise FileNotFoundError(f"no {MODEL} in {folder}; an exported method has it beside {CONFIG}")
+    if sha256(path) != config["sha256"]:
+        raise ValueError(
+            f"{path} was changed: its sha256 is {sha256(path)[:16]}… and {CONFIG} says {config['sha256'][:16]}…"
+        )
+    method = methods.untrained(config["method"], **config["options"])
+    state = read_state(path)
+    method.check_weights(state)
+    fill(method.get_submodule(_part(config["method"])), state, WeightsCard(MODEL), path)
+    method.weights_name = f"{config['method']}@{digest8(path)}"
+    return method.eval().requires_grad_(False)
+
+
+def _config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no {CONFIG} in {path.parent}; pass a folder that fusionbench weights export wrote")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        return {"method": str(config["method"]), "options": dict(config["options"]), "sha256": str(config["sha256"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no configuration of an exported method ({error})") from error

@@ -1,0 +1,151 @@
+"""README.md of an exported method: front matter that hubs read, then data, degradations, recipe, scores, licences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from fusionbench.data import DATASETS
+from fusionbench.methods import METHODS
+from fusionbench.version import __version__
+
+if TYPE_CHECKING:
+    from fusionbench.cards import Trained
+    from fusionbench.report.table import Block
+
+UNKNOWN = "Not recorded."
+
+USE = """\
+```python
+from fusionbench import from_pretrained, fuse
+
+fused = fuse(from_pretrained("{name}"), "ir.png", "vi.png")
+```
+
+`fusionbench run --method {name} --weights {name}={name} ...` scores it, where the folder is called {name}."""
+
+
+def readme(model: Trained, run: Path | None, licence: str, about: str) -> str:
+    """The card's text.
+
+    Args:
+        run: folder of a run whose scores of this method are shown.
+        licence: of the numbers.
+        about: a paragraph on what it is for and where it fails.
+
+    Raises:
+        ValueError: the run's scores are of other weights, or it has none of this method.
+        FileNotFoundError: the run holds no results.
+    """
+    card = METHODS[model.name]
+    front = {"library_name": "fusionbench", "license": licence or "unknown", "tags": ["image-fusion", model.name]}
+    sections = {
+        "": "\n\n".join(filter(None, [f"{card.paper}.", card.note and f"{card.note}.", about])),
+        "Use": USE.format(name=model.name),
+        "Data": _data(model.recipe),
+        "Degradations": _degradations(model.recipe),
+        "Recipe": _recipe(model.recipe),
+        "Scores": UNKNOWN if run is None else _scores(model, run),
+        "Licence": _licences(model, licence),
+    }
+    body = "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections.items() if text)
+    head = f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n# {model.title}"
+    return f"{head}\n\n{body}\n\nMade by fusionbench {__version__}.\n"
+
+
+def _loaders(recipe: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each phase reads; one entry without a name where there are no phases."""
+    common = dict(recipe.get("loader", {}))
+    phases: Mapping[str, Mapping[str, Any]] = recipe.get("phases") or {"": {}}
+    return {name: {**common, **phase.get("loader", {})} for name, phase in phases.items()}
+
+
+def _by_phase(recipe: Mapping[str, Any], key: str) -> list[str]:
+    """The values of a loader's argument, one line a phase."""
+    lines = []
+    for phase, loader in _loaders(recipe).items():
+        if values := loader.get(key):
+            prefix = f"- Phase `{phase}`: " if phase else "- "
+            lines.append(prefix + ", ".join(f"`{value}`" for value in values))
+    return lines
+
+
+def _data(recipe: Mapping[str, Any]) -> str:
+    lines = _by_phase(recipe, "datasets")
+    titles = [f"- `{name}`: {DATASETS[name].title}" for name in _datasets(recipe)]
+    return "\n".join([*lines, *titles]) or UNKNOWN
+
+
+def _datasets(recipe: Mapping[str, Any]) -> list[str]:
+    named = [name for loader in _loaders(recipe).values() for name in loader.get("datasets", ())]
+    return [name for name in dict.fromkeys(named) if name in DATASETS]
+
+
+def _degradations(recipe: Mapping[str, Any]) -> str:
+    return "\n".join(_by_phase(recipe, "degradations")) or UNKNOWN
+
+
+def _recipe(recipe: Mapping[str, Any]) -> str:
+    if not recipe:
+        return UNKNOWN
+    return f"```yaml\n{yaml.safe_dump(_plain(recipe), sort_keys=False)}```"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(held) for held in value]
+    return value
+
+
+def _scores(model: Trained, run: Path) -> str:
+    from fusionbench.report.table import blocks, footnotes
+
+    tables = [block for block in blocks(run) if model.name in block.means.index]
+    if not tables:
+        raise ValueError(f"{run} holds no scores of {model.name!r}")
+    _check_weights(model, run)
+    shown = [_table(model.name, block) for block in tables]
+    notes = "\n".join(f"- {note}" for note in footnotes([_alone(block, model.name) for block in tables]))
+    return "\n\n".join([*shown, notes])
+
+
+def _check_weights(model: Trained, run: Path) -> None:
+    from fusionbench.results import CellFolder, path_name
+
+    for path in sorted(run.glob(f"*/*/{path_name(model.name)}/meta.json")):
+        scored = CellFolder(path.parent).meta()["settings"]["weights"]
+        if scored != model.title:
+            raise ValueError(
+                f"the scores in {path.parent} are of {scored}, and this is {model.title}; score this one first"
+            )
+
+
+def _alone(block: Block, name: str) -> Block:
+    return replace(block, means=block.means.loc[[name]], counts=block.counts.loc[[name]])
+
+
+def _table(name: str, block: Block) -> str:
+    from fusionbench.report.table import arrow, number
+
+    metrics = list(block.means.columns)
+    header = [f"{metric} {arrow(metric)}".strip() for metric in metrics]
+    values = [number(value) for value in block.means.loc[[name]].to_numpy()[0].tolist()]
+    return f"{block.title}\n\n{_row(header)}\n{_row(['---:'] * len(header))}\n{_row(values)}"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _licences(model: Trained, licence: str) -> str:
+    lines = [f"- These numbers: {licence or 'not stated'}."]
+    if code := METHODS[model.name].licence:
+        lines.append(f"- The authors' code of the method: {code}.")
+    lines += [f"- Data set `{name}`: {DATASETS[name].licence}." for name in _datasets(model.recipe)]
+    return "\n".join(lines)

@@ -1,0 +1,132 @@
+"""What is at hand to measure a published table with, and what is not: data, weights, outputs of others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fusionbench import methods
+from fusionbench.benchmark import DatasetChoice, MethodChoice
+from fusionbench.preflight import check_metrics
+from fusionbench.published import Panel, Paper
+from fusionbench.report.comparison import score_name
+from fusionbench.run import open_method
+from fusionbench.scoring import open_pairs
+
+DATASET = "{dataset}"
+"""Stands for the data set in folders of images made elsewhere."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that is not measured.
+
+    Attributes:
+        what: a data set, a method, a score or a whole table.
+        why: what is missing and how to get it.
+        tables: which tables lack it.
+    """
+
+    what: str
+    why: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Supplies:
+    """What a person gives.
+
+    Attributes:
+        home: folder with data sets in folders of their names.
+        homes: folders of data sets that lie elsewhere.
+        weights: weight file by method.
+        folders: folder of fused images by method; `{dataset}` and `{degradation}` in it stand for both.
+        commands: command template by method.
+        pre: restoration commands, 'vi:COMMAND', for methods that the paper gives restored images.
+    """
+
+    home: Path | None = None
+    homes: Mapping[str, Path] = field(default_factory=dict)
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    commands: Mapping[str, str] = field(default_factory=dict)
+    pre: tuple[str, ...] = ()
+
+    def dataset(self, panel: Panel) -> DatasetChoice:
+        """Where the panel's pairs are looked for."""
+        return DatasetChoice(panel.dataset, root=self.homes.get(panel.dataset, self.home), split=panel.split)
+
+    def method(self, name: str, panel: Panel) -> MethodChoice:
+        """A method with what it is given for a panel."""
+        folder = self.folders.get(name)
+        return MethodChoice(
+            name,
+            weights=self.weights.get(name),
+            folder=None if folder is None else Path(str(folder).replace(DATASET, panel.dataset)),
+            command=self.commands.get(name),
+        )
+
+
+@dataclass
+class Ready:
+    """What of a panel can be measured.
+
+    Attributes:
+        methods: choice by name in print.
+        metrics: score by name in print.
+        skipped: what cannot be measured, and why.
+    """
+
+    methods: dict[str, MethodChoice] = field(default_factory=dict)
+    metrics: dict[str, str] = field(default_factory=dict)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def wanted(paper: Paper, panel: Panel, only: Sequence[str]) -> dict[str, str]:
+    """The methods to measure: name in METHODS by name in print, '' where the package has none.
+
+    Args:
+        only: names in METHODS or in print; all of the panel's without it. Names that the panel does not have are added.
+    """
+    rows = {printed: paper.methods.get(printed, "") for printed in panel.methods}
+    if not only:
+        return rows
+    chosen = {printed: name for printed, name in rows.items() if printed in only or name in only}
+    others = {name: name for name in only if name in methods.METHODS and name not in chosen.values()}
+    return chosen | others
+
+
+def ready(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = ()) -> Ready:
+    """Look for everything that a panel of scores needs, without running anything."""
+    found = Ready()
+    try:
+        open_pairs(supplies.dataset(panel), [panel.degradation])
+    except (FileNotFoundError, ValueError) as error:
+        found.skipped.append((f"{panel.dataset}, {panel.degradation}", str(error)))
+        return found
+    for printed, name in wanted(paper, panel, only).items():
+        choice = supplies.method(name, panel)
+        if why := lacking(choice):
+            found.skipped.append((printed, why))
+        else:
+            found.methods[printed] = choice
+    scores = {metric: score_name(paper, metric) for metric in panel.metrics}
+    missing = check_metrics(list(scores.values())).missing
+    found.metrics = {metric: score for metric, score in scores.items() if score not in missing}
+    found.skipped += [(metric, missing[score]) for metric, score in scores.items() if score in missing]
+    return found
+
+
+def lacking(choice: MethodChoice) -> str:
+    """Why a method cannot run; empty where it can."""
+    if choice.name not in methods.METHODS:
+        return "it is no method of this package; run it elsewhere and give its images as --fused external=DIR"
+    try:
+        if methods.METHODS[choice.name].family == "external":
+            open_method(choice)
+        else:
+            methods.weight_files(choice.name, choice.weights)
+    except (FileNotFoundError, ValueError) as error:
+        return str(error)
+    return ""
