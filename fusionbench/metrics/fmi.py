@@ -12,7 +12,6 @@ from torch import Tensor
 from fusionbench.metrics.filters import slide
 from fusionbench.metrics.gradient import central
 from fusionbench.metrics.images import score
-from fusionbench.metrics.sharing import shared
 from fusionbench.types import Gray, Scores
 
 # Windows compared at a time: their 81 joint frequencies have to fit into a processor's cache.
@@ -73,7 +72,6 @@ class Windows(NamedTuple):
     entropy: Tensor
 
 
-@shared
 def _windows(x: Gray) -> Windows:
     raw = F.unfold(x.transpose(-1, -2), 3).transpose(1, 2)
     low, high = raw.amin(-1, keepdim=True), raw.amax(-1, keepdim=True)
