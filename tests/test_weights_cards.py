@@ -1,0 +1,178 @@
+"""Exported methods: the same numbers and the same name after a round trip, and a card that says what they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+import fusionbench
+from fusionbench import methods
+from fusionbench.cards import export, from_pretrained, trained
+from fusionbench.cli import main
+from fusionbench.data.images import write_image
+from fusionbench.weights import read_state, sha256
+
+RECIPE = {
+    "method": "lure-s",
+    "options": {"learning_rate": 0.002, "perceptual": "latent"},
+    "loader": {"datasets": ["msrs"], "batch_size": 4, "crop": 64},
+    "trainer": {"gradient_clip_val": 1.0},
+    "phases": {
+        "representation": {"loader": {"degradations": ["ll(0.4~0.8)", "sr4"]}, "trainer": {"max_steps": 9}},
+        "fusion": {"loader": {"degradations": ["clean"]}},
+    },
+    "seed": 3,
+    "save_every": 500,
+}
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+@pytest.fixture
+def training(place) -> Path:
+    """The folder that a training leaves, with random numbers in the file."""
+    torch.manual_seed(5)
+    method = methods.untrained("lure-s", **RECIPE["options"])
+    (place / "trained").mkdir()
+    header = {"method": "lure-s", "version": "0.1.0", "recipe": json.dumps(RECIPE)}
+    state = {name: tensor.contiguous() for name, tensor in method.state_dict().items()}
+    save_file(state, place / "trained" / "lure-s.safetensors", header)
+    return place / "trained"
+
+
+@pytest.fixture
+def sources(place) -> str:
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        write_image(place / "ir" / f"{name}.png", rng.integers(0, 256, (24, 32), dtype=np.uint8))
+        write_image(place / "vi" / f"{name}.png", rng.integers(0, 256, (24, 32, 3), dtype=np.uint8))
+    return "--dataset folder --ir ir --vi vi"
+
+
+def fused(method: fusionbench.Method) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    ir, vi = torch.rand(1, 24, 32, generator=generator), torch.rand(3, 24, 32, generator=generator)
+    return fusionbench.fuse(method, ir, vi)
+
+
+def test_numbers_and_name_survive_the_round_trip(training, place):
+    model = trained("lure-s", training)
+    export(model, place / "card")
+    assert sorted(path.name for path in (place / "card").iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    back = from_pretrained(place / "card")
+    before = methods.load("lure-s", weights=training / "lure-s.safetensors", **RECIPE["options"])
+    assert torch.equal(fused(back), fused(before))
+    assert back.weights_name == before.weights_name == model.title
+    assert back.weights_name == f"lure-s@{sha256(training / 'lure-s.safetensors')[:8]}"
+    assert back.learning_rate == 0.002
+    assert not back.training
+
+
+def test_the_card_tells_data_degradations_recipe_scores_and_licences(training, sources):
+    assert main(f"run --method lure-s,average --weights lure-s=trained {sources} --metrics EN,CC --out r".split()) == 0
+    words = ["weights", "export", "lure-s", "--from", "trained", "--run", "r", "--to", "card", "--licence", "CC-BY-4.0"]
+    assert main([*words, "--about", "A test."]) == 0
+    text = Path("card/README.md").read_text()
+    front = yaml.safe_load(text.split("---\n")[1])
+    assert front == {"library_name": "fusionbench", "license": "CC-BY-4.0", "tags": ["image-fusion", "lure-s"]}
+    name = methods.load("lure-s", weights=Path("trained")).weights_name
+    assert f"# {name}\n" in text
+    assert "A test." in text
+    assert "- Phase `representation`: `ll(0.4~0.8)`, `sr4`" in text
+    assert "`msrs`" in text
+    assert yaml.safe_load(text.split("```yaml\n")[1].split("```")[0]) == RECIPE
+    assert "folder, clean (2 images)\n\n| EN ↑ | CC ↑ |" in text
+    assert "Protocol: exact." in text
+    assert "average" not in text.split("## Scores")[1].split("## Licence")[0]
+    assert "- These numbers: CC-BY-4.0." in text
+    assert "- Data set `msrs`: " in text
+
+
+def test_an_exported_folder_is_run_under_the_same_name(training, sources):
+    export(trained("lure-s", training), Path("card"))
+    for folder in ("trained", "card"):
+        words = f"run --method lure-s --weights lure-s={folder} {sources} --metrics EN --out r-{folder}"
+        assert main(words.split()) == 0
+    metas = [json.loads(Path(f"r-{one}/folder/clean/lure-s/meta.json").read_text()) for one in ("trained", "card")]
+    assert metas[0]["settings"] == metas[1]["settings"]
+
+
+def test_scores_of_other_weights_do_not_enter_a_card(training, sources, capsys):
+    assert main(f"run --method lure-s --weights lure-s=trained {sources} --metrics EN --out r".split()) == 0
+    path = training / "lure-s.safetensors"
+    state = {name: tensor * 1.5 if tensor.is_floating_point() else tensor for name, tensor in read_state(path).items()}
+    save_file(state, path, {"method": "lure-s"})
+    assert main(["weights", "export", "lure-s", "--from", "trained", "--run", "r", "--to", "card"]) == 2
+    error = capsys.readouterr().err
+    assert "are of lure-s@" in error
+    assert not Path("card").exists()
+
+
+def test_what_is_not_known_is_said(training):
+    path = training / "lure-s.safetensors"
+    save_file(read_state(path), path)
+    export(trained("lure-s", training), Path("card"))
+    text = Path("card/README.md").read_text()
+    assert text.count("Not recorded.") == 4
+    assert "- These numbers: not stated." in text
+
+
+@pytest.mark.shared
+@pytest.mark.weights
+@pytest.mark.parametrize("name", ["cscfuse", "ifcnn"])
+def test_published_files_of_any_form_are_exported(name, shared):
+    folder = shared / "weights" / name
+    export(trained(name, folder), Path("card"))
+    back = from_pretrained(Path("card"))
+    assert torch.equal(fused(back), fused(methods.load(name, weights=folder)))
+    assert back.weights_name.startswith(f"{name}@")
+    made_of = json.loads(Path("card/config.json").read_text())["made_of"]
+    assert made_of == {part.file: part.sha256 for part in methods.METHODS[name].weights}
+
+
+def test_a_changed_file_is_refused(training):
+    export(trained("lure-s", training), Path("card"))
+    path = Path("card/model.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"card/model\.safetensors was changed"):
+        from_pretrained(Path("card"))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"method": "lure-s"}'])
+def test_a_damaged_configuration_is_refused(text, training):
+    export(trained("lure-s", training), Path("card"))
+    Path("card/config.json").write_text(text)
+    with pytest.raises(ValueError, match="no configuration of an exported method"):
+        from_pretrained(Path("card"))
+
+
+def test_a_folder_without_the_files_is_named(training, tmp_path):
+    with pytest.raises(FileNotFoundError, match=rf"no config\.json in {tmp_path}"):
+        from_pretrained(tmp_path)
+    export(trained("lure-s", training), Path("card"))
+    Path("card/model.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"no model\.safetensors in card"):
+        from_pretrained(Path("card"))
+
+
+def test_a_file_of_another_method_is_refused(training):
+    with pytest.raises(ValueError, match="was made for 'lure-s' and not for 'drfusion-s'"):
+        trained("drfusion-s", training / "lure-s.safetensors")
+
+
+def test_a_method_without_weights_has_nothing_to_export():
+    with pytest.raises(ValueError, match="'lap' has no weights"):
+        trained("lap")
