@@ -98,7 +98,7 @@ def agreement(embedding: Embedding) -> float:
     similar = (vectors @ vectors.T).masked_fill(scene[:, None] == scene[None, :], -2.0)
     labels = embedding.labels
     matches = [labels[i] == labels[j] for i, j in enumerate(similar.argmax(dim=1).tolist())]
-    return sum(matches) / len(matches)
+    return float(np.mean(matches))
 
 
 def tsne(embedding: Embedding, seed: int = 0, perplexity: float = 30) -> Points:
