@@ -65,8 +65,8 @@ def test_four_real_pairs_are_learned_until_they_beat_the_average(shared):
     method = methods.untrained("dspfusion-s")
     source = load("msrs", root=shared / "data" / "msrs", split="train")
     batch = four(Subset(source, [0, 2, 15, 18]), 64)
-    priors = train(method, "priors", batch, 250, 2e-3)
-    diffusion = train(method, "diffusion", batch, 100, 2e-3)
+    train(method, "priors", batch, 250, 2e-3)
+    train(method, "diffusion", batch, 100, 2e-3)
     method.phase = ""
     method.eval()
     fused = {"dspfusion-s": method.fuse(batch), "average": methods.load("average").fuse(batch)}
