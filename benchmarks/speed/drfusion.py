@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -28,7 +28,7 @@ from torch import Tensor
 from fusionbench.methods.drfusion.method import DRFusion
 from fusionbench.types import Batch
 
-SIZES = ((480, 640), (768, 1024))
+SIZES = ("640x480", "1024x768")
 EQUAL = 1e-4
 FLOPS_PER_PIXEL = 593.3e9 / (480 * 640)
 """Of one step: multiplications and additions of convolutions."""
@@ -56,7 +56,7 @@ def main() -> None:
         equal=EQUAL,
     )
     text += _inference(arguments) + _training(arguments)
-    text += _cuda() if torch.cuda.is_available() else "\nNo CUDA device was there to be measured.\n"
+    text += _cuda(arguments.sizes) if torch.cuda.is_available() else "\nNo CUDA device was there to be measured.\n"
     Console().print(Markdown(text))
     if arguments.write:
         arguments.write.write_text(text, encoding="utf-8")
@@ -66,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--sizes", nargs="+", default=SIZES, help="such as 640x480")
     parser.add_argument("--write", type=Path, help="also write the tables to this file")
     parser.add_argument("--alone", choices=["plain", "fused", "train", "recompute"], help="one call; print its memory")
     parser.add_argument("--height", type=int, default=480)
@@ -110,7 +111,8 @@ def _ways(method: DRFusion, batch: Batch) -> dict[str, Callable[[], Tensor]]:
 def _inference(arguments: argparse.Namespace) -> str:
     method = _method()
     rows = []
-    for height, width in SIZES:
+    for size in arguments.sizes:
+        width, height = map(int, size.split("x"))
         ways = _ways(method, _batch(height, width))
         spent: dict[str, list[float]] = {name: [] for name in ways}
         results = {}
@@ -125,7 +127,7 @@ def _inference(arguments: argparse.Namespace) -> str:
         ratio = statistics.median(a / b for a, b in zip(spent["plain"], spent["fused"], strict=True))
         memory = [_memory(name, height, width, arguments.threads) for name in ways]
         rows.append(
-            f"| {width}x{height} | {plain:.1f} | {fused:.1f} | {plain / fused:.2f} | {ratio:.2f} | {difference:.1e} "
+            f"| {size} | {plain:.1f} | {fused:.1f} | {plain / fused:.2f} | {ratio:.2f} | {difference:.1e} "
             f"| {memory[0]:.0f} | {memory[1]:.0f} |"
         )
     head = (
@@ -178,10 +180,11 @@ def _alone(arguments: argparse.Namespace) -> None:
 
 
 @torch.no_grad()
-def _cuda() -> str:
+def _cuda(sizes: Sequence[str]) -> str:
     method = _method().cuda()
     rows = []
-    for height, width in SIZES:
+    for size in sizes:
+        width, height = map(int, size.split("x"))
         for dtype in (torch.float32, torch.bfloat16):
             floor = FLOPS_PER_PIXEL * method.diffusion.steps * height * width / _matmul_rate(dtype)
             for count in (1, 8):
@@ -192,7 +195,7 @@ def _cuda() -> str:
                 for name, way in ways.items():
                     seconds = _seconds(way, dtype) / count
                     rows.append(
-                        f"| {width}x{height} | {str(dtype).removeprefix('torch.')} | {count} | {name} "
+                        f"| {size} | {str(dtype).removeprefix('torch.')} | {count} | {name} "
                         f"| {1000 * seconds:.1f} | {1 / seconds:.1f} | {floor / seconds:.0%} |"
                     )
     head = (
