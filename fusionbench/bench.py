@@ -21,7 +21,7 @@ from fusionbench.published import Panel, Paper, Table
 from fusionbench.report.comparison import Comparison, Measured
 from fusionbench.report.latex import document
 from fusionbench.report.origins import origins
-from fusionbench.report.sidebyside import write_table
+from fusionbench.report.sidebyside import show, write_table
 from fusionbench.results import CellFolder, path_name, write_atomically
 from fusionbench.run import run
 from fusionbench.scoring import open_pairs
@@ -272,3 +272,15 @@ def sentence(entry: Skipped) -> str:
     """What is skipped, where, and what to get for it."""
     where = f"table{'s' if len(entry.tables) > 1 else ''} {', '.join(entry.tables)}"
     return f"{entry.what} ({where}): {entry.why}"
+
+
+def tell(outcome: Outcome, console: Console) -> None:
+    """Print the tables, the files, and what is missing with the way to get it."""
+    show(outcome.comparisons, console)
+    console.print("\nwritten: " + ", ".join(str(path) for path in outcome.files), highlight=False, soft_wrap=True)
+    for problem in outcome.problems:
+        console.print(f"missing: {problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+    if outcome.skipped:
+        console.print("\nnot measured, and what to get for it:", style="bold")
+    for entry in outcome.skipped:
+        console.print(f"- {sentence(entry)}", highlight=False, soft_wrap=True, markup=False)

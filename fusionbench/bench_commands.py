@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from fusionbench.benchmark import restorers, split_choices
 from fusionbench.choices import Names, refuse_strays, split_commands, split_homes, split_names, split_restorers
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from fusionbench.bench import Outcome
 
 DONE, INCOMPLETE = 0, 3
 
@@ -62,7 +57,7 @@ def bench(
     """
     from rich.console import Console
 
-    from fusionbench.bench import Settings
+    from fusionbench.bench import Settings, tell
     from fusionbench.bench import bench as bench_paper
     from fusionbench.published import load_paper
     from fusionbench.supplies import Supplies
@@ -85,21 +80,7 @@ def bench(
     console = Console()
     place = Path("runs") / "bench" / paper if out is None else out
     outcome = bench_paper(described, place, described.choose(split_names(table)), supplies, settings, console)
-    return _tell(outcome, console)
-
-
-def _tell(outcome: Outcome, console: Console) -> int:
-    from fusionbench.bench import sentence
-    from fusionbench.report.sidebyside import show
-
-    show(outcome.comparisons, console)
-    console.print("\nwritten: " + ", ".join(str(path) for path in outcome.files), highlight=False, soft_wrap=True)
-    for problem in outcome.problems:
-        console.print(f"missing: {problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
-    if outcome.skipped:
-        console.print("\nnot measured, and what to get for it:", style="bold")
-    for entry in outcome.skipped:
-        console.print(f"- {sentence(entry)}", highlight=False, soft_wrap=True, markup=False)
+    tell(outcome, console)
     return INCOMPLETE if outcome.problems or outcome.skipped else DONE
 
 

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
+from fusionbench.metrics.filters import Map
 from fusionbench.metrics.gradient import magnitude, sobel, sobel_magnitude
 from fusionbench.metrics.images import score
 from fusionbench.metrics.sharing import shared
 from fusionbench.metrics.statistics import mean, total
-from fusionbench.types import Gray, Image, Scores
+from fusionbench.types import Gray, Scores
 
 # QG adds this to what would be divided by zero.
 TINY = 1e-5
@@ -52,7 +54,7 @@ def _hong_kept(source: Edges, fused: Edges) -> Gray:
     # Where the strengths are equal the strength itself stands for the ratio.
     same = source.strength == fused.strength
     strength = ratio(source.strength, fused.strength).where(~same, fused.strength)
-    return sigmoid(strength, 15, 0.5, 0.9994).mul_(sigmoid(turn, 22, 0.8, 0.9879))
+    return sigmoid(strength, 15.0, 0.5, 0.9994).mul_(sigmoid(turn, 22.0, 0.8, 0.9879))
 
 
 @score
@@ -80,7 +82,7 @@ def _toolbox_kept(source: Edges, fused: Edges, floor: float) -> Gray:
     """Edge preservation per pixel; edges of no strength count as `floor` in the fused image."""
     both_flat = (source.strength == 0) & (fused.strength == 0)
     strength = ratio(_at_least(source.strength, TINY), _at_least(fused.strength, floor)).masked_fill_(both_flat, 1)
-    return sigmoid(strength, 10, 0.5, 1).mul_(sigmoid(parallel(source.angle, fused.angle), 20, 0.75, 1))
+    return sigmoid(strength, 10.0, 0.5, 1.0).mul_(sigmoid(parallel(source.angle, fused.angle), 20.0, 0.75, 1.0))
 
 
 def _at_least(strength: Gray, floor: float) -> Gray:
@@ -112,7 +114,7 @@ def _petrovic_kept(source: Edges, fused: Edges) -> Gray:
     flat = (source.strength == 0) | (fused.strength == 0)
     strength = ratio(source.strength, fused.strength).masked_fill_(flat, 0)
     turn = parallel(source.angle, fused.angle)
-    return sigmoid(strength, 19, 0.5, 0.9999).mul_(sigmoid(turn, 22, 0.5, 0.9995)).sqrt_()
+    return sigmoid(strength, 19.0, 0.5, 0.9999).mul_(sigmoid(turn, 22.0, 0.5, 0.9995)).sqrt_()
 
 
 @score
@@ -132,7 +134,7 @@ def invented_edges(fused: Gray, ir: Gray, vi: Gray, *, weak: float = 0.001) -> S
     return total((lacking[0] + lacking[1]).mul_(invented)) / total(weights[0] + weights[1])
 
 
-def _haar(x: Gray) -> tuple[Gray, Image]:
+def _haar(x: Map) -> tuple[Map, Tensor]:
     """One level of the orthonormal Haar transform, mean and 3 details; an odd last row or column is dropped."""
     height, width = x.shape[-2] // 2 * 2, x.shape[-1] // 2 * 2
     kernels = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]], dtype=x.dtype) / 2
@@ -152,8 +154,8 @@ def wavelet_detail(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     product = torch.ones_like(mean(fused))
     for power in (2 / 3, 1 / 3):
         (fused, details), (ir, of_ir), (vi, of_vi) = _haar(fused), _haar(ir), _haar(vi)
-        energies = [bands.square().sum(1) for bands in (of_ir, of_vi)]
-        alike = [(bands - details).abs_().neg_().exp_().sum(1) for bands in (of_ir, of_vi)]
+        energies = [bands.square().sum(1, keepdim=True) for bands in (of_ir, of_vi)]
+        alike = [(bands - details).abs_().neg_().exp_().sum(1, keepdim=True) for bands in (of_ir, of_vi)]
         weighted = total(alike[0] * energies[0] + alike[1] * energies[1])
         product = product * (weighted / total(energies[0] + energies[1])) ** power
     return product

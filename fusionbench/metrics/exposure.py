@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from fusionbench.metrics.filters import Window, blurred, local_covariance, local_variance
+from fusionbench.metrics.filters import Map, Window, blurred, local_covariance, local_variance
 from fusionbench.metrics.images import score
 from fusionbench.metrics.sharing import shared
 from fusionbench.metrics.statistics import PEAK, mean
@@ -24,8 +24,8 @@ EPSILON = torch.finfo(torch.float64).eps
 class Blend(NamedTuple):
     """The patch that would be ideal at each place, as weights of the sources' patches without their means."""
 
-    ir: Gray
-    vi: Gray
+    ir: Map
+    vi: Map
 
 
 @score
@@ -45,7 +45,7 @@ def exposure_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return product
 
 
-def halved(x: Gray) -> Gray:
+def halved(x: Gray) -> Map:
     height, width = x.shape[-2:]
     return F.avg_pool2d(F.pad(x, (0, width % 2, 0, height % 2), mode="replicate"), 2)
 
@@ -59,7 +59,7 @@ def one_scale_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return mean((2 * common + CONSTANT) / (spread + CONSTANT))
 
 
-def _energy(blend: Blend, ir: Gray, vi: Gray, both: Gray) -> Gray:
+def _energy(blend: Blend, ir: Map, vi: Map, both: Map) -> Map:
     """Second moment of the blended patch, given those of the sources."""
     return blend.ir.square() * ir + blend.vi.square() * vi + 2 * blend.ir * blend.vi * both
 
@@ -80,15 +80,15 @@ def _ideal(ir: Gray, vi: Gray) -> Blend:
 
 
 @shared
-def _patch_product(x: Gray, y: Gray) -> Gray:
+def _patch_product(x: Gray, y: Gray) -> Map:
     """Inner product of patches without their means; the sums themselves are exact."""
     return torch.addcmul(blurred(x * y, SUM), _patch_sum(x), _patch_sum(y), value=-1 / SIDE**2)
 
 
 @shared
-def _patch_sum(x: Gray) -> Gray:
+def _patch_sum(x: Gray) -> Map:
     return blurred(x, SUM)
 
 
-def _root(x: Gray) -> Gray:
+def _root(x: Map) -> Map:
     return x.clamp(min=0).sqrt()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from fusionbench.metrics.filters import Window, blurred, gaussian, local_covariance, local_variance
+from fusionbench.metrics.filters import Map, Window, blurred, gaussian, local_covariance, local_variance
 from fusionbench.metrics.images import score
 from fusionbench.metrics.sharing import shared
 from fusionbench.metrics.statistics import PEAK, total
@@ -27,13 +27,13 @@ FUSION_GUARD = 1e-7 * math.log(10)
 class Channel(NamedTuple):
     """What reaches the fused image from a source at each place: gain, and variances of signal and noise."""
 
-    gain: Gray
-    signal: Gray
-    noise: Gray
+    gain: Map
+    signal: Map
+    noise: Map
 
 
 @shared
-def pyramid(x: Gray) -> tuple[Gray, ...]:
+def pyramid(x: Gray) -> tuple[Map, ...]:
     """Four scales: each after the first is filtered with its own window and halved."""
     scales = [x]
     for window in WINDOWS[1:]:
@@ -41,7 +41,7 @@ def pyramid(x: Gray) -> tuple[Gray, ...]:
     return tuple(scales)
 
 
-def channel(signal: Gray, received: Gray, covariance: Gray) -> Channel:
+def channel(signal: Map, received: Map, covariance: Map) -> Channel:
     """The channel that explains the variance of a source, of the fused image, and their covariance."""
     signal, received = signal.clamp(min=0), received.clamp(min=0)
     gain = covariance / (signal + TINY)
@@ -53,17 +53,17 @@ def channel(signal: Gray, received: Gray, covariance: Gray) -> Channel:
 
 
 @shared
-def _channel(source: Gray, fused: Gray, window: Window) -> Channel:
+def _channel(source: Map, fused: Map, window: Window) -> Channel:
     covariance = local_covariance(source, fused, window)
     return channel(local_variance(source, window), local_variance(fused, window), covariance)
 
 
-def kept(link: Channel, noise: float) -> Gray:
+def kept(link: Channel, noise: float) -> Map:
     """Information of the source in the fused image, in nats; `noise` is the eye's."""
     return torch.log1p((link.gain * link.gain).mul_(link.signal).div_(link.noise + noise))
 
 
-def had(link: Channel, noise: float) -> Gray:
+def had(link: Channel, noise: float) -> Map:
     """Information of the source, in nats."""
     return torch.log1p(link.signal / noise)
 

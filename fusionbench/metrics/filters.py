@@ -10,9 +10,13 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from fusionbench.metrics.sharing import shared
+
+Map = Float[Tensor, "*b 1 _ _"]
+"""One value for each place of a window or each block; its size is not the image's."""
 
 
 class Window(NamedTuple):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusionbench.metrics.filters import slide
+from fusionbench.metrics.filters import Map, slide
 from fusionbench.metrics.gradient import central
 from fusionbench.metrics.images import score
 from fusionbench.types import Gray, Scores
@@ -72,7 +72,7 @@ class Windows(NamedTuple):
     entropy: Tensor
 
 
-def _windows(x: Gray) -> Windows:
+def _windows(x: Map) -> Windows:
     raw = F.unfold(x.transpose(-1, -2), 3).transpose(1, 2)
     low, high = raw.amin(-1, keepdim=True), raw.amax(-1, keepdim=True)
     positive = torch.where(high > low, (raw - low) / (high - low), 1.0)
@@ -121,7 +121,7 @@ def _with_source(source: Windows, fused: Windows) -> Scores:
     return torch.cat(parts, dim=1).mean(1)
 
 
-def _information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+def _information(fused: Map, ir: Map, vi: Map) -> Scores:
     windows = _windows(fused)
     return (_with_source(_windows(ir), windows) + _with_source(_windows(vi), windows)) / 2
 
@@ -178,7 +178,7 @@ def wavelet_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return _information(*(_meyer_bands(x) for x in (fused, ir, vi)))
 
 
-def _meyer_bands(x: Gray) -> Gray:
+def _meyer_bands(x: Gray) -> Map:
     low, high = _halves(x, -2)
     (mean, vertical), (horizontal, diagonal) = _halves(low, -1), _halves(high, -1)
     bands = torch.cat([torch.cat([mean, horizontal], -1), torch.cat([vertical, diagonal], -1)], -2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import separable, widened
+from fusionbench.metrics.filters import Map, separable, widened
 from fusionbench.metrics.images import score
 from fusionbench.metrics.sharing import shared
 from fusionbench.metrics.statistics import mean, total
@@ -79,7 +79,7 @@ def definition(fused: Gray, *, inset: int = 1) -> Scores:
     return _mean_slope(fused.diff(dim=-1)[..., :-1, :], fused.diff(dim=-2)[..., :-1], fused, inset)
 
 
-def _mean_slope(across: Gray, down: Gray, image: Gray, inset: int) -> Scores:
+def _mean_slope(across: Map, down: Map, image: Gray, inset: int) -> Scores:
     height, width = image.shape[-2:]
     return total(magnitude(across, down)) / (2**0.5 * (height - inset) * (width - inset))
 
@@ -110,7 +110,7 @@ def relative_spatial_frequency(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return _frequency(_steps(fused)) / _frequency(sources) - 1
 
 
-def _steps(x: Gray) -> list[Gray]:
+def _steps(x: Gray) -> list[Map]:
     """Differences along rows, columns, and the two diagonals."""
     return [
         x.diff(dim=-1),
@@ -120,7 +120,7 @@ def _steps(x: Gray) -> list[Gray]:
     ]
 
 
-def _frequency(steps: list[Gray]) -> Scores:
+def _frequency(steps: list[Map]) -> Scores:
     # Diagonal neighbours are sqrt(2) apart. All four sums share a divisor, which the ratio cancels.
     squares = zip(steps, (1, 1, 0.5**0.5, 0.5**0.5), strict=True)
     return torch.stack([weight * total(step.square()) for step, weight in squares]).sum(0).sqrt()

@@ -77,13 +77,13 @@ def _weighted(image: Image, weights: tuple[float, float, float]) -> Gray:
 
 
 @shared
-def channels(image: Image) -> Gray:
+def channels(image: Image) -> Tensor:
     """Each channel as an image of its own, (3 B, 1, H, W); a gray image as it is."""
     return image.flatten(0, 1).unsqueeze(1)
 
 
 @shared
-def strip(image: Image) -> Gray:
+def strip(image: Image) -> Tensor:
     """The channels side by side, (B, 1, H, 3 W), as MATLAB's two-dimensional functions read a colour array."""
     return torch.cat(image.unbind(1), dim=-1).unsqueeze(1)
 
@@ -95,7 +95,7 @@ def rgb(image: Image) -> Color:
 
 
 @shared
-def planes(view: str, image: Image, channels: int, dtype: torch.dtype) -> Image:
+def planes(view: str, image: Image, channels: int, dtype: torch.dtype) -> Tensor:
     """What a definition reads of an image given as levels, where the fused image has so many channels."""
     if view in PER_CHANNEL:
         # Toolkits that read colour per channel read all three images as gray when the fused one is.
@@ -114,7 +114,7 @@ VIEWS: dict[str, Callable[[Image], Image]] = {
 }
 
 
-def check(fused: Image, ir: Image | None, vi: Image | None) -> None:
+def check(fused: Tensor, ir: Tensor | None, vi: Tensor | None) -> None:
     """Refuse what is not a batch of images of one size.
 
     Raises:
@@ -152,7 +152,7 @@ def score(definition: Callable[..., Scores]) -> Callable[..., Scores]:
 
     @functools.wraps(definition)
     @torch.no_grad()
-    def of_images(fused: Image, ir: Image | None = None, vi: Image | None = None, **options: object) -> Scores:
+    def of_images(fused: Tensor, ir: Tensor | None = None, vi: Tensor | None = None, **options: object) -> Scores:
         images = (fused, ir, vi) if reads_sources(definition) else (fused, None, None)
         if reads_sources(definition) and (ir is None or vi is None):
             raise ValueError(f"{definition.__name__} compares with the sources; pass ir and vi too")

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from fusionbench.metrics.protocol import choose
 from fusionbench.metrics.scoring import evaluate
-from fusionbench.types import Image, Scores
+from fusionbench.types import Scores
 
 # Stands for an image without a name; no hash is negative.
 NAMELESS = -1.0
@@ -50,9 +50,9 @@ class FusionMetric(Metric):
     @override
     def update(
         self,
-        fused: Image,
-        ir: Image | None = None,
-        vi: Image | None = None,
+        fused: Tensor,
+        ir: Tensor | None = None,
+        vi: Tensor | None = None,
         name: Sequence[str] | None = None,
         scores: Mapping[str, Scores] | None = None,
     ) -> None:
@@ -105,20 +105,20 @@ class FusionMetricCollection(MetricCollection):
         # Each member keeps its own values, so there are no groups with a common state.
         super().__init__(members, prefix=prefix, postfix=postfix, compute_groups=False)  # type: ignore[arg-type]
 
-    def _scored(self, fused: Image, ir: Image | None, vi: Image | None) -> dict[str, Scores]:
+    def _scored(self, fused: Tensor, ir: Tensor | None, vi: Tensor | None) -> dict[str, Scores]:
         names = [str(name) for name in self.keys(keep_base=True)]
         return evaluate(fused, ir, vi, names, self.protocol, self.score_dtype)
 
     @override
     def update(  # type: ignore[override]
-        self, fused: Image, ir: Image | None = None, vi: Image | None = None, name: Sequence[str] | None = None
+        self, fused: Tensor, ir: Tensor | None = None, vi: Tensor | None = None, name: Sequence[str] | None = None
     ) -> None:
         """Score a batch; the arguments are those of `FusionMetric.update`."""
         super().update(fused, ir, vi, name=name, scores=self._scored(fused, ir, vi))
 
     @override
     def forward(
-        self, fused: Image, ir: Image | None = None, vi: Image | None = None, name: Sequence[str] | None = None
+        self, fused: Tensor, ir: Tensor | None = None, vi: Tensor | None = None, name: Sequence[str] | None = None
     ) -> dict[str, Any]:
         """Score a batch and return its means."""
         return super().forward(fused, ir, vi, name=name, scores=self._scored(fused, ir, vi))

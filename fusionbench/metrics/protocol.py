@@ -122,7 +122,7 @@ _TANG = Protocol(
             "SSIM",
             "constants for a range of 1 on images of 0..255, and replicated borders",
             window="gaussian-replicate",
-            peak=1,
+            peak=1.0,
         ),
     },
     missing={"FMI_pixel": "its code computes MATLAB's edge maps under this name, which nothing free reproduces"},
@@ -158,7 +158,7 @@ PROTOCOLS: dict[str, Protocol] = {
                 "constants for a range of 2 on images of 0..255, uniform 7 x 7 window, sum over the two sources",
                 scale=2,
                 window="uniform7",
-                peak=2,
+                peak=2.0,
                 unbiased=49 / 48,
             ),
         },
@@ -180,12 +180,12 @@ PROTOCOLS: dict[str, Protocol] = {
             "EI": _exact_but("EI", "zeros around the image instead of replicated borders", border="zeros"),
             "EN": _exact_but("EN", "1e-7 is added inside the logarithm", epsilon=1e-7),
             "MS-SSIM": _exact_but(
-                "MS-SSIM", f"{_TAPS}, sum over the two sources", scale=2, window="gaussian-float32", peak=1
+                "MS-SSIM", f"{_TAPS}, sum over the two sources", scale=2, window="gaussian-float32", peak=1.0
             ),
-            "Nabf": _exact_but("Nabf", "weak edges weigh 0 instead of 0.001", weak=0),
+            "Nabf": _exact_but("Nabf", "weak edges weigh 0 instead of 0.001", weak=0.0),
             "PSNR": _PSNR_PLUS_48,
             "QNCIE": Variant(_TOOLKITS + "linear_correlation_entropy", "Pearson's correlations, not nonlinear ones"),
-            "SSIM": _exact_but("SSIM", f"{_TAPS}, sum over the sources", scale=2, window="gaussian-float32", peak=1),
+            "SSIM": _exact_but("SSIM", f"{_TAPS}, sum over the sources", scale=2, window="gaussian-float32", peak=1.0),
             "VIF": Variant(_TOOLKITS + "off_centre_visual_information", "off-centre windows and zeros at the borders"),
         },
         missing={
@@ -210,14 +210,14 @@ PROTOCOLS: dict[str, Protocol] = {
         "the tables of LURE",
         same=("AG", "ARNIQA", "CC", "CLIP-IQA", "EN", "LIQE", "MANIQA", "NIQE", "SCD", "SD", "SF"),
         other={
-            "MS-SSIM": _exact_but("MS-SSIM", _TAPS, window="gaussian-float32", peak=1),
+            "MS-SSIM": _exact_but("MS-SSIM", _TAPS, window="gaussian-float32", peak=1.0),
             "PSNR": _exact_but(
                 "PSNR",
                 "half of (true PSNR + 48.13 dB): 10 log10(255 / RMSE) for RMSE of images in [0, 1]",
                 scale=0.5,
                 offset=_PEAK_TWICE / 2,
             ),
-            "SSIM": _exact_but("SSIM", "constants for a range of 1 on images of 0..255", peak=1),
+            "SSIM": _exact_but("SSIM", "constants for a range of 1 on images of 0..255", peak=1.0),
         },
         missing={
             "MUSIQ": "its tables' 'NUSIQ' of 4.2 to 6.9 may be MUSIQ-AVA or a tenth of MUSIQ, which is not settled"
@@ -245,7 +245,9 @@ PROTOCOLS: dict[str, Protocol] = {
             "CC": Variant(_TOOLKITS + "saturated_correlation", "uint8 arithmetic: negative deviations are lost"),
             "MI": replace(exact("EN"), scale=2, why="by mistake twice the entropy of the fused image"),
             "MS-SSIM": _MEF,
-            "QE": _exact_but("QE", "QW of the edges squared, without QW of the images", image_power=0, edge_power=2),
+            "QE": _exact_but(
+                "QE", "QW of the edges squared, without QW of the images", image_power=0.0, edge_power=2.0
+            ),
             "SCD": Variant(_TOOLKITS + "saturated_differences", "uint8 arithmetic: negative differences are lost"),
             "SD": Variant(_TOOLKITS + "sample_deviation", "divided by MN - 1"),
             "SF": _SF_PER_PIXEL,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 
 from fusionbench.metrics.filters import (
+    Map,
     Window,
     gaussian,
     local_covariance,
@@ -31,7 +32,7 @@ UNSTABILISED = (2e-16, 2e-16)
 
 
 @shared
-def variance(x: Gray, window: Window) -> Gray:
+def variance(x: Gray, window: Window) -> Map:
     """Local variance, zero where it is round-off."""
     found = local_variance(x, window)
     # E[x^2] - E[x]^2 of 8-bit levels is uncertain by a few units in the last place of 255^2.
@@ -40,14 +41,14 @@ def variance(x: Gray, window: Window) -> Gray:
 
 
 @shared
-def covariance(x: Gray, y: Gray, window: Window) -> Gray:
+def covariance(x: Gray, y: Gray, window: Window) -> Map:
     """Local covariance, zero where either image is flat."""
     flat = (variance(x, window) == 0) | (variance(y, window) == 0)
     return local_covariance(x, y, window).masked_fill(flat, 0)
 
 
 @shared
-def similarity(x: Gray, y: Gray, window: Window, constants: tuple[float, float]) -> Gray:
+def similarity(x: Gray, y: Gray, window: Window, constants: tuple[float, float]) -> Map:
     """Map of structural similarity with given constants."""
     mean_x, mean_y = local_mean(x, window), local_mean(y, window)
     above = (2 * mean_x * mean_y + constants[0]) * (2 * covariance(x, y, window) + constants[1])
@@ -55,17 +56,17 @@ def similarity(x: Gray, y: Gray, window: Window, constants: tuple[float, float])
     return above / (below * (variance(x, window) + variance(y, window) + constants[1]))
 
 
-def share(x: Gray, y: Gray) -> Gray:
+def share(x: Map, y: Map) -> Map:
     """X / (x + y), one half where both are zero."""
     both = x + y
     return torch.where(both == 0, 0.5, x / both)
 
 
-def _mixed(weight: Gray, of_ir: Gray, of_vi: Gray) -> Gray:
+def _mixed(weight: Map, of_ir: Map, of_vi: Map) -> Map:
     return weight * of_ir + (1 - weight) * of_vi
 
 
-def _piella(fused: Gray, ir: Gray, vi: Gray) -> Gray:
+def _piella(fused: Gray, ir: Gray, vi: Gray) -> Map:
     weight = share(variance(ir, GAUSSIAN), variance(vi, GAUSSIAN))
     return _mixed(weight, similarity(ir, fused, GAUSSIAN, PIELLA), similarity(vi, fused, GAUSSIAN, PIELLA))
 
@@ -141,7 +142,7 @@ def cvejic_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return mean(_mixed(weight.clamp(0, 1), of_ir, of_vi))
 
 
-def cvejic_maps(fused: Gray, ir: Gray, vi: Gray) -> tuple[Gray, Gray, Gray]:
+def cvejic_maps(fused: Gray, ir: Gray, vi: Gray) -> tuple[Map, Map, Map]:
     """Weight of the infrared source, which may leave [0, 1], and similarity to each source."""
     window = SMALL_GAUSSIAN
     weight = share(covariance(ir, fused, window), covariance(vi, fused, window))

@@ -13,14 +13,14 @@ from fusionbench.metrics.images import check, levels, planes, reads_sources, sin
 from fusionbench.metrics.protocol import Variant, choose
 from fusionbench.metrics.sharing import sharing
 from fusionbench.metrics.table import row
-from fusionbench.types import Image, Scores
+from fusionbench.types import Scores
 
 
 @torch.no_grad()
 def evaluate(
-    fused: Image,
-    ir: Image | None,
-    vi: Image | None,
+    fused: Tensor,
+    ir: Tensor | None,
+    vi: Tensor | None,
     names: Iterable[str],
     protocol: str = "exact",
     dtype: torch.dtype = torch.float64,
@@ -53,7 +53,7 @@ def evaluate(
     return {name: torch.cat(part) for name, part in parts.items()}
 
 
-def compute(variant: Variant, images: Sequence[Image], dtype: torch.dtype = torch.float64) -> Scores:
+def compute(variant: Variant, images: Sequence[Tensor], dtype: torch.dtype = torch.float64) -> Scores:
     """One score of (fused, ir, vi) given as 8-bit levels, or of (fused,) where it reads no more."""
     definition: Callable[..., Tensor] = inspect.unwrap(resolve(variant.target))
     read = images if reads_sources(definition) else images[:1]
@@ -62,7 +62,7 @@ def compute(variant: Variant, images: Sequence[Image], dtype: torch.dtype = torc
     return value.view(images[0].shape[0], -1).mean(1) * variant.scale + variant.offset
 
 
-def _check_size(names: Iterable[str], fused: Image) -> None:
+def _check_size(names: Iterable[str], fused: Tensor) -> None:
     side = min(fused.shape[-2:])
     for name in names:
         if side < row(name).smallest:

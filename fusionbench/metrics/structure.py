@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from fusionbench.metrics.filters import Window, gaussian, local_covariance, local_mean, local_variance
+from fusionbench.metrics.filters import Map, Window, gaussian, local_covariance, local_mean, local_variance
 from fusionbench.metrics.images import score
 from fusionbench.metrics.sharing import shared
 from fusionbench.metrics.statistics import PEAK, mean
@@ -23,7 +23,7 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 @shared
-def similarity(x: Gray, y: Gray, window: Window, peak: float, unbiased: float = 1.0) -> tuple[Gray, Gray]:
+def similarity(x: Gray, y: Gray, window: Window, peak: float, unbiased: float = 1.0) -> tuple[Map, Map]:
     """Maps of the luminance term and of the contrast and structure term of SSIM, K = (0.01, 0.03)."""
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     mean_x, mean_y = local_mean(x, window), local_mean(y, window)
@@ -78,5 +78,5 @@ def _on_scales(source: Gray, fused: Gray, window: Window, peak: float) -> Scores
 
 
 @shared
-def _halved(x: Gray) -> Gray:
+def _halved(x: Gray) -> Map:
     return F.avg_pool2d(x, 2, padding=(x.shape[-2] % 2, x.shape[-1] % 2))

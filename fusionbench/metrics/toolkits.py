@@ -12,7 +12,7 @@ import torch
 
 from fusionbench.metrics import fidelity
 from fusionbench.metrics.edges import invented_edges
-from fusionbench.metrics.filters import Window, blurred
+from fusionbench.metrics.filters import Map, Window, blurred
 from fusionbench.metrics.images import score
 from fusionbench.metrics.information import eigenvalue_entropy
 from fusionbench.metrics.salience import cvejic_maps
@@ -32,7 +32,7 @@ def saturated_deviation(fused: Gray) -> Scores:
     return mean(saturated(fused - _level(fused)).square_().clamp_(max=255)).sqrt()
 
 
-def _level(x: Gray) -> Gray:
+def _level(x: Gray) -> Map:
     return mean(x).view(-1, 1, 1, 1)
 
 
@@ -116,7 +116,7 @@ def _saturated_fidelity(source: Gray, fused: Gray) -> Scores:
     return fidelity.ratio_over_scales(links)
 
 
-def _limited_channel(source: Gray, fused: Gray, window: Window, limit: float) -> fidelity.Channel:
+def _limited_channel(source: Map, fused: Map, window: Window, limit: float) -> fidelity.Channel:
     mean_x, mean_y = blurred(source, window), blurred(fused, window)
     signal = blurred((source * source).clamp_(max=limit), window) - mean_x * mean_x
     received = blurred((fused * fused).clamp_(max=limit), window) - mean_y * mean_y
@@ -151,5 +151,5 @@ def _off_centre_fidelity(source: Gray, fused: Gray) -> Scores:
 
 
 @shared
-def _off_centre_half(x: Gray, window: Window) -> Gray:
+def _off_centre_half(x: Gray, window: Window) -> Map:
     return blurred(x, window)[..., ::2, ::2]

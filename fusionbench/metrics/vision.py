@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusionbench.metrics.filters import separable, widened
+from fusionbench.metrics.filters import Map, separable, widened
 from fusionbench.metrics.gradient import sobel_magnitude
 from fusionbench.metrics.images import score
 from fusionbench.metrics.sharing import shared
@@ -42,10 +42,10 @@ def _filtered(x: Gray, response: Tensor) -> Gray:
 @shared
 def _masked_contrast(x: Gray) -> Gray:
     """Local contrast behind Chen and Blum's sensitivity filter, through their masking function."""
-    distance = _frequency(x, 30)
+    distance = _frequency(x, 30.0)
     sensitivity = torch.exp(-((distance / 15.387) ** 2)) - 0.7622 * torch.exp(-((distance / 1.3456) ** 2))
     seen = _filtered(stretched(x), sensitivity)
-    contrast = (_spread(seen, 2) / _spread(seen, 4) - 1).abs_()
+    contrast = (_spread(seen, 2.0) / _spread(seen, 4.0) - 1).abs_()
     return contrast**3 / (contrast**2 + 1e-4)
 
 
@@ -89,12 +89,12 @@ def perceived_error(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 
 def _seen_difference(source: Gray, fused: Gray) -> Gray:
-    distance = 0.144 * _frequency(fused, 8)
+    distance = 0.144 * _frequency(fused, 8.0)
     sensitivity = 2.6 * (0.0192 + distance) * torch.exp(-(distance**1.1))
     return _filtered(source - fused, sensitivity).square_()
 
 
-def _block_sums(x: Gray) -> Gray:
+def _block_sums(x: Gray) -> Map:
     """Sums over blocks of 16 x 16, zeros beyond the image."""
     height, width = x.shape[-2:]
     whole = F.pad(x, (0, -width % BLOCK, 0, -height % BLOCK))

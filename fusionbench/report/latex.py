@@ -136,12 +136,12 @@ def _row(cells: Sequence[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def tests(comparisons: Sequence[Comparison]) -> str:
+def difference_tables(comparisons: Sequence[Comparison]) -> str:
     """The differences between measured methods, a `longtable` per panel; needs booktabs and longtable."""
-    return "\n".join(_tests(one) for one in comparisons if one.differences)
+    return "\n".join(_differences(one) for one in comparisons if one.differences)
 
 
-def _tests(one: Comparison) -> str:
+def _differences(one: Comparison) -> str:
     head = _row(["metric", "first", "second", "images", "difference", r"95\,\% interval", "$p$", "$p$ (Holm)"])
     lines = [
         r"\begin{longtable}{lllrrrrr}",

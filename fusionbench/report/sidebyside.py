@@ -176,7 +176,7 @@ def _terminal(one: Comparison, measured: Measured) -> Terminal:
 
 def write_table(table: Table, comparisons: Sequence[Comparison], folder: Path) -> list[Path]:
     """Write `table<N>.{md,csv,tex}`, and `table<N>_differences.{csv,tex}` where methods can be compared."""
-    from fusionbench.report.latex import fragment, tests
+    from fusionbench.report.latex import difference_tables, fragment
 
     stem = f"table{table.name}"
     texts = {
@@ -190,7 +190,7 @@ def write_table(table: Table, comparisons: Sequence[Comparison], folder: Path) -
     if len(found):
         texts |= {
             f"{stem}_differences.csv": found.to_csv(index=False),
-            f"{stem}_differences.tex": tests(comparisons),
+            f"{stem}_differences.tex": difference_tables(comparisons),
         }
     for name, text in texts.items():
         write_atomically(folder / name, text)
