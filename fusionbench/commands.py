@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -296,7 +297,7 @@ def show_list(what: Literal["methods", "datasets", "degradations", "metrics", "p
 
 def train(
     method: str = "dspfusion-s",
-    data: str = "synthetic",
+    data: str | None = None,
     dataset: str | None = None,
     out: Path = Path("runs/train"),
     resume: bool = False,
@@ -312,7 +313,9 @@ def train(
 
     Args:
         method: one method with training phases; see `fusionbench list methods`.
-        data: a data set's name, or its folder.
+        data: a data set's name, its folder, or the folder that holds all data sets which the recipe names; without
+            it the recipe's data sets are looked for in $FUSIONBENCH_DATA, and generated scenes are taken where it
+            names none.
         dataset: which data set the folder holds, where its name does not say so.
         out: folder of checkpoints, logs, curves, samples and the trained weights.
         resume: go on where an interrupted run of the same recipe stopped.
@@ -332,7 +335,7 @@ def train(
     recipe = Recipe(
         method,
         options=options or {},
-        loader={**_data(data, dataset), **(loader or {})},
+        loader=_loader(data, dataset, loader or {}),
         trainer=trainer or {},
         phases=phases or {},
         seed=seed,
@@ -354,16 +357,20 @@ def _metrics(names: Names, protocol: str) -> list[str]:
     return split_names(names) or [name for name in split_names(DEFAULT_METRICS) if name in has]
 
 
-def _data(data: str, dataset: str | None) -> dict[str, str]:
-    """The data set and its folder that `--data` and `--dataset` name."""
+def _loader(data: str | None, dataset: str | None, loader: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of the data module, with what `--data` and `--dataset` say of the data."""
     from fusionbench.data import DATASETS
 
+    if data is None:
+        return {"datasets": dataset or "synthetic", **loader}
     if data in DATASETS and dataset is None:
-        return {"datasets": data}
+        return {**loader, "datasets": data}
     name = dataset or Path(data).expanduser().resolve().name.lower()
-    if name not in DATASETS:
+    if name in DATASETS:
+        return {**loader, "datasets": name, "root": data}
+    if "datasets" not in loader:
         raise ValueError(f"--data {data!r} names no data set; say which one the folder holds with --dataset")
-    return {"datasets": name, "root": data}
+    return {**loader, "root": data}
 
 
 def _run(
