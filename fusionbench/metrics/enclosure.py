@@ -150,6 +150,8 @@ def quietly() -> Iterator[None]:
             # CLIP is published as TorchScript, and pyiqa reads it as that.
             warnings.filterwarnings("ignore", message=".*torch.jit.*", category=FutureWarning)
             warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
+            # openai-clip imports pkg_resources, which setuptools below 81 still has and calls deprecated.
+            warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
             # pyiqa leaves its table of data sets open.
             warnings.filterwarnings("ignore", category=ResourceWarning)
             yield
