@@ -25,7 +25,7 @@ from fusionbench.report.sidebyside import show, write_table
 from fusionbench.results import CellFolder, path_name, write_atomically
 from fusionbench.run import run
 from fusionbench.scoring import open_pairs
-from fusionbench.supplies import Ready, Skipped, Supplies, ready, wanted
+from fusionbench.supplies import Ready, Skipped, Supplies, gathered, ready, wanted
 from fusionbench.version import __version__
 
 REPORT = "report"
@@ -100,7 +100,7 @@ def bench(
     check_only(paper, settings.only)
     bench_ = _Bench(paper, out, supplies, settings, console)
     outcome = Outcome()
-    skips: dict[tuple[str, str], list[str]] = {}
+    skips: list[tuple[str, str, str]] = []
     for table in tables:
         found = []
         for panel in table.panels:
@@ -108,12 +108,11 @@ def bench(
                 console.print(f"table {table.name}: {panel.title}", style="dim", highlight=False)
             comparison, skipped = bench_.compare(table, panel)
             found.append(comparison)
-            for entry in skipped:
-                skips.setdefault(entry, []).append(table.name)
+            skips += [(table.name, what, why) for what, why in skipped]
         outcome.comparisons += found
         outcome.files += write_table(table, found, out / REPORT)
     outcome.problems = bench_.problems
-    outcome.skipped = [Skipped(what, why, tuple(dict.fromkeys(names))) for (what, why), names in skips.items()]
+    outcome.skipped = gathered(skips)
     outcome.files += _write_summary(paper, outcome.skipped, out / REPORT)
     return outcome
 
@@ -137,7 +136,7 @@ class _Bench:
     def compare(self, table: Table, panel: Panel) -> tuple[Comparison, Skips]:
         """One panel, and what of it is not measured."""
         if panel.unmeasured:
-            return Comparison(self.paper, table, panel), [(f"Table {table.name}, {panel.title}", panel.unmeasured)]
+            return Comparison(self.paper, table, panel), [(panel.title, panel.unmeasured)]
         if panel.size:
             measured, skipped = self._efficiency(panel)
         else:
@@ -148,7 +147,7 @@ class _Bench:
         return Comparison(self.paper, table, panel, measured, "" if measured else why_not), skipped
 
     def _scores(self, panel: Panel, at_hand: Ready) -> Measured | None:
-        if not at_hand.methods or not at_hand.metrics:
+        if not (at_hand.data and at_hand.methods and at_hand.metrics):
             return None
         benchmark = self._benchmark(panel, at_hand)
         restored = self.supplies.pre if panel.restored else ()
@@ -271,7 +270,14 @@ def _write_summary(paper: Paper, skipped: Sequence[Skipped], folder: Path) -> li
 def sentence(entry: Skipped) -> str:
     """What is skipped, where, and what to get for it."""
     where = f"table{'s' if len(entry.tables) > 1 else ''} {', '.join(entry.tables)}"
-    return f"{entry.what} ({where}): {entry.why}"
+    return f"{'; '.join(entry.what)} ({where}): {entry.why}"
+
+
+def count(comparisons: Sequence[Comparison]) -> tuple[int, int]:
+    """How many published values have a measured one beside them, and how many there are."""
+    printed = [one.published.notna() for one in comparisons]
+    both = [(known & one.means.notna()).to_numpy().sum() for known, one in zip(printed, comparisons, strict=True)]
+    return int(sum(both)), int(sum(known.to_numpy().sum() for known in printed))
 
 
 def tell(outcome: Outcome, console: Console) -> None:
@@ -284,3 +290,5 @@ def tell(outcome: Outcome, console: Console) -> None:
         console.print("\nnot measured, and what to get for it:", style="bold")
     for entry in outcome.skipped:
         console.print(f"- {sentence(entry)}", highlight=False, soft_wrap=True, markup=False)
+    measured, printed = count(outcome.comparisons)
+    console.print(f"\n{measured} of {printed} published values have a measured one beside them.", highlight=False)

@@ -31,6 +31,7 @@ def bench(
     accelerator: str = "auto",
     devices: int | str = 1,
     precision: str = "32-true",
+    wandb: Literal["offline", "online"] | None = None,
 ) -> int:
     """Measure a paper's tables with the data and weights at hand, beside the published values.
 
@@ -54,6 +55,7 @@ def bench(
         accelerator: Lightning's accelerator (auto, cpu, gpu).
         devices: how many devices, or which.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
+        wandb: show the scores on Weights and Biases too, at once or from `wandb sync` later.
     """
     from rich.console import Console
 
@@ -81,6 +83,11 @@ def bench(
     place = Path("runs") / "bench" / paper if out is None else out
     outcome = bench_paper(described, place, described.choose(split_names(table)), supplies, settings, console)
     tell(outcome, console)
+    if wandb is not None and any(one.measured and one.panel.dataset for one in outcome.comparisons):
+        from fusionbench.dashboards import publish
+
+        if warning := publish(place, wandb, group=f"bench {paper}"):
+            console.print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
     return INCOMPLETE if outcome.problems or outcome.skipped else DONE
 
 

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,9 @@ OK = "ok"
 
 REFERENCES, INPUTS = "references", "inputs"
 """Folders of the sources of pictured images: `<dataset>/references` and `<dataset>/<degradation>/inputs`."""
+
+POSITION = "position"
+"""Entry of meta.json: the cell's place in the run's tables."""
 
 
 def path_name(text: str) -> str:
@@ -175,6 +179,21 @@ class CellFolder:
     def _write(self, columns: Sequence[str]) -> None:
         header = _line(["image", "status", *columns])
         write_atomically(self._scores, header + "".join(_line(_record(row, columns)) for row in self._rows.values()))
+
+
+def cells_of(out: Path) -> list[CellFolder]:
+    """The cells of a run in the order in which they were asked for, in a copy of its folder too."""
+    folders = [CellFolder(path.parent) for path in out.glob("*/*/*/meta.json")]
+    return sorted(folders, key=lambda cell: (cell.meta().get(POSITION, math.inf), cell.folder))
+
+
+def give_places(cells: Iterable[CellFolder], out: Path) -> None:
+    """Note where cells that have no place yet stand in the run's tables: after those that have one."""
+    following = 1 + max((cell.meta().get(POSITION, 0) for cell in cells_of(out)), default=0)
+    for cell in cells:
+        if POSITION not in cell.meta():
+            cell.note({POSITION: following})
+            following += 1
 
 
 def one_line(reason: str) -> str:

@@ -17,7 +17,7 @@ from fusionbench.degradations import parse
 from fusionbench.fusing import Told, fuse_cell
 from fusionbench.progress import progress
 from fusionbench.restoring import Restorer
-from fusionbench.results import INPUTS, OK, REFERENCES, CellFolder, path_name
+from fusionbench.results import INPUTS, OK, REFERENCES, CellFolder, give_places, path_name
 from fusionbench.scoring import open_pairs, score_cell
 from fusionbench.version import __version__
 
@@ -128,6 +128,7 @@ def run(
     }
     restore = _restorer(benchmark, out)
     folders = {cell: _claim(benchmark, cell, out, loaded[cell.method.name]) for cell in benchmark.cells()}
+    give_places(folders.values(), out)
     for cell, folder in folders.items():
         checked.record(folder, cell.method.name)
     outcome = Outcome(out, checked.problems)

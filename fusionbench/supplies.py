@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,17 +20,34 @@ DATASET = "{dataset}"
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that is not measured.
+    """What is not measured for one reason.
 
     Attributes:
-        what: a data set, a method, a score or a whole table.
+        what: data sets, methods, scores or whole panels.
         why: what is missing and how to get it.
         tables: which tables lack it.
     """
 
-    what: str
+    what: tuple[str, ...]
     why: str
     tables: tuple[str, ...]
+
+
+def gathered(entries: Iterable[tuple[str, str, str]]) -> list[Skipped]:
+    """Entries of the same reason as one, in the order of their first appearance.
+
+    Args:
+        entries: table, what is not measured, and why.
+
+    Example:
+        >>> gathered([("2", "EN", "x"), ("2", "SF", "y"), ("5", "SD", "x")])[0]
+        Skipped(what=('EN', 'SD'), why='x', tables=('2', '5'))
+    """
+    found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for table, what, why in entries:
+        things, tables = found.setdefault(why, ({}, {}))
+        things[what] = tables[table] = None
+    return [Skipped(tuple(things), why, tuple(tables)) for why, (things, tables) in found.items()]
 
 
 @dataclass(frozen=True)
@@ -73,11 +90,13 @@ class Ready:
     """What of a panel can be measured.
 
     Attributes:
+        data: whether its pairs are there.
         methods: choice by name in print.
         metrics: score by name in print.
         skipped: what cannot be measured, and why.
     """
 
+    data: bool = True
     methods: dict[str, MethodChoice] = field(default_factory=dict)
     metrics: dict[str, str] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -98,13 +117,16 @@ def wanted(paper: Paper, panel: Panel, only: Sequence[str]) -> dict[str, str]:
 
 
 def ready(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = ()) -> Ready:
-    """Look for everything that a panel of scores needs, without running anything."""
+    """Look for everything that a panel of scores needs, without running anything.
+
+    What else is missing is said of panels without data too, so that one list is enough.
+    """
     found = Ready()
     try:
         open_pairs(supplies.dataset(panel), [panel.degradation])
     except (FileNotFoundError, ValueError) as error:
-        found.skipped.append((f"{panel.dataset}, {panel.degradation}", str(error)))
-        return found
+        found.data = False
+        found.skipped.append((panel.dataset, str(error)))
     for printed, name in wanted(paper, panel, only).items():
         choice = supplies.method(name, panel)
         if why := lacking(choice):

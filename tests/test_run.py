@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import pytest
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
 from fusionbench.data.images import read_image, write_image
+from fusionbench.report.table import blocks
 from fusionbench.results import CellFolder
 from fusionbench.run import run
 
@@ -172,3 +175,19 @@ def test_interrupt_leaves_one_line_and_status_130(sources, tmp_path):
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
     assert error.strip() == "fusionbench: interrupted; the same command goes on where it stopped"
+
+
+def test_tables_keep_the_order_of_the_command_line_in_a_copy_too(sources, tmp_path):
+    out, copy = tmp_path / "out", tmp_path / "copy"
+    asked = benchmark(sources, degradations=("ll", "clean"), methods=(MethodChoice("max"), MethodChoice("lap")))
+    run(asked, out)
+    run(replace(asked, methods=(MethodChoice("average"), *asked.methods)), out)
+    for path in sorted(out.rglob("*"), reverse=True):  # of which the dates are in another order
+        if path.is_file():
+            target = copy / path.relative_to(out)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    for folder in (out, copy):
+        tables = blocks(folder)
+        assert [block.degradation for block in tables] == ["ll", "clean"]
+        assert [list(block.means.index) for block in tables] == [["max", "lap", "average"]] * 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from PIL import Image
 
 from fusionbench.report.crops import salient_crops
 from fusionbench.report.figure import Panel, Row, comparison
-from fusionbench.results import INPUTS, REFERENCES, CellFolder, path_name
+from fusionbench.results import INPUTS, REFERENCES, CellFolder, cells_of, path_name
 
 
 def draw_run(out: Path) -> list[Path]:
@@ -20,33 +20,34 @@ def draw_run(out: Path) -> list[Path]:
     """
     written = []
     for dataset in sorted(path.parent for path in out.glob(f"*/{REFERENCES}")):
+        by_degradation: dict[Path, list[CellFolder]] = {}
+        for cell in cells_of(out):
+            if cell.folder.is_relative_to(dataset):
+                by_degradation.setdefault(cell.folder.parent, []).append(cell)
         for reference in sorted((dataset / REFERENCES / "vi").glob("*.png")):
-            rows = list(_rows(dataset, reference.stem))
+            rows = list(_rows(dataset, reference.stem, by_degradation))
             path = out / "report" / f"{dataset.name}_{path_name(reference.stem)}"
             written += comparison(rows, path, title=f"{dataset.name}, {reference.stem}")
     return written
 
 
-def _rows(dataset: Path, image: str) -> Iterator[Row]:
+def _rows(dataset: Path, image: str, by_degradation: Mapping[Path, Sequence[CellFolder]]) -> Iterator[Row]:
     sources = [
         Panel(_read(dataset / REFERENCES / modality / f"{image}.png"), label)
         for modality, label in (("ir", "infrared"), ("vi", "visible"))
     ]
     crops = salient_crops(sources[0].image, sources[1].image)
-    degradations = sorted(
-        {path.parent for path in dataset.glob(f"*/{INPUTS}")}, key=lambda path: path.stat().st_ctime_ns
-    )
-    if not any(folder.name == "clean" for folder in degradations):
+    if not any(folder.name == "clean" for folder in by_degradation):
         yield Row("references", sources, crops)
-    for folder in degradations:
+    for folder, cells in by_degradation.items():
+        if not (folder / INPUTS / "vi" / f"{image}.png").exists():
+            continue  # The pair could not be read; its cells say why.
         seen = [
             Panel(_read(folder / INPUTS / modality / f"{image}.png"), label)
             for modality, label in (("ir", "infrared"), ("vi", "visible"))
         ]
-        cells = sorted(folder.glob("*/meta.json"), key=lambda path: (path.stat().st_ctime_ns, path))
-        fused = [_fused(CellFolder(path.parent), image) for path in cells]
-        label = CellFolder(cells[0].parent).meta()["settings"]["degradation"] if cells else folder.name
-        yield Row(label, [*seen, *fused], crops)
+        fused = [_fused(cell, image) for cell in cells]
+        yield Row(cells[0].meta()["settings"]["degradation"], [*seen, *fused], crops)
 
 
 def _fused(folder: CellFolder, image: str) -> Panel | None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fusionbench.metrics import row
 from fusionbench.report.origins import origins
-from fusionbench.results import CellFolder
+from fusionbench.results import CellFolder, cells_of
 
 # Two means closer than this fraction are the same number printed twice; both are marked.
 TIE = 1e-9
@@ -74,16 +74,13 @@ def _read(folder: CellFolder) -> pd.DataFrame:
 
 
 def _cells(out: Path) -> Iterator[tuple[CellFolder, dict[str, Any]]]:
-    # The order of creation is the order of the command line; names sort otherwise.
-    metas = sorted(out.glob("*/*/*/meta.json"), key=lambda path: (path.stat().st_ctime_ns, path))
-    for path in metas:
-        folder = CellFolder(path.parent)
-        if (path.parent / "scores.csv").exists():
-            yield folder, folder.meta()
+    for cell in cells_of(out):
+        if (cell.folder / "scores.csv").exists():
+            yield cell, cell.meta()
 
 
 def blocks(out: Path) -> list[Block]:
-    """The tables of a run, in the order in which its cells were made."""
+    """The tables of a run, in the order in which its cells were asked for."""
     scores = read_scores(out)
     metas: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for _, meta in _cells(out):
