@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fusionbench.methods.color import chroma, luma
-from fusionbench.methods.lure.encoder import Latents
+from fusionbench.methods.lure.encoder import Latents, Modality
 from fusionbench.nn.losses import sobel
 from fusionbench.types import Color, Gray, Image
 
@@ -43,6 +43,22 @@ def correlation(first: Latents, second: Latents) -> Loss:
         a, b = (latent.flatten(2) - latent.flatten(2).mean(dim=2, keepdim=True) for latent in (a, b))
         levels.append(F.cosine_similarity(a, b, dim=2).mean())
     return torch.stack(levels).mean()
+
+
+def centred(first: Latents, second: Latents, modality: Modality) -> tuple[Latents, Latents]:
+    """Both without the mean latent of the second, taken over all pixels of a modality's images, level by level.
+
+    A cosine falls short of one by the square of what differs over the square of what is common. Training can make it
+    small by a large vector that every latent shares, and the tasks stay as far apart as they were in units of what
+    scenes differ by. Without the mean there is no such vector.
+    """
+    own, other = [], []
+    for a, b in zip(first, second, strict=True):
+        means = b.mean(dim=(2, 3), keepdim=True)
+        mean = torch.stack([means[modality == each].mean(dim=0) for each in modality])
+        own.append(a - mean)
+        other.append(b - mean)
+    return own, other
 
 
 SIMILARITIES: dict[Similarity, Callable[[Latents, Latents], Loss]] = {

@@ -24,9 +24,9 @@ from fusionbench.lazy import unknown
 from fusionbench.methods.color import luma
 from fusionbench.methods.lure.encoder import Latents, Text
 from fusionbench.methods.lure.language import TextEncoder, language_model
-from fusionbench.methods.lure.losses import SIMILARITIES, Similarity, colour_loss, gradient_loss, task_loss
+from fusionbench.methods.lure.losses import SIMILARITIES, Similarity, centred, colour_loss, gradient_loss, task_loss
 from fusionbench.methods.lure.network import MULTIPLE, LureNetwork
-from fusionbench.methods.lure.perceptual import Features, perceptual_loss, vgg16
+from fusionbench.methods.lure.perceptual import Features, perceptual_loss, similarity_loss, vgg16
 from fusionbench.methods.lure.reading import read_prompt
 from fusionbench.methods.lure.sizes import RULES, Guidance, Rule, size_of
 from fusionbench.methods.lure.tasks import CANONICAL, PSEUDO, TASKS, tasks_of
@@ -61,12 +61,16 @@ class Lure(Method):
         rule: what fuses latents before anything is learned: 'l1', 'mean', 'sum'; 'none' is the ablation "w/o Rule".
         similarity: of latents in the unified loss; 'correlation' is the ablation "Using CC".
         unified_weight: 0 is the ablation "w/o Unified Loss".
+        centre: take the mean latent away before the unified loss compares, so that what all latents share cannot hide
+            how the tasks differ.
         recon_weight: of the reconstruction loss.
         text_weight: of the classification of the sentences.
         task_gradient_weight: of gradients in the task loss.
         gradient_weight: of gradients in the second phase; Text-IF's ratio to its colour loss.
         perceptual: features of the perceptual term: 'vgg'; 'latent', LURE's own encoder; 'none'.
         perceptual_weight: of that term.
+        similarity_weight: of U2Fusion's own loss beside it, structural similarity and squared distance; the paper takes
+            its term from there and does not say which.
         vgg_weights: file of VGG-16, where it is not found by itself.
         single_stage: train everything at once, the ablation "Single Stage".
         learning_rate: AdamW's after the warm-up.
@@ -88,12 +92,14 @@ class Lure(Method):
         rule: Rule = "l1",
         similarity: Similarity = "cosine",
         unified_weight: float = 0.1,
+        centre: bool = False,
         recon_weight: float = 1.0,
         text_weight: float = 0.1,
         task_gradient_weight: float = 1.0,
         gradient_weight: float = 10 / 12,
         perceptual: Perceptual = "vgg",
         perceptual_weight: float = 0.1,
+        similarity_weight: float = 0.0,
         vgg_weights: str | Path | None = None,
         single_stage: bool = False,
         learning_rate: float = 2e-4,
@@ -107,12 +113,21 @@ class Lure(Method):
         _check("rule of lure", rule, RULES)
         _check("similarity of lure", similarity, SIMILARITIES)
         _check("perceptual term of lure", perceptual, PERCEPTUAL)
+        if similarity_weight and perceptual == "none":
+            raise ValueError(
+                f"lure weighs sources by perceptual features, and has none for similarity_weight={similarity_weight}; "
+                "pass perceptual='latent' or 'vgg', or similarity_weight=0"
+            )
         shape = size_of(size)
         self.network = LureNetwork(shape, guidance, inner_residual=inner_residual, rule=rule)
         self.text = TextEncoder(language_model(text_encoder, text_model), shape.text)
-        self.similarity = SIMILARITIES[similarity]
+        self.similarity, self.centre = SIMILARITIES[similarity], centre
         self.weights = {"unified": unified_weight, "recon": recon_weight, "text": text_weight}
-        self.fusion_weights = {"gradient": gradient_weight, "perceptual": perceptual_weight}
+        self.fusion_weights = {
+            "gradient": gradient_weight,
+            "perceptual": perceptual_weight,
+            "similarity": similarity_weight,
+        }
         self.task_gradient_weight = task_gradient_weight
         self.perceptual, self.vgg_weights = perceptual, None if vgg_weights is None else Path(vgg_weights)
         self.learning_rate, self.decoder_rate = learning_rate, decoder_rate
@@ -230,6 +245,8 @@ class Lure(Method):
         restored, recon = self.network.decoder(latents)[..., :height, :width].chunk(2)
         labels = torch.cat([triples.labels(), triples.labels().new_full((size,), TASKS.index(PSEUDO))])
         own, pseudo = [level[:size] for level in latents], [level[size:] for level in latents]
+        if self.centre:
+            own, pseudo = centred(own, pseudo, triples.modality)
         return {
             "task": task_loss(restored, triples.clean, self.task_gradient_weight),
             "unified": self.weights["unified"] * (1 - self.similarity(own, pseudo)),
@@ -255,8 +272,9 @@ class Lure(Method):
         }
         if self.perceptual != "none":
             features = self._latent_features if self.perceptual == "latent" else self._vgg(fused)
-            distance = perceptual_loss(features, luma(fused), ir, luma(vi))
-            terms["perceptual"] = self.fusion_weights["perceptual"] * distance
+            for name, loss in (("perceptual", perceptual_loss), ("similarity", similarity_loss)):
+                if weight := self.fusion_weights[name]:
+                    terms[name] = weight * loss(features, luma(fused), ir, luma(vi))
         return terms
 
     def _latent_features(self, image: Gray) -> list[Image]:

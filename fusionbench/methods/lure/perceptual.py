@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
+from fusionbench.nn.losses import ssim
 from fusionbench.types import Gray, Image
 from fusionbench.weights import WeightsCard, expected_path, fill, find, read_state, verify
 
@@ -36,6 +37,10 @@ VGG_MEAN, VGG_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 # U2Fusion's feature gradient: minus the pixel plus the mean of its eight neighbours.
 SURROUND = ((0.125, 0.125, 0.125), (0.125, -1.0, 0.125), (0.125, 0.125, 0.125))
+
+
+SQUARED_WEIGHT = 20.0
+"""Of squared distances beside structural similarity; U2Fusion's alpha."""
 
 
 class Features(Protocol):
@@ -128,3 +133,14 @@ def perceptual_loss(features: Features, fused: Gray, ir: Gray, vi: Gray) -> Floa
         for weight, theirs in zip(weights, (theirs_ir, theirs_vi), strict=True):
             total = total + weight * (ours - theirs).square().mean(dim=(1, 2, 3))
     return total.mean() / len(of_ir)
+
+
+def similarity_loss(features: Features, fused: Gray, ir: Gray, vi: Gray) -> Float[Tensor, ""]:
+    """What U2Fusion itself minimises: structural dissimilarity and squared distance from each source, weighed alike."""
+    with torch.no_grad():
+        weights = source_weights(features(ir), features(vi))
+    total = fused.new_zeros(len(fused))
+    for weight, source in zip(weights, (ir, vi), strict=True):
+        squared = (fused - source).square().mean(dim=(1, 2, 3))
+        total = total + weight * (1 - ssim(fused, source) + SQUARED_WEIGHT * squared)
+    return total.mean()

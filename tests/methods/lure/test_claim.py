@@ -84,7 +84,7 @@ def test_recipe_of_the_small_size_keeps_the_claim(shared, tmp_path):
     from fusionbench.metrics import evaluate
 
     settings = yaml.safe_load((EXPERIMENTS / "lure-s.yaml").read_text(encoding="utf-8"))
-    settings["loader"] |= {"root": str(shared / "data" / "msrs"), "train_split": "train128"}
+    settings["loader"] |= {"root": str(shared / "data")}
     weights = train(Recipe(**settings), tmp_path / "run")
     method = methods.load("lure-s", weights=weights, verify=False)
     torch.manual_seed(0)

@@ -6,11 +6,20 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from fusionbench.methods.lure.losses import colour_loss, correlation, cosine, gradient_loss, gradients, task_loss
+from fusionbench.methods.lure.losses import (
+    centred,
+    colour_loss,
+    correlation,
+    cosine,
+    gradient_loss,
+    gradients,
+    task_loss,
+)
 from fusionbench.methods.lure.perceptual import (
     VGG16,
     VGG_CARD,
     perceptual_loss,
+    similarity_loss,
     source_weights,
     structure,
     vgg16,
@@ -125,3 +134,27 @@ def test_another_file_is_not_taken_for_vgg(tmp_path):
     path.write_bytes(b"something else")
     with pytest.raises(ValueError, match=r"is not the published vgg16-397923af\.pth"):
         vgg16(path)
+
+
+def test_centred_latents_have_lost_what_all_of_a_modality_share(generator):
+    first, second = ([torch.randn(3, 4, 6, 6, generator=generator)] for _ in range(2))
+    modality = torch.tensor([0, 1, 0])
+    shared = torch.tensor([100.0, 50.0, 100.0]).view(3, 1, 1, 1)
+    near = cosine([first[0] + shared], [second[0] + shared])
+    assert near > 0.99
+    moved = centred([first[0] + shared], [second[0] + shared], modality)
+    still = centred(first, second, modality)
+    assert_close(moved[1][0], still[1][0], atol=1e-4, rtol=0)
+    assert_close(cosine(*moved), cosine(*still), atol=1e-3, rtol=0)
+    assert_close(still[1][0][[0, 2]].mean(dim=(0, 2, 3)), torch.zeros(4), atol=1e-5, rtol=0)
+
+
+def test_similarity_loss_by_hand():
+    def features(image):
+        return [image]
+
+    ir, vi = torch.full((1, 1, 16, 16), 0.5), torch.full((1, 1, 16, 16), 0.5)
+    assert_close(similarity_loss(features, ir, ir, vi), torch.tensor(0.0), atol=1e-6, rtol=0)
+    # Of constant images SSIM is (2ab + c) / (a^2 + b^2 + c); squared distances of 0.01 count twentyfold.
+    expected = 1 - (0.6 + 1e-4) / (0.61 + 1e-4) + 20 * 0.01
+    assert_close(similarity_loss(features, ir + 0.1, ir, vi), torch.tensor(expected), atol=1e-4, rtol=1e-4)
