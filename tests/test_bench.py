@@ -28,13 +28,10 @@ def test_without_data_one_list_says_everything_that_is_missing(tmp_path, capsys)
 
 def test_what_is_there_is_measured_and_a_second_call_changes_nothing(tmp_path, capsys):
     rng = np.random.default_rng(0)
+    place = tmp_path / "m3fd" / "test"
     for name in ("a", "b"):
-        write_image(tmp_path / "m3fd" / "ir" / f"{name}.png", rng.integers(0, 256, (200, 208), dtype=np.uint8))
-        write_image(tmp_path / "m3fd" / "vi" / f"{name}.png", rng.integers(0, 256, (200, 208, 3), dtype=np.uint8))
-    for split in ("test",):
-        (tmp_path / "m3fd" / split).mkdir()
-        for part in ("ir", "vi"):
-            (tmp_path / "m3fd" / part).rename(tmp_path / "m3fd" / split / part)
+        write_image(place / "ir" / f"{name}.png", rng.integers(0, 256, (200, 208), dtype=np.uint8))
+        write_image(place / "vi" / f"{name}.png", rng.integers(0, 256, (200, 208, 3), dtype=np.uint8))
     out = tmp_path / "o"
     words = ["bench", "lure", "--table", "1", "--methods", "average,max", "--root", str(tmp_path), "--out", str(out)]
     assert main(words) == 3
