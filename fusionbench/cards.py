@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from fusionbench import methods
 from fusionbench.results import write_atomically
 from fusionbench.version import __version__
-from fusionbench.weights import MODEL, WeightsCard, digest8, fill, read_state, sha256
+from fusionbench.weights import CONFIG, MODEL, WeightsCard, check_unchanged, digest8, fill, read_state, sha256
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from fusionbench.methods.method import Method
 
-CONFIG, README = "config.json", "README.md"
+README = "README.md"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def trained(name: str, weights: Path | None = None) -> Trained:
     if header.get("method", name) != name:
         raise ValueError(f"{files[0]} was made for {header['method']!r} and not for {name!r}")
     recipe: dict[str, Any] = json.loads(header.get("recipe", "{}"))
+    # Where the data lay is nobody else's business.
+    recipe.get("loader", {}).pop("root", None)
     return Trained(name, files, recipe.get("options", {}), recipe)
 
 
@@ -79,13 +83,16 @@ def _header(path: Path) -> dict[str, str]:
         raise ValueError(f"{path} is no safetensors file or is damaged ({error})") from error
 
 
-def export(model: Trained, folder: Path, *, run: Path | None = None, licence: str = "", about: str = "") -> Path:
+def export(
+    model: Trained, folder: Path, *, run: Path | None = None, licence: str = "", about: str = "", half: bool = False
+) -> Path:
     """Write a method as a folder with `model.safetensors`, `config.json` and `README.md`.
 
     Args:
         run: folder of a run whose scores of this method go into the card.
         licence: of the numbers.
         about: a paragraph on what it is for and where it fails.
+        half: round the numbers to 16 bits, for half the size; the method computes in 32 bits with what is left.
 
     Raises:
         ValueError: the files do not fill the method, or the run's scores are of other weights.
@@ -97,7 +104,7 @@ def export(model: Trained, folder: Path, *, run: Path | None = None, licence: st
     text = readme(model, run, licence, about)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / MODEL
-    _write_model(method, model, target)
+    _write_model(method, model, target, half)
     config = {
         "method": model.name,
         "options": dict(model.options),
@@ -114,18 +121,28 @@ def _place(model: Trained) -> Path:
     return model.files[0] if len(model.files) == 1 else model.files[0].parent
 
 
-def _write_model(method: Method, model: Trained, target: Path) -> None:
+def _write_model(method: Method, model: Trained, target: Path, half: bool) -> None:
     """The very bytes of a safetensors file, so that its name in results stays; other files are put into one."""
     unfinished = target.with_name(f".{target.name}.part")
-    if len(model.files) == 1 and model.files[0].suffix == ".safetensors":
+    if len(model.files) == 1 and model.files[0].suffix == ".safetensors" and not half:
         shutil.copyfile(model.files[0], unfinished)
     else:
         from safetensors.torch import save_file
 
-        part = _part(model.name)
-        state = method.get_submodule(part).state_dict()
-        save_file({name: tensor.contiguous().clone() for name, tensor in state.items()}, unfinished)
+        state = method.get_submodule(_part(model.name)).state_dict()
+        numbers = {name: (_halved(name, tensor) if half else tensor).contiguous() for name, tensor in state.items()}
+        header = {"method": model.name, "recipe": json.dumps(model.recipe), "version": __version__}
+        save_file({name: tensor.clone() for name, tensor in numbers.items()}, unfinished, header)
     unfinished.replace(target)
+
+
+def _halved(name: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    rounded = tensor.half()
+    if not bool(rounded.isfinite().all()):
+        raise ValueError(f"{name} holds numbers beyond 65504, which 16 bits cannot; export it without half")
+    return rounded
 
 
 def _part(name: str) -> str:
@@ -148,10 +165,7 @@ def from_pretrained(folder: Path) -> Method:
     config = _config(path.with_name(CONFIG))
     if not path.is_file():
         raise FileNotFoundError(f"no {MODEL} in {folder}; an exported method has it beside {CONFIG}")
-    if sha256(path) != config["sha256"]:
-        raise ValueError(
-            f"{path} was changed: its sha256 is {sha256(path)[:16]}… and {CONFIG} says {config['sha256'][:16]}…"
-        )
+    check_unchanged(path)
     method = methods.untrained(config["method"], **config["options"])
     state = read_state(path)
     method.check_weights(state)

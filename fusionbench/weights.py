@@ -1,7 +1,8 @@
 """Weight files: their cards, where they lie, what they hash to, and how they are read.
 
 A file is looked for at `$FUSIONBENCH_HOME/weights/<folder>/<file>` (default `~/.cache/fusionbench`), then in the caches
-of torch and Hugging Face that its card names, unless a person names another place. Nothing here falls back to random
+of torch and Hugging Face that its card names, then among those that come with the package (`pretrained/<method>`, each
+an exported method), unless a person names another place. Nothing here falls back to random
 numbers, and nothing unpickles code.
 
 A file that no published checksum speaks for is taken only after somebody accepted it: `<file>.accepted` beside it holds
@@ -11,6 +12,7 @@ the SHA-256 of the bytes that were accepted and where they came from. Other byte
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 from collections.abc import Mapping, Sequence
@@ -30,6 +32,12 @@ PUBLISHED = "published checksum"
 
 MODEL = "model.safetensors"
 """The file in the folder of an exported method."""
+
+CONFIG = "config.json"
+"""The file beside it that says which method it is, and the SHA-256 of its numbers."""
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+"""Exported methods that come with the package."""
 
 FULL = 64
 """Hex digits of a whole SHA-256."""
@@ -106,7 +114,9 @@ def places(method: str, card: WeightsCard) -> list[Path]:
     """Every path at which the card's file is looked for, in this order."""
     own = expected_path(method, card)
     folders = [own.parent, *(folder for cache in card.elsewhere for folder in _cache_folders(cache))]
-    return [folder / file for folder in folders for file in (card.file, *card.also)]
+    found = [folder / file for folder in folders for file in (card.file, *card.also)]
+    shipped = PRETRAINED / method / MODEL
+    return [*found, shipped] if shipped.is_file() else found
 
 
 def _cache_folders(cache: str) -> list[Path]:
@@ -235,6 +245,26 @@ def accept(path: Path, origin: str) -> None:
     write_atomically(acceptance(path), f"{sha256(path)}  {' '.join(origin.split())}\n")
 
 
+def check_unchanged(path: Path) -> None:
+    """Refuse the numbers of an exported method that are not those its folder was written with.
+
+    Raises:
+        ValueError: the file was changed.
+    """
+    config = path.with_name(CONFIG)
+    if path.name != MODEL or not config.is_file():
+        return
+    try:
+        recorded = str(json.loads(config.read_text(encoding="utf-8"))["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{config} is no configuration of an exported method ({error})") from error
+    if recorded != sha256(path):
+        raise ValueError(
+            f"{path} was changed: its sha256 is {sha256(path)[:16]}… and {CONFIG} says {recorded[:16]}…; install or "
+            "export it again"
+        )
+
+
 def _vouched(card: WeightsCard, path: Path) -> str:
     found = sha256(path)
     if (card.sha256 and found.startswith(card.sha256)) or found in card.also.values():
@@ -256,6 +286,7 @@ def verify(method: str, card: WeightsCard, path: Path, *, need: bool = False) ->
     Raises:
         ValueError: it is another file.
     """
+    check_unchanged(path)
     if how := _vouched(card, path):
         return how
     if not card.sha256 and not need:

@@ -116,6 +116,7 @@ def export(
     run: Path | None = None,
     licence: str = "",
     about: str = "",
+    half: bool = False,
 ) -> int:
     """Write a trained method as a folder for others: model.safetensors, config.json and a README card.
 
@@ -126,12 +127,13 @@ def export(
         run: folder of a run of it; its scores and their protocol go into the card.
         licence: of the numbers.
         about: a paragraph on what it is for and where it fails.
+        half: round the numbers to 16 bits, for half the size.
     """
     from fusionbench.cards import export as export_model
     from fusionbench.cards import trained
 
     model = trained(name, source)
-    _say(export_model(model, to or Path(name), run=run, licence=licence, about=about))
+    _say(export_model(model, to or Path(name), run=run, licence=licence, about=about, half=half))
     return DONE
 
 

@@ -16,7 +16,7 @@ from fusionbench import methods
 from fusionbench.cards import export, from_pretrained, trained
 from fusionbench.cli import main
 from fusionbench.data.images import write_image
-from fusionbench.weights import read_state, sha256
+from fusionbench.weights import PRETRAINED, read_state, sha256
 
 RECIPE = {
     "method": "lure-s",
@@ -149,6 +149,51 @@ def test_a_changed_file_is_refused(training):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"card/model\.safetensors was changed"):
         from_pretrained(Path("card"))
+
+
+def test_a_changed_file_is_refused_by_a_run_too(training, sources, capsys):
+    export(trained("lure-s", training), Path("card"))
+    save_file({"x": torch.zeros(1)}, Path("card/model.safetensors"))
+    assert main(f"run --method lure-s --weights lure-s=card {sources} --metrics EN --out r".split()) == 2
+    assert "was changed" in capsys.readouterr().err
+    assert not Path("r").exists()
+
+
+def test_half_the_size_is_the_same_method_rounded(training):
+    whole, half = Path("whole"), Path("half")
+    export(trained("lure-s", training), whole)
+    export(trained("lure-s", training), half, half=True)
+    sizes = [(folder / "model.safetensors").stat().st_size for folder in (whole, half)]
+    assert sizes[1] < 0.55 * sizes[0]
+    back = from_pretrained(half)
+    assert all(p.dtype == torch.float32 for p in back.parameters())
+    torch.testing.assert_close(fused(back), fused(from_pretrained(whole)), atol=2e-3, rtol=0)
+    assert trained("lure-s", half).recipe == RECIPE
+
+
+def test_numbers_too_large_for_half_the_size_are_refused(training):
+    path = training / "lure-s.safetensors"
+    state = read_state(path)
+    first = next(name for name, tensor in state.items() if tensor.is_floating_point())
+    save_file({**state, first: torch.full_like(state[first], 1e5)}, path, {"method": "lure-s"})
+    with pytest.raises(ValueError, match="beyond 65504"):
+        export(trained("lure-s", training), Path("card"), half=True)
+
+
+def test_the_folder_of_the_data_does_not_enter_the_card(training):
+    path = training / "lure-s.safetensors"
+    recipe = {**RECIPE, "loader": {**RECIPE["loader"], "root": "/home/somebody/data"}}
+    save_file(read_state(path), path, {"method": "lure-s", "recipe": json.dumps(recipe)})
+    export(trained("lure-s", training), Path("card"), half=True)
+    assert b"somebody" not in Path("card/model.safetensors").read_bytes() + Path("card/README.md").read_bytes()
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in PRETRAINED.glob("*")))
+def test_what_comes_with_the_package_is_found_where_nothing_was_downloaded(name):
+    shipped = PRETRAINED / name
+    assert methods.weight_files(name) == [shipped / "model.safetensors"]
+    assert methods.load(name).weights_name == from_pretrained(shipped).weights_name
+    assert sum(path.stat().st_size for path in PRETRAINED.rglob("*") if path.is_file()) < 10e6
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"method": "lure-s"}'])
