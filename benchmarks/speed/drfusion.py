@@ -1,80 +1,73 @@
 """DRFusion's inference beside a plain composition of the same layers, and training with and without recomputation.
 
-    python benchmarks/speed/drfusion.py [--rounds 3] [--threads 1] [--write FILE]
+    python benchmarks/speed/drfusion.py [--threads 2] [--sizes 480x640 768x1024] [--write docs/speed-drfusion.md]
+    python benchmarks/speed/drfusion.py --what training [--crop 256] [--write docs/speed-drfusion.md]
+    python benchmarks/speed/drfusion.py --what gpu [--batches 1 8] [--write docs/speed-drfusion.md]
 
-The two ways take turns within one run. On a CPU, processor time is measured and the fastest round counts, so that other
-work on the machine disturbs little; peak memory is that of a process of its own, above what it has before the first
-call. Where there is a CUDA device, it is measured in float32 and bfloat16, compiled and not, one and eight at a time.
+Both programs take turns and the fastest round counts; peak memory is that of a fresh process each. Weights are random,
+with predicted noise as small as a trained network's; both results must be equal. Rows of sizes that are not measured
+stay in the page.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
-import resource
-import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import measuring
 import torch
 from plain_drfusion import restored
-from rich.console import Console
-from rich.markdown import Markdown
 from torch import Tensor
 
 from fusionbench.methods.drfusion.method import DRFusion
 from fusionbench.types import Batch
 
-SIZES = ("640x480", "1024x768")
 EQUAL = 1e-4
 FLOPS_PER_PIXEL = 593.3e9 / (480 * 640)
 """Of one step: multiplications and additions of convolutions."""
 
-HEADER = """# Speed of DRFusion
+TRAININGS = {"kept": False, "recomputed": True}
+"""Whether a step's activations are recomputed, by what the table calls it."""
 
-T = 3, noisy pairs, 31.8 million parameters, {threads} thread(s) ({machine}, torch {torch}). *Plain* is the same layers,
-one operation after another (`benchmarks/speed/plain_drfusion.py`). Both results differ by at most {equal} on weights
-whose predicted noise is as small as a trained network's. Made by
-`python benchmarks/speed/drfusion.py --write docs/speed-drfusion.md`.
-"""
+CPU = (
+    "| size | threads | plain, s | this package, s | times faster | plain, MiB | this package, MiB "
+    "| largest difference | on |"
+)
+TRAINING = "| crop | activations | threads | s | MiB | on |"
+GPU = "| size | batch | program | precision | ms | images per second | share of the floor | MiB | on |"
 
 
 def main() -> None:
-    """Measure, print the tables, and write them where asked."""
+    """Measure, print the table, and renew its rows where asked."""
     arguments = _arguments()
     torch.set_num_threads(arguments.threads)
-    if arguments.alone:
-        _alone(arguments)
-        return
-    text = HEADER.format(
-        threads=arguments.threads,
-        machine=platform.processor() or platform.machine(),
-        torch=torch.__version__,
-        equal=EQUAL,
-    )
-    text += _inference(arguments) + _training(arguments)
-    text += _cuda(arguments.sizes) if torch.cuda.is_available() else "\nNo CUDA device was there to be measured.\n"
-    Console().print(Markdown(text))
-    if arguments.write:
-        arguments.write.write_text(text, encoding="utf-8")
+    if arguments.probe:
+        print(_probe(arguments.probe, *measuring.size_of(arguments.sizes[0])))
+    elif arguments.what == "inference":
+        measuring.tell(CPU, _inference(arguments), 2, arguments.write)
+    elif arguments.what == "training":
+        measuring.tell(TRAINING, _training(arguments), 3, arguments.write)
+    else:
+        measuring.tell(GPU, _on_gpu(arguments), 4, arguments.write)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--what", choices=["inference", "training", "gpu"], default="inference")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--sizes", nargs="+", default=["480x640", "768x1024"], help="height x width")
+    parser.add_argument("--crop", type=int, default=256, help="side of the crop that is trained on")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--sizes", nargs="+", default=SIZES, help="such as 640x480")
-    parser.add_argument("--write", type=Path, help="also write the tables to this file")
-    parser.add_argument("--alone", choices=["plain", "fused", "train", "recompute"], help="one call; print its memory")
-    parser.add_argument("--height", type=int, default=480)
-    parser.add_argument("--width", type=int, default=640)
+    parser.add_argument("--write", type=Path, help="the page whose rows are renewed")
+    parser.add_argument("--probe", choices=["plain", "ours", *TRAININGS], help="print the MiB of one call and stop")
     return parser.parse_args()
 
 
-def _method(**options: bool) -> DRFusion:
+def make(**options: bool) -> DRFusion:
+    """The method with random weights whose predicted noise is small."""
     torch.manual_seed(0)
     method = DRFusion(**options).eval()
     with torch.no_grad():
@@ -82,7 +75,8 @@ def _method(**options: bool) -> DRFusion:
     return method
 
 
-def _batch(height: int, width: int, count: int = 1) -> Batch:
+def pair(height: int, width: int, count: int = 1) -> Batch:
+    """Smooth random images with noise."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(count, 4, height // 8, width // 8, generator=generator)
     smooth = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bicubic")
@@ -99,129 +93,92 @@ def _batch(height: int, width: int, count: int = 1) -> Batch:
     )
 
 
-def _ways(method: DRFusion, batch: Batch) -> dict[str, Callable[[], Tensor]]:
+def programs(method: DRFusion, batch: Batch) -> dict[str, Callable[[], Tensor]]:
+    """Both ways to restore and fuse the pairs."""
     observation = method.observed(batch)
     return {
         "plain": lambda: restored(method.diffusion, observation.ir, observation.vi),
-        "fused": lambda: method.diffusion(observation),
+        "ours": lambda: method.diffusion(observation),
     }
 
 
+def step(method: DRFusion, batch: Batch) -> Tensor:
+    """One training step, forwards and backwards."""
+    loss = torch.stack(list(method.terms(batch).values())).sum()
+    loss.backward()
+    return loss.detach()
+
+
+def _probe(name: str, height: int, width: int) -> float:
+    method, batch, small = make(recompute=TRAININGS.get(name, False)), pair(height, width), pair(64, 64)
+    if name in TRAININGS:
+        step(method.train(), small)  # libraries are loaded, and gradients there, before counting starts
+        return measuring.added_mib(partial(step, method, batch))
+    with torch.no_grad():
+        programs(method, small)[name]()
+        return measuring.added_mib(programs(method, batch)[name])
+
+
+def _memory(name: str, size: str, threads: int) -> float:
+    return measuring.printed_by(__file__, "--probe", name, "--sizes", size, "--threads", threads)
+
+
 @torch.no_grad()
-def _inference(arguments: argparse.Namespace) -> str:
-    method = _method()
+def _inference(arguments: argparse.Namespace) -> list[str]:
+    method = make()
     rows = []
     for size in arguments.sizes:
-        width, height = map(int, size.split("x"))
-        ways = _ways(method, _batch(height, width))
-        spent: dict[str, list[float]] = {name: [] for name in ways}
-        results = {}
-        for _ in range(arguments.rounds):
-            for name, way in ways.items():
-                start = time.process_time()
-                results[name] = way()
-                spent[name].append(time.process_time() - start)
-        torch.testing.assert_close(results["fused"], results["plain"], rtol=0.0, atol=EQUAL)
-        difference = (results["fused"] - results["plain"]).abs().max().item()
-        plain, fused = min(spent["plain"]), min(spent["fused"])
-        ratio = statistics.median(a / b for a, b in zip(spent["plain"], spent["fused"], strict=True))
-        memory = [_memory(name, height, width, arguments.threads) for name in ways]
+        mib = {name: _memory(name, size, arguments.threads) for name in ("plain", "ours")}
+        for run in programs(method, pair(64, 64)).values():
+            run()
+        times, results = measuring.in_turn(programs(method, pair(*measuring.size_of(size))), arguments.rounds)
+        torch.testing.assert_close(results["ours"], results["plain"], rtol=0.0, atol=EQUAL)
+        difference = (results["ours"] - results["plain"]).abs().max().item()
         rows.append(
-            f"| {size} | {plain:.1f} | {fused:.1f} | {plain / fused:.2f} | {ratio:.2f} | {difference:.1e} "
-            f"| {memory[0]:.0f} | {memory[1]:.0f} |"
+            f"| {size} | {arguments.threads} | {times['plain']:.2f} | {times['ours']:.2f} "
+            f"| {times['plain'] / times['ours']:.2f} | {mib['plain']:.0f} | {mib['ours']:.0f} "
+            f"| {difference:.1e} | {measuring.machine()} |"
         )
-    head = (
-        "\n## Inference on a CPU\n\nProcessor seconds per image, fastest of "
-        f"{arguments.rounds} rounds; peak memory in MiB.\n\n"
-        "| size | plain | ours | times faster | median of the rounds | largest difference | plain, MiB | ours, MiB |\n"
-        "|---|---:|---:|---:|---:|---:|---:|---:|\n"
-    )
-    return head + "\n".join(rows) + "\n"
+    return rows
 
 
-def _training(arguments: argparse.Namespace) -> str:
-    batch = _batch(256, 256)
-    spent = {}
-    for name, recompute in (("kept", False), ("recomputed", True)):
-        method = _method(recompute=recompute).train()
-        start = time.process_time()
-        torch.stack(list(method.terms(batch).values())).sum().backward()
-        spent[name] = time.process_time() - start
-    memory = {
-        name: _memory(alone, 256, 256, arguments.threads)
-        for name, alone in (("kept", "train"), ("recomputed", "recompute"))
-    }
-    rows = [f"| {name} | {spent[name]:.1f} | {memory[name]:.0f} |" for name in spent]
-    head = (
-        "\n## One training step\n\nForwards and backwards on one crop of 256x256: activations of all steps kept, or "
-        "those of one step at a time computed again (`recompute`).\n\n"
-        "| activations | processor seconds | peak MiB |\n|---|---:|---:|\n"
-    )
-    return head + "\n".join(rows) + "\n"
-
-
-def _memory(alone: str, height: int, width: int, threads: int) -> float:
-    """Peak memory of a call in a fresh process, in MiB."""
-    command = [sys.executable, __file__, "--alone", alone, "--threads", str(threads)]
-    command += ["--height", str(height), "--width", str(width)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def _alone(arguments: argparse.Namespace) -> None:
-    batch = _batch(arguments.height, arguments.width)
-    method = _method(recompute=arguments.alone == "recompute")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if arguments.alone in ("plain", "fused"):
-        with torch.no_grad():
-            _ways(method, batch)[arguments.alone]()
-    else:
-        torch.stack(list(method.train().terms(batch).values())).sum().backward()
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+def _training(arguments: argparse.Namespace) -> list[str]:
+    size, threads = f"{arguments.crop}x{arguments.crop}", arguments.threads
+    batch = pair(*measuring.size_of(size))
+    methods = {name: make(recompute=recompute).train() for name, recompute in TRAININGS.items()}
+    for method in methods.values():
+        step(method, pair(64, 64))
+    steps = {name: partial(step, method, batch) for name, method in methods.items()}
+    times, _ = measuring.in_turn(steps, arguments.rounds)
+    return [
+        f"| {size} | {name} | {threads} | {times[name]:.2f} | {_memory(name, size, threads):.0f} "
+        f"| {measuring.machine()} |"
+        for name in TRAININGS
+    ]
 
 
 @torch.no_grad()
-def _cuda(sizes: Sequence[str]) -> str:
-    method = _method().cuda()
+def _on_gpu(arguments: argparse.Namespace) -> list[str]:
+    rates = {dtype: measuring.cuda_rate(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    on = f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
+    method = make().cuda()
     rows = []
-    for size in sizes:
-        width, height = map(int, size.split("x"))
-        for dtype in (torch.float32, torch.bfloat16):
-            floor = FLOPS_PER_PIXEL * method.diffusion.steps * height * width / _matmul_rate(dtype)
-            for count in (1, 8):
-                batch = _batch(height, width, count)
-                moved = {key: value.cuda() if isinstance(value, Tensor) else value for key, value in batch.items()}
-                ways = _ways(method, Batch(**moved))
-                ways["compiled"] = torch.compile(ways["fused"])
-                for name, way in ways.items():
-                    seconds = _seconds(way, dtype) / count
+    for size in arguments.sizes:
+        height, width = measuring.size_of(size)
+        for count in arguments.batches:
+            batch = pair(height, width, count)
+            moved = {key: value.cuda() if isinstance(value, Tensor) else value for key, value in batch.items()}
+            ways = programs(method, Batch(**moved))
+            ways["ours, compiled"] = torch.compile(ways["ours"])
+            for dtype, rate in rates.items():
+                floor = count * FLOPS_PER_PIXEL * method.diffusion.steps * height * width / rate
+                for name, run in ways.items():
+                    seconds, mib = measuring.cuda_seconds(run, dtype, 10 * arguments.rounds)
                     rows.append(
-                        f"| {size} | {str(dtype).removeprefix('torch.')} | {count} | {name} "
-                        f"| {1000 * seconds:.1f} | {1 / seconds:.1f} | {floor / seconds:.0%} |"
+                        f"| {size} | {count} | {name} | {str(dtype).removeprefix('torch.')} | {1e3 * seconds:.1f} "
+                        f"| {count / seconds:.1f} | {floor / seconds:.0%} | {mib:.0f} | {on} |"
                     )
-    head = (
-        f"\n## Inference on {torch.cuda.get_device_name()}\n\nThe floor is the convolutions' operations at the rate of "
-        "a large matrix product of the same type.\n\n"
-        "| size | type | batch | way | ms per image | images per second | share of the floor |\n"
-        "|---|---|---:|---|---:|---:|---:|\n"
-    )
-    return head + "\n".join(rows) + "\n"
-
-
-def _seconds(way: Callable[[], Tensor], dtype: torch.dtype, rounds: int = 10) -> float:
-    with torch.autocast("cuda", dtype=dtype, enabled=dtype != torch.float32):
-        for _ in range(3):
-            way()
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        for _ in range(rounds):
-            way()
-        torch.cuda.synchronize()
-    return (time.perf_counter() - start) / rounds
-
-
-def _matmul_rate(dtype: torch.dtype, side: int = 8192) -> float:
-    first, second = (torch.randn(side, side, device="cuda", dtype=dtype) for _ in range(2))
-    return 2 * side**3 / _seconds(lambda: first @ second, torch.float32)
+    return rows
 
 
 if __name__ == "__main__":

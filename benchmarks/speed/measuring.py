@@ -1,0 +1,121 @@
+"""What the measurements of both large methods share: clocks, memory, and rows that go into a page."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.markdown import Markdown
+from torch import Tensor
+
+MATRIX = 8192
+"""Side of the product whose rate is the floor on a GPU."""
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """Height and width from 'HEIGHTxWIDTH'."""
+    height, _, width = text.partition("x")
+    return int(height), int(width)
+
+
+def machine() -> str:
+    """The processor and torch."""
+    names = Path("/proc/cpuinfo")
+    lines = names.read_text(encoding="utf-8").splitlines() if names.is_file() else []
+    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{found[0] if found else platform.processor() or platform.machine()}, torch {torch.__version__}"
+
+
+def in_turn(programs: Mapping[str, Callable[[], Tensor]], rounds: int) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """Fewest seconds of each program on a CPU, and its result.
+
+    With one thread the processor's time counts, which other work on the machine disturbs little; with more the clock
+    does, for threads that wait use the processor too.
+    """
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    spent: dict[str, list[float]] = {name: [] for name in programs}
+    results = {}
+    for _ in range(rounds):
+        for name, run in programs.items():
+            start = clock()
+            results[name] = run()
+            spent[name].append(clock() - start)
+    return {name: min(each) for name, each in spent.items()}, results
+
+
+def added_mib(run: Callable[[], object]) -> float:
+    """What a call adds to the peak memory of this process, which should be a fresh one."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def printed_by(script: str, *options: object) -> float:
+    """The number that a script prints in a process of its own."""
+    command = [sys.executable, script, *map(str, options)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def cuda_seconds(run: Callable[[], object], dtype: torch.dtype, rounds: int) -> tuple[float, float]:
+    """Median seconds of a call under autocast, and the MiB that it adds to what is allocated."""
+    with torch.autocast("cuda", dtype=dtype, enabled=dtype != torch.float32):
+        for _ in range(3):
+            run()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        seconds = _median(run, rounds)
+    return seconds, (torch.cuda.max_memory_allocated() - before) / 2**20
+
+
+def cuda_rate(dtype: torch.dtype) -> float:
+    """Operations per second of a large matrix product."""
+    a, b = torch.randn(2, MATRIX, MATRIX, device="cuda", dtype=dtype)
+    return 2 * MATRIX**3 / _median(lambda: a @ b, 10)
+
+
+def _median(run: Callable[[], object], rounds: int) -> float:
+    times = []
+    for _ in range(rounds):
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        start.record()
+        run()
+        end.record()
+        torch.cuda.synchronize()
+        times.append(start.elapsed_time(end) / 1e3)
+    return sorted(times)[rounds // 2]
+
+
+def tell(columns: str, rows: Sequence[str], keys: int, page: Path | None) -> None:
+    """Print a table, and renew its rows in a page.
+
+    Args:
+        columns: the table's first line, by which the page knows it.
+        rows: of the table.
+        keys: how many leading cells tell a row from the others.
+        page: keeps its prose, its other tables, and the rows of this one that were not measured now.
+
+    Raises:
+        ValueError: the page has no such table.
+    """
+    rule = "|" + "---|" * (columns.count("|") - 1)
+    Console().print(Markdown("\n".join([columns, rule, *rows])))
+    if page is None:
+        return
+    lines = page.read_text(encoding="utf-8").splitlines()
+    if columns not in lines:
+        raise ValueError(f"{page} has no table with the columns {columns}")
+    first = lines.index(columns) + 2
+    last = next((at for at in range(first, len(lines)) if not lines[at].startswith("|")), len(lines))
+    kept = {_key(line, keys): line for line in [*lines[first:last], *rows]}
+    page.write_text("\n".join([*lines[:first], *kept.values(), *lines[last:]]) + "\n", encoding="utf-8")
+
+
+def _key(row: str, keys: int) -> tuple[str, ...]:
+    return tuple(cell.strip() for cell in row.split("|")[1 : keys + 1])
