@@ -70,6 +70,33 @@ class TextGuidedAttention(nn.Module):
         return mixing(cosine, self.temperature, self.project_out)
 
 
+class TextQueries(nn.Module):
+    """The other reading of "text as the query": a question per head, asked at every place.
+
+    Each head makes a query of the text and a key of every pixel; their sigmoid is a map of where the text applies, and
+    multiplies the head's values there.
+    """
+
+    def __init__(self, channels: int, heads: int, text: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(text, channels)
+        self.norm = ChannelNorm(channels)
+        self.kv = pointwise(channels, 2 * channels)
+        self.kv_dwconv = depthwise(2 * channels)
+        self.project_out = pointwise(channels, channels)
+
+    @override
+    def forward(self, features: Image, text: Text) -> Image:
+        key, value = (
+            part.unflatten(1, (self.heads, -1)) for part in self.kv_dwconv(self.kv(self.norm(features))).chunk(2, dim=1)
+        )
+        query = self.query(text).unflatten(1, (self.heads, -1))[..., None, None]
+        places = ((query * key).sum(dim=2, keepdim=True) * key.shape[2] ** -0.5).sigmoid()
+        output: Tensor = features + self.project_out((places * value).flatten(1, 2))
+        return output
+
+
 class ChannelGate(nn.Module):
     """What the ablation "TGA -> Gate" has in the place of attention: channels weighted by the text, and no more."""
 
@@ -89,11 +116,12 @@ class TextGuidedBlock(nn.Module):
 
     def __init__(self, channels: int, size: Size, guidance: Guidance) -> None:
         super().__init__()
-        self.guide: nn.Module = (
-            TextGuidedAttention(channels, size.heads, size.text)
-            if guidance == "attention"
-            else ChannelGate(channels, size.text)
-        )
+        self.guide: nn.Module
+        if guidance == "gate":
+            self.guide = ChannelGate(channels, size.text)
+        else:
+            reading = TextGuidedAttention if guidance == "attention" else TextQueries
+            self.guide = reading(channels, size.heads, size.text)
         self.norm = ChannelNorm(channels)
         self.ffn = GDFN(channels)
 

@@ -28,7 +28,7 @@ from fusionbench.methods.lure.losses import SIMILARITIES, Similarity, centred, c
 from fusionbench.methods.lure.network import MULTIPLE, LureNetwork
 from fusionbench.methods.lure.perceptual import Features, perceptual_loss, similarity_loss, vgg16
 from fusionbench.methods.lure.reading import read_prompt
-from fusionbench.methods.lure.sizes import RULES, Guidance, Rule, size_of
+from fusionbench.methods.lure.sizes import GUIDANCES, RULES, Guidance, Rule, size_of
 from fusionbench.methods.lure.tasks import CANONICAL, PSEUDO, TASKS, tasks_of
 from fusionbench.methods.lure.triples import MODALITIES, Triples, triples_of
 from fusionbench.methods.method import UNTOLD, Method
@@ -56,7 +56,8 @@ class Lure(Method):
         text_encoder: 'distilbert', as in the paper; 'ngrams', which comes with the package; 'table', one vector per
             task. A checkpoint needs the one it was trained with.
         text_model: folder or hub name of DistilBERT.
-        guidance: how the text acts on the image; 'gate' is the ablation "TGA -> Gate".
+        guidance: how the text acts on the image; 'gate' is the ablation "TGA -> Gate"; 'queries', the other
+            reading of the paper's attention, a map over places per head.
         inner_residual: False is the ablation "w/o Inner Residual".
         rule: what fuses latents before anything is learned: 'l1', 'mean', 'sum'; 'none' is the ablation "w/o Rule".
         similarity: of latents in the unified loss; 'correlation' is the ablation "Using CC".
@@ -109,7 +110,7 @@ class Lure(Method):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check("guidance of lure", guidance, ("attention", "gate"))
+        _check("guidance of lure", guidance, GUIDANCES)
         _check("rule of lure", rule, RULES)
         _check("similarity of lure", similarity, SIMILARITIES)
         _check("perceptual term of lure", perceptual, PERCEPTUAL)

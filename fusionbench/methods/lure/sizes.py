@@ -8,7 +8,8 @@ from typing import Literal
 from fusionbench.lazy import unknown
 
 Levels = tuple[int, int, int, int]
-Guidance = Literal["attention", "gate"]
+Guidance = Literal["attention", "gate", "queries"]
+GUIDANCES = ("attention", "gate", "queries")
 Rule = Literal["l1", "mean", "sum", "none"]
 RULES = ("l1", "mean", "none", "sum")
 

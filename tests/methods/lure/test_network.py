@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from fusionbench.methods.lure.decoder import RULE_FUNCTIONS, l1_rule
-from fusionbench.methods.lure.encoder import EncoderLayer, TextGuidedAttention, TextGuidedBlock
+from fusionbench.methods.lure.encoder import EncoderLayer, TextGuidedAttention, TextGuidedBlock, TextQueries
 from fusionbench.methods.lure.network import LureNetwork
 from fusionbench.methods.lure.sizes import SIZES, size_of
 
@@ -109,6 +109,17 @@ def test_attention_is_the_formula(generator):
             heads.append(attention.softmax(dim=1) @ v)
         expected[image] += F.conv2d(torch.cat(heads).view(1, 4, 5, 6), layer.project_out.weight)[0]
     assert_close(layer(x, text), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_text_queries_weigh_values_where_keys_answer(generator):
+    layer = randomized(TextQueries(4, heads=2, text=3), generator)
+    x, text = torch.randn(1, 4, 5, 6, generator=generator), torch.randn(1, 3, generator=generator)
+    u = F.layer_norm(x.movedim(1, -1), (4,), layer.norm.body.weight, layer.norm.body.bias).movedim(-1, 1)
+    key, value = F.conv2d(F.conv2d(u, layer.kv.weight), layer.kv_dwconv.weight, padding=1, groups=8).chunk(2, dim=1)
+    query = text @ layer.query.weight.T + layer.query.bias
+    answers = [(query[0, h : h + 2, None, None] * key[0, h : h + 2]).sum(dim=0) / 2**0.5 for h in (0, 2)]
+    weighed = torch.cat([answers[h].sigmoid() * value[0, 2 * h : 2 * h + 2] for h in (0, 1)])[None]
+    assert_close(layer(x, text), x + F.conv2d(weighed, layer.project_out.weight), rtol=1e-4, atol=1e-4)
 
 
 def test_strips_give_what_gradients_are_taken_of(tiny, pair):
