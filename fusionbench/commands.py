@@ -123,7 +123,7 @@ def fuse_images(
     out: Path = Path("fused"),
     prompt: str | None = None,
     degradation: str | None = None,
-    weights: Path | None = None,
+    weights: str = "",
     resize: bool = False,
     seed: int = 0,
     tile: int = 0,
@@ -142,7 +142,7 @@ def fuse_images(
         out: folder for the fused images.
         prompt: what is wrong with the images, in words, for methods that read text.
         degradation: what is wrong with the images, as a spec; 'clean' says nothing is. Nothing is degraded here.
-        weights: a weight file in place of the one that the method looks for.
+        weights: FILE or METHOD=FILE in place of the file that the method looks for.
         resize: bring the infrared image to the size of the visible one where they differ.
         seed: what methods draw from, together with each image's name.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
@@ -160,7 +160,7 @@ def fuse_images(
         raise ValueError("fuse needs --ir and --vi, two image files or two folders")
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     written, failures = fuse_files(
-        MethodChoice(method, weights=weights),
+        _own_weights(method, weights),
         ir,
         vi,
         out,
@@ -344,6 +344,13 @@ def train(
     path = train_method(recipe, out, resume=resume, wandb=wandb)
     Console().print(f"written: {path}", highlight=False, soft_wrap=True)
     return DONE
+
+
+def _own_weights(method: str, weights: str) -> MethodChoice:
+    """One method with the weights of '--weights FILE' or '--weights METHOD=FILE'."""
+    if weights and not weights.startswith(f"{method}=") and ("=" not in weights or Path(weights).exists()):
+        return MethodChoice(method, weights=Path(weights).expanduser())
+    return choose_methods([method], weights)[0]
 
 
 def _metrics(names: Names, protocol: str) -> list[str]:

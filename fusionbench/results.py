@@ -125,7 +125,8 @@ class CellFolder:
         return {line[0]: line[1] for line in lines if len(line) == 2 and line[0] not in done}
 
     def fail(self, name: str, reason: str) -> None:
-        """Record that a pair could not be fused."""
+        """Record that a pair could not be fused; an image of an earlier attempt must not pass for this one's."""
+        self.image(name).unlink(missing_ok=True)
         _append(self._failures, _line([name, one_line(reason)]))
 
     def forget_failures(self) -> None:

@@ -125,6 +125,9 @@ if rank == 0:
     alone.update(*mine, name=names)
 means = collection.compute() | {"alone": alone.compute()}
 torch.save(means, f"{folder}/means{rank}.pt")
+# A process that leaves while the other one still reads from it would break that one's connection.
+dist.barrier()
+dist.destroy_process_group()
 """
 
 
@@ -135,7 +138,7 @@ def test_two_processes_count_every_image_once(batches, tmp_path):
     started = [
         subprocess.Popen([*command, str(rank), str(tmp_path)], stderr=subprocess.PIPE, text=True) for rank in (0, 1)
     ]
-    ended = [(process.communicate(timeout=120)[1], process.returncode) for process in started]
+    ended = [(process.communicate(timeout=600)[1], process.returncode) for process in started]
     assert [code for _, code in ended] == [0, 0], ended
     for rank in (0, 1):
         means = torch.load(Path(tmp_path / f"means{rank}.pt"))

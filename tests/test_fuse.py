@@ -1,0 +1,47 @@
+"""`fusionbench fuse` as people call it: whose weights, and what remains when an image fails the second time."""
+
+from __future__ import annotations
+
+import pytest
+
+from fusionbench.cli import main
+from fusionbench.data.images import write_image
+from fusionbench.data.synthetic import scene
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for name in ("a", "b"):
+        pair = scene(0, 48, 64)
+        write_image(tmp_path / "ir" / f"{name}.png", pair.ir)
+        write_image(tmp_path / "vi" / f"{name}.png", pair.vi)
+    return tmp_path
+
+
+def fuse(folder, *options):
+    sources = ["--ir", str(folder / "ir"), "--vi", str(folder / "vi"), "--out", str(folder / "out")]
+    try:
+        return main(["fuse", *sources, *options])
+    except SystemExit as stop:
+        return stop.code
+
+
+def test_an_image_that_fails_the_second_time_is_missing(folders, capsys):
+    assert not fuse(folders, "--method", "average")
+    (folders / "vi" / "a.png").write_bytes(b"broken")
+    assert fuse(folders, "--method", "average") == 3
+    said = capsys.readouterr().out
+    assert "1 fused images" in said
+    assert "missing: a:" in said
+    assert [path.name for path in (folders / "out").glob("*.png")] == ["b.png"]
+
+
+@pytest.mark.parametrize("weights", ["mine.pth", "ifcnn=mine.pth"])
+def test_weights_are_those_of_the_only_method_with_or_without_its_name(weights, folders, capsys):
+    assert fuse(folders, "--method", "ifcnn", "--weights", weights) == 2
+    assert "is not at mine.pth" in "".join(capsys.readouterr())
+
+
+def test_weights_of_another_method_are_refused(folders, capsys):
+    assert fuse(folders, "--method", "ifcnn", "--weights", "lap=mine.pth") == 2
+    assert "--weights speaks of 'lap'" in "".join(capsys.readouterr())
