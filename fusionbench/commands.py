@@ -154,10 +154,21 @@ def fuse_images(
     """
     from rich.console import Console
 
+    from fusionbench import methods
     from fusionbench.api import fuse_files
 
     if ir is None or vi is None:
         raise ValueError("fuse needs --ir and --vi, two image files or two folders")
+    console = Console()
+    if not weights and (small := methods.stand_in(method)):
+        console.print(
+            f"the weights of {method} are not here (fusionbench weights info {method} says how to get them); fusing "
+            f"with {small}, which comes with the package",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+        method = small
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     written, failures = fuse_files(
         _own_weights(method, weights),
@@ -173,7 +184,6 @@ def fuse_images(
         workers=workers,
         trainer=trainer,
     )
-    console = Console()
     console.print(f"{len(written)} fused images in {out}", highlight=False)
     return _finish(console, [f"{name}: {reason}" for name, reason in failures.items()])
 
@@ -329,6 +339,7 @@ def train(
     """
     from rich.console import Console
 
+    from fusionbench.processes import leads
     from fusionbench.train import Recipe
     from fusionbench.train import train as train_method
 
@@ -342,7 +353,8 @@ def train(
         save_every=save_every,
     )
     path = train_method(recipe, out, resume=resume, wandb=wandb)
-    Console().print(f"written: {path}", highlight=False, soft_wrap=True)
+    if leads():
+        Console().print(f"written: {path}", highlight=False, soft_wrap=True)
     return DONE
 
 

@@ -14,7 +14,7 @@ from fusionbench.methods.dspfusion.cards import DSPFUSION
 from fusionbench.methods.elsewhere import EXTERNAL
 from fusionbench.methods.lure.cards import LURE
 from fusionbench.methods.official import LEARNED
-from fusionbench.weights import digest8, expected_path, fill, find, read_state
+from fusionbench.weights import digest8, expected_path, fill, find, located, read_state
 from fusionbench.weights import download as download_files
 from fusionbench.weights import verify as verify_file
 
@@ -47,6 +47,9 @@ CLASSICAL = {
     ),
     "max": MethodCard("fusionbench.methods.classical:Maximum", "classical", "larger of the two lumas, pixel by pixel"),
 }
+
+SMALL = {name: f"{name}-s" for name in ("drfusion", "dspfusion", "lure")}
+"""The small network of each method; its weights come with the package."""
 
 METHODS: dict[str, MethodCard] = {**CLASSICAL, **LEARNED, **DRFUSION, **DSPFUSION, **LURE, **EXTERNAL}
 """Every method, by family and then by name."""
@@ -81,6 +84,15 @@ def weight_files(name: str, weights: Path | None = None) -> list[Path]:
         files = ", ".join(part.file for part in card.weights)
         raise ValueError(f"{name!r} reads several files; pass the folder that holds {files}")
     return [find(name, part, weights) for part in card.weights]
+
+
+def stand_in(name: str) -> str:
+    """The small network that can fuse in a method's place while its own weights are not here; empty where they are.
+
+    For pictures that somebody wants at once: numbers of one method never stand under the name of another.
+    """
+    here = all(located(name, part) for part in card_of(name).weights)
+    return "" if here else SMALL.get(name, "")
 
 
 def load(name: str, *, weights: Path | None = None, verify: bool = True, **options: Any) -> Method:
