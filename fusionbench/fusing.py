@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import torch
-from lightning import LightningModule, Trainer
-from lightning.pytorch.trainer.states import TrainerStatus
+from lightning import LightningModule
 from torch.utils.data import DataLoader, Dataset
 
 from fusionbench.data.images import to_bytes, write_image
 from fusionbench.data.pairs import Pairs, collate
 from fusionbench.methods.tiling import fuse_tiled
 from fusionbench.results import CellFolder
+from fusionbench.trainers import interruptible, quiet, quiet_trainer
 from fusionbench.types import Batch, Color, Pair
 
 if TYPE_CHECKING:
@@ -138,29 +135,6 @@ def fuse_batch(method: Method, batch: Batch, tile: int = 0) -> Color:
     return fused
 
 
-def quiet_trainer(**options: Any) -> Trainer:
-    """A Trainer that only predicts: no logger, no checkpoints, no messages about its hardware."""
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-    return Trainer(
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **options,
-    )
-
-
-@contextmanager
-def interruptible(trainer: Trainer) -> Iterator[None]:
-    """Let Ctrl-C be a KeyboardInterrupt again, which Lightning turns into leaving the program with status 1."""
-    try:
-        yield
-    except SystemExit as stop:
-        if trainer.state.status == TrainerStatus.INTERRUPTED:
-            raise KeyboardInterrupt from stop
-        raise
-
-
 def fuse_cell(
     method: Method,
     pairs: Pairs,
@@ -194,11 +168,7 @@ def fuse_cell(
         return
     readable = _Readable(pairs, missing, told or Told(), restore)
     loader = DataLoader(readable, batch_size=batch_size, num_workers=workers, collate_fn=_by_size)
-    with warnings.catch_warnings():
-        # Lightning counts the cores and suggests more workers; how many is the user's choice here.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        # Lightning 2.6 asks torch 2.15 in a way that torch is about to drop.
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+    with quiet():
         predictor = quiet_trainer(**(trainer or {}))
         with interruptible(predictor):
             predictor.predict(_Writer(method, folder, tile, done), loader, return_predictions=False)

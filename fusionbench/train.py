@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import json
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +23,11 @@ from safetensors.torch import load_file, save_file
 from fusionbench import methods
 from fusionbench.dashboards import Mode, training_loggers
 from fusionbench.data.datamodule import FusionDataModule
-from fusionbench.fusing import interruptible
 from fusionbench.lazy import unknown
+from fusionbench.processes import leads
 from fusionbench.report.curves import draw_curves
 from fusionbench.results import write_atomically
+from fusionbench.trainers import interruptible, quiet
 from fusionbench.training import FiniteLoss, RandomState, Samples
 from fusionbench.version import __version__
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
     from fusionbench.methods.method import Method
-
-log = logging.getLogger(__name__)
 
 OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
 """Arguments of the Trainer that training sets itself."""
@@ -110,11 +109,13 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
         raise ValueError(f"{recipe.method!r} has no training phases; it is run as it is")
     if stray := sorted(set(recipe.phases) - set(method.phases)):
         raise unknown(f"phase of {recipe.method}", stray[0], method.phases)
-    _claim(recipe, out, resume)
+    if leads():
+        _claim(recipe, out, resume)
     for phase in method.phases:
         _train_phase(method, phase, recipe, out / phase, resume, wandb)
     result = out / f"{recipe.method}.safetensors"
-    _save(method, result, {"method": recipe.method, "version": __version__, "recipe": json.dumps(asdict(recipe))})
+    if leads():
+        _save(method, result, {"method": recipe.method, "version": __version__, "recipe": json.dumps(asdict(recipe))})
     return result
 
 
@@ -138,19 +139,34 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
     data = FusionDataModule(**{"seed": recipe.seed, "contrasts": method.reads_contrasts, **recipe.of(phase, "loader")})
     checkpoint = folder / "last.ckpt"
     start = str(checkpoint) if resume and checkpoint.exists() else None
-    try:
-        with training_loggers(wandb, folder, method=recipe.method, phase=phase) as mirrors:
-            trainer = _trainer(recipe, phase, folder, mirrors)
-            with interruptible(trainer):
-                trainer.fit(method, datamodule=data, ckpt_path=start)
-    except torch.cuda.OutOfMemoryError as error:
-        raise ValueError(
-            f"phase {phase!r} ran out of memory on the device; lower loader.batch_size or loader.crop, or accumulate "
-            f"gradients with trainer.accumulate_grad_batches; the last checkpoint is {checkpoint}"
-        ) from error
+    with training_loggers(wandb, folder, method=recipe.method, phase=phase) as mirrors, quiet():
+        trainer = _trainer(recipe, phase, folder, mirrors)
+        with _sentences(phase, checkpoint), interruptible(trainer):
+            trainer.fit(method, datamodule=data, ckpt_path=start)
     if trainer.is_global_zero:
         _save(method, finished, {"phase": phase})
         draw_curves(folder / "logs", folder / "curves", f"{recipe.method}, {phase}")
+
+
+@contextmanager
+def _sentences(phase: str, checkpoint: Path) -> Iterator[None]:
+    """Say in a sentence what to do about memory that did not suffice, on a device, in this process or a worker."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        kept = f"the last checkpoint is {checkpoint}" if checkpoint.exists() else "no checkpoint was saved yet"
+        if "DataLoader worker" in str(error) and "killed by signal" in str(error):
+            raise ValueError(
+                f"phase {phase!r} lost a process that loads data, which the system kills when memory runs out; lower "
+                f"loader.workers or loader.cache_gib; {kept}"
+            ) from error
+        full = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+        if not full:
+            raise
+        raise ValueError(
+            f"phase {phase!r} ran out of memory; lower loader.batch_size or loader.crop, or accumulate gradients with "
+            f"trainer.accumulate_grad_batches; {kept}"
+        ) from error
 
 
 def _trainer(recipe: Recipe, phase: str, folder: Path, mirrors: Sequence[Logger]) -> Trainer:
@@ -172,7 +188,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirrors: Sequence[Logger]
         callbacks.append(RichProgressBar())
     loggers = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20), *mirrors]
     return Trainer(
-        **{"log_every_n_steps": 10, "num_sanity_val_steps": 0, **options},
+        **{"log_every_n_steps": 10, "num_sanity_val_steps": 0, "use_distributed_sampler": False, **options},
         default_root_dir=folder,
         callbacks=callbacks,
         logger=loggers,

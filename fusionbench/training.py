@@ -53,14 +53,18 @@ class RandomState(Callback):
 
 
 class FiniteLoss(Callback):
-    """Stops a training whose loss is NaN or infinite before the weights are."""
+    """Stops a training whose loss is NaN or infinite, in any of its processes, before the weights are."""
 
     def __init__(self, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
 
     @override
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor) -> None:
-        if not torch.isfinite(loss).all():
+        finite = torch.isfinite(loss).all()
+        if trainer.world_size > 1:
+            # Together: a process that stopped alone would leave the others waiting for its gradients.
+            finite = trainer.strategy.reduce(finite.float(), reduce_op="min") > 0
+        if not finite:
             kept = f"the last good checkpoint is {self.checkpoint}" if self.checkpoint.exists() else "none was saved"
             raise ValueError(
                 f"the loss is {float(loss)} at step {trainer.global_step}; {kept}; lower the learning rate, clip "

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "fusionbench"
 
-GROUND = {"types", "lazy", "version", "progress", "download", "results"}
+GROUND = {"types", "lazy", "version", "progress", "download", "results", "processes", "trainers"}
 TABLES = {"degradations", "data", "methods", "metrics"}
 ALLOWED = {
     "types": set(),
@@ -18,6 +18,8 @@ ALLOWED = {
     "progress": set(),
     "download": {"lazy", "progress"},
     "results": set(),
+    "processes": set(),
+    "trainers": set(),
     "weights": {"lazy", "download", "results"},
     "degradations": {"types", "lazy"},
     "data": GROUND | {"degradations"},

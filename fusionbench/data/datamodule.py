@@ -10,7 +10,7 @@ from typing import TypeVar
 import cv2
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, SequentialSampler
+from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from fusionbench.data.cache import CachedSource
@@ -20,7 +20,7 @@ from fusionbench.data.loading import candidates, load
 from fusionbench.data.pairs import Pairs, collate
 from fusionbench.data.restoration import RESTORATION, restoration
 from fusionbench.data.resumable import ResumableLoader
-from fusionbench.data.sampling import EpochSampler, EqualSizes, Shown
+from fusionbench.data.sampling import EpochSampler, EqualSizes, Shown, check_enough
 from fusionbench.data.source import Joined, Source, Subset
 from fusionbench.data.training import TrainingPairs
 from fusionbench.lazy import unknown
@@ -33,6 +33,9 @@ T = TypeVar("T")
 
 class FusionDataModule(LightningDataModule):
     """Training crops, and whole pairs for validation, test and prediction, of one data set or several.
+
+    Its loaders deal pairs out to the Trainer's processes themselves, each pair to one of them: a Trainer of several
+    processes needs `use_distributed_sampler=False`, without which Lightning shows some validation pairs twice.
 
     Args:
         datasets: rows of the table of data sets; for training, also of that of restoration data sets, whose images
@@ -128,11 +131,7 @@ class FusionDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader[Pair]:
         pairs = _ready(self.train_pairs)
         trainer = self.trainer
-        sampler = EpochSampler(
-            pairs,
-            processes=1 if trainer is None else trainer.world_size,
-            process=0 if trainer is None else trainer.global_rank,
-        )
+        sampler = EpochSampler(pairs, **self._share())
         # The Trainer asks a sampler to change epochs only after it has begun the first one that follows a resume.
         sampler.set_epoch(0 if trainer is None else trainer.current_epoch)
         return ResumableLoader(
@@ -150,15 +149,23 @@ class FusionDataModule(LightningDataModule):
 
     @override
     def val_dataloader(self) -> DataLoader[Pair]:
-        return whole_pairs(_ready(self.val_pairs), self.batch_size, self.workers)
+        pairs, share = _ready(self.val_pairs), self._share()
+        check_enough(len(pairs), share["processes"], "validation")
+        return whole_pairs(pairs, self.batch_size, self.workers, **share)
 
     @override
     def test_dataloader(self) -> DataLoader[Pair]:
-        return whole_pairs(_ready(self.test_pairs), self.batch_size, self.workers)
+        return whole_pairs(_ready(self.test_pairs), self.batch_size, self.workers, **self._share())
 
     @override
     def predict_dataloader(self) -> DataLoader[Pair]:
-        return whole_pairs(_ready(self.test_pairs), self.batch_size, self.workers)
+        return whole_pairs(_ready(self.test_pairs), self.batch_size, self.workers, **self._share())
+
+    def _share(self) -> dict[str, int]:
+        """What of each set is this process's."""
+        if self.trainer is None:
+            return {"processes": 1, "process": 0}
+        return {"processes": self.trainer.world_size, "process": self.trainer.global_rank}
 
     def _load(self, name: str, split: str) -> Source:
         if name in RESTORATION:
@@ -181,12 +188,14 @@ class FusionDataModule(LightningDataModule):
         return Subset(train, range(first)), Subset(train, range(first, len(train)))
 
 
-def whole_pairs(pairs: Pairs, batch_size: int = 1, workers: int = 0) -> DataLoader[Pair]:
-    """A loader of whole pairs in order, gathered by size."""
+def whole_pairs(
+    pairs: Pairs, batch_size: int = 1, workers: int = 0, *, processes: int = 1, process: int = 0
+) -> DataLoader[Pair]:
+    """A loader of whole pairs in order, gathered by size; of several processes, each gets every so-many-th pair."""
     sizes = [pairs.source.size(index) for index in range(len(pairs))]
     return DataLoader(
         pairs,
-        batch_sampler=EqualSizes(SequentialSampler(pairs), batch_size, drop_last=False, sizes=sizes),
+        batch_sampler=EqualSizes(range(process, len(pairs), processes), batch_size, drop_last=False, sizes=sizes),
         collate_fn=collate,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),

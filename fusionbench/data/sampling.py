@@ -25,17 +25,25 @@ class Shown(Protocol):
 
 
 class EpochSampler(DistributedSampler[Any]):
-    """Every pair of a training set once per epoch, in an order of its own, shared out over processes.
+    """Every pair of a training set once per epoch, in an order of its own, dealt out to processes in turn.
 
-    Each index comes with its epoch, so that workers that live through several epochs draw anew in each.
+    Each index comes with its epoch, so that workers that live through several epochs draw anew in each. Batches that
+    several processes read at a time hold together what one process would read in a batch as large. No pair is shown
+    twice to make the shares equal: up to `processes - 1` pairs are left out instead, others in each epoch.
 
     Attributes:
         start: samples of this process to leave out once, because an interrupted run has seen them.
     """
 
     def __init__(self, pairs: Shown, *, processes: int = 1, process: int = 0) -> None:
+        check_enough(len(pairs), processes, "training")
         super().__init__(
-            cast("Dataset[Any]", pairs), num_replicas=processes, rank=process, shuffle=True, seed=pairs.seed
+            cast("Dataset[Any]", pairs),
+            num_replicas=processes,
+            rank=process,
+            shuffle=True,
+            seed=pairs.seed,
+            drop_last=True,
         )
         self.start = 0
 
@@ -44,6 +52,19 @@ class EpochSampler(DistributedSampler[Any]):
         order = list(super().__iter__())[self.start :]
         self.start = 0
         return (Turn(index, self.epoch) for index in order)
+
+
+def check_enough(pairs: int, processes: int, purpose: str) -> None:
+    """Refuse to deal out pairs of which a process would get none.
+
+    Raises:
+        ValueError: there are fewer pairs than processes.
+    """
+    if pairs < processes:
+        raise ValueError(
+            f"{pairs} {purpose} pairs are too few for {processes} processes, each of which needs one; train with fewer "
+            "trainer.devices" + (", or hold out more with loader.val_share" if purpose == "validation" else "")
+        )
 
 
 class EqualSizes(BatchSampler):

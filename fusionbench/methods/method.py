@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from lightning import LightningModule
 from torch import Tensor
@@ -57,6 +57,15 @@ class Method(LightningModule, ABC):
         if phase not in self.phases:
             raise ValueError(f"{type(self).__name__} has no phase {phase!r}; its phases are {', '.join(self.phases)}")
         self.phase = phase
+
+    def _log(self, stage: str, values: Mapping[str, Tensor], count: int) -> None:
+        """Log what a training or validation step measured, as means over so many images.
+
+        Every process must log the same names in the same order, those it has nothing for with a count of 0.
+        """
+        named = {f"{stage}/{name}": value.detach() for name, value in values.items()}
+        # Lightning weighs the means of processes by whole numbers that it divides and cuts off, but not by others.
+        self.log_dict(named, batch_size=cast("int", float(count)), sync_dist=stage == "val")
 
     @override
     def predict_step(self, batch: Batch, batch_idx: int) -> Color:

@@ -147,7 +147,7 @@ class DRFusion(Method):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         terms = self.terms(batch)
         loss = torch.stack(list(terms.values())).sum()
-        self._log("train", {**terms, "loss": loss}, batch)
+        self._log("train", {**terms, "loss": loss}, len(batch["name"]))
         return loss
 
     @override
@@ -162,7 +162,7 @@ class DRFusion(Method):
             "psnr_vi": _psnr(state[:, 1:2], vi),
         }
         scores["psnr"] = (scores["psnr_ir"] + scores["psnr_vi"]) / 2
-        self._log("val", scores, batch)
+        self._log("val", scores, len(batch["name"]))
         return {"fused": self._coloured(state, batch)}
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
@@ -183,10 +183,6 @@ class DRFusion(Method):
         optimizer = torch.optim.Adam(trained, lr=self.learning_rate)
         scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, self.milestones, gamma=0.5)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
-
-    def _log(self, stage: str, values: dict[str, Tensor], batch: Batch) -> None:
-        named = {f"{stage}/{name}": value.detach() for name, value in values.items()}
-        self.log_dict(named, batch_size=len(batch["name"]), sync_dist=stage == "val")
 
 
 def _framed(model: LinearModel, ir: Frame, vi: Frame) -> LinearModel:

@@ -148,7 +148,7 @@ class DSPFusion(Method):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         terms, _ = self.learn(self._progressive(batch), contrast=True)
         loss = torch.stack(list(terms.values())).sum()
-        self._log("train", {**terms, "loss": loss}, batch)
+        self._log("train", {**terms, "loss": loss}, len(batch["name"]))
         return loss
 
     @override
@@ -162,7 +162,7 @@ class DSPFusion(Method):
             "psnr_vi": _psnr(fused, batch["vi_clean"]),
         }
         scores["psnr"] = (scores["psnr_ir"] + scores["psnr_vi"]) / 2
-        self._log("val", {**terms, **scores}, batch)
+        self._log("val", {**terms, **scores}, len(batch["name"]))
         return {"fused": fused}
 
     def learn(self, batch: Batch, *, contrast: bool) -> tuple[dict[str, Tensor], Color]:
@@ -270,10 +270,6 @@ class DSPFusion(Method):
     ) -> None:
         largest = self.clip if gradient_clip_val is None else gradient_clip_val
         self.clip_gradients(optimizer, largest, gradient_clip_algorithm or "norm")
-
-    def _log(self, stage: str, values: dict[str, Tensor], batch: Batch) -> None:
-        named = {f"{stage}/{name}": value.detach() for name, value in values.items()}
-        self.log_dict(named, batch_size=len(batch["name"]), sync_dist=stage == "val")
 
 
 def rate(done: float, constant: float, last: float) -> float:

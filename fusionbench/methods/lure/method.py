@@ -208,16 +208,21 @@ class Lure(Method):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         terms = self.terms(batch, self.global_step)
         loss = torch.stack(list(terms.values())).sum()
-        self._log("train", {**terms, "loss": loss}, batch)
+        self._log("train", {**terms, "loss": loss}, len(batch["name"]))
         return loss
 
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         terms = self.terms(batch, 0)
         values = {**terms, "loss": torch.stack(list(terms.values())).sum()}
+        self._log("val", values, len(batch["name"]))
         if self.phase != FUSION:
-            values |= self.restoration_scores(triples_of(batch, seed=self.seed, step=0))
-        self._log("val", values, batch)
+            triples = triples_of(batch, seed=self.seed, step=0)
+            scores = self.restoration_scores(triples)
+            self._log("val", {"text_right": scores["text_right"]}, len(triples.tasks))
+            for name, modality in MODALITIES.items():
+                psnr = scores.get(f"psnr_{name}", scores["text_right"].new_zeros(()))
+                self._log("val", {f"psnr_{name}": psnr}, int((triples.modality == modality).sum()))
 
     def terms(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """The weighted terms of the phase's loss.
@@ -334,10 +339,6 @@ class Lure(Method):
             ValueError: they were.
         """
         self.text.check(state, "text.")
-
-    def _log(self, stage: str, values: dict[str, Tensor], batch: Batch) -> None:
-        named = {f"{stage}/{name}": value.detach() for name, value in values.items()}
-        self.log_dict(named, batch_size=len(batch["name"]), sync_dist=stage == "val")
 
 
 def _check(kind: str, name: str, known: Iterable[str]) -> None:

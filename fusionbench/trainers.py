@@ -1,0 +1,52 @@
+"""Lightning's Trainer as it is used here: without advertisements, and with Ctrl-C that can be caught."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lightning import Trainer
+from lightning.pytorch.trainer.states import TrainerStatus
+
+LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.distributed")
+"""Loggers that list the hardware, how processes found each other, and products."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep to itself what Lightning and torch say to each other and not to the user."""
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # Lightning counts the cores and suggests more workers; how many is the user's choice here.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # Lightning 2.6 asks torch 2.15 in a way that torch is about to drop.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+        # A phase's logs lie beside its checkpoint; whether a folder is taken is checked before.
+        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+        yield
+
+
+def quiet_trainer(**options: Any) -> Trainer:
+    """A Trainer that only predicts: no logger, no checkpoints, no bars."""
+    return Trainer(
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **options,
+    )
+
+
+@contextmanager
+def interruptible(trainer: Trainer) -> Iterator[None]:
+    """Let Ctrl-C be a KeyboardInterrupt again, which Lightning turns into leaving the program with status 1."""
+    try:
+        yield
+    except SystemExit as stop:
+        if trainer.state.status == TrainerStatus.INTERRUPTED:
+            raise KeyboardInterrupt from stop
+        raise
