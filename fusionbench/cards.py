@@ -98,13 +98,15 @@ def export(
         ValueError: the files do not fill the method, or the run's scores are of other weights.
         FileNotFoundError: the run holds no results.
     """
-    from fusionbench.modelcard import readme
+    from fusionbench.modelcard import check_scores, readme
 
     method = methods.load(model.name, weights=_place(model), verify=False, **model.options)
-    text = readme(model, run, licence, about)
+    if run is not None:
+        check_scores(model, run)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / MODEL
     _write_model(method, model, target, half)
+    text = readme(model, f"{model.name}@{digest8(target)}", run, licence, about)
     config = {
         "method": model.name,
         "options": dict(model.options),

@@ -29,17 +29,15 @@ fused = fuse(from_pretrained("{name}"), "ir.png", "vi.png")
 `fusionbench run --method {name} --weights {name}={name} ...` scores it, where the folder is called {name}."""
 
 
-def readme(model: Trained, run: Path | None, licence: str, about: str) -> str:
+def readme(model: Trained, title: str, run: Path | None, licence: str, about: str) -> str:
     """The card's text.
 
     Args:
+        title: what results call the exported file, whose bytes may differ from those of the model's own.
         run: folder of a run whose scores of this method are shown.
         licence: of the numbers.
         about: a paragraph on what it is for and where it fails.
 
-    Raises:
-        ValueError: the run's scores are of other weights, or it has none of this method.
-        FileNotFoundError: the run holds no results.
     """
     card = METHODS[model.name]
     front = {"library_name": "fusionbench", "license": licence or "unknown", "tags": ["image-fusion", model.name]}
@@ -53,7 +51,7 @@ def readme(model: Trained, run: Path | None, licence: str, about: str) -> str:
         "Licence": _licences(model, licence),
     }
     body = "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections.items() if text)
-    head = f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n# {model.title}"
+    head = f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n# {title}"
     return f"{head}\n\n{body}\n\nMade by fusionbench {__version__}.\n"
 
 
@@ -103,27 +101,33 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _scores(model: Trained, run: Path) -> str:
-    from fusionbench.report.table import blocks, footnotes
+def check_scores(model: Trained, run: Path) -> None:
+    """Refuse scores that say nothing of a model.
 
-    tables = [block for block in blocks(run) if model.name in block.means.index]
-    if not tables:
-        raise ValueError(f"{run} holds no scores of {model.name!r}")
-    _check_weights(model, run)
-    shown = [_table(model.name, block) for block in tables]
-    notes = "\n".join(f"- {note}" for note in footnotes([_alone(block, model.name) for block in tables]))
-    return "\n\n".join([*shown, notes])
-
-
-def _check_weights(model: Trained, run: Path) -> None:
+    Raises:
+        ValueError: the run's scores are of other weights, or it has none of this method.
+        FileNotFoundError: the run holds no results.
+    """
+    from fusionbench.report.table import read_scores
     from fusionbench.results import CellFolder, path_name
 
+    if model.name not in set(read_scores(run)["method"]):
+        raise ValueError(f"{run} holds no scores of {model.name!r}")
     for path in sorted(run.glob(f"*/*/{path_name(model.name)}/meta.json")):
         scored = CellFolder(path.parent).meta()["settings"]["weights"]
         if scored != model.title:
             raise ValueError(
                 f"the scores in {path.parent} are of {scored}, and this is {model.title}; score this one first"
             )
+
+
+def _scores(model: Trained, run: Path) -> str:
+    from fusionbench.report.table import blocks, footnotes
+
+    tables = [block for block in blocks(run) if model.name in block.means.index]
+    shown = [_table(model.name, block) for block in tables]
+    notes = "\n".join(f"- {note}" for note in footnotes([_alone(block, model.name) for block in tables]))
+    return "\n\n".join([*shown, notes])
 
 
 def _alone(block: Block, name: str) -> Block:

@@ -169,6 +169,7 @@ def test_half_the_size_is_the_same_method_rounded(training):
     assert all(p.dtype == torch.float32 for p in back.parameters())
     torch.testing.assert_close(fused(back), fused(from_pretrained(whole)), atol=2e-3, rtol=0)
     assert trained("lure-s", half).recipe == RECIPE
+    assert f"# {back.weights_name}\n" in (half / "README.md").read_text()
 
 
 def test_numbers_too_large_for_half_the_size_are_refused(training):
