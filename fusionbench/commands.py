@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fusionbench import bench_commands, data_commands, weights_commands
+from fusionbench import bench_commands, data_commands, embed_commands, weights_commands
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.choices import Names, choose_methods, split_names, split_restorers, split_roots
 
@@ -447,4 +447,5 @@ COMMANDS: dict[str, Any] = {
     "train": train,
     "bench": bench_commands.bench,
     "profile": bench_commands.profile,
+    "embed": embed_commands.embed,
 }

@@ -70,18 +70,24 @@ _ABLATIONS: dict[str, tuple[Mapping[str, Any], str]] = {
     "no-semantic": ({"use_spen": False}, "Table 5, II: without semantic priors; one phase of training"),
 }
 
+_STUDIES: dict[str, tuple[Mapping[str, Any], str]] = {
+    **_ABLATIONS,
+    **{f"t{steps}": ({"steps": steps}, f"Fig. 12, {steps} sampling steps") for steps in (1, 5, 20)},
+}
+"""What the paper varies, by suffix; ten steps are its choice."""
+
 DSPFUSION = {
     "dspfusion": _row(
         {"stretch": True}, IMPORTED, "the official weights; every image stretched to [0, 1] as published"
     ),
     **{
         f"dspfusion-{suffix}": _row(options, _own(f"dspfusion-{suffix}"), note)
-        for suffix, (options, note) in _ABLATIONS.items()
+        for suffix, (options, note) in _STUDIES.items()
     },
     "dspfusion-s": _row({"size": "small"}, _own("dspfusion-s"), "a million parameters; trains on a CPU"),
     **{
         f"dspfusion-s-{suffix}": _row({"size": "small", **options}, _own(f"dspfusion-s-{suffix}"), note)
-        for suffix, (options, note) in _ABLATIONS.items()
+        for suffix, (options, note) in _STUDIES.items()
     },
     "dspfusion-unstretched": _row({}, IMPORTED, "the official weights; images as the network gives them"),
 }

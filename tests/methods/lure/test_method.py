@@ -287,8 +287,8 @@ def test_weights_of_another_text_encoder_are_refused(tmp_path):
 
 def test_missing_weights_say_where_they_would_be(tmp_path, monkeypatch):
     monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match=r"lure-s\.safetensors is not at "):
-        load("lure-s")
+    with pytest.raises(FileNotFoundError, match=r"lure\.safetensors is not at "):
+        load("lure")
 
 
 @pytest.mark.parametrize("options", [{}, {"single_stage": True}])
