@@ -15,7 +15,7 @@ import pytest
 
 from fusionbench.data.images import write_image
 from fusionbench.report.html import write_html
-from fusionbench.results import CellFolder, Row, path_name
+from fusionbench.results import CellFolder, Row, give_places, path_name
 
 METRICS = ["EN", "QCV", "CC@input"]
 METHODS = ["average", "lap", "<gff> & #1"]
@@ -37,7 +37,7 @@ def run(tmp_path_factory):
             write_image(out / "msrs" / folder / "vi" / f"{name}.png", seen)
     for degradation in DEGRADATIONS:
         for place, method in enumerate(METHODS):
-            write_cell(out, degradation, method, place, rng)
+            give_places([write_cell(out, degradation, method, place, rng)], out)
     return out
 
 
@@ -55,6 +55,7 @@ def write_cell(out, degradation, method, place, rng):
             values.pop("CC@input")
         write_image(folder.image(name), rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8))
         folder.add(Row(name, "ok", values, digest="d"), METRICS)
+    return folder
 
 
 @pytest.fixture(scope="module")
