@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusionbench import methods
 from fusionbench.results import write_atomically
+from fusionbench.tensorfile import read_notes, write_tensors
 from fusionbench.version import __version__
 from fusionbench.weights import CONFIG, MODEL, WeightsCard, check_unchanged, digest8, fill, read_state, sha256
 
@@ -62,25 +63,24 @@ def trained(name: str, weights: Path | None = None) -> Trained:
     if not methods.card_of(name).weights:
         raise ValueError(f"{name!r} has no weights; there is nothing to export")
     files = tuple(methods.weight_files(name, weights))
-    header = _header(files[0])
-    if header.get("method", name) != name:
-        raise ValueError(f"{files[0]} was made for {header['method']!r} and not for {name!r}")
-    recipe: dict[str, Any] = json.loads(header.get("recipe", "{}"))
-    # Where the data lay is nobody else's business.
-    recipe.get("loader", {}).pop("root", None)
+    notes = read_notes(files[0]) if files[0].suffix == ".safetensors" else {}
+    if notes.get("method", name) != name:
+        raise ValueError(f"{files[0]} was made for {notes['method']!r} and not for {name!r}")
+    recipe = portable(notes.get("recipe", {}))
     return Trained(name, files, recipe.get("options", {}), recipe)
 
 
-def _header(path: Path) -> dict[str, str]:
-    if path.suffix != ".safetensors":
-        return {}
-    from safetensors import SafetensorError, safe_open
+def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe without the folders of its data: equal trainings have equal notes, and others read nothing private.
 
-    try:
-        with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
-    except SafetensorError as error:
-        raise ValueError(f"{path} is no safetensors file or is damaged ({error})") from error
+    Example:
+        >>> portable({"loader": {"root": "/home/me", "crop": 64}, "phases": {"fusion": {"loader": {"root": "/data"}}}})
+        {'loader': {'crop': 64}, 'phases': {'fusion': {'loader': {}}}}
+    """
+    rest = {key: portable(value) if isinstance(value, Mapping) else value for key, value in recipe.items()}
+    if "loader" in rest:
+        rest["loader"] = {key: value for key, value in rest["loader"].items() if key != "root"}
+    return rest
 
 
 def export(
@@ -125,17 +125,14 @@ def _place(model: Trained) -> Path:
 
 def _write_model(method: Method, model: Trained, target: Path, half: bool) -> None:
     """The very bytes of a safetensors file, so that its name in results stays; other files are put into one."""
-    unfinished = target.with_name(f".{target.name}.part")
     if len(model.files) == 1 and model.files[0].suffix == ".safetensors" and not half:
+        unfinished = target.with_name(f".{target.name}.part")
         shutil.copyfile(model.files[0], unfinished)
-    else:
-        from safetensors.torch import save_file
-
-        state = method.get_submodule(_part(model.name)).state_dict()
-        numbers = {name: (_halved(name, tensor) if half else tensor).contiguous() for name, tensor in state.items()}
-        header = {"method": model.name, "recipe": json.dumps(model.recipe), "version": __version__}
-        save_file({name: tensor.clone() for name, tensor in numbers.items()}, unfinished, header)
-    unfinished.replace(target)
+        unfinished.replace(target)
+        return
+    state = method.get_submodule(_part(model.name)).state_dict()
+    numbers = {name: _halved(name, tensor) if half else tensor for name, tensor in state.items()}
+    write_tensors(numbers, target, {"method": model.name, "recipe": model.recipe, "version": __version__})
 
 
 def _halved(name: str, tensor: Tensor) -> Tensor:

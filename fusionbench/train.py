@@ -18,15 +18,17 @@ import torch
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from fusionbench import methods
+from fusionbench.cards import portable
 from fusionbench.dashboards import Mode, training_loggers
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.lazy import unknown
 from fusionbench.processes import leads
 from fusionbench.report.curves import draw_curves
 from fusionbench.results import write_atomically
+from fusionbench.tensorfile import write_tensors
 from fusionbench.trainers import interruptible, quiet
 from fusionbench.training import FiniteLoss, RandomState, Samples
 from fusionbench.version import __version__
@@ -115,7 +117,8 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
         _train_phase(method, phase, recipe, out / phase, resume, wandb)
     result = out / f"{recipe.method}.safetensors"
     if leads():
-        _save(method, result, {"method": recipe.method, "version": __version__, "recipe": json.dumps(asdict(recipe))})
+        notes = {"method": recipe.method, "version": __version__, "recipe": portable(asdict(recipe))}
+        write_tensors(method.state_dict(), result, notes)
     return result
 
 
@@ -144,7 +147,7 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
         with _sentences(phase, checkpoint), interruptible(trainer):
             trainer.fit(method, datamodule=data, ckpt_path=start)
     if trainer.is_global_zero:
-        _save(method, finished, {"phase": phase})
+        write_tensors(method.state_dict(), finished, {"phase": phase})
         draw_curves(folder / "logs", folder / "curves", f"{recipe.method}, {phase}")
 
 
@@ -193,11 +196,3 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirrors: Sequence[Logger]
         callbacks=callbacks,
         logger=loggers,
     )
-
-
-def _save(method: Method, path: Path, notes: dict[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in method.state_dict().items()}
-    unfinished = path.with_suffix(".part")
-    save_file(state, unfinished, notes)
-    unfinished.replace(path)

@@ -34,7 +34,8 @@ def recipe(**changes) -> Recipe:
 
 
 def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, monkeypatch):
-    whole = load_file(train(recipe(save_every=1), tmp_path / "whole"))
+    whole_file = train(recipe(save_every=1), tmp_path / "whole")
+    whole = load_file(whole_file)
     step = Lure.training_step
 
     def interrupted(self, batch, batch_idx):
@@ -46,10 +47,12 @@ def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_
     with pytest.raises(KeyboardInterrupt):
         train(recipe(save_every=1), tmp_path / "parts")
     monkeypatch.setattr(Lure, "training_step", step)
-    resumed = load_file(train(recipe(save_every=1), tmp_path / "parts", resume=True))
+    resumed_file = train(recipe(save_every=1), tmp_path / "parts", resume=True)
+    resumed = load_file(resumed_file)
     assert whole.keys() == resumed.keys()
     for name, tensor in whole.items():
         torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0, msg=name)
+    assert resumed_file.read_bytes() == whole_file.read_bytes()
 
 
 def test_training_leaves_logs_curves_and_weights(tmp_path):

@@ -16,6 +16,7 @@ from fusionbench import methods
 from fusionbench.cards import export, from_pretrained, trained
 from fusionbench.cli import main
 from fusionbench.data.images import write_image
+from fusionbench.tensorfile import read_notes
 from fusionbench.weights import PRETRAINED, read_state, sha256
 
 RECIPE = {
@@ -41,7 +42,7 @@ def place(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def training(place) -> Path:
-    """The folder that a training leaves, with random numbers in the file."""
+    """The folder that a training of version 0.1.0 left, with random numbers in the file."""
     torch.manual_seed(5)
     method = methods.untrained("lure-s", **RECIPE["options"])
     (place / "trained").mkdir()
@@ -172,6 +173,20 @@ def test_half_the_size_is_the_same_method_rounded(training):
     assert f"# {back.weights_name}\n" in (half / "README.md").read_text()
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_equal_exports_have_equal_bytes(half, training):
+    model = trained("lure-s", training)
+    folders = [export(model, Path(f"card{index}"), half=half) for index in range(5)]
+    for file in ("model.safetensors", "config.json", "README.md"):
+        assert len({sha256(folder / file) for folder in folders}) == 1, file
+
+
+def test_the_file_says_how_its_numbers_were_made(training):
+    export(trained("lure-s", training), Path("card"), half=True)
+    notes = read_notes(Path("card/model.safetensors"))
+    assert notes == {"method": "lure-s", "recipe": RECIPE, "version": fusionbench.__version__}
+
+
 def test_numbers_too_large_for_half_the_size_are_refused(training):
     path = training / "lure-s.safetensors"
     state = read_state(path)
@@ -183,7 +198,8 @@ def test_numbers_too_large_for_half_the_size_are_refused(training):
 
 def test_the_folder_of_the_data_does_not_enter_the_card(training):
     path = training / "lure-s.safetensors"
-    recipe = {**RECIPE, "loader": {**RECIPE["loader"], "root": "/home/somebody/data"}}
+    phases = {"fusion": {"loader": {"root": "/home/somebody/data"}}}
+    recipe = {**RECIPE, "loader": {**RECIPE["loader"], "root": "/home/somebody/data"}, "phases": phases}
     save_file(read_state(path), path, {"method": "lure-s", "recipe": json.dumps(recipe)})
     export(trained("lure-s", training), Path("card"), half=True)
     assert b"somebody" not in Path("card/model.safetensors").read_bytes() + Path("card/README.md").read_bytes()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import Tensor
 
 from fusionbench.methods.drfusion.cards import IMPORTED, RELEASED, REPOSITORY
 from fusionbench.methods.drfusion.method import DRFusion
+from fusionbench.tensorfile import write_tensors
 from fusionbench.weights import fill, read_state, sha256
 
 log = logging.getLogger(__name__)
@@ -49,14 +48,11 @@ def import_official(source: Path, target: Path) -> Path:
 
 
 def _write(state: dict[str, Tensor], target: Path, sources: dict[str, str], surplus: list[str]) -> None:
-    header = {
+    notes = {
         "method": "drfusion",
         "source": f"{REPOSITORY} at 9954f17",
         "licence": "none stated by the authors",
-        "sha256": json.dumps(sources),
-        "left_out": json.dumps(surplus),
+        "sha256": sources,
+        "left_out": surplus,
     }
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f"{target.name}.part")
-    save_file({key: value.contiguous() for key, value in state.items()}, unfinished, header)
-    unfinished.replace(target)
+    write_tensors(state, target, notes)

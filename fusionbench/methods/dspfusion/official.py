@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import Tensor
 
 from fusionbench.methods.dspfusion.cards import PARTS, RELEASED, REPOSITORY
 from fusionbench.methods.dspfusion.method import DSPFusion
+from fusionbench.tensorfile import write_tensors
 from fusionbench.weights import WeightsCard, fill, read_state, sha256
 
 
@@ -54,14 +53,11 @@ def _path(folder: Path, card: WeightsCard) -> Path:
 
 
 def _write(state: dict[str, Tensor], target: Path, sources: dict[str, str]) -> None:
-    header = {
+    notes = {
         "method": "dspfusion",
         "source": f"{REPOSITORY}, release v1.0",
         "licence": "none stated by the authors",
-        "sha256": json.dumps(sources),
+        "sha256": sources,
         "stretch": "the published images are stretched to [0, 1] by their extremes",
     }
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f"{target.name}.part")
-    save_file({key: value.contiguous() for key, value in state.items()}, unfinished, header)
-    unfinished.replace(target)
+    write_tensors(state, target, notes)

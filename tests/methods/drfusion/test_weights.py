@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from fusionbench import methods
 from fusionbench.methods.drfusion.cards import DRFUSION
 from fusionbench.methods.drfusion.official import import_official
+from fusionbench.tensorfile import read_notes
 
 
 @pytest.fixture
@@ -44,8 +43,7 @@ def test_a_released_checkpoint_fills_every_key(release, official_state, tmp_path
     assert {name.removeprefix("diffusion.") for name in written} == set(official_state)
     for name, value in official_state.items():
         assert torch.equal(written[f"diffusion.{name}"], value)
-    with safe_open(target, "pt") as file:
-        assert list(json.loads(file.metadata()["sha256"])) == ["net_params.pkl"]
+    assert list(read_notes(target)["sha256"]) == ["net_params.pkl"]
     loaded = methods.load("drfusion", weights=target)
     assert loaded.weights_name.startswith("drfusion@")
     assert not loaded.training
@@ -61,8 +59,7 @@ def test_what_the_network_has_no_place_for_is_named_and_left_out(release, offici
     with caplog.at_level(logging.WARNING):
         target = import_official(release, tmp_path / "drfusion.safetensors")
     assert "left out: kernel" in caplog.text
-    with safe_open(target, "pt") as file:
-        assert json.loads(file.metadata()["left_out"]) == ["kernel"]
+    assert read_notes(target)["left_out"] == ["kernel"]
 
 
 def test_a_checkpoint_with_a_hole_is_refused_by_name(release, official_state, tmp_path):

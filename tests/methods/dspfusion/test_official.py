@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import torch
-from safetensors import safe_open
 
 from fusionbench import methods
 from fusionbench.lazy import resolve
 from fusionbench.methods.dspfusion.cards import DSPFUSION, PARTS
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.dspfusion.official import import_official
+from fusionbench.tensorfile import read_notes
 from fusionbench.weights import sha256
 
 
@@ -50,10 +48,13 @@ def test_four_files_become_one_that_loads(original, release, tmp_path):
         assert torch.equal(loaded.state_dict()[name], value), name
     assert loaded.stretch
     assert not methods.load("dspfusion-unstretched", weights=target).stretch
-    with safe_open(target, "pt") as file:
-        header = file.metadata()
-    assert json.loads(header["sha256"])["net_g.pth"] == sha256(release / "net_g.pth")
+    assert read_notes(target)["sha256"]["net_g.pth"] == sha256(release / "net_g.pth")
     assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+def test_equal_files_give_equal_bytes_so_that_the_name_in_results_is_one(release, tmp_path):
+    targets = [import_official(release, tmp_path / f"{index}.safetensors") for index in range(3)]
+    assert len({sha256(target) for target in targets}) == 1
 
 
 def test_files_of_an_official_training_are_found(release, tmp_path):
