@@ -210,6 +210,8 @@ def test_what_comes_with_the_package_is_found_where_nothing_was_downloaded(name)
     shipped = PRETRAINED / name
     assert methods.weight_files(name) == [shipped / "model.safetensors"]
     assert methods.load(name).weights_name == from_pretrained(shipped).weights_name
+    assert f"\n# {name}@{sha256(shipped / 'model.safetensors')[:8]}\n" in (shipped / "README.md").read_text()
+    assert trained(name).recipe["method"] == name
     assert sum(path.stat().st_size for path in PRETRAINED.rglob("*") if path.is_file()) < 10e6
 
 
