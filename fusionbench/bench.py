@@ -16,6 +16,7 @@ from rich.console import Console
 from fusionbench.benchmark import Benchmark, Cell
 from fusionbench.lazy import unknown
 from fusionbench.methods import METHODS
+from fusionbench.outcomes import finish
 from fusionbench.profile import Profile, Request, parse_size, profile_all
 from fusionbench.published import Panel, Paper, Table
 from fusionbench.report.comparison import Comparison, Measured
@@ -284,8 +285,7 @@ def tell(outcome: Outcome, console: Console) -> None:
     """Print the tables, the files, and what is missing with the way to get it."""
     show(outcome.comparisons, console)
     console.print("\nwritten: " + ", ".join(str(path) for path in outcome.files), highlight=False, soft_wrap=True)
-    for problem in outcome.problems:
-        console.print(f"missing: {problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+    finish(console, outcome.problems)
     if outcome.skipped:
         console.print("\nnot measured, and what to get for it:", style="bold")
     for entry in outcome.skipped:

@@ -7,8 +7,7 @@ from typing import Literal
 
 from fusionbench.benchmark import restorers, split_choices
 from fusionbench.choices import Names, refuse_strays, split_commands, split_homes, split_names, split_restorers
-
-DONE, INCOMPLETE = 0, 3
+from fusionbench.outcomes import DONE, INCOMPLETE, finish, warn
 
 
 def bench(
@@ -87,7 +86,7 @@ def bench(
         from fusionbench.dashboards import publish
 
         if warning := publish(place, wandb, group=f"bench {paper}"):
-            console.print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+            warn(console, warning)
     return INCOMPLETE if outcome.problems or outcome.skipped else DONE
 
 
@@ -142,6 +141,4 @@ def profile(
         console.print(note, style="dim", highlight=False)
     write_atomically(out / "profile.csv", frame(found).to_csv(index=False))
     console.print(f"written: {out / 'profile.csv'}", highlight=False, soft_wrap=True)
-    for problem in problems:
-        console.print(f"missing: {problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
-    return INCOMPLETE if problems else DONE
+    return finish(console, problems)

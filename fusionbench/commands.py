@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fusionbench import bench_commands, data_commands, embed_commands, weights_commands
-from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
+from fusionbench import (
+    bench_commands,
+    data_commands,
+    embed_commands,
+    fuse_commands,
+    train_commands,
+    weights_commands,
+)
+from fusionbench.benchmark import Benchmark, DatasetChoice
 from fusionbench.choices import Names, choose_methods, split_names, split_restorers, split_roots
+from fusionbench.outcomes import DONE, finish, warn
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-DONE, INCOMPLETE = 0, 3
-"""Exit statuses of a command that ran: everything is there, or something is missing and was listed."""
 
 DEFAULT_METRICS = "EN,SD,SF,AG,MI,CC,SCD,PSNR,SSIM,VIF,Qabf"
 DEMO_METHODS = "average,max,lap,dwt,gff,adf"
@@ -116,78 +120,6 @@ def demo(out: Path = Path("runs/demo"), limit: int | None = None) -> int:
     return run(method=DEMO_METHODS, dataset="synthetic", degradation=DEMO_DEGRADATIONS, out=out, limit=limit)
 
 
-def fuse_images(
-    method: str = "lap",
-    ir: Path | None = None,
-    vi: Path | None = None,
-    out: Path = Path("fused"),
-    prompt: str | None = None,
-    degradation: str | None = None,
-    weights: str = "",
-    resize: bool = False,
-    seed: int = 0,
-    tile: int = 0,
-    batch_size: int = 1,
-    workers: int = 0,
-    accelerator: str = "auto",
-    devices: int | str = 1,
-    precision: str = "32-true",
-) -> int:
-    """Fuse your own images: two files, or two folders whose files pair by name.
-
-    Args:
-        method: one method; see `fusionbench list methods`.
-        ir: infrared image or folder.
-        vi: visible image or folder.
-        out: folder for the fused images.
-        prompt: what is wrong with the images, in words, for methods that read text.
-        degradation: what is wrong with the images, as a spec; 'clean' says nothing is. Nothing is degraded here.
-        weights: FILE or METHOD=FILE in place of the file that the method looks for.
-        resize: bring the infrared image to the size of the visible one where they differ.
-        seed: what methods draw from, together with each image's name.
-        tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
-        batch_size: images of one size to fuse at a time.
-        workers: processes that read images.
-        accelerator: Lightning's accelerator (auto, cpu, gpu).
-        devices: how many devices, or which.
-        precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
-    """
-    from rich.console import Console
-
-    from fusionbench import methods
-    from fusionbench.api import fuse_files
-
-    if ir is None or vi is None:
-        raise ValueError("fuse needs --ir and --vi, two image files or two folders")
-    console = Console()
-    if not weights and (small := methods.stand_in(method)):
-        console.print(
-            f"the weights of {method} are not here (fusionbench weights info {method} says how to get them); fusing "
-            f"with {small}, which comes with the package",
-            style="yellow",
-            highlight=False,
-            soft_wrap=True,
-        )
-        method = small
-    trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
-    written, failures = fuse_files(
-        _own_weights(method, weights),
-        ir,
-        vi,
-        out,
-        prompt=prompt,
-        degradation=degradation,
-        resize=resize,
-        seed=seed,
-        tile=tile,
-        batch_size=batch_size,
-        workers=workers,
-        trainer=trainer,
-    )
-    console.print(f"{len(written)} fused images in {out}", highlight=False)
-    return _finish(console, [f"{name}: {reason}" for name, reason in failures.items()])
-
-
 def score(
     fused: Path | None = None,
     ir: Path | None = None,
@@ -231,7 +163,7 @@ def score(
         fused, choice, _metrics(metrics, protocol), protocol, out, unmatched=unmatched, limit=limit, console=console
     )
     show([folder_block(out, fused.name)], console)
-    return _finish(console, problems)
+    return finish(console, problems)
 
 
 def report(run: Path, html: bool = False) -> int:
@@ -288,7 +220,7 @@ def degrade(
         choice, split_names(degradation), export, seed=seed, workers=workers, limit=limit, console=console
     )
     console.print(f"written: {manifest}", highlight=False, soft_wrap=True)
-    return _finish(console, problems)
+    return finish(console, problems)
 
 
 def show_list(what: Literal["methods", "datasets", "degradations", "metrics", "protocols"]) -> int:
@@ -305,66 +237,6 @@ def show_list(what: Literal["methods", "datasets", "degradations", "metrics", "p
     return DONE
 
 
-def train(
-    method: str = "dspfusion-s",
-    data: str | None = None,
-    dataset: str | None = None,
-    out: Path = Path("runs/train"),
-    resume: bool = False,
-    seed: int = 0,
-    save_every: int = 500,
-    options: dict[str, Any] | None = None,
-    loader: dict[str, Any] | None = None,
-    trainer: dict[str, Any] | None = None,
-    phases: dict[str, dict[str, dict[str, Any]]] | None = None,
-    wandb: Literal["offline", "online"] | None = None,
-) -> int:
-    """Train every phase of a method; recipes are in experiments/*.yaml (--config).
-
-    Args:
-        method: one method with training phases; see `fusionbench list methods`.
-        data: a data set's name, its folder, or the folder that holds all data sets which the recipe names; without
-            it the recipe's data sets are looked for in $FUSIONBENCH_DATA, and generated scenes are taken where it
-            names none.
-        dataset: which data set the folder holds, where its name does not say so.
-        out: folder of checkpoints, logs, curves, samples and the trained weights.
-        resume: go on where an interrupted run of the same recipe stopped.
-        seed: of everything that is drawn.
-        save_every: optimiser steps between two checkpoints.
-        options: constructor arguments of the method, such as --options.learning_rate 1e-4.
-        loader: arguments of the data module, such as --loader.batch_size 8.
-        trainer: arguments of Lightning's Trainer, such as --trainer.devices 4.
-        phases: what differs in a phase, such as --phases '{fusion: {trainer: {max_epochs: 10}}}'.
-        wandb: mirror the logs to Weights and Biases.
-    """
-    from rich.console import Console
-
-    from fusionbench.processes import leads
-    from fusionbench.train import Recipe
-    from fusionbench.train import train as train_method
-
-    recipe = Recipe(
-        method,
-        options=options or {},
-        loader=_loader(data, dataset, loader or {}),
-        trainer=trainer or {},
-        phases=phases or {},
-        seed=seed,
-        save_every=save_every,
-    )
-    path = train_method(recipe, out, resume=resume, wandb=wandb)
-    if leads():
-        Console().print(f"written: {path}", highlight=False, soft_wrap=True)
-    return DONE
-
-
-def _own_weights(method: str, weights: str) -> MethodChoice:
-    """One method with the weights of '--weights FILE' or '--weights METHOD=FILE'."""
-    if weights and not weights.startswith(f"{method}=") and ("=" not in weights or Path(weights).exists()):
-        return MethodChoice(method, weights=Path(weights).expanduser())
-    return choose_methods([method], weights)[0]
-
-
 def _metrics(names: Names, protocol: str) -> list[str]:
     """The scores that were named, or the common ones that the protocol has."""
     from fusionbench.lazy import unknown
@@ -374,22 +246,6 @@ def _metrics(names: Names, protocol: str) -> list[str]:
         raise unknown("protocol", protocol, PROTOCOLS)
     has = PROTOCOLS[protocol].scores()
     return split_names(names) or [name for name in split_names(DEFAULT_METRICS) if name in has]
-
-
-def _loader(data: str | None, dataset: str | None, loader: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of the data module, with what `--data` and `--dataset` say of the data."""
-    from fusionbench.data import DATASETS
-
-    if data is None:
-        return {"datasets": dataset or "synthetic", **loader}
-    if data in DATASETS and dataset is None:
-        return {**loader, "datasets": data}
-    name = dataset or Path(data).expanduser().resolve().name.lower()
-    if name in DATASETS:
-        return {**loader, "datasets": name, "root": data}
-    if "datasets" not in loader:
-        raise ValueError(f"--data {data!r} names no data set; say which one the folder holds with --dataset")
-    return {**loader, "root": data}
 
 
 def _run(
@@ -404,7 +260,7 @@ def _run(
     from fusionbench.preflight import check
 
     # What is lacking is said at once; the import of torch alone takes seconds.
-    _finish(console, check(benchmark, strict=strict).problems)
+    finish(console, check(benchmark, strict=strict).problems)
 
     from fusionbench.run import run as run_benchmark
 
@@ -414,8 +270,8 @@ def _run(
         from fusionbench.dashboards import publish
 
         if warning := publish(out, wandb):
-            console.print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
-    return _finish(console, outcome.problems)
+            warn(console, warning)
+    return finish(console, outcome.problems)
 
 
 def _report(out: Path, console: Console) -> None:
@@ -428,15 +284,9 @@ def _report(out: Path, console: Console) -> None:
     console.print("written: " + ", ".join(str(path) for path in paths), highlight=False, soft_wrap=True)
 
 
-def _finish(console: Console, problems: list[str]) -> int:
-    for problem in problems:
-        console.print(f"missing: {problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
-    return INCOMPLETE if problems else DONE
-
-
 COMMANDS: dict[str, Any] = {
     "run": run,
-    "fuse": fuse_images,
+    "fuse": fuse_commands.fuse_images,
     "score": score,
     "degrade": degrade,
     "report": report,
@@ -444,7 +294,7 @@ COMMANDS: dict[str, Any] = {
     "demo": demo,
     "data": data_commands.COMMANDS,
     "weights": weights_commands.COMMANDS,
-    "train": train,
+    "train": train_commands.train,
     "bench": bench_commands.bench,
     "profile": bench_commands.profile,
     "embed": embed_commands.embed,

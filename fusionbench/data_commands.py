@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-DONE, INCOMPLETE = 0, 3
+from fusionbench.outcomes import DONE, finish
 
 
 def list_all() -> int:
@@ -65,9 +65,7 @@ def check(name: str, root: Path | None = None) -> int:
         published = "" if split.published is None else f" of {split.published} published"
         console.print(f"{split.split}: {split.pairs} pairs{published}", highlight=False)
         problems += [f"{split.split}: {problem}" for problem in split.problems]
-    for problem in problems:
-        console.print(f"problem: {problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
-    return INCOMPLETE if problems else DONE
+    return finish(console, problems, label="problem: ")
 
 
 COMMANDS = {"list": list_all, "info": info, "download": download, "check": check}

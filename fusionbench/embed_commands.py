@@ -7,8 +7,7 @@ from typing import Literal
 
 from fusionbench.benchmark import DatasetChoice, MethodChoice
 from fusionbench.choices import Names, choose_methods, split_names
-
-DONE = 0
+from fusionbench.outcomes import DONE
 
 
 def embed(

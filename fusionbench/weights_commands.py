@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from fusionbench.outcomes import DONE, finish
+
 if TYPE_CHECKING:
     from fusionbench.holdings import Holder
     from fusionbench.weights import WeightsCard
 
-DONE, INCOMPLETE = 0, 3
 ALL = "all"
 
 
@@ -88,7 +89,7 @@ def download(names: str, dry_run: bool = False) -> int:
             if names != ALL:
                 raise
             problems.append(f"{owner.name}: {error}")
-    return _finish(problems)
+    return finish(Console(stderr=True), problems, label="")
 
 
 def import_files(name: str, source: Path = Path(), to: Path | None = None, unverified: bool = False) -> int:
@@ -158,7 +159,7 @@ def verify(names: str) -> int:
                 _say(f"{owner.name}: {place}: {how or 'no checksum is published'}")
             except ValueError as error:
                 problems.append(str(error))
-    return _finish(problems)
+    return finish(Console(stderr=True), problems, label="")
 
 
 def _holders(names: str) -> list[Holder]:
@@ -242,13 +243,6 @@ def _size(size: int, about: int = 0) -> str:
     if not size:
         return f"about {_size(about)}" if about else "?"
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
-
-
-def _finish(problems: list[str]) -> int:
-    console = Console(stderr=True)
-    for problem in problems:
-        console.print(problem, style="yellow", highlight=False, soft_wrap=True, markup=False)
-    return INCOMPLETE if problems else DONE
 
 
 COMMANDS = {

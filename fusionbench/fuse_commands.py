@@ -1,0 +1,88 @@
+"""`fusionbench fuse`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fusionbench.benchmark import MethodChoice
+from fusionbench.choices import choose_methods
+from fusionbench.outcomes import finish
+
+
+def fuse_images(
+    method: str = "lap",
+    ir: Path | None = None,
+    vi: Path | None = None,
+    out: Path = Path("fused"),
+    prompt: str | None = None,
+    degradation: str | None = None,
+    weights: str = "",
+    resize: bool = False,
+    seed: int = 0,
+    tile: int = 0,
+    batch_size: int = 1,
+    workers: int = 0,
+    accelerator: str = "auto",
+    devices: int | str = 1,
+    precision: str = "32-true",
+) -> int:
+    """Fuse your own images: two files, or two folders whose files pair by name.
+
+    Args:
+        method: one method; see `fusionbench list methods`.
+        ir: infrared image or folder.
+        vi: visible image or folder.
+        out: folder for the fused images.
+        prompt: what is wrong with the images, in words, for methods that read text.
+        degradation: what is wrong with the images, as a spec; 'clean' says nothing is. Nothing is degraded here.
+        weights: FILE or METHOD=FILE in place of the file that the method looks for.
+        resize: bring the infrared image to the size of the visible one where they differ.
+        seed: what methods draw from, together with each image's name.
+        tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
+        batch_size: images of one size to fuse at a time.
+        workers: processes that read images.
+        accelerator: Lightning's accelerator (auto, cpu, gpu).
+        devices: how many devices, or which.
+        precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
+    """
+    from rich.console import Console
+
+    from fusionbench import methods
+    from fusionbench.api import fuse_files
+
+    if ir is None or vi is None:
+        raise ValueError("fuse needs --ir and --vi, two image files or two folders")
+    console = Console()
+    if not weights and (small := methods.stand_in(method)):
+        console.print(
+            f"the weights of {method} are not here (fusionbench weights info {method} says how to get them); fusing "
+            f"with {small}, which comes with the package",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+        method = small
+    trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
+    written, failures = fuse_files(
+        _own_weights(method, weights),
+        ir,
+        vi,
+        out,
+        prompt=prompt,
+        degradation=degradation,
+        resize=resize,
+        seed=seed,
+        tile=tile,
+        batch_size=batch_size,
+        workers=workers,
+        trainer=trainer,
+    )
+    console.print(f"{len(written)} fused images in {out}", highlight=False)
+    return finish(console, [f"{name}: {reason}" for name, reason in failures.items()])
+
+
+def _own_weights(method: str, weights: str) -> MethodChoice:
+    """One method with the weights of '--weights FILE' or '--weights METHOD=FILE'."""
+    if weights and not weights.startswith(f"{method}=") and ("=" not in weights or Path(weights).exists()):
+        return MethodChoice(method, weights=Path(weights).expanduser())
+    return choose_methods([method], weights)[0]

@@ -1,0 +1,78 @@
+"""`fusionbench train`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from fusionbench.outcomes import DONE
+
+
+def train(
+    method: str = "dspfusion-s",
+    data: str | None = None,
+    dataset: str | None = None,
+    out: Path = Path("runs/train"),
+    resume: bool = False,
+    seed: int = 0,
+    save_every: int = 500,
+    options: dict[str, Any] | None = None,
+    loader: dict[str, Any] | None = None,
+    trainer: dict[str, Any] | None = None,
+    phases: dict[str, dict[str, dict[str, Any]]] | None = None,
+    wandb: Literal["offline", "online"] | None = None,
+) -> int:
+    """Train every phase of a method; recipes are in experiments/*.yaml (--config).
+
+    Args:
+        method: one method with training phases; see `fusionbench list methods`.
+        data: a data set's name, its folder, or the folder that holds all data sets which the recipe names; without
+            it the recipe's data sets are looked for in $FUSIONBENCH_DATA, and generated scenes are taken where it
+            names none.
+        dataset: which data set the folder holds, where its name does not say so.
+        out: folder of checkpoints, logs, curves, samples and the trained weights.
+        resume: go on where an interrupted run of the same recipe stopped.
+        seed: of everything that is drawn.
+        save_every: optimiser steps between two checkpoints.
+        options: constructor arguments of the method, such as --options.learning_rate 1e-4.
+        loader: arguments of the data module, such as --loader.batch_size 8.
+        trainer: arguments of Lightning's Trainer, such as --trainer.devices 4.
+        phases: what differs in a phase, such as --phases '{fusion: {trainer: {max_epochs: 10}}}'.
+        wandb: mirror the logs to Weights and Biases.
+    """
+    from rich.console import Console
+
+    from fusionbench.processes import leads
+    from fusionbench.train import Recipe
+    from fusionbench.train import train as train_method
+
+    recipe = Recipe(
+        method,
+        options=options or {},
+        loader=_loader(data, dataset, loader or {}),
+        trainer=trainer or {},
+        phases=phases or {},
+        seed=seed,
+        save_every=save_every,
+    )
+    path = train_method(recipe, out, resume=resume, wandb=wandb)
+    if leads():
+        Console().print(f"written: {path}", highlight=False, soft_wrap=True)
+    return DONE
+
+
+def _loader(data: str | None, dataset: str | None, loader: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of the data module, with what `--data` and `--dataset` say of the data."""
+    from fusionbench.data import DATASETS
+
+    if data is None:
+        return {"datasets": dataset or "synthetic", **loader}
+    if data in DATASETS and dataset is None:
+        return {**loader, "datasets": data}
+    name = dataset or Path(data).expanduser().resolve().name.lower()
+    if name in DATASETS:
+        return {**loader, "datasets": name, "root": data}
+    if "datasets" not in loader:
+        raise ValueError(f"--data {data!r} names no data set; say which one the folder holds with --dataset")
+    return {**loader, "root": data}
