@@ -122,13 +122,14 @@ def fuse_files(
 
     Raises:
         FileNotFoundError: a source or the method's weights are missing.
-        ValueError: one source is a file and the other a folder, or files do not pair.
+        ValueError: one source is a file and the other a folder, files do not pair, or `out` would overwrite sources.
     """
     for path in (ir, vi):
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist; expected an image or a folder of images")
     if ir.is_dir() != vi.is_dir():
         raise ValueError(f"{ir} and {vi}: one is a folder and the other is not; give two files or two folders")
+    _keep_sources(ir, vi, out)
     if ir.is_dir():
         pairs = open_pairs(DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize), seed=seed)["clean"]
     else:
@@ -137,3 +138,13 @@ def fuse_files(
     saying = Told(prompt, told(degradation))
     fuse_cell(open_method(choice), pairs, folder, told=saying, redo=True, **options)
     return [folder.image(name) for name in pairs.source.names if name in folder.fused()], folder.failures()
+
+
+def _keep_sources(ir: Path, vi: Path, out: Path) -> None:
+    """Refuse an output among the sources: images of one name would replace them, and failures delete them."""
+    if ir.is_dir():
+        for source in (ir.resolve(), vi.resolve()):
+            if source == out.resolve() or source in out.resolve().parents:
+                raise ValueError(f"{out} is or lies in {source}, a folder of the sources; choose another --out")
+    elif (written := (out / f"{vi.stem}.png").resolve()) in (ir.resolve(), vi.resolve()):
+        raise ValueError(f"the fused image would replace {written}, a source; choose another --out")

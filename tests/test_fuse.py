@@ -36,6 +36,25 @@ def test_an_image_that_fails_the_second_time_is_missing(folders, capsys):
     assert [path.name for path in (folders / "out").glob("*.png")] == ["b.png"]
 
 
+@pytest.mark.parametrize("out", ["vi", "ir", "new/../vi", "ir/fused"])
+def test_sources_are_never_the_place_of_what_is_written(out, folders, capsys):
+    (folders / "vi" / "a.png").write_bytes(b"broken")
+    before = {path: path.read_bytes() for path in folders.rglob("*.png")}
+    assert fuse(folders, "--method", "average", "--out", str(folders / out)) == 2
+    assert "choose another --out" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folders.rglob("*") if path.is_file()} == before
+
+
+def test_a_source_file_is_never_replaced_by_the_fused_image(folders, capsys):
+    pair = ["--ir", str(folders / "ir" / "a.png"), "--vi", str(folders / "vi" / "b.png")]
+    before = (folders / "vi" / "b.png").read_bytes()
+    assert fuse(folders, *pair, "--out", str(folders / "vi")) == 2
+    assert "would replace" in capsys.readouterr().err
+    assert (folders / "vi" / "b.png").read_bytes() == before
+    assert not fuse(folders, *pair, "--out", str(folders / "ir" / ".." / "fused"))
+    assert (folders / "fused" / "b.png").is_file()
+
+
 @pytest.mark.parametrize("weights", ["mine.pth", "ifcnn=mine.pth"])
 def test_weights_are_those_of_the_only_method_with_or_without_its_name(weights, folders, capsys):
     assert fuse(folders, "--method", "ifcnn", "--weights", weights) == 2
