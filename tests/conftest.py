@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("ALBUMENTATIONS_OFFLINE", "1")
@@ -10,6 +12,8 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import pytest
 import torch
+
+from .server import Behaviour, Folder, Misbehaving, listening
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -25,3 +29,26 @@ def shared() -> Path:
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[str, Behaviour], str]]:
+    """Gives addresses for behaviours; a path without one is not found."""
+    with listening(Misbehaving) as server:
+        server.behaviours = {}
+
+        def add(path: str, how: Behaviour | None = None) -> str:
+            if how is not None:
+                server.behaviours[path] = how
+            return f"http://127.0.0.1:{server.server_port}{path}"
+
+        yield add
+
+
+@pytest.fixture
+def public(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address under which its files can be fetched."""
+    folder = tmp_path / "public"
+    folder.mkdir()
+    with listening(partial(Folder, directory=str(folder))) as server:
+        yield folder, f"http://127.0.0.1:{server.server_port}"

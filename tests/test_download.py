@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -13,82 +11,18 @@ import pytest
 
 from fusionbench.download import fetch
 
+from . import server
+
 CONTENT = np.random.default_rng(0).integers(256, size=1_500_000, dtype=np.uint8).tobytes()
 KIB16 = 2**14  # what is written at a time
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
-@dataclass
-class Behaviour:
-    """How the server answers; `cuts` are the bytes after which the first answers break off."""
-
-    content: bytes = CONTENT
-    cuts: list[int] = field(default_factory=list)
-    ranges: bool = True
-    etag: str = '"one"'
-    status: list[int] = field(default_factory=list)
-    kind: str = "application/zip"
-    lie: bool = False
-    requests: list[tuple[str, str | None]] = field(default_factory=list)
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        how = self.server.behaviours[self.path]
-        wanted = self.headers["Range"]
-        how.requests.append((self.path, wanted))
-        if how.status:
-            self.send_error(how.status.pop(0))
-            return
-        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and how.ranges else 0
-        if "If-Range" in self.headers and self.headers["If-Range"] != how.etag:
-            start = 0
-        if start and start >= len(how.content):
-            self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(how.content)}")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        body = how.content[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            first = 0 if how.lie else start
-            self.send_header("Content-Range", f"bytes {first}-{len(how.content) - 1}/{len(how.content)}")
-        if how.etag:
-            self.send_header("ETag", how.etag)
-        self.send_header("Content-Type", how.kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: how.cuts.pop(0)] if how.cuts else body)
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def serve():
-    """Starts answering; gives addresses for behaviours."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.behaviours = {}
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-
-    def add(path: str, how: Behaviour) -> str:
-        server.behaviours[path] = how
-        return f"http://127.0.0.1:{server.server_port}{path}"
-
-    yield add
-    server.shutdown()
-    server.server_close()
-    thread.join()
+Behaviour = partial(server.Behaviour, content=CONTENT)
 
 
 def get(urls, target, sha256=SHA256, size=None):
     return fetch(urls, target, sha256, size, progress=False, wait=0.01)
-
-
-def starts(how: Behaviour) -> list[int]:
-    return [int(wanted.removeprefix("bytes=")[:-1]) if wanted else 0 for _, wanted in how.requests]
 
 
 def test_file_arrives_whole_and_alone(tmp_path, serve):
@@ -123,7 +57,7 @@ def test_cut_connection_is_continued_not_repeated(tmp_path, serve):
     how = Behaviour(cuts=[40 * KIB16, 30 * KIB16])
     target = get([serve("/a", how)], tmp_path / "a.zip")
     assert target.read_bytes() == CONTENT
-    assert starts(how) == [0, 40 * KIB16, 70 * KIB16]
+    assert how.starts == [0, 40 * KIB16, 70 * KIB16]
 
 
 def test_interrupted_transfer_goes_on_in_the_next_run(tmp_path, serve):
@@ -136,7 +70,7 @@ def test_interrupted_transfer_goes_on_in_the_next_run(tmp_path, serve):
     how = Behaviour()
     serve("/a", how)
     assert get([url], tmp_path / "a.zip").read_bytes() == CONTENT
-    assert starts(how) == [45 * KIB16]
+    assert how.starts == [45 * KIB16]
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
@@ -144,7 +78,7 @@ def test_another_mirror_continues_what_the_first_began(tmp_path, serve):
     first, second = Behaviour(cuts=[45 * KIB16, 0, 0, 0]), Behaviour(etag='"other"')
     target = get([serve("/a", first), serve("/b", second)], tmp_path / "a.zip")
     assert target.read_bytes() == CONTENT
-    assert starts(second) == [45 * KIB16]
+    assert second.starts == [45 * KIB16]
 
 
 def test_beginning_of_another_file_is_thrown_away(tmp_path, serve):
@@ -152,7 +86,7 @@ def test_beginning_of_another_file_is_thrown_away(tmp_path, serve):
     first, second = Behaviour(content=wrong, cuts=[45 * KIB16, 0, 0, 0]), Behaviour()
     target = get([serve("/a", first), serve("/b", second)], tmp_path / "a.zip")
     assert target.read_bytes() == CONTENT
-    assert starts(second) == [45 * KIB16, 0]
+    assert second.starts == [45 * KIB16, 0]
 
 
 def test_without_a_checksum_a_changed_file_begins_anew(tmp_path, serve):
@@ -162,40 +96,40 @@ def test_without_a_checksum_a_changed_file_begins_anew(tmp_path, serve):
     how = Behaviour(etag='"two"')
     serve("/a", how)
     assert get([url], tmp_path / "a.zip", sha256=None).read_bytes() == CONTENT
-    assert starts(how) == [45 * KIB16]
+    assert how.starts == [45 * KIB16]
 
 
 def test_without_a_checksum_and_a_validator_nothing_is_continued(tmp_path, serve):
     how = Behaviour(cuts=[45 * KIB16], etag="")
     assert get([serve("/a", how)], tmp_path / "a.zip", sha256=None).read_bytes() == CONTENT
-    assert starts(how) == [0, 0]
+    assert how.starts == [0, 0]
 
 
 def test_server_without_ranges_sends_the_whole_again(tmp_path, serve):
     how = Behaviour(cuts=[45 * KIB16], ranges=False)
     target = get([serve("/a", how)], tmp_path / "a.zip")
     assert target.read_bytes() == CONTENT
-    assert starts(how) == [0, 45 * KIB16]
+    assert how.starts == [0, 45 * KIB16]
 
 
 def test_server_that_lies_about_its_range_is_not_believed(tmp_path, serve):
     how = Behaviour(cuts=[45 * KIB16], lie=True)
     assert get([serve("/a", how)], tmp_path / "a.zip").read_bytes() == CONTENT
-    assert starts(how) == [0, 45 * KIB16, 0]
+    assert how.starts == [0, 45 * KIB16, 0]
 
 
 def test_transfer_stopped_after_the_last_byte_is_complete(tmp_path, serve):
     how = Behaviour()
     (tmp_path / "a.zip.part").write_bytes(CONTENT)
     assert get([serve("/a", how)], tmp_path / "a.zip").read_bytes() == CONTENT
-    assert starts(how) == [len(CONTENT)]
+    assert how.starts == [len(CONTENT)]
 
 
 def test_part_longer_than_the_file_is_thrown_away(tmp_path, serve):
     how = Behaviour()
     (tmp_path / "a.zip.part").write_bytes(CONTENT + b"more")
     assert get([serve("/a", how)], tmp_path / "a.zip").read_bytes() == CONTENT
-    assert starts(how) == [len(CONTENT) + 4, 0]
+    assert how.starts == [len(CONTENT) + 4, 0]
 
 
 @pytest.mark.parametrize("status", [404, 403])
@@ -260,4 +194,4 @@ def test_progress_is_shown_on_the_error_stream(tmp_path, serve, capsys):
 def test_requests_never_overlap_what_is_there(tmp_path, serve):
     how = Behaviour(cuts=[12 * KIB16] * 7)
     get([serve("/a", how)], tmp_path / "a.zip")
-    assert all(later - earlier == 12 * KIB16 for earlier, later in pairwise(starts(how)))
+    assert all(later - earlier == 12 * KIB16 for earlier, later in pairwise(how.starts))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -222,31 +219,12 @@ def test_official_weights_are_found_at_home(shared, place):
     assert methods.load("mmdrfuse").weights_name == "mmdrfuse@e5ad5bab"
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server(tmp_path):
-    """A public folder and its address."""
-    folder = tmp_path / "public"
-    folder.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=folder))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield folder, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 def card_for(content: bytes, *urls: str) -> WeightsCard:
     return WeightsCard("net.pth", urls, hashlib.sha256(content).hexdigest(), len(content))
 
 
-def test_files_are_fetched_to_where_they_are_looked_for(server, place):
-    folder, address = server
+def test_files_are_fetched_to_where_they_are_looked_for(public, place):
+    folder, address = public
     (folder / "net.pth").write_bytes(b"numbers")
     card = card_for(b"numbers", f"{address}/gone.pth", f"{address}/net.pth")
     assert download("mine", [card], progress=False) == [place / "mine" / "net.pth"]
@@ -255,8 +233,8 @@ def test_files_are_fetched_to_where_they_are_looked_for(server, place):
     assert download("mine", [card], progress=False) == [place / "mine" / "net.pth"]
 
 
-def test_a_file_other_than_the_cards_is_not_kept(server, place):
-    folder, address = server
+def test_a_file_other_than_the_cards_is_not_kept(public, place):
+    folder, address = public
     (folder / "net.pth").write_bytes(b"strange")
     with pytest.raises(ValueError, match="checksum differs"):
         download("mine", [card_for(b"numbers", f"{address}/net.pth")], progress=False)

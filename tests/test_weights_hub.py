@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,67 +16,14 @@ from fusionbench.methods import METHODS
 from fusionbench.methods.card import MethodCard
 from fusionbench.weights import PUBLISHED, WeightsCard, accept, acceptance, download, located, places, verify
 
+from .server import Behaviour
+
 CONTENT = np.random.default_rng(0).integers(256, size=300_000, dtype=np.uint8).tobytes()
 OTHER = CONTENT[::-1]
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
-@dataclass
-class Answers:
-    """What a path gives: its bytes, after how many of them each of the first answers breaks off, what was asked."""
-
-    content: bytes = CONTENT
-    cuts: list[int] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_HEAD(self):
-        self.answer(head=True)
-
-    def do_GET(self):
-        self.answer()
-
-    def answer(self, head=False):
-        answers = self.server.answers.get(self.path)
-        if answers is None:
-            self.send_error(404)
-            return
-        wanted = self.headers["Range"]
-        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
-        size = len(answers.content)
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
-        self.send_header("ETag", f'"{hash(answers.content)}"')
-        self.send_header("Content-Length", str(size - start))
-        self.end_headers()
-        if not head:
-            answers.starts.append(start)
-            body = answers.content[start:]
-            self.wfile.write(body[: answers.cuts.pop(0)] if answers.cuts else body)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def serve():
-    """Gives an address for answers."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.answers = {}
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-
-    def add(path: str, answers: Answers) -> str:
-        server.answers[path] = answers
-        return f"http://127.0.0.1:{server.server_port}{path}"
-
-    add.nothing = lambda: f"http://127.0.0.1:{server.server_port}/nothing"
-    yield add
-    server.shutdown()
-    server.server_close()
-    thread.join()
+Answers = partial(Behaviour, content=CONTENT)
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +51,7 @@ KINDS = {"whole checksum": DIGEST, "first digits": DIGEST[:8], "none published":
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_missing_file_comes_from_the_mirror(kind, serve, own, home):
-    own(urls=(serve.nothing(), serve("/own.pth", Answers())), sha256=KINDS[kind])
+    own(urls=(serve("/nothing"), serve("/own.pth", Answers())), sha256=KINDS[kind])
     assert main(["weights", "download", "own"]) == 0
     assert (home / "own" / "own.pth").read_bytes() == CONTENT
     assert acceptance(home / "own" / "own.pth").exists() == (kind == "none published")
@@ -115,7 +60,7 @@ def test_a_missing_file_comes_from_the_mirror(kind, serve, own, home):
 @pytest.mark.parametrize("kind", ["whole checksum", "first digits"])
 def test_other_bytes_are_not_kept_and_the_mirror_is_asked(kind, serve, own, home):
     right = Answers()
-    own(urls=(serve("/wrong.pth", Answers(OTHER)), serve("/own.pth", right)), sha256=KINDS[kind])
+    own(urls=(serve("/wrong.pth", Answers(content=OTHER)), serve("/own.pth", right)), sha256=KINDS[kind])
     assert main(["weights", "download", "own"]) == 0
     assert (home / "own" / "own.pth").read_bytes() == CONTENT
     assert right.starts == [0]
@@ -123,7 +68,7 @@ def test_other_bytes_are_not_kept_and_the_mirror_is_asked(kind, serve, own, home
 
 @pytest.mark.parametrize("kind", ["whole checksum", "first digits"])
 def test_other_bytes_everywhere_are_an_error(kind, serve, own, home, capsys):
-    own(urls=(serve("/wrong.pth", Answers(OTHER)),), sha256=KINDS[kind])
+    own(urls=(serve("/wrong.pth", Answers(content=OTHER)),), sha256=KINDS[kind])
     assert main(["weights", "download", "own"]) == 2
     assert "own.pth" in capsys.readouterr().err
     assert not (home / "own" / "own.pth").exists()

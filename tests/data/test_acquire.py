@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import functools
 import io
-import threading
 import zipfile
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -37,28 +34,9 @@ def archive(path, members=MEMBERS):
 
 
 @pytest.fixture
-def served(tmp_path):
-    """A folder, and the address under which its files can be fetched."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield folder, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def toy(served, monkeypatch):
+def toy(public, monkeypatch):
     """A data set that is published at two addresses, the first of which is gone."""
-    folder, address = served
+    folder, address = public
     place = Place(
         urls=(f"{address}/gone.zip", f"{address}/toy.zip"), file="toy.zip", strip=1, keep=("test/ir", "test/vi")
     )
