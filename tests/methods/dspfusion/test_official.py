@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from fusionbench import methods
+from fusionbench.cli import main
 from fusionbench.lazy import resolve
 from fusionbench.methods.dspfusion.cards import DSPFUSION, PARTS
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.dspfusion.official import import_official
 from fusionbench.tensorfile import read_notes
 from fusionbench.weights import sha256
+
+from ...server import Behaviour
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +93,48 @@ def test_files_that_run_code_are_refused(release, tmp_path):
     torch.save({"params": {"weight": print}}, release / "net_g.pth")
     with pytest.raises(ValueError, match="code from a weight file is never run"):
         import_official(release, tmp_path / "x.safetensors")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_weights_import_makes_the_file_that_the_method_reads(original, release, home, capsys):
+    assert main(["weights", "import", "dspfusion", "--from", str(release)]) == 0
+    place = home / "weights" / "dspfusion" / "dspfusion.safetensors"
+    assert capsys.readouterr().out.split() == [str(place)]
+    loaded = methods.load("dspfusion")
+    assert loaded.weights_name == f"dspfusion@{sha256(place)[:8]}"
+    assert torch.equal(loaded.net_dm.state_dict()["time_mlp"], original.net_dm.state_dict()["time_mlp"])
+
+
+def test_weights_import_names_missing_and_surplus_keys_of_every_file(release, home, capsys):
+    changed(release / "net_g.pth", lambda state: state.pop("module.output.weight"))
+    changed(release / "net_sp.pth", lambda state: state.update(stray=torch.zeros(2)))
+    assert main(["weights", "import", "dspfusion", "--from", str(release)]) == 2
+    error = capsys.readouterr().err
+    assert f"{release / 'net_g.pth'} holds weights of another architecture" in error
+    assert "1 missing (output.weight)" in error
+    assert f"{release / 'net_sp.pth'} holds weights of another architecture" in error
+    assert "1 surplus (stray)" in error
+    assert error.count("\n") == 1
+    (release / "net_dp.pth").unlink()
+    assert main(["weights", "import", "dspfusion", "--from", str(release)]) == 2
+    assert "no net_dp.pth in" in capsys.readouterr().err
+    assert not home.exists()
+
+
+def test_weights_download_fetches_the_four_files_and_imports_them(release, home, serve, monkeypatch):
+    served = tuple(
+        replace(card, urls=(serve("/gone"), serve(f"/{card.file}", Behaviour((release / card.file).read_bytes()))))
+        for card in DSPFUSION["dspfusion"].published
+    )
+    monkeypatch.setitem(methods.METHODS, "dspfusion", replace(DSPFUSION["dspfusion"], published=served))
+    assert main(["weights", "download", "dspfusion"]) == 0
+    notes = read_notes(home / "weights" / "dspfusion" / "dspfusion.safetensors")
+    assert notes["sha256"] == {card.file: sha256(release / card.file) for card in served}
 
 
 @pytest.mark.parametrize("name", DSPFUSION)
