@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from fusionbench.methods.method import UNTOLD
 from fusionbench.results import CellFolder
 from fusionbench.run import open_method
 from fusionbench.scoring import open_pairs
+from fusionbench.spread import Share, shares, spread
 from fusionbench.types import Batch, Color
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ def fuse_files(
     Args:
         prompt: what is wrong with the images, in words, for methods that read text.
         degradation: what is wrong with the images, for methods that are told; nothing is degraded here.
-        options: passed to `fuse_cell`.
+        options: passed to `fuse_cell`; a `trainer` of several devices has the images dealt out to processes.
 
     Returns:
         The images written, and the reason of each that is missing, by name.
@@ -130,14 +132,37 @@ def fuse_files(
     if ir.is_dir() != vi.is_dir():
         raise ValueError(f"{ir} and {vi}: one is a folder and the other is not; give two files or two folders")
     _keep_sources(ir, vi, out)
-    if ir.is_dir():
-        pairs = open_pairs(DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize), seed=seed)["clean"]
+    dealt = shares(options.pop("trainer", None))
+    pairs, folder, method = _pairs_of(ir, vi, resize, seed), CellFolder(out, images=out), open_method(choice)
+    options |= {"told": Told(prompt, told(degradation)), "redo": True}
+    if len(dealt) == 1:
+        fuse_cell(method, pairs, folder, trainer=dealt[0].trainer, **options)
     else:
-        pairs = Pairs(FolderSource("folder", [Files(vi.stem, ir, vi)], resize=resize), seed=seed)
-    folder = CellFolder(out, images=out)
-    saying = Told(prompt, told(degradation))
-    fuse_cell(open_method(choice), pairs, folder, told=saying, redo=True, **options)
+        spread(
+            _share_of_files,
+            dealt,
+            (choice, ir, vi, out, resize, seed, options),
+            jobs=1,
+            done=lambda count: None,
+            ended=lambda job: folder.gather(pairs.source.names),
+        )
     return [folder.image(name) for name in pairs.source.names if name in folder.fused()], folder.failures()
+
+
+def _pairs_of(ir: Path, vi: Path, resize: bool, seed: int) -> Pairs:
+    if ir.is_dir():
+        return open_pairs(DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize), seed=seed)["clean"]
+    return Pairs(FolderSource("folder", [Files(vi.stem, ir, vi)], resize=resize), seed=seed)
+
+
+def _share_of_files(share: Share, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
+    """What one of several processes does: its images of the folder."""
+    choice, ir, vi, out, resize, seed, options = rest
+    pairs = _pairs_of(ir, vi, resize, seed)
+    own = pairs.some(share.of(len(pairs)))
+    folder = CellFolder(out, images=out).part(share.process, own.source.names)
+    fuse_cell(open_method(choice), own, folder, trainer=share.trainer, **options)
+    reach(1)
 
 
 def _keep_sources(ir: Path, vi: Path, out: Path) -> None:

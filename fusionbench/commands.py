@@ -82,7 +82,7 @@ def run(
         batch_size: images of one size to fuse at a time.
         workers: processes that read and degrade images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
-        devices: how many devices, or which.
+        devices: how many devices, or which; on a processor, how many processes. Each takes its part of the images.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
         wandb: show the results on Weights and Biases too, at once or from `wandb sync` later.
     """

@@ -15,3 +15,11 @@ def leads() -> bool:
         if overall in os.environ:
             return int(os.environ[overall]) == 0
     return all(int(os.environ.get(part, "0")) == 0 for part in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
+
+
+def launched() -> int:
+    """How many processes of this program torchrun or srun started.
+
+    SLURM tells a script of several tasks of them before srun starts any; only a step's own number counts.
+    """
+    return max(int(os.environ.get(count, "1")) for count in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"))

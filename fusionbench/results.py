@@ -14,16 +14,22 @@ import json
 import math
 import os
 import re
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 OK = "ok"
 
 REFERENCES, INPUTS = "references", "inputs"
 """Folders of the sources of pictured images: `<dataset>/references` and `<dataset>/<degradation>/inputs`."""
+
+PARTS = ".parts"
+"""Folder of a cell with what each of several processes has written of it so far."""
 
 POSITION = "position"
 """Entry of meta.json: the cell's place in the run's tables."""
@@ -166,8 +172,7 @@ class CellFolder:
 
     def arrange(self, order: Iterable[str]) -> None:
         """Sort the rows by image and rewrite the file, so that equal runs give equal files."""
-        position = {name: index for index, name in enumerate(order)}
-        rows = sorted(self._rows.items(), key=lambda item: position.get(item[0], len(position)))
+        rows = _ordered(self._rows, order)
         self._rows.clear()
         self._rows.update(rows)
         self._write(self.metrics)
@@ -176,6 +181,40 @@ class CellFolder:
         """Forget the scores of one image, because it is about to be written anew."""
         if self._rows.pop(name, None) is not None:
             self._write(self.metrics)
+
+    def part(self, number: int, names: Iterable[str]) -> CellFolder:
+        """Files of one process's own, beside those of others, with what is known of its images.
+
+        The images lie in one folder for all processes. `gather` puts the parts together again.
+        """
+        part = CellFolder(self.folder / PARTS / str(number), images=self.images)
+        rows = {name: self._rows[name] for name in names if name in self._rows}
+        if rows:
+            part._keep(rows, self.metrics)
+        return part
+
+    def gather(self, order: Iterable[str]) -> None:
+        """Put the parts of several processes, finished or interrupted, where one process would have written them."""
+        parts = [CellFolder(folder, self.images) for folder in sorted((self.folder / PARTS).glob("*"))]
+        columns = list(dict.fromkeys(name for cell in (self, *parts) for name in cell.metrics))
+        rows = {name: row for cell in (self, *parts) for name, row in cell.rows().items()}
+        failures = {name: why for cell in (self, *parts) for name, why in cell.failures().items()}
+        if parts and rows:
+            self._keep(_ordered(rows, order), columns)
+        if parts and failures:
+            text = "".join(_line([name, why]) for name, why in _ordered(failures, order).items())
+            write_atomically(self._failures, text)
+        elif parts:
+            self.forget_failures()
+        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+
+    def _keep(self, rows: Mapping[str, Row], columns: Sequence[str]) -> None:
+        """Write these rows in place of all others."""
+        self.__dict__["_rows"] = dict(rows)
+        # The digests go first, as in `add`.
+        lines = (f"{row.digest or '-'}  {name}\n" for name, row in rows.items())
+        write_atomically(self._digests, "".join(lines))
+        self._write(columns)
 
     def _write(self, columns: Sequence[str]) -> None:
         header = _line(["image", "status", *columns])
@@ -195,6 +234,12 @@ def give_places(cells: Iterable[CellFolder], out: Path) -> None:
         if POSITION not in cell.meta():
             cell.note({POSITION: following})
             following += 1
+
+
+def _ordered(entries: Mapping[str, T], order: Iterable[str]) -> dict[str, T]:
+    """Entries by name in the given order, those that it lacks behind the others."""
+    place = {name: index for index, name in enumerate(order)}
+    return dict(sorted(entries.items(), key=lambda entry: place.get(entry[0], len(place))))
 
 
 def one_line(reason: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from fusionbench.progress import progress
 from fusionbench.restoring import Restorer
 from fusionbench.results import INPUTS, OK, REFERENCES, CellFolder, give_places, path_name
 from fusionbench.scoring import open_pairs, score_cell
+from fusionbench.spread import Share, shares, spread
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
@@ -111,63 +113,121 @@ def run(
     Args:
         out: the run's folder; an interrupted run of the same settings goes on there.
         batch_size: images of one size that a method fuses at a time.
-        workers: processes that read and degrade images.
-        trainer: arguments of the Lightning Trainer (accelerator, devices, precision).
+        workers: processes that read and degrade images, for each device.
+        trainer: arguments of the Lightning Trainer (accelerator, devices, precision). Images are dealt out to as many
+            processes as there are devices, or, on a processor, as `devices` says; they leave the same files.
         strict: refuse to start where a score cannot be computed, instead of leaving its column empty.
         console: where progress is shown; nothing is shown without.
 
     Raises:
         FileNotFoundError: a data set, a weight file or a folder is missing; nothing has been run.
-        ValueError: an input is wrong or the folder holds other settings; nothing has been run.
+        ValueError: an input is wrong or the folder holds other settings; nothing has been run. Or one of several
+            processes was ended; the same run goes on there.
     """
+    dealt = shares(trainer)
     checked = preflight.check(benchmark, strict=strict)
-    opened = {choice.name: open_pairs(choice, benchmark.degradations, benchmark.seed) for choice in benchmark.datasets}
-    loaded = {
-        choice.name: open_method(choice, log=out / LOGS / f"{choice.name}.txt", timeout=benchmark.timeout)
-        for choice in benchmark.methods
-    }
-    restore = _restorer(benchmark, out)
-    folders = {cell: _claim(benchmark, cell, out, loaded[cell.method.name]) for cell in benchmark.cells()}
-    give_places(folders.values(), out)
-    for cell, folder in folders.items():
+    job = _Job.open(benchmark, out, frozenset(checked.missing), batch_size, workers)
+    folders = [_claim(benchmark, cell, out, job.methods[cell.method.name]) for cell in job.cells]
+    give_places(folders, out)
+    for cell, folder in zip(job.cells, folders, strict=True):
+        folder.gather(job.names(cell))  # Several processes may have been interrupted here.
         checked.record(folder, cell.method.name)
     outcome = Outcome(out, checked.problems)
-    total = sum(len(opened[cell.dataset.name][cell.degradation].source.names[: benchmark.limit]) for cell in folders)
-    for dataset, by_degradation in opened.items():
+    for dataset, by_degradation in job.pairs.items():
         for degradation, pairs in by_degradation.items():
             keep_inputs(pairs, out, dataset, degradation)
-    with progress(console, 2 * total) as (describe, done):
-        for cell, folder in folders.items():
-            pairs = opened[cell.dataset.name][cell.degradation]
-            label = f"{cell.dataset.name}, {cell.degradation}, {cell.method.name}"
-            describe(label)
-            fuse_cell(
-                loaded[cell.method.name],
-                pairs,
-                folder,
-                limit=benchmark.limit,
-                tile=benchmark.tile,
-                told=Told(prompt=benchmark.prompt),
-                # Images that were made elsewhere are there already, whatever they were made from.
-                restore=restore if cell.method.folder is None else None,
-                batch_size=batch_size,
-                workers=workers,
-                trainer=trainer,
-                done=done,
-            )
-            score_cell(
-                pairs,
-                folder,
-                benchmark.metrics,
-                protocol=benchmark.protocol,
-                limit=benchmark.limit,
-                skip=checked.missing,
-                done=done,
-            )
-            names = pairs.source.names[: benchmark.limit]
+    with progress(console, 2 * sum(len(job.names(cell)) for cell in job.cells)) as (describe, done):
+
+        def ended(place: int) -> None:
+            cell, folder = job.cells[place], folders[place]
+            names, pairs = job.names(cell), job.pairs[cell.dataset.name][cell.degradation]
+            folder.gather(names)
             folder.note({"images": {"scored": len(names), "available": len(pairs.source.names)}})
-            outcome.problems += problems(label, folder, names)
+            outcome.problems += problems(_label(cell), folder, names)
+
+        if len(dealt) == 1:
+            for place, (cell, folder) in enumerate(zip(job.cells, folders, strict=True)):
+                describe(_label(cell))
+                job.fuse_and_score(cell, folder, dealt[0], done)
+                ended(place)
+        else:
+            describe(f"{len(dealt)} processes")
+            job.methods.clear()  # Each process loads its own.
+            arguments = (benchmark, out, frozenset(checked.missing), batch_size, workers)
+            spread(_share_of_cells, dealt, arguments, jobs=len(folders), done=done, ended=ended)
     return outcome
+
+
+@dataclass(frozen=True)
+class _Job:
+    """All cells of a benchmark, with the pairs and methods of a process's own."""
+
+    benchmark: Benchmark
+    cells: list[Cell]
+    pairs: dict[str, dict[str, Pairs]]
+    methods: dict[str, Method]
+    restore: Restorer | None
+    skip: frozenset[str]
+    batch_size: int
+    workers: int
+
+    @classmethod
+    def open(cls, benchmark: Benchmark, out: Path, skip: frozenset[str], batch_size: int, workers: int) -> _Job:
+        opened = {each.name: open_pairs(each, benchmark.degradations, benchmark.seed) for each in benchmark.datasets}
+        loaded = {
+            choice.name: open_method(choice, log=out / LOGS / f"{choice.name}.txt", timeout=benchmark.timeout)
+            for choice in benchmark.methods
+        }
+        restore = _restorer(benchmark, out)
+        return cls(benchmark, list(benchmark.cells()), opened, loaded, restore, skip, batch_size, workers)
+
+    def names(self, cell: Cell) -> list[str]:
+        """The pairs of a cell, in order."""
+        return self.pairs[cell.dataset.name][cell.degradation].source.names[: self.benchmark.limit]
+
+    def fuse_and_score(self, cell: Cell, folder: CellFolder, share: Share, done: Callable[[int], None]) -> None:
+        """Bring a process's share of a cell to its end, in files of its own where it is one of several."""
+        pairs, names = self.pairs[cell.dataset.name][cell.degradation], self.names(cell)
+        if share.processes > 1:
+            own = share.of(len(names))
+            folder = folder.part(share.process, [names[index] for index in own])
+            pairs = pairs.some(own)
+        fuse_cell(
+            self.methods[cell.method.name],
+            pairs,
+            folder,
+            limit=self.benchmark.limit,
+            tile=self.benchmark.tile,
+            told=Told(prompt=self.benchmark.prompt),
+            # Images that were made elsewhere are there already, whatever they were made from.
+            restore=self.restore if cell.method.folder is None else None,
+            batch_size=self.batch_size,
+            workers=self.workers,
+            trainer=share.trainer,
+            done=done,
+        )
+        score_cell(
+            pairs,
+            folder,
+            self.benchmark.metrics,
+            protocol=self.benchmark.protocol,
+            limit=self.benchmark.limit,
+            skip=self.skip,
+            done=done,
+        )
+
+
+def _share_of_cells(share: Share, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
+    """What one of several processes does: its images of every cell."""
+    job, out = _Job.open(*rest), rest[1]
+    for place, cell in enumerate(job.cells):
+        reach(place)
+        job.fuse_and_score(cell, CellFolder(out / cell.path), share, done)
+    reach(len(job.cells))
+
+
+def _label(cell: Cell) -> str:
+    return f"{cell.dataset.name}, {cell.degradation}, {cell.method.name}"
 
 
 def _restorer(benchmark: Benchmark, out: Path) -> Restorer | None:

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from typing_extensions import override
 
 from fusionbench.data.images import to_tensor
-from fusionbench.data.source import RawPair, Source
+from fusionbench.data.source import RawPair, Source, Subset
 from fusionbench.degradations import Degradation, Degraded, draw, parse
 from fusionbench.types import Batch, Pair
 
@@ -30,6 +30,10 @@ class Pairs(Dataset[Pair]):
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def some(self, indices: Sequence[int]) -> Pairs:
+        """Some of the pairs, in the given order, degraded as they are here."""
+        return Pairs(Subset(self.source, indices), self.degradations, self.seed)
 
     @override
     def __getitem__(self, index: int) -> Pair:

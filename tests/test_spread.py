@@ -1,0 +1,216 @@
+"""Runs in several processes leave what one process leaves, and end as it does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fusionbench.api import fuse_files
+from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.cli import main
+from fusionbench.data.images import write_image
+from fusionbench.results import PARTS
+from fusionbench.run import run
+from fusionbench.spread import shares, spread
+
+TWO = {"accelerator": "cpu", "devices": 2}
+SIZES = ((24, 32), (17, 21), (24, 32), (24, 32), (17, 21), (24, 32), (24, 32))
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """Seven pairs, of which the fourth cannot be read."""
+    rng = np.random.default_rng(0)
+    for index, (height, width) in enumerate(SIZES):
+        write_image(tmp_path / "ir" / f"{index}.png", rng.integers(0, 256, (height, width), dtype=np.uint8))
+        write_image(tmp_path / "vi" / f"{index}.png", rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    (tmp_path / "vi" / "3.png").write_bytes(b"broken")
+    return tmp_path
+
+
+@pytest.fixture
+def threads():
+    """One thread, so that sums are added in one order however many processes there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        # A killed write leaves its temporary file, whose name begins with a dot.
+        if path.suffix in (".png", ".csv") and not path.name.startswith(".")
+    }
+
+
+def test_two_processes_leave_the_files_of_one_and_finish_what_is_added(sources, tmp_path, threads):
+    asked = {
+        "datasets": (DatasetChoice("folder", ir_dir=sources / "ir", vi_dir=sources / "vi"),),
+        "degradations": ("clean", "ll+ir:sn"),
+        "methods": (MethodChoice("average"), MethodChoice("lap")),
+    }
+    for metrics in (("EN", "CC@input"), ("EN", "VIF", "CC@input")):
+        one = run(Benchmark(**asked, metrics=metrics), tmp_path / "one")
+        two = run(Benchmark(**asked, metrics=metrics), tmp_path / "two", trainer=TWO)
+        assert two.problems == one.problems
+        assert any("3.png" in problem for problem in two.problems)
+        assert files(tmp_path / "two") == files(tmp_path / "one")
+    assert not list((tmp_path / "two").rglob(PARTS))
+    assert (tmp_path / "two/folder/clean/lap/failures.csv").read_text().startswith("3,")
+
+
+def test_fused_folders_are_dealt_out_too(sources, tmp_path):
+    pictures = []
+    for trainer in (None, TWO):
+        out = tmp_path / str(len(pictures))
+        written, failures = fuse_files(
+            MethodChoice("lap"), sources / "ir", sources / "vi", out, trainer=trainer, resize=False
+        )
+        assert [path.stem for path in written] == ["0", "1", "2", "4", "5", "6"]
+        assert list(failures) == ["3"]
+        pictures.append(files(out))
+    assert pictures[0] == pictures[1]
+
+
+def command(sources, out, devices: int) -> list[str]:
+    words = f"run --dataset folder --ir {sources / 'ir'} --vi {sources / 'vi'} --method gff,adf --degradation clean,ll"
+    return [
+        *words.split(),
+        "--metrics",
+        "EN,Qabf",
+        "--out",
+        str(out),
+        "--accelerator",
+        "cpu",
+        "--devices",
+        f"{devices}",
+    ]
+
+
+def started(words: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "fusionbench", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def wait_for_images(out: Path, count: int, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while len(list(out.rglob("images/[!.]*.png"))) < count and time.monotonic() < deadline:
+        time.sleep(0.002)
+    assert process.poll() is None, process.stderr.read()
+
+
+def test_killed_run_goes_on_in_as_many_processes_as_one_likes(sources, tmp_path, threads):
+    out, copy = tmp_path / "out", tmp_path / "copy"
+    process = started(command(sources, out, 2))
+    try:
+        wait_for_images(out, 4, process)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    shutil.copytree(out, copy)
+    assert list(out.rglob(PARTS))
+    finished = {path: path.stat().st_mtime_ns for path in out.rglob("images/[!.]*.png")}
+    assert main(command(sources, out, 2)) == 3
+    assert all(path.stat().st_mtime_ns == modified for path, modified in finished.items())
+    assert main(command(sources, copy, 1)) == 3
+    assert main(command(sources, tmp_path / "whole", 1)) == 3
+    assert files(out / "folder") == files(copy / "folder") == files(tmp_path / "whole" / "folder")
+
+
+def test_interrupt_ends_all_processes_with_one_line(sources, tmp_path):
+    process = started(command(sources, tmp_path / "out", 2))
+    wait_for_images(tmp_path / "out", 1, process)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert error.strip() == "fusionbench: interrupted; the same command goes on where it stopped"
+    assert not list((tmp_path / "out").rglob(PARTS))
+    assert gone(process.pid)
+
+
+def gone(group: int) -> bool:
+    """Whether every process of a group has ended within some seconds."""
+    for _ in range(200):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+WORK = """
+import os, signal, time
+
+def refuse(share, done, reach):
+    done(1)
+    if share.process == 1:
+        raise ValueError("the input\\nis wrong")
+    time.sleep(60)
+
+def die(share, done, reach):
+    if share.process == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("work", "sentence"), [("refuse", "^the input is wrong$"), ("die", "process 1 of 2 was ended by SIGKILL.*memory")]
+)
+def test_an_error_in_one_process_ends_the_run_and_keeps_the_rest(work, sentence, tmp_path, monkeypatch):
+    (tmp_path / "work_in_processes.py").write_text(WORK)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = __import__("work_in_processes")
+    ended, start = [], time.monotonic()
+    with pytest.raises(ValueError, match=sentence):
+        spread(getattr(module, work), shares(TWO), (), jobs=2, done=lambda count: None, ended=ended.append)
+    assert ended == [0, 1]
+    assert time.monotonic() - start < 50
+
+
+@pytest.mark.parametrize(
+    ("trainer", "sentence"),
+    [
+        ({"accelerator": "cpu", "devices": 0}, "'0' is no number|0 is no number"),
+        ({"accelerator": "cpu", "devices": "a"}, "'a' is no number"),
+        ({"accelerator": "cuda", "devices": "99"}, "CUDA devices that are not there; there are"),
+        ({"accelerator": "gpu", "devices": "0,0"}, "CUDA devices that are not there"),
+        ({"accelerator": "mps", "devices": 2}, "not on 'mps'"),
+    ],
+)
+def test_devices_that_are_not_there_are_refused(trainer, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        shares(trainer)
+
+
+@pytest.mark.parametrize("count", ["WORLD_SIZE", "SLURM_STEP_NUM_TASKS"])
+def test_a_run_that_a_launcher_started_several_times_is_refused(count, monkeypatch):
+    monkeypatch.setenv(count, "4")
+    with pytest.raises(ValueError, match=r"one of 4 processes that torchrun or srun started.*--devices 4"):
+        shares({})
+
+
+def test_a_script_of_a_slurm_job_of_several_tasks_may_run(sources, tmp_path, monkeypatch):
+    for name, value in {"JOB_ID": "1", "JOB_NAME": "job", "NTASKS": "4", "NTASKS_PER_NODE": "4", "PROCID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    written, _ = fuse_files(MethodChoice("average"), sources / "ir" / "0.png", sources / "vi" / "0.png", tmp_path / "o")
+    assert len(written) == 1
