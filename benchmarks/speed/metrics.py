@@ -145,7 +145,7 @@ def _here(batch: tuple[Tensor, Tensor, Tensor], arguments: argparse.Namespace) -
 
 def _plain(batch: tuple[Tensor, Tensor, Tensor], arguments: argparse.Namespace) -> str:
     one = [images[:1] for images in batch]
-    planes = [gray(levels(image, "sample").double())[0, 0].numpy() for image in one]
+    planes = [gray(levels(image))[0, 0].numpy() for image in one]
     found = evaluate(*one, list(PLAIN))
     agreement, lines, slow = 0.0, "", np.zeros(2)
     for name, plain in PLAIN.items():

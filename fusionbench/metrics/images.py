@@ -21,75 +21,54 @@ from fusionbench.types import Color, Gray, Image, Scores
 RGB2GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
-def levels(image: Image, what: str) -> Image:
-    """The 8-bit levels of an image in [0, 1], as whole floats of its own type.
-
-    Raises:
-        ValueError: a value is NaN, infinite or out of range; `what` names the image.
-    """
-    rounded = (image.to(torch.promote_types(image.dtype, torch.float32)) * 255).round_()
-    low, high = (float(limit) for limit in torch.aminmax(rounded))
-    if not (low >= 0 and high <= 255):
-        raise ValueError(_complaint(rounded, what))
-    return rounded
+def levels(image: Tensor) -> Tensor:
+    """The 8-bit levels of values in [0, 1], as whole floats of their own type, or of float32 where that has fewer."""
+    return (image.to(torch.promote_types(image.dtype, torch.float32)) * 255).round_()
 
 
-def _complaint(rounded: Tensor, what: str) -> str:
-    broken = ~torch.isfinite(rounded)
-    if broken.any():
-        index = int(broken.flatten(1).any(1).nonzero()[0, 0])
-        return f"the {what} image {index} of the batch holds {int(broken[index].sum())} NaN or infinite values"
-    low, high = (float(limit) / 255 for limit in torch.aminmax(rounded))
-    return f"the {what} image goes from {low:.4g} to {high:.4g}; scores read images in [0, 1]: divide or clamp it"
-
-
-@shared
-def gray(image: Image) -> Gray:
+def gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
     """MATLAB's rgb2gray: whole levels, halves rounded up; one channel stays as it is."""
-    return _weighted(image, RGB2GRAY)
+    return _weighted(image, RGB2GRAY, dtype)
 
 
-@shared
-def opencv_gray(image: Image) -> Gray:
+def opencv_gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
     """OpenCV's conversion of float32 images, then rounded to even."""
     if image.shape[1] == 1:
-        return image
+        return image.to(dtype)
     red, green, blue = image.double().unbind(1)
     luma = torch.zeros_like(red)
     for channel, weight in ((green, 0.587), (red, 0.299), (blue, 0.114)):
         # OpenCV's fused multiplication and addition round once, to float32; which side a half falls to depends on it.
         luma = (luma + channel * float(torch.tensor(weight))).float().double()
-    return luma.round_().unsqueeze(1).to(image.dtype)
+    return luma.round_().unsqueeze(1).to(dtype)
 
 
-@shared
-def pillow_gray(image: Image) -> Gray:
+def pillow_gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
     """Pillow's mode 'L': BT.601 in 16-bit fixed point."""
-    return _weighted(image, (19595 / 65536, 38470 / 65536, 7471 / 65536))
+    return _weighted(image, (19595 / 65536, 38470 / 65536, 7471 / 65536), dtype)
 
 
-def _weighted(image: Image, weights: tuple[float, float, float]) -> Gray:
+def _weighted(image: Image, weights: tuple[float, float, float], dtype: torch.dtype) -> Gray:
     if image.shape[1] == 1:
-        return image
-    red, green, blue = image.unbind(1)
-    luma = (red * weights[0]).add_(green, alpha=weights[1]).add_(blue, alpha=weights[2])
+        return image.to(dtype)
+    luma = image[:, 0].to(dtype) * weights[0]
+    for channel in (1, 2):
+        # One channel at a time becomes wide: all three would be the largest tensor of most scores.
+        luma.add_(image[:, channel].to(dtype), alpha=weights[channel])
     return luma.add_(0.5).floor_().unsqueeze(1)
 
 
-@shared
-def channels(image: Image) -> Tensor:
+def channels(image: Image, dtype: torch.dtype) -> Tensor:
     """Each channel as an image of its own, (3 B, 1, H, W); a gray image as it is."""
-    return image.flatten(0, 1).unsqueeze(1)
+    return image.to(dtype).flatten(0, 1).unsqueeze(1)
 
 
-@shared
-def strip(image: Image) -> Tensor:
+def strip(image: Image, dtype: torch.dtype) -> Tensor:
     """The channels side by side, (B, 1, H, 3 W), as MATLAB's two-dimensional functions read a colour array."""
-    return torch.cat(image.unbind(1), dim=-1).unsqueeze(1)
+    return torch.cat(image.to(dtype).unbind(1), dim=-1).unsqueeze(1)
 
 
-@shared
-def rgb(image: Image) -> Color:
+def rgb(image: Image, _: torch.dtype = torch.float32) -> Color:
     """Three channels in [0, 1], float32, for networks."""
     return (image.expand(-1, 3, -1, -1) / 255).float()
 
@@ -97,14 +76,14 @@ def rgb(image: Image) -> Color:
 @shared
 def planes(view: str, image: Image, channels: int, dtype: torch.dtype) -> Tensor:
     """What a definition reads of an image given as levels, where the fused image has so many channels."""
-    if view in PER_CHANNEL:
-        # Toolkits that read colour per channel read all three images as gray when the fused one is.
-        image = image.expand(-1, 3, -1, -1) if channels == 3 else gray(image.to(dtype))
-    return VIEWS[view](image.to(dtype))
+    if view not in PER_CHANNEL:
+        return VIEWS[view](image, dtype)
+    # Toolkits that read colour per channel read all three images as gray when the fused one is.
+    return VIEWS[view](image.expand(-1, 3, -1, -1), dtype) if channels == 3 else planes("gray", image, 1, dtype)
 
 
 PER_CHANNEL = ("channels", "strip")
-VIEWS: dict[str, Callable[[Image], Image]] = {
+VIEWS: dict[str, Callable[[Image, torch.dtype], Image]] = {
     "channels": channels,
     "gray": gray,
     "opencv": opencv_gray,
@@ -115,14 +94,13 @@ VIEWS: dict[str, Callable[[Image], Image]] = {
 
 
 def check(fused: Tensor, ir: Tensor | None, vi: Tensor | None) -> None:
-    """Refuse what is not a batch of images of one size.
+    """Refuse what is not a batch of images of one size in [0, 1].
 
     Raises:
-        ValueError: a shape is wrong; the message names the image and its shape.
+        ValueError: a shape is wrong, or a value is NaN, infinite or out of range; the message names the image.
     """
-    for what, image in (("fused", fused), ("ir", ir), ("vi", vi)):
-        if image is None:
-            continue
+    named = [(what, image) for what, image in (("fused", fused), ("ir", ir), ("vi", vi)) if image is not None]
+    for what, image in named:
         if image.ndim != 4 or image.shape[1] not in (1, 3) or not image.numel():
             raise ValueError(f"the {what} images have shape {tuple(image.shape)}; scores read (batch, 1 or 3, h, w)")
         if not image.is_floating_point():
@@ -131,6 +109,24 @@ def check(fused: Tensor, ir: Tensor | None, vi: Tensor | None) -> None:
             raise ValueError(
                 f"{what} has shape {tuple(image.shape)} and fused {tuple(fused.shape)}; scores compare equal sizes"
             )
+    for what, image in named:
+        _check_range(image, what)
+
+
+def _check_range(image: Image, what: str) -> None:
+    low, high = (float(levels(limit)) for limit in torch.aminmax(image))
+    if low >= 0 and high <= 255:
+        return
+    broken = ~torch.isfinite(image)
+    if broken.any():
+        index = int(broken.flatten(1).any(1).nonzero()[0, 0])
+        raise ValueError(
+            f"the {what} image {index} of the batch holds {int(broken[index].sum())} NaN or infinite values"
+        )
+    raise ValueError(
+        f"the {what} image goes from {low / 255:.4g} to {high / 255:.4g}; "
+        "scores read images in [0, 1]: divide or clamp it"
+    )
 
 
 def singles(*images: Tensor) -> Iterator[tuple[Tensor, ...]]:
@@ -157,8 +153,7 @@ def score(definition: Callable[..., Scores]) -> Callable[..., Scores]:
         if reads_sources(definition) and (ir is None or vi is None):
             raise ValueError(f"{definition.__name__} compares with the sources; pass ir and vi too")
         check(*images)
-        named = zip(("fused", "ir", "vi"), images, strict=True)
-        grays = [gray(levels(image, what).double()) for what, image in named if image is not None]
+        grays = [gray(levels(image)) for image in images if image is not None]
         scores = []
         for one in singles(*grays):
             with sharing():

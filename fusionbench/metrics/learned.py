@@ -48,7 +48,7 @@ def perceived_quality(fused: Image, metric: str = "musiq") -> Scores:
     if side < least:
         raise ValueError(f"pyiqa's {metric!r} needs images of {least} pixels a side or more, not {side}")
     scorer = load(metric)
-    images = rgb(levels(fused, "fused"))
+    images = rgb(levels(fused))
     return torch.cat([scorer(image[None]) for image in images]).to(fused.device)
 
 

@@ -43,13 +43,13 @@ def evaluate(
     if (ir is None or vi is None) and (needy := [name for name in variants if row(name).reads == "sources"]):
         raise ValueError(f"{', '.join(needy)} compare with the sources; pass ir and vi too")
     check(fused, ir, vi)
-    named = zip(("fused", "ir", "vi"), (fused, ir, vi), strict=True)
-    given = [levels(image, what) for what, image in named if image is not None]
+    given = [image for image in (fused, ir, vi) if image is not None]
     parts: dict[str, list[Tensor]] = {name: [] for name in variants}
     for one in singles(*given):
         with sharing():
+            images = [levels(image) for image in one]
             for name, variant in variants.items():
-                parts[name].append(compute(variant, one, dtype).double())
+                parts[name].append(compute(variant, images, dtype).double())
     return {name: torch.cat(part) for name, part in parts.items()}
 
 

@@ -268,7 +268,7 @@ def triple_levels(folder: Path, triple: str) -> tuple[Tensor, ...]:
     for what in ("fused", "ir", "vi"):
         pixels = np.array(Image.open(next((folder / "images" / triple).glob(f"{what}.*"))))
         image = torch.from_numpy(pixels).float().div(255)
-        images.append(levels(image.view(*image.shape[:2], -1).permute(2, 0, 1)[None], what))
+        images.append(levels(image.view(*image.shape[:2], -1).permute(2, 0, 1)[None]))
     return tuple(images)
 
 
@@ -336,7 +336,7 @@ def test_features_of_large_images_are_the_golden_ones(folder, golden, name):
 @pytest.mark.parametrize(("implementation", "name"), FEATURES)
 def test_intermediate_result_is_the_golden_one(folder, golden, implementation, name):
     for triple in golden:
-        grays = [gray(image.double()) for image in triple_levels(folder, triple)]
+        grays = [gray(image) for image in triple_levels(folder, triple)]
         found = float(FEATURES[implementation, name](*grays))
         assert_golden(found, golden[triple][implementation][name], UNSTATED, triple)
 
