@@ -131,7 +131,8 @@ def _scores(model: Trained, run: Path) -> str:
 
 
 def _alone(block: Block, name: str) -> Block:
-    return replace(block, means=block.means.loc[[name]], counts=block.counts.loc[[name]])
+    # The card's title names its weights; those of the run's other methods are nobody's business here.
+    return replace(block, means=block.means.loc[[name]], counts=block.counts.loc[[name]], weights={})
 
 
 def _table(name: str, block: Block) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from fusionbench.results import CellFolder, cells_of
 # Two means closer than this fraction are the same number printed twice; both are marked.
 TIE = 1e-9
 
-LABELS = ("dataset", "degradation", "method", "image", "status")
+LABELS = ("dataset", "degradation", "method", "weights", "image", "status")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Block:
         settings: what all cells of the block share (seed, split, protocol, ...).
         origins: sentences on the files behind the numbers.
         missing: scores that could not be computed at all; `origins` says why.
+        weights: `<method>@<8 hex of sha256>` of the methods that read weights.
     """
 
     dataset: str
@@ -42,6 +43,7 @@ class Block:
     settings: dict[str, Any]
     origins: tuple[str, ...] = ()
     missing: frozenset[str] = frozenset()
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -52,7 +54,7 @@ class Block:
 
 
 def read_scores(out: Path) -> pd.DataFrame:
-    """All rows of a run: dataset, degradation, method, image, status, then the metrics.
+    """All rows of a run: dataset, degradation, method, its weights, image, status, then the metrics.
 
     Raises:
         FileNotFoundError: the folder holds no results.
@@ -62,6 +64,7 @@ def read_scores(out: Path) -> pd.DataFrame:
         frame = _read(folder)
         for position, key in enumerate(("dataset", "degradation", "method")):
             frame.insert(position, key, settings["settings"][key])
+        frame.insert(3, "weights", settings["settings"].get("weights") or "")
         frames.append(frame)
     if not frames:
         raise FileNotFoundError(f"no results in {out}; expected <dataset>/<degradation>/<method>/scores.csv below it")
@@ -120,6 +123,7 @@ def _block(scores: pd.DataFrame, dataset: str, degradation: str, metas: Sequence
         settings=meta["settings"],
         origins=tuple(dict.fromkeys(note for one in metas for note in origins(one))),
         missing=frozenset(meta.get("missing", {})),
+        weights={one["settings"]["method"]: name for one in metas if (name := one["settings"].get("weights"))},
     )
 
 
@@ -180,6 +184,8 @@ def footnotes(tables: Sequence[Block]) -> list[str]:
         "a name with @input compares with the degraded ones.",
         f"Protocol: {settings['protocol']}. {seed}Split: {settings['split']}. fusionbench {settings['version']}.",
     ]
+    if names := dict.fromkeys(name for block in tables for name in block.weights.values()):
+        notes.append(f"Weights: {', '.join(names)}.")
     for block in tables:
         short = block.counts.drop(columns=block.missing, errors="ignore").lt(block.images)
         for method, metric in short.stack()[lambda cell: cell].index:

@@ -42,6 +42,7 @@ def long(tables: Sequence[Block]) -> pd.DataFrame:
             "dataset": block.dataset,
             "degradation": block.degradation,
             "method": method,
+            "weights": block.weights.get(str(method), ""),
             "metric": metric,
             "mean": block.means.loc[method, metric],
             "images": block.counts.loc[method, metric],

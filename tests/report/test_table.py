@@ -74,3 +74,16 @@ def test_missing_mean_is_a_dash():
     assert number(1234.5678) == "1234.57"
     assert number(0.12345) == "0.123"
     assert number(0.00012345) == "0.000123"
+
+
+def test_weights_are_named_beside_every_number(out):
+    folder = CellFolder(out / "msrs" / "vi-ll" / "lure-s")
+    shared = {"dataset": "msrs", "degradation": "ll", "protocol": "exact", "seed": 0, "split": "test", "version": "1"}
+    folder.claim({**shared, "method": "lure-s", "weights": "lure-s@5df8080e"}, {})
+    folder.note({"images": {"scored": 2, "available": 9}})
+    folder.add(Row("a", "ok", {"EN": 6.0, "QCV": 1.0}, digest="d"), ["EN", "QCV"])
+    table, means, images = write_report(out)
+    assert "\n- Weights: lure-s@5df8080e.\n" in table.read_text()
+    assert "msrs,ll,lure-s,lure-s@5df8080e,EN,6.0,1,True" in means.read_text().splitlines()
+    assert "msrs,ll,lure-s,lure-s@5df8080e,a,ok,6.0,1.0" in images.read_text().splitlines()
+    assert "msrs,ll,lap,,a,ok,7.0,500.0" in images.read_text().splitlines()
