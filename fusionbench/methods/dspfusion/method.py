@@ -8,7 +8,7 @@ loss reaches it through the frozen fusion network.
 from __future__ import annotations
 
 import math
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -47,6 +47,10 @@ class DSPFusion(Method):
         objective: weights of the fusion loss, 'released' or 'paper'.
         iterations: of the learning-rate schedule in one phase; those of the Trainer where it is None.
         learning_rate: AdamW's, until the constant part ends.
+        degradation_rate: the same of the degradation encoder, which falls into equal priors at large rates; the
+            others' where it is None.
+        blind_start: begin the degradation encoder with filters that do not see brightness; see
+            `PriorEncoder.start_without_brightness`.
         final_rate: at the end of the cosine that follows.
         constant: share of the iterations before the cosine begins.
         betas: AdamW's; the paper states (0.9, 0.99).
@@ -69,6 +73,8 @@ class DSPFusion(Method):
         objective: str = "released",
         iterations: int | None = None,
         learning_rate: float = 2e-4,
+        degradation_rate: float | None = None,
+        blind_start: bool = False,
         final_rate: float = 1e-6,
         constant: float = 0.6,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -87,6 +93,8 @@ class DSPFusion(Method):
         self.net_g = FusionTransformer(sizes, guides)
         if use_dpen:
             self.net_dp = PriorEncoder(3, sizes.degradation, sizes.degradation_blocks, kinds=True)
+            if blind_start:
+                self.net_dp.start_without_brightness()
         if use_spen:
             self.net_sp = PriorEncoder(6, sizes.semantic, sizes.semantic_blocks)
             self.net_dm = Denoiser(sizes, guides.semantic + 2 * guides.degradation)
@@ -98,6 +106,7 @@ class DSPFusion(Method):
         self.term_weights = OBJECTIVES[objective]
         self.iterations, self.constant = iterations, constant
         self.learning_rate, self.final_rate = learning_rate, final_rate
+        self.degradation_rate = degradation_rate
         self.betas, self.weight_decay, self.clip = betas, weight_decay, clip
         self.early_crop, self.late_batch = early_crop, late_batch
 
@@ -255,8 +264,12 @@ class DSPFusion(Method):
 
     @override
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(trained, lr=self.learning_rate, betas=self.betas, weight_decay=self.weight_decay)
+        trained = {name: value for name, value in self.named_parameters() if value.requires_grad}
+        slow = [] if self.degradation_rate is None else [name for name in trained if name.startswith("net_dp.")]
+        groups: list[dict[str, Any]] = [{"params": [value for name, value in trained.items() if name not in slow]}]
+        if slow:
+            groups.append({"params": [trained[name] for name in slow], "lr": self.degradation_rate})
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=self.betas, weight_decay=self.weight_decay)
         total, last = self._iterations(), self.final_rate / self.learning_rate
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step / total, self.constant, last))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -82,6 +82,17 @@ class PriorEncoder(nn.Module):
         vector: Tensor = self.type_mlp(prior).squeeze(-1)
         return vector
 
+    @torch.no_grad()
+    def start_without_brightness(self) -> None:
+        """Let three quarters of the first filters begin blind to brightness, and thrice as strong.
+
+        Default filters see brightness and little else, so that all images begin alike; the contrastive loss then
+        makes them equal instead of telling them apart, and stays at chance.
+        """
+        first: Tensor = self.conv1.get_parameter("0.weight")
+        blind = first[: len(first) * 3 // 4]  # a view: what is changed in it changes the parameter
+        blind.sub_(blind.mean((1, 2, 3), keepdim=True)).mul_(3)
+
 
 def conv3(channels: int, out: int) -> nn.Conv2d:
     return nn.Conv2d(channels, out, 3, padding=1)

@@ -164,6 +164,24 @@ def test_a_phase_trains_its_networks_only_and_all_of_them(batch, phase, trained)
         assert received == {name in trained}, name
 
 
+def test_the_degradation_encoder_can_begin_blind_to_brightness_and_learn_at_a_rate_of_its_own():
+    method = DSPFusion(size=TINY, blind_start=True, learning_rate=1e-3, degradation_rate=3e-4)
+    filters = method.net_dp.conv1[0].weight
+    answers = filters.sum((1, 2, 3)).abs()
+    blind = len(filters) * 3 // 4
+    assert answers[:blind].max() < 1e-5 < answers[blind:].max()
+    method.iterations = 10
+    method.begin_phase("priors")
+    rates = {
+        id(parameter): group["initial_lr"]
+        for group in method.configure_optimizers()["optimizer"].param_groups
+        for parameter in group["params"]
+    }
+    assert {rates[id(parameter)] for parameter in method.net_dp.parameters()} == {3e-4}
+    assert {rates[id(parameter)] for parameter in method.net_g.parameters()} == {1e-3}
+    assert not any(id(parameter) in rates for parameter in method.net_dm.parameters())
+
+
 def test_clipped_gradients_have_the_official_norm(batch):
     class Norms(Callback):
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
