@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -119,6 +120,7 @@ class _Transfer:
         self.report = report
         self.wait = wait
         self.resumed = False
+        self.reached = False
 
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
         failures = 0
@@ -129,9 +131,9 @@ class _Transfer:
                 break
             except _RefusedError:
                 raise
-            except (_CutShortError, requests.RequestException):
+            except (_CutShortError, requests.RequestException) as error:
                 failures = 1 if self._there() > before else failures + 1
-                if failures >= ATTEMPTS:
+                if failures >= ATTEMPTS or (not self.reached and _is_unknown_host(error)):
                     raise
                 time.sleep(self.wait * 2 ** (failures - 1))
         if self.size is not None and self._there() != self.size:
@@ -159,6 +161,7 @@ class _Transfer:
         if start and not self.checked:
             headers["If-Range"] = self._unfinished().validator
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUTS) as answer:
+            self.reached = True
             if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
                 if answer.headers.get("Content-Range", "").endswith(f"/{start}"):
                     return  # All of it had arrived before the process was stopped.
@@ -225,6 +228,12 @@ def _total(answer: requests.Response, start: int) -> int | None:
     return start + int(length) if length.isdigit() else None
 
 
+def _is_unknown_host(error: Exception) -> bool:
+    """Whether the host has no address: there is no network, so that waiting does not help."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, Exception) and isinstance(reason.__context__, socket.gaierror)
+
+
 def _mismatch(error: ValueError) -> str:
     text = str(error)
     return "its checksum differs from the known one" if "hash" in text.lower() else text
@@ -235,6 +244,8 @@ def _reason(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
+    if _is_unknown_host(error):
+        return "the host is not known here; is there a network?"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
     return str(error)

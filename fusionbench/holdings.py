@@ -14,6 +14,9 @@ from fusionbench.metrics.networks import NETWORKS
 from fusionbench.metrics.opinions import OPINIONS, PREFIX, pyiqa_name
 from fusionbench.weights import FULL, WeightsCard, accept, download, expected_path, located, sha256, verify
 
+MISSING, ALTERED = "missing", "altered or unknown"
+"""States of files that cannot be read."""
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -36,11 +39,16 @@ class Holder:
         """Whether a file is here, and what speaks for it."""
         path = located(self.name, card)
         if path is None:
-            return "missing"
+            return MISSING
         try:
             return verify(self.name, card, path, need=self.kind == "score") or "here, own or imported"
         except ValueError:
-            return "altered or unknown"
+            return ALTERED
+
+    def lacking(self) -> list[WeightsCard]:
+        """The files that a download fetches: those that are read, or those that these are made of."""
+        wanted = [card for card in self.cards if self.state(card) in (MISSING, ALTERED)]
+        return list(self.published) if wanted and self.published else wanted
 
 
 def holders() -> Iterator[Holder]:
@@ -91,8 +99,7 @@ def fetch(owner: Holder, *, progress: bool = True) -> list[Path]:
     """
     if owner.kind == "method":
         return methods.download(owner.name, progress=progress)
-    wanted = [card for card in owner.cards if owner.state(card) in ("missing", "altered or unknown")]
-    return download(owner.name, wanted, progress=progress)
+    return download(owner.name, owner.lacking(), progress=progress)
 
 
 def bring(owner: Holder, source: Path, target: Path | None = None, *, unverified: bool = False) -> list[Path]:

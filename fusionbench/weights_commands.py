@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +13,8 @@ from rich.table import Table
 from fusionbench.outcomes import DONE, finish
 
 if TYPE_CHECKING:
+    import requests
+
     from fusionbench.holdings import Holder
     from fusionbench.weights import WeightsCard
 
@@ -76,13 +80,15 @@ def download(names: str, dry_run: bool = False) -> int:
 
     owners = _holders(names)
     if names == ALL:
-        owners = [owner for owner in owners if all(card.urls for card in owner.published or owner.cards)]
+        owners = [owner for owner in owners if (files := owner.lacking()) and all(card.urls for card in files)]
     if dry_run:
         _show_plan(owners)
         return DONE
-    problems = []
+    problems, servers = [], _Servers()
     for owner in owners:
         try:
+            if names == ALL:
+                servers.check(owner)
             for place in fetch(owner):
                 _say(place)
         except (OSError, ValueError) as error:
@@ -190,16 +196,15 @@ def _show_plan(owners: list[Holder]) -> None:
     """A table of the files that would be fetched, each once; sizes that no card knows are asked from the server."""
     cards: dict[tuple[str, str], tuple[str, WeightsCard]] = {}
     for owner in owners:
-        for card in owner.published or owner.cards:
-            if owner.published or owner.state(card) == "missing":
-                cards.setdefault((card.folder or owner.name, card.file), (owner.name, card))
+        for card in owner.lacking():
+            cards.setdefault((card.folder or owner.name, card.file), (owner.name, card))
     table = Table(box=None, pad_edge=False)
     for heading in ("for", "file", "size", "from"):
         table.add_column(heading, overflow="fold")
     total, unknown = 0, 0
-    asked = _Sizes()
+    servers = _Servers()
     for name, card in cards.values():
-        exact = card.size or asked.of(card.urls)
+        exact = card.size or servers.size(card.urls)
         size = exact or card.about
         total, unknown = total + size, unknown + (not size)
         table.add_row(name, card.file, _size(exact, card.about), card.urls[0] if card.urls else "no address")
@@ -209,30 +214,51 @@ def _show_plan(owners: list[Holder]) -> None:
     console.print(f"{len(cards)} files, about {_size(total)}{rest}; nothing was fetched", highlight=False)
 
 
-class _Sizes:
-    """Asks servers how large a file is, until one does not answer."""
+class _Servers:
+    """What servers tell of files, each asked until it does not answer once."""
 
     def __init__(self) -> None:
-        self.silent: set[str] = set()
+        self.silent: dict[str, bool] = {}
 
-    def of(self, urls: tuple[str, ...]) -> int:
-        from urllib.parse import urlsplit
-
-        import requests
-
+    def size(self, urls: Sequence[str]) -> int:
+        """Bytes of a file, 0 where no server tells."""
         for url in urls:
-            host = urlsplit(url).netloc
-            if host in self.silent:
-                continue
-            try:
-                answer = requests.head(url, allow_redirects=True, timeout=3)
-            except requests.RequestException:
-                self.silent.add(host)
-                continue
-            length = answer.headers.get("Content-Length", "")
-            if answer.ok and length.isdigit():
+            answer = self._head(url)
+            length = answer.headers.get("Content-Length", "") if answer is not None and answer.ok else ""
+            if length.isdigit():
                 return int(length)
         return 0
+
+    def check(self, owner: Holder) -> None:
+        """Find out in a moment that none of a file's servers can be reached, instead of trying each again and again.
+
+        Raises:
+            OSError: none of them answers.
+        """
+        for card in owner.lacking():
+            if not any(self._answers(url) for url in card.urls):
+                hosts = ", ".join(dict.fromkeys(urlsplit(url).netloc for url in card.urls))
+                raise OSError(f"{card.file} cannot be fetched: no answer from {hosts}")
+
+    def _answers(self, url: str) -> bool:
+        host = urlsplit(url).netloc
+        if host not in self.silent:
+            self._head(url)
+        return not self.silent[host]
+
+    def _head(self, url: str) -> requests.Response | None:
+        import requests
+
+        host = urlsplit(url).netloc
+        if self.silent.get(host):
+            return None
+        try:
+            answer = requests.head(url, allow_redirects=True, timeout=3)
+        except requests.RequestException:
+            self.silent[host] = True
+            return None
+        self.silent[host] = False
+        return answer
 
 
 def _say(text: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 from functools import partial
 from itertools import pairwise
 
@@ -182,6 +183,19 @@ def test_every_mirror_is_named_when_none_answers(tmp_path, serve):
 def test_no_address_says_what_to_do(tmp_path):
     with pytest.raises(ValueError, match=r"no address is known for a\.zip; put the file at .*a\.zip by hand"):
         get([], tmp_path / "a.zip")
+
+
+def test_a_host_without_an_address_is_asked_once(tmp_path, monkeypatch):
+    asked = []
+
+    def unanswered(host, *args, **kwargs):
+        asked.append(host)
+        raise socket.gaierror("no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unanswered)
+    with pytest.raises(OSError, match="the host is not known here"):
+        fetch(["https://one.example/a", "https://two.example/a"], tmp_path / "a.zip", SHA256, progress=False)
+    assert asked == ["one.example", "two.example"]
 
 
 def test_progress_is_shown_on_the_error_stream(tmp_path, serve, capsys):

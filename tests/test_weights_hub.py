@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import time
 from functools import partial
 from pathlib import Path
 
@@ -117,25 +119,54 @@ def test_a_dry_run_shows_sizes_and_fetches_nothing(serve, own, home, capsys):
     assert not home.exists()
 
 
-def test_everything_is_planned_within_seconds_without_a_network(capsys, monkeypatch):
-    import socket
-    import time
-
-    asked = []
+@pytest.fixture
+def unreachable(monkeypatch) -> list[str]:
+    """Hosts that were looked up; none is known."""
+    asked: list[str] = []
 
     def unanswered(host, *args, **kwargs):
         asked.append(host)
         raise socket.gaierror("no network")
 
     monkeypatch.setattr(socket, "getaddrinfo", unanswered)
+    return asked
+
+
+def test_everything_is_planned_within_seconds_without_a_network(capsys, unreachable):
     started = time.monotonic()
     assert main(["weights", "download", "--all", "--dry-run"]) == 0
     assert time.monotonic() - started < 5
-    assert len(asked) == len(set(asked))
+    assert len(unreachable) == len(set(unreachable))
     shown = capsys.readouterr().out
     for owner in everything():
-        if all(card.urls for card in owner.published or owner.cards):
-            assert (owner.published or owner.cards)[0].file[:12] in shown
+        if (files := owner.lacking()) and all(card.urls for card in files):
+            assert files[0].file[:12] in shown
+
+
+def test_without_a_network_everything_is_named_within_seconds(home, capsys, unreachable):
+    started = time.monotonic()
+    assert main(["weights", "download", "--all"]) == 3
+    assert time.monotonic() - started < 5
+    assert len(unreachable) == len(set(unreachable))
+    error = capsys.readouterr().err
+    assert (
+        "MUSIQ: musiq_koniq_ckpt-e95806b9.pth cannot be fetched: no answer from huggingface.co, hf-mirror.com" in error
+    )
+    assert "dspfusion: net_g.pth cannot be fetched: no answer from github.com" in error
+    assert not home.exists()
+
+
+def test_all_means_every_file_that_is_not_here(serve, home, monkeypatch, capsys):
+    here, lacking = Answers(), Answers()
+    for name, answers in {"here": here, "lacking": lacking}.items():
+        card = WeightsCard("own.pth", (serve(f"/{name}", answers),), DIGEST)
+        monkeypatch.setitem(METHODS, name, MethodCard("nowhere:Own", "learned", "a test", weights=(card,)))
+    monkeypatch.setattr("fusionbench.holdings.everything", lambda: [holder("here"), holder("lacking"), holder("lure")])
+    (home / "here").mkdir(parents=True)
+    (home / "here" / "own.pth").write_bytes(CONTENT)
+    assert main(["weights", "download", "--all"]) == 0
+    assert (here.starts, lacking.starts) == ([], [0])
+    assert (home / "lacking" / "own.pth").read_bytes() == CONTENT
 
 
 def test_every_file_is_listed_with_its_state(home, capsys):
