@@ -68,7 +68,7 @@ def _panel(one: Comparison) -> str:
     measured = one.measured is not None
     width = 3 if measured else 1
     lines = [
-        r"\begin{table}[p]",
+        r"\begin{table}[htbp]",
         r"\centering",
         rf"\caption{{{escape(caption(one))}}}",
         r"\small",
