@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from fusionbench.benchmark import INPUT, Benchmark, MethodChoice
@@ -15,10 +16,14 @@ from fusionbench.methods import METHODS, weight_files
 from fusionbench.metrics.opinions import pyiqa_name
 from fusionbench.metrics.readiness import ready
 from fusionbench.results import CellFolder
-from fusionbench.weights import PUBLISHED, find, sha256, verify
+from fusionbench.weights import PUBLISHED, find, sha256, snapshots, verify
 
 METRICS, MISSING, WEIGHTS = "metrics", "missing", "weights"
 """Entries of meta.json: what scores were computed with, why others were not, what speaks for a method's files."""
+
+
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+"""Names of a model's numbers on Hugging Face."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,16 @@ def _lacking(choice: MethodChoice) -> list[str]:
             find(choice.name, part, choice.weights)
         except FileNotFoundError as error:
             sentences.append(str(error))
-    return sentences
+    return sentences + [
+        f"{choice.name!r} lacks {repository} of Hugging Face, looked for at "
+        f"{' and '.join(map(str, snapshots(repository)))}: hf download {repository}"
+        for repository in METHODS[choice.name].backbones
+        if not any(_holds_model(folder) for folder in snapshots(repository))
+    ]
+
+
+def _holds_model(folder: Path) -> bool:
+    return (folder / "config.json").is_file() and any((folder / file).is_file() for file in HUB_FILES)
 
 
 def _unpublished(choice: MethodChoice) -> dict[str, str]:

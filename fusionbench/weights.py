@@ -122,13 +122,24 @@ def places(method: str, card: WeightsCard) -> list[Path]:
 def _cache_folders(cache: str) -> list[Path]:
     """The folders of another program's cache, by the rules and variables of that program."""
     kind, _, place = cache.partition(":")
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     if kind == "torch":
-        return [Path(os.environ.get("TORCH_HOME") or user / "torch") / "hub" / place]
+        return [Path(os.environ.get("TORCH_HOME") or _user_cache() / "torch") / "hub" / place]
     if kind == "hf":
-        hub = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or user / "huggingface") / "hub")
-        return sorted(hub.glob(f"models--{place.replace('/', '--')}/snapshots/*"))
+        return snapshots(place)
     raise ValueError(f"unknown cache {cache!r}; write 'torch:<folder>' or 'hf:<owner>/<name>'")
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def snapshots(repository: str) -> list[Path]:
+    """The folders of a repository in Hugging Face's cache; the pattern of their names where there are none."""
+    hub = Path(
+        os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or _user_cache() / "huggingface") / "hub"
+    )
+    folder = hub / f"models--{repository.replace('/', '--')}" / "snapshots"
+    return sorted(folder.glob("*")) or [folder / "*"]
 
 
 def located(method: str, card: WeightsCard) -> Path | None:
@@ -155,8 +166,9 @@ def find(method: str, card: WeightsCard, override: Path | None = None) -> Path:
         if path.is_file():
             return path
     fetch = f"fetch it from {card.urls[0]} (fusionbench weights download {method})" if card.urls else "put it there"
+    nowhere = " nor at ".join(map(str, looked))
     raise FileNotFoundError(
-        f"no weights for {method!r}: {card.file} is not at {looked[0]}; {fetch} or pass --weights {method}=FILE"
+        f"no weights for {method!r}: {card.file} is not at {nowhere}; {fetch} or pass --weights {method}=FILE"
     )
 
 

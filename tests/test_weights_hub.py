@@ -257,7 +257,9 @@ def test_wrong_words_are_one_sentence(words, expected, tmp_path, capsys, monkeyp
 
 def test_caches_of_other_programs_are_looked_into(tmp_path, monkeypatch):
     card = holder("MUSIQ").cards[0]
-    snapshot = tmp_path / "hf" / "hub" / "models--chaofengc--IQA-PyTorch-Weights" / "snapshots" / "abc"
+    folder = tmp_path / "hf" / "hub" / "models--chaofengc--IQA-PyTorch-Weights" / "snapshots"
+    assert places("MUSIQ", card)[-1] == folder / "*" / card.file
+    snapshot = folder / "abc"
     snapshot.mkdir(parents=True)
     looked = [path.parent for path in places("MUSIQ", card)]
     assert looked == [tmp_path / "home" / "weights" / "pyiqa", tmp_path / "torch" / "hub" / "pyiqa", snapshot]
@@ -265,7 +267,19 @@ def test_caches_of_other_programs_are_looked_into(tmp_path, monkeypatch):
     monkeypatch.delenv("TORCH_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     looked = [path.parent for path in places("MUSIQ", card)]
-    assert looked == [tmp_path / "home" / "weights" / "pyiqa", tmp_path / "cache" / "torch" / "hub" / "pyiqa"]
+    assert looked[:2] == [tmp_path / "home" / "weights" / "pyiqa", tmp_path / "cache" / "torch" / "hub" / "pyiqa"]
+    assert looked[2].is_relative_to(tmp_path / "elsewhere")
+    monkeypatch.delenv("HF_HUB_CACHE")
+    monkeypatch.delenv("HF_HOME")
+    assert places("MUSIQ", card)[2].is_relative_to(tmp_path / "cache" / "huggingface" / "hub")
+
+
+def test_a_file_in_the_cache_of_hugging_face_is_read_where_it_lies(tmp_path):
+    card = holder("MUSIQ").cards[0]
+    path = tmp_path / "hf" / "hub" / "models--chaofengc--IQA-PyTorch-Weights" / "snapshots" / "abc" / card.file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"numbers")
+    assert located("MUSIQ", card) == path
 
 
 def test_an_accepted_file_is_refused_after_a_change(tmp_path):

@@ -72,6 +72,7 @@ def test_a_score_without_weights_is_a_column_of_dashes_with_its_reason(folders, 
     assert table.count("| - | - |") == 2
     for name, place in {"MUSIQ": "pyiqa/musiq_koniq_ckpt-e95806b9.pth", "CLIP-IQA": "clip/RN50.pt"}.items():
         (note,) = [line for line in table.splitlines() if line.startswith(f"- Missing: {name} lacks")]
+        assert str(folders / "torch" / "hub" / place) in note
         assert str(folders / "home" / "weights" / place) in note
         assert f"fusionbench weights download {name}" in note
         assert "https://" in note
@@ -106,6 +107,19 @@ def test_everything_that_methods_and_scores_lack_is_in_one_message(folders, caps
     ]:
         assert f"/{file}" in error
     assert not Path("o").exists()
+
+
+def test_the_language_model_of_a_method_is_among_what_is_lacking(folders, capsys):
+    assert main(f"run --method lure-distilbert {PAIR} --metrics EN,MUSIQ --out o".split()) == 2
+    error = capsys.readouterr().err
+    snapshot = folders / "hf" / "hub" / "models--distilbert-base-uncased" / "snapshots"
+    for part in ("lure-distilbert.safetensors", "MUSIQ lacks", f"looked for at {snapshot / '*'}: hf download"):
+        assert part in error
+    (snapshot / "abc").mkdir(parents=True)
+    for file in ("config.json", "model.safetensors"):
+        (snapshot / "abc" / file).touch()
+    assert main(f"run --method lure-distilbert {PAIR} --metrics EN --out o".split()) == 2
+    assert "Hugging Face" not in capsys.readouterr().err
 
 
 def test_the_answer_comes_within_seconds_and_without_torch(folders):

@@ -27,6 +27,7 @@ class MethodCard:
         published: the authors' files, where they are not read as they are.
         importer: makes the method's one weight file of those, as 'package.module:function'; called with the folder
             that holds them and the file to write.
+        backbones: models that it is built on and reads from Hugging Face's cache, by the names of their repositories.
     """
 
     target: str
@@ -39,3 +40,4 @@ class MethodCard:
     note: str = ""
     published: tuple[WeightsCard, ...] = ()
     importer: str = ""
+    backbones: tuple[str, ...] = ()

@@ -13,6 +13,9 @@ PAPER = (
     "image fusion, arXiv 2503.07033v2, 2025"
 )
 
+DISTILBERT = "distilbert-base-uncased"
+"""The paper's language model, on Hugging Face."""
+
 ABLATIONS: dict[str, tuple[Mapping[str, Any], str]] = {
     "cc": ({"similarity": "correlation"}, "Using CC: correlation over pixels in place of the cosine over channels"),
     "gate": ({"guidance": "gate"}, "TGA -> Gate: the text weighs channels and does not attend"),
@@ -33,7 +36,13 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
         folder="lure",
     )
     return MethodCard(
-        "fusionbench.methods.lure.method:Lure", "learned", PAPER, options=options, weights=(weights,), note=note
+        "fusionbench.methods.lure.method:Lure",
+        "learned",
+        PAPER,
+        options=options,
+        weights=(weights,),
+        note=note,
+        backbones=(DISTILBERT,) if encoder == "distilbert" else (),
     )
 
 

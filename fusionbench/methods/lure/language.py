@@ -19,10 +19,10 @@ from typing_extensions import override
 
 from fusionbench.lazy import unknown
 from fusionbench.methods.lure import ngrams
+from fusionbench.methods.lure.cards import DISTILBERT
 from fusionbench.methods.lure.reading import read_prompt
 from fusionbench.methods.lure.tasks import PSEUDO, TASKS, bank
 
-DISTILBERT = "distilbert-base-uncased"
 LONGEST_TEXT = 512
 """Tokens that DistilBERT can take."""
 
