@@ -27,9 +27,9 @@ def train(
 
     Args:
         method: one method with training phases; see `fusionbench list methods`.
-        data: a data set's name, its folder, or the folder that holds all data sets which the recipe names; without
-            it the recipe's data sets are looked for in $FUSIONBENCH_DATA, and generated scenes are taken where it
-            names none.
+        data: a data set's name, its folder or that of its shards (`fusionbench data shard`), or the folder that holds
+            all data sets which the recipe names; without it the recipe's data sets are looked for in
+            $FUSIONBENCH_DATA, and generated scenes are taken where it names none.
         dataset: which data set the folder holds, where its name does not say so.
         out: folder of checkpoints, logs, curves, samples and the trained weights.
         resume: go on where an interrupted run of the same recipe stopped.
@@ -65,11 +65,14 @@ def train(
 def _loader(data: str | None, dataset: str | None, loader: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of the data module, with what `--data` and `--dataset` say of the data."""
     from fusionbench.data import DATASETS
+    from fusionbench.data.shards import has_shards, read_index
 
     if data is None:
         return {"datasets": dataset or "synthetic", **loader}
     if data in DATASETS and dataset is None:
         return {**loader, "datasets": data}
+    if dataset is None and has_shards(data):
+        dataset = read_index(Path(data).expanduser())["dataset"]
     name = dataset or Path(data).expanduser().resolve().name.lower()
     if name in DATASETS:
         return {**loader, "datasets": name, "root": data}

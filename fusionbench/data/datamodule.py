@@ -21,6 +21,7 @@ from fusionbench.data.pairs import Pairs, collate
 from fusionbench.data.restoration import RESTORATION, restoration
 from fusionbench.data.resumable import ResumableLoader
 from fusionbench.data.sampling import EpochSampler, EqualSizes, Shown, check_enough
+from fusionbench.data.shards import blocks_of
 from fusionbench.data.source import Joined, Source, Subset
 from fusionbench.data.training import TrainingPairs
 from fusionbench.lazy import unknown
@@ -40,7 +41,7 @@ class FusionDataModule(LightningDataModule):
     Args:
         datasets: rows of the table of data sets; for training, also of that of restoration data sets, whose images
             have no partner and come as pairs with a black one.
-        root: folder of the data set, or folder that holds one folder per data set.
+        root: folder of the data set or of its shards, or folder that holds one folder per data set.
         batch_size: pairs per batch; whole pairs are gathered by size, so that such a batch can be smaller.
         workers: processes per loader that read and degrade.
         crop: side of the training crops in pixels; None trains on whole images.
@@ -109,6 +110,7 @@ class FusionDataModule(LightningDataModule):
         self.contrasts = contrasts
         self.limit = limit
         self.train_pairs: Shown | None = None
+        self.blocks: list[list[int]] = []
         self.val_pairs: Pairs | None = None
         self.test_pairs: Pairs | None = None
 
@@ -117,6 +119,7 @@ class FusionDataModule(LightningDataModule):
         if stage in ("fit", "validate") and self.train_pairs is None:
             divided = [self._train_and_val(name) for name in self.datasets]
             train, cache = _joined([train for train, _ in divided]), int(self.cache_gib * GIB)
+            self.blocks = blocks_of(train)
             if self.contrasts:
                 self.train_pairs = contrastive(train, self.degradations, self.seed, self.crop, self.flip, cache)
             else:
@@ -131,7 +134,7 @@ class FusionDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader[Pair]:
         pairs = _ready(self.train_pairs)
         trainer = self.trainer
-        sampler = EpochSampler(pairs, **self._share())
+        sampler = EpochSampler(pairs, **self._share(), blocks=self.blocks)
         # The Trainer asks a sampler to change epochs only after it has begun the first one that follows a resume.
         sampler.set_epoch(0 if trainer is None else trainer.current_epoch)
         return ResumableLoader(

@@ -8,6 +8,7 @@ dropped.
 
 from __future__ import annotations
 
+import io
 import struct
 import uuid
 import zlib
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from typing_extensions import Buffer
 
 from fusionbench.data.source import Bytes
 from fusionbench.types import Image as ImageTensor
@@ -56,6 +58,23 @@ def read_image(path: str | Path, channels: Literal[1, 3] | None = None) -> Bytes
     if channels == 3 and pixels.ndim == 2:
         return np.repeat(pixels[:, :, None], 3, axis=2)
     return pixels
+
+
+def decode_image(data: Buffer, what: str) -> Bytes:
+    """The pixels of an 8-bit gray or RGB image that is in memory.
+
+    Args:
+        what: the image in words, for the error.
+
+    Raises:
+        ValueError: it is damaged, or no image.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            return _pixels(image)
+    except _DAMAGED as error:
+        raise ValueError(f"cannot read {what} as an image: {str(error) or type(error).__name__}") from error
 
 
 def _pixels(image: Image.Image) -> Bytes:

@@ -10,6 +10,7 @@ from fusionbench.data.cards import DATASETS, DatasetCard, Layout, split_names
 from fusionbench.data.ems import open_ems
 from fusionbench.data.folders import Files, FolderSource, Unmatched, match, read_prompts
 from fusionbench.data.images import SUFFIXES
+from fusionbench.data.shards import has_shards, open_shards
 from fusionbench.data.source import Source, Subset
 from fusionbench.lazy import resolve, unknown
 
@@ -31,7 +32,7 @@ def load(
 
     Args:
         name: a row of `DATASETS`.
-        root: folder that holds the data set, or a folder of that name; $FUSIONBENCH_DATA without it.
+        root: folder that holds the data set or its shards, or a folder of that name; $FUSIONBENCH_DATA without it.
         split: 'train', 'val', 'test', or 'all' for a data set that is not divided.
         resize: bring infrared images to the size of the visible ones instead of refusing pairs that differ.
         limit: at most so many pairs, the first in order.
@@ -53,8 +54,13 @@ def load(
     if only is not None and not card.degraded:
         raise ValueError(f"{name!r} is not degraded on disk; 'only' chooses among degradations that are")
     source: Source
+    sharded = next((folder for folder in candidates(name, root) if has_shards(folder)), None)
     if ir_dir is not None or vi_dir is not None:
         source = _two_folders(name, ir_dir, vi_dir, resize, unmatched)
+    elif sharded is not None:
+        if only is not None:
+            raise ValueError(f"{sharded} holds shards, whose pairs are not chosen by degradation; name the folders")
+        source = open_shards(sharded, name, split)
     elif card.target:
         source = resolve(card.target)(split=split)
     elif card.degraded:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
+import torch
 from torch.utils.data import BatchSampler, Dataset, Sampler
 from torch.utils.data.distributed import DistributedSampler
 from typing_extensions import override
 
 from fusionbench.data.training import Turn
+
+TOGETHER = 8
+"""Blocks whose pairs are mixed with each other."""
 
 
 class Shown(Protocol):
@@ -31,11 +35,19 @@ class EpochSampler(DistributedSampler[Any]):
     several processes read at a time hold together what one process would read in a batch as large. No pair is shown
     twice to make the shares equal: up to `processes - 1` pairs are left out instead, others in each epoch.
 
+    Pairs in blocks, such as those of a shard, are visited block by block, a few at a time: each process has blocks of
+    its own, but for those at the ends of its share.
+
+    Args:
+        blocks: places of the pairs that lie together; all of them lie anywhere without it.
+
     Attributes:
         start: samples of this process to leave out once, because an interrupted run has seen them.
     """
 
-    def __init__(self, pairs: Shown, *, processes: int = 1, process: int = 0) -> None:
+    def __init__(
+        self, pairs: Shown, *, processes: int = 1, process: int = 0, blocks: Sequence[Sequence[int]] = ()
+    ) -> None:
         check_enough(len(pairs), processes, "training")
         super().__init__(
             cast("Dataset[Any]", pairs),
@@ -46,12 +58,25 @@ class EpochSampler(DistributedSampler[Any]):
             drop_last=True,
         )
         self.start = 0
+        self.blocks = blocks
 
     @override
     def __iter__(self) -> Iterator[Turn]:
-        order = list(super().__iter__())[self.start :]
+        order = (self._by_block() if self.blocks else list(super().__iter__()))[self.start :]
         self.start = 0
         return (Turn(index, self.epoch) for index in order)
+
+    def _by_block(self) -> list[int]:
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        places = [
+            self.blocks[block][place]
+            for block in torch.randperm(len(self.blocks), generator=generator)
+            for place in torch.randperm(len(self.blocks[block]), generator=generator)
+        ]
+        own = places[self.rank * self.num_samples : (self.rank + 1) * self.num_samples]
+        together = TOGETHER * max(map(len, self.blocks))
+        windows = [own[start : start + together] for start in range(0, len(own), together)]
+        return [window[place] for window in windows for place in torch.randperm(len(window), generator=generator)]
 
 
 def check_enough(pairs: int, processes: int, purpose: str) -> None:

@@ -1,0 +1,215 @@
+"""Pairs in shards: tar files in the WebDataset layout, with an index that says where in which file each pair lies.
+
+Members of a pair share their number and are called `<number>.ir.png`, `<number>.vi.png`, where they are known also
+`.ir_clean.png` and `.vi_clean.png`, and `<number>.json` with the pair's name and what else is known of it. The index,
+`index.json`, lets a worker read its own pairs and no others, checks every byte, and counts pairs without opening a tar.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from fusionbench.data.cache import CachedSource
+from fusionbench.data.images import decode_image
+from fusionbench.data.source import Joined, RawPair, Source, Subset
+
+INDEX = "index.json"
+FORMAT = "fusionbench shards 1"
+
+IMAGES = ("ir", "vi", "ir_clean", "vi_clean")
+FACTS = ("degradation", "ir_scale", "vi_scale", "prompt", "only")
+"""Fields of a pair that are no images."""
+
+
+class Part(NamedTuple):
+    """Where a member's bytes lie in its tar, and their checksum (CRC-32)."""
+
+    offset: int
+    size: int
+    crc: int
+
+
+class Entry(NamedTuple):
+    """One pair of an index."""
+
+    name: str
+    height: int
+    width: int
+    shard: str
+    parts: Mapping[str, Part]
+    facts: Mapping[str, Any]
+
+
+class Store(Protocol):
+    """Where shards lie."""
+
+    def path(self, file: str) -> Path:
+        """A shard as a local file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is not the one that the index speaks of.
+        """
+
+
+class LocalStore:
+    """Shards in a folder, complete as far as their sizes say.
+
+    Raises:
+        FileNotFoundError: a shard is missing.
+        ValueError: a shard has another size than the index says.
+    """
+
+    def __init__(self, folder: Path, shards: list[dict[str, Any]]) -> None:
+        self.folder = folder
+        for shard in shards:
+            path = self.path(shard["file"])
+            if not path.is_file():
+                raise FileNotFoundError(f"{path} is missing, which {INDEX} names; copy all shards, or shard again")
+            if path.stat().st_size != shard["bytes"]:
+                raise ValueError(
+                    f"{path} has {path.stat().st_size} bytes, {INDEX} says {shard['bytes']}; copy it again, or shard "
+                    "the data set again"
+                )
+
+    def path(self, file: str) -> Path:
+        """A shard of the folder."""
+        return self.folder / file
+
+
+class ShardSource:
+    """Pairs of one split, in the order in which they were written.
+
+    Attributes:
+        blocks: places of the pairs of each shard.
+    """
+
+    def __init__(self, dataset: str, shards: list[dict[str, Any]], store: Store) -> None:
+        self.dataset = dataset
+        self.store = store
+        self._entries = [_entry(pair, shard["file"]) for shard in shards for pair in shard["pairs"]]
+        self.names = [entry.name for entry in self._entries]
+        self.blocks: list[range] = []
+        for shard in shards:
+            start = self.blocks[-1].stop if self.blocks else 0
+            self.blocks.append(range(start, start + len(shard["pairs"])))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of a pair, without decoding it."""
+        return self._entries[index].height, self._entries[index].width
+
+    def read(self, index: int) -> RawPair:
+        """Read one pair.
+
+        Raises:
+            FileNotFoundError: its shard has gone.
+            ValueError: its bytes are not those that were written.
+        """
+        entry = self._entries[index]
+        start = min(part.offset for part in entry.parts.values())
+        end = max(part.offset + part.size for part in entry.parts.values())
+        path = self.store.path(entry.shard)
+        with path.open("rb") as stream:
+            stream.seek(start)
+            block = memoryview(stream.read(end - start))
+        fields: dict[str, Any] = dict(entry.facts)
+        for name, part in entry.parts.items():
+            data = block[part.offset - start : part.offset - start + part.size]
+            if zlib.crc32(data) != part.crc:
+                raise ValueError(f"{path} is damaged at {entry.name!r}; copy it again, or shard the data set again")
+            fields[name] = decode_image(data, f"{name} of {entry.name!r} in {path}")
+        return RawPair(entry.name, **fields)
+
+
+def blocks_of(source: Source) -> list[list[int]]:
+    """Places of the pairs of each shard, when all of a source comes from shards; otherwise nothing."""
+    if isinstance(source, ShardSource):
+        return [list(block) for block in source.blocks]
+    if isinstance(source, CachedSource):
+        return blocks_of(source.source)
+    if isinstance(source, Subset):
+        places: dict[int, list[int]] = {}
+        for place, index in enumerate(source.indices):
+            places.setdefault(index, []).append(place)
+        left = [[place for index in block for place in places.get(index, [])] for block in blocks_of(source.source)]
+        return [block for block in left if block]
+    if isinstance(source, Joined):
+        parts = [blocks_of(part) for part in source.sources]
+        starts = accumulate(map(len, source.sources), initial=0)
+        joined = [
+            [start + place for place in block] for start, part in zip(starts, parts, strict=False) for block in part
+        ]
+        return joined if all(parts) else []
+    return []
+
+
+def _entry(pair: dict[str, Any], shard: str) -> Entry:
+    parts = {name: Part(*place) for name, place in pair["parts"].items()}
+    height, width = pair["size"]
+    return Entry(pair["name"], height, width, shard, parts, pair.get("facts", {}))
+
+
+def has_shards(root: str | Path | None) -> bool:
+    """Whether a folder has an index of shards."""
+    return root is not None and (Path(root).expanduser() / INDEX).is_file()
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """What the index of a folder of shards says.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return parse_index((folder / INDEX).read_bytes(), str(folder / INDEX))
+
+
+def parse_index(text: bytes, where: str) -> dict[str, Any]:
+    """What an index says.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        index = json.loads(text)
+        if index["format"] != FORMAT:
+            raise ValueError(f"its format is {index['format']!r}, not {FORMAT!r}")
+        index["dataset"], index["splits"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{where} is no index of shards ({error}); write one with `fusionbench data shard`") from error
+    return dict(index)
+
+
+def open_shards(folder: Path, dataset: str, split: str) -> ShardSource:
+    """The pairs of one split of a folder of shards.
+
+    Raises:
+        FileNotFoundError: the split or a shard is missing.
+        ValueError: the shards are of another data set, or damaged.
+    """
+    shards = shards_of(read_index(folder), dataset, split, str(folder))
+    return ShardSource(dataset, shards, LocalStore(folder, shards))
+
+
+def shards_of(index: dict[str, Any], dataset: str, split: str, where: str) -> list[dict[str, Any]]:
+    """The shards of one split.
+
+    Raises:
+        FileNotFoundError: the split is missing.
+        ValueError: the shards are of another data set.
+    """
+    if index["dataset"] != dataset:
+        raise ValueError(f"{where} holds shards of {index['dataset']!r}, not of {dataset!r}; name that data set")
+    if split not in index["splits"]:
+        there = " and ".join(index["splits"])
+        raise FileNotFoundError(
+            f"{where} holds shards of {there}, none of {split!r}; `fusionbench data shard --split {split}` adds them"
+        )
+    return list(index["splits"][split])
