@@ -38,8 +38,8 @@ test: setup          ## the tests that take minutes at most
 test-slow: setup     ## the long proofs
 	$(BIN)/python -m pytest -q -m slow
 
-readme: demo         ## renew the README's table and picture from the demo
-	$(BIN)/python benchmarks/readme.py runs/demo
+readme: demo         ## renew the README's tables and picture
+	$(BIN)/python benchmarks/readme.py --demo runs/demo
 
 check: setup         ## what continuous integration checks before the tests
 	$(BIN)/ruff format --check .

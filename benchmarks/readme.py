@@ -1,4 +1,8 @@
-"""Renew the README's demo section from the files that `fusionbench demo` wrote."""
+"""Renew the README's two tables and its picture from files.
+
+`--demo` takes the demo's from the folder that `fusionbench demo` wrote. The paper's table is drawn from
+benchmarks/measured, to which `--bench` first copies the table of a `fusionbench bench lure` run.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +11,65 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
+
 ROOT = Path(__file__).parents[1]
-BEGIN, END = "<!-- demo: begin -->", "<!-- demo: end -->"
 PICTURE = Path("docs/images/demo.png")
+MEASURED = ROOT / "benchmarks" / "measured" / "lure_table1.csv"
 
 
-def section(run: Path) -> str:
+def demo_section(run: Path) -> str:
     """The picture and the tables of a demo run."""
     table = (run / "report" / "table.md").read_text(encoding="utf-8")
     caption = "One generated night scene (rows: degradations) as six methods fuse it, and the means over all scenes."
     return f"![Sources and fused images of one scene]({PICTURE.as_posix()})\n\n{caption}\n\n{table.strip()}"
 
 
+def bench_section(cells: pd.DataFrame) -> str:
+    """Published and measured means of the methods that have both, a table per data set."""
+    measured = cells.dropna(subset=["measured"])
+    parts = []
+    for dataset, rows in measured.groupby("dataset", sort=False):
+        images = " to ".join(str(n) for n in sorted({int(n) for n in rows["images"]}))
+        metrics = list(dict.fromkeys(rows["metric"]))
+        lines = [
+            f"### {dataset} ({images} images)",
+            "",
+            "| method | " + " | ".join(metrics) + " |",
+            "| --- |" + " ---: |" * len(metrics),
+        ]
+        for method, values in rows.groupby("method", sort=False):
+            found = {row.metric: row for row in values.itertuples()}
+            texts = [f"{found[m].printed} / {found[m].measured:.2f}" if m in found else "-" for m in metrics]
+            lines.append(f"| {method} | " + " | ".join(texts) + " |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def replace(text: str, mark: str, section: str) -> str:
+    """What stands between the marks of a section, renewed."""
+    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    pattern = f"{re.escape(begin)}.*{re.escape(end)}"
+    if not re.search(pattern, text, re.DOTALL):
+        raise SystemExit(f"README.md lacks the marks {begin} and {end}")
+    return re.sub(pattern, lambda _: f"{begin}\n{section}\n{end}", text, flags=re.DOTALL)
+
+
 def main() -> None:
-    """Copy the picture and replace what stands between the marks."""
+    """Copy picture and table where they are new, and replace what stands between the marks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path, nargs="?", default=ROOT / "runs" / "demo")
-    run = parser.parse_args().run
-    (ROOT / PICTURE).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(run / "report" / "synthetic_night_0000.png", ROOT / PICTURE)
+    parser.add_argument("--demo", type=Path, help="folder of a `fusionbench demo` run")
+    parser.add_argument("--bench", type=Path, help="folder of a `fusionbench bench lure --table 1` run")
+    arguments = parser.parse_args()
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
-    pattern = f"{re.escape(BEGIN)}.*{re.escape(END)}"
-    if not re.search(pattern, text, re.DOTALL):
-        raise SystemExit(f"{readme} lacks the marks {BEGIN} and {END}")
-    replaced = re.sub(pattern, lambda _: f"{BEGIN}\n{section(run)}\n{END}", text, flags=re.DOTALL)
-    readme.write_text(replaced, encoding="utf-8")
+    if arguments.demo:
+        shutil.copyfile(arguments.demo / "report" / "synthetic_night_0000.png", ROOT / PICTURE)
+        text = replace(text, "demo", demo_section(arguments.demo))
+    if arguments.bench:
+        shutil.copyfile(arguments.bench / "report" / "table1.csv", MEASURED)
+    text = replace(text, "bench", bench_section(pd.read_csv(MEASURED, dtype={"printed": str})))
+    readme.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
