@@ -63,7 +63,9 @@ def enclosed(files: Mapping[str, Path]) -> Iterator[None]:
 
 
 def _replacements(hub: Path) -> list[tuple[Any, str, Any]]:
-    modules = {name: importlib.import_module(name) for name in ("pyiqa.archs.clip_model", "timm", "torchvision.models")}
+    names = ("pyiqa.archs.clip_model", "pyiqa.archs.topiq_arch", "timm", "torchvision.models")
+    modules = {name: importlib.import_module(name) for name in names}
+    topiq = modules["pyiqa.archs.topiq_arch"]
     # Modules copy this name when they are imported, so the ones that already were have a copy of their own.
     caches = [
         module
@@ -75,6 +77,7 @@ def _replacements(hub: Path) -> list[tuple[Any, str, Any]]:
         *((module, "DEFAULT_CACHE_DIR", str(hub / "pyiqa")) for module in caches),
         # The file was checked already; pyiqa would fetch another one in place of an accepted file.
         (modules["pyiqa.archs.clip_model"], "_download", lambda url, root: str(Path(root) / url.rpartition("/")[2])),
+        (topiq, "create_swin", _unfilled(topiq.create_swin, pretrained=False)),
         (modules["timm"], "create_model", _unfilled(modules["timm"].create_model, pretrained=False)),
         *(
             (modules["torchvision.models"], name, _unfilled(getattr(modules["torchvision.models"], name), weights=None))

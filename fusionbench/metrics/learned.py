@@ -95,8 +95,8 @@ def _built(metric: str, files: dict[str, Path]) -> nn.Module:
     try:
         with enclosed(files):
             network: nn.Module = pyiqa.create_metric(metric, device=torch.device("cpu")).net
-    except (*DAMAGE, MatReadError) as error:
-        names = ", ".join(path.name for path in files.values())
+    except (*DAMAGE, OSError, MatReadError) as error:
+        names = ", ".join(path.name for path in files.values()) or "no files"
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"pyiqa's {metric!r} cannot be filled from {names}: {reason}") from error
     if left := unfilled(network):

@@ -29,7 +29,7 @@ class Network:
     """What pyiqa needs for one score.
 
     Attributes:
-        files: file names by where pyiqa looks for them below torch's hub folder.
+        files: where they lie below torch's hub folder, by their published names.
         range: smallest and largest value, as pyiqa documents it.
         higher_is_better: False for distances from what is natural.
         smallest: least height and width that it can score.
@@ -43,8 +43,8 @@ class Network:
     packages: tuple[str, ...] = ()
 
     def cards(self) -> dict[str, WeightsCard]:
-        """The card of each file, by its place below torch's hub folder."""
-        return {place: card_of(place) for place in self.files}
+        """The card of each file, by its place below torch's hub folder, where pyiqa names it as in its address."""
+        return {quote(place): card_of(place) for place in self.files}
 
 
 @cache
@@ -65,6 +65,7 @@ def card_of(place: str) -> WeightsCard:
         source=f"{REPOSITORY}: {file}",
         note="" if ending else "no checksum is published: the bytes that were fetched or accepted first are remembered",
         folder="pyiqa",
+        also={quote(file): ending} if quote(file) != file else {},
         elsewhere=(f"torch:{folder}", f"hf:{REPOSITORY}"),
         about=_ABOUT.get(file, 0),
     )
