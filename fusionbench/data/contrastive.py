@@ -6,7 +6,7 @@ from (seed, epoch, pair), as in `training`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from typing_extensions import override
 
-from fusionbench.data.cache import CachedSource
 from fusionbench.data.ems import EmsSource, Record, Scene
 from fusionbench.data.images import read_image, to_tensor
 from fusionbench.data.pairs import as_pair, collate, specs
@@ -40,7 +39,7 @@ class ContrastivePairs(Dataset[Pair]):
     one; fewer than six are repeated.
 
     Attributes:
-        source: where the pairs come from, undegraded; a `CachedSource` saves decoding four pairs per item.
+        source: where the pairs come from, undegraded; a `SharedCache` saves decoding four pairs per item.
         degradations: specs, of which each turn draws one.
         seed: of everything that is drawn.
         crop: side of the square that is cut out, or (height, width); smaller images are mirrored at their borders.
@@ -198,7 +197,12 @@ class ContrastiveScenes(Dataset[Pair]):
 
 
 def contrastive(
-    source: Source, degradations: Sequence[str], seed: int, crop: int | None, flip: bool, cache: int = 0
+    source: Source,
+    degradations: Sequence[str],
+    seed: int,
+    crop: int | None,
+    flip: bool,
+    cached: Callable[[Source], Source] = lambda source: source,
 ) -> ContrastivePairs | ContrastiveScenes:
     """The pairs of a source with contrasts: its own files where it is degraded on disk, made ones elsewhere.
 
@@ -208,7 +212,7 @@ def contrastive(
         seed: of everything that is drawn.
         crop: side of the crops.
         flip: show items mirrored as well, and files also turned.
-        cache: bytes of decoded images to keep; files are too many to be kept.
+        cached: keeps decoded images of a source; files are too many to be kept.
 
     Raises:
         ValueError: there is no crop, without which contrasts of other scenes have other sizes.
@@ -217,7 +221,7 @@ def contrastive(
         raise ValueError("contrasts show other scenes, whose sizes differ; train on crops of one size")
     if isinstance(source, EmsSource):
         return ContrastiveScenes(source.scenes, seed, crop, turn=flip)
-    return ContrastivePairs(CachedSource(source, cache), degradations, seed, crop, flip)
+    return ContrastivePairs(cached(source), degradations, seed, crop, flip)
 
 
 def collate_contrasts(pairs: list[Pair]) -> Batch:

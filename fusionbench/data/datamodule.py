@@ -13,7 +13,6 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from fusionbench.data.cache import CachedSource
 from fusionbench.data.cards import DATASETS
 from fusionbench.data.contrastive import collate_contrasts, contrastive
 from fusionbench.data.loading import candidates, load
@@ -22,6 +21,7 @@ from fusionbench.data.restoration import RESTORATION, restoration
 from fusionbench.data.resumable import ResumableLoader
 from fusionbench.data.sampling import EpochSampler, EqualSizes, Shown, check_enough
 from fusionbench.data.shards import blocks_of
+from fusionbench.data.sharedcache import SharedCache
 from fusionbench.data.source import Joined, Source, Subset
 from fusionbench.data.training import TrainingPairs
 from fusionbench.lazy import unknown
@@ -54,7 +54,8 @@ class FusionDataModule(LightningDataModule):
             `val_share` of the training names, which lie together because neighbours in a sequence look alike.
         test_split: split of the test and prediction loaders.
         val_share: part of the training split that is held out where no validation split is published.
-        cache_gib: memory for decoded training images, in GiB per worker.
+        cache_gib: memory for decoded training images, in GiB for each of the Trainer's processes with its workers.
+        cache_dir: folder on a fast disk, where `cache_gib` of decoded images are kept instead while the training runs.
         resize: bring infrared images to the size of the visible ones.
         contrasts: give training pairs what their degradations are told from, for methods that learn by contrast.
         limit: at most so many pairs of each data set and split, for trying things out.
@@ -75,7 +76,8 @@ class FusionDataModule(LightningDataModule):
         val_split: str | None = None,
         test_split: str = "test",
         val_share: float = 0.05,
-        cache_gib: float = 1.0,
+        cache_gib: float = 2.0,
+        cache_dir: str | Path | None = None,
         resize: bool = False,
         contrasts: bool = False,
         limit: int | None = None,
@@ -83,6 +85,7 @@ class FusionDataModule(LightningDataModule):
         super().__init__()
         # Checkpoints hold these settings and are loaded without unpickling classes, so that a Path must be text.
         root = None if root is None else str(root)
+        cache_dir = None if cache_dir is None else str(cache_dir)
         self.save_hyperparameters()
         self.datasets = [datasets] if isinstance(datasets, str) else list(datasets)
         for name in self.datasets:
@@ -106,6 +109,7 @@ class FusionDataModule(LightningDataModule):
         self.test_split = test_split
         self.val_share = val_share
         self.cache_gib = cache_gib
+        self.cache_dir = cache_dir
         self.resize = resize
         self.contrasts = contrasts
         self.limit = limit
@@ -118,13 +122,13 @@ class FusionDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         if stage in ("fit", "validate") and self.train_pairs is None:
             divided = [self._train_and_val(name) for name in self.datasets]
-            train, cache = _joined([train for train, _ in divided]), int(self.cache_gib * GIB)
+            train = _joined([train for train, _ in divided])
             self.blocks = blocks_of(train)
+            drawn = (self.degradations, self.seed, self.crop, self.flip)
             if self.contrasts:
-                self.train_pairs = contrastive(train, self.degradations, self.seed, self.crop, self.flip, cache)
+                self.train_pairs = contrastive(train, *drawn, cached=self._cached)
             else:
-                cached = CachedSource(train, cache)
-                self.train_pairs = TrainingPairs(cached, self.degradations, self.seed, self.crop, self.flip)
+                self.train_pairs = TrainingPairs(self._cached(train), *drawn)
             self.val_pairs = Pairs(_joined([val for _, val in divided]), self.eval_degradations, self.seed)
         if stage in ("test", "predict") and self.test_pairs is None:
             tests = [self._load(name, self.test_split) for name in self.datasets]
@@ -163,6 +167,9 @@ class FusionDataModule(LightningDataModule):
     @override
     def predict_dataloader(self) -> DataLoader[Pair]:
         return whole_pairs(_ready(self.test_pairs), self.batch_size, self.workers, **self._share())
+
+    def _cached(self, source: Source) -> Source:
+        return SharedCache(source, int(self.cache_gib * GIB), self.cache_dir)
 
     def _share(self) -> dict[str, int]:
         """What of each set is this process's."""

@@ -44,8 +44,11 @@ def read_image(path: str | Path, channels: Literal[1, 3] | None = None) -> Bytes
     """
     path = Path(path)
     with path.open("rb") as file:
+        data = file.read()
+    pixels = _plain_png(data)
+    if pixels is None:
         try:
-            with Image.open(file) as image:
+            with Image.open(io.BytesIO(data)) as image:
                 deep_colour = ";16" in str(image.tile) and image.mode in ("RGB", "RGBA")
                 image.load()
                 pixels = _deep_colour(path) if deep_colour else _pixels(image)
@@ -69,12 +72,41 @@ def decode_image(data: Buffer, what: str) -> Bytes:
     Raises:
         ValueError: it is damaged, or no image.
     """
+    plain = _plain_png(data)
+    if plain is not None:
+        return plain
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()
             return _pixels(image)
     except _DAMAGED as error:
         raise ValueError(f"cannot read {what} as an image: {str(error) or type(error).__name__}") from error
+
+
+def _plain_png(data: Buffer) -> Bytes | None:
+    """The pixels of a whole 8-bit gray or RGB PNG, decoded by OpenCV in two thirds of Pillow's time; None for others.
+
+    OpenCV does not mind damage, so that every checksum is compared first.
+    """
+    view = memoryview(data)
+    if bytes(view[:8]) != b"\x89PNG\r\n\x1a\n":
+        return None
+    place, kinds = 8, []
+    while place + 12 <= len(view):
+        size = int.from_bytes(view[place : place + 4], "big")
+        end = place + 8 + size
+        if zlib.crc32(view[place + 4 : end]).to_bytes(4, "big") != view[end : end + 4]:
+            return None
+        kinds.append(bytes(view[place + 4 : place + 8]))
+        place = end + 4
+    header = struct.unpack(">II5B", view[16:29]) if kinds[:1] == [b"IHDR"] else ()
+    plain = header[2:] in ((8, 0, 0, 0, 0), (8, 2, 0, 0, 0)) and header[0] * header[1] < 2**26
+    if not plain or kinds[-1] != b"IEND" or b"tRNS" in kinds:
+        return None
+    pixels = cv2.imdecode(np.frombuffer(view, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.shape != (header[1], header[0], 3)[: 2 if header[3] == 0 else 3]:
+        return None
+    return np.asarray(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _pixels(image: Image.Image) -> Bytes:

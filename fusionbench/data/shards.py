@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from fusionbench.data.cache import CachedSource
 from fusionbench.data.images import decode_image
+from fusionbench.data.sharedcache import SharedCache
 from fusionbench.data.source import Joined, RawPair, Source, Subset
 
 INDEX = "index.json"
@@ -133,7 +134,7 @@ def blocks_of(source: Source) -> list[list[int]]:
     """Places of the pairs of each shard, when all of a source comes from shards; otherwise nothing."""
     if isinstance(source, ShardSource):
         return [list(block) for block in source.blocks]
-    if isinstance(source, CachedSource):
+    if isinstance(source, CachedSource | SharedCache):
         return blocks_of(source.source)
     if isinstance(source, Subset):
         places: dict[int, list[int]] = {}

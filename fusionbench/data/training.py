@@ -41,7 +41,7 @@ class TrainingPairs(Dataset[Pair]):
     """Pairs of a source as they are shown in training.
 
     Attributes:
-        source: where the pairs come from; a `CachedSource` where decoding takes most of the time.
+        source: where the pairs come from; a `SharedCache` where decoding takes most of the time.
         degradations: specs, of which each turn draws one; a spec named twice is drawn twice as often. Pairs that are
             degraded on disk stay as they are; of pairs with one image, that image is degraded.
         seed: of everything that is drawn.

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import multiprocessing
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ from fusionbench.data.cache import CachedSource
 from fusionbench.data.images import to_bytes
 from fusionbench.data.pairs import collate
 from fusionbench.data.sampling import EpochSampler, EqualSizes
+from fusionbench.data.sharedcache import FACTS, SharedCache
 from fusionbench.data.source import Joined, RawPair, Subset
 from fusionbench.data.training import Box, TrainingPairs, Turn, cut, reach
 from fusionbench.degradations import KINDS, parse
@@ -184,8 +188,67 @@ def test_cache_decodes_once_and_stays_within_its_memory():
         cached.read(0).ir[0] = 1
 
 
-def test_cached_pairs_train_as_read_ones_do():
-    plain, cached = Places(), CachedSource(Places(), 10**6)
+class Noted:
+    """Pairs with all images and facts; a file says which were read, by whichever process."""
+
+    dataset, names = "noted", ["a", "b", "c"]
+
+    def __init__(self, folder) -> None:
+        self.folder = folder
+
+    def __len__(self) -> int:
+        return 3
+
+    def size(self, index):
+        return (20, 30)
+
+    def read(self, index):
+        with (self.folder / "reads.txt").open("a") as stream:
+            stream.write(self.names[index])
+        gray, colour = np.full((20, 30), index + 1, np.uint8), np.full((20, 30, 3), 9 - index, np.uint8)
+        return RawPair(self.names[index], gray, colour, gray + 1, colour + 1, "ll", 2, 1, prompt="dark")
+
+
+def in_another_process(cached) -> None:
+    for index in range(3):
+        cached.read(index)
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_pairs_that_another_process_decoded_are_not_decoded_again(start, on_disk, tmp_path):
+    source = Noted(tmp_path)
+    cached = SharedCache(source, 10**6, tmp_path if on_disk else None)
+    if start == "fork":
+        process = multiprocessing.get_context("fork").Process(target=in_another_process, args=(cached,))
+        process.start()
+        process.join()
+    else:  # What a spawned process gets is pickled.
+        in_another_process(pickle.loads(pickle.dumps(cached)))
+    reads = (tmp_path / "reads.txt").read_text()
+    kept = [cached.read(index) for index in range(3)]
+    assert (tmp_path / "reads.txt").read_text() == reads == "aabc"  # The first tells what all consist of.
+    for index, pair in enumerate(kept):
+        expected = source.read(index)
+        for name, value in vars(expected).items():
+            np.testing.assert_array_equal(getattr(pair, name), value, err_msg=name)
+    assert [path.name for path in tmp_path.iterdir()] == ["reads.txt"]
+
+
+def test_shared_cache_keeps_what_there_is_room_for(tmp_path):
+    one = FACTS + 20 * 30 * 8
+    cached = SharedCache(Noted(tmp_path), 2 * one)
+    for _ in range(2):
+        in_another_process(cached)
+    assert (tmp_path / "reads.txt").read_text() == "aabcc"
+    assert SharedCache(Noted(tmp_path), 0).read(1).name == "b"
+    with pytest.raises(FileNotFoundError, match=r"no folder .*none for decoded images"):
+        SharedCache(Noted(tmp_path), 10**6, tmp_path / "none")
+
+
+@pytest.mark.parametrize("cache", [CachedSource, SharedCache])
+def test_cached_pairs_train_as_read_ones_do(cache):
+    plain, cached = Places(), cache(Places(), 10**6)
     for source in (plain, cached):
         source.read(0)
     for spec in ("clean", "ll+lc", "rain+sn", "vi:blur"):

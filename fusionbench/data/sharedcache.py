@@ -1,0 +1,136 @@
+"""Decoded pairs kept for all workers of a process: each is decoded once, whichever worker meets it first.
+
+One file that has no name holds them, in memory where the system has such files, otherwise in a folder. Each pair has
+its place in it from the start, so that workers need not agree on anything: what is written is the same whoever writes
+it, and a pair counts as written when the facts before its images are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fusionbench.data.source import Bytes, RawPair, Source
+
+FACTS = 512
+"""Bytes before the images, for what else is known of a pair; a pair with more to say is not kept."""
+
+CHANNELS = {"ir": 1, "vi": 3, "ir_clean": 1, "vi_clean": 3}
+
+
+class SharedCache:
+    """A source that decodes each pair once for this process and those that it starts, as long as there is room.
+
+    Attributes:
+        source: what is read from.
+    """
+
+    def __init__(self, source: Source, max_bytes: int, folder: str | Path | None = None) -> None:
+        """See above.
+
+        Args:
+            max_bytes: of decoded images; pairs that come after so many are decoded whenever they are read.
+            folder: on a disk, for a cache that does not fit into memory.
+
+        Raises:
+            FileNotFoundError: there is no such folder.
+        """
+        self.source = source
+        self.dataset = source.dataset
+        self.names = source.names
+        # A system that cannot read and write at a place without moving there decodes every time.
+        self._ends = list(accumulate(self._sizes(max_bytes))) if hasattr(os, "pread") else []
+        self._file = _nameless(folder) if self._ends else None
+
+    def _sizes(self, max_bytes: int) -> Iterator[int]:
+        """Bytes for each pair, as many as there is room for; all pairs are taken to have the images of the first."""
+        if max_bytes <= 0 or not len(self.source):
+            return
+        first = self.source.read(0)
+        depth = sum(CHANNELS[name] for name in CHANNELS if getattr(first, name) is not None)
+        total = 0
+        for index in range(len(self.source)):
+            height, width = self.source.size(index)
+            total += FACTS + height * width * depth
+            if total > max_bytes:
+                return
+            yield FACTS + height * width * depth
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Where a process that inherits nothing, because it is spawned, finds the file.
+        path = None if self._file is None else f"/proc/{os.getpid()}/fd/{self._file}"
+        return {**self.__dict__, "_file": path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if state["_file"] is not None:
+            try:
+                self._file = os.open(state["_file"], os.O_RDWR)
+            except OSError:  # A system without /proc: every process decodes for itself.
+                self._ends, self._file = [], None
+
+    def __del__(self) -> None:
+        file = self.__dict__.get("_file")
+        if file is not None:
+            os.close(file)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of a pair, without decoding it."""
+        return self.source.size(index)
+
+    def read(self, index: int) -> RawPair:
+        """Read one pair, from the cache where it is there."""
+        if index >= len(self._ends) or self._file is None:
+            return self.source.read(index)
+        start = self._ends[index - 1] if index else 0
+        size = self._ends[index] - start
+        if facts := os.pread(self._file, FACTS, start).rstrip(b"\0"):
+            return _pair(self.names[index], json.loads(facts), os.pread(self._file, size - FACTS, start + FACTS))
+        pair = self.source.read(index)
+        self._keep(pair, self._file, start, size)
+        return pair
+
+    def _keep(self, pair: RawPair, file: int, start: int, size: int) -> None:
+        images: dict[str, Bytes] = {name: image for name in CHANNELS if (image := getattr(pair, name)) is not None}
+        facts = {name: value for name, value in vars(pair).items() if name not in CHANNELS and name != "name"}
+        told = json.dumps({**facts, "shapes": {name: image.shape for name, image in images.items()}}).encode()
+        if len(told) > FACTS or FACTS + sum(image.nbytes for image in images.values()) > size:
+            return
+        try:
+            place = start + FACTS
+            for image in images.values():
+                os.pwrite(file, np.ascontiguousarray(image).data, place)
+                place += image.nbytes
+            os.pwrite(file, told, start)
+        except OSError:
+            self._ends = []  # The disk is full; what is there already is of no use without room for the rest.
+
+
+def _pair(name: str, fields: dict[str, Any], data: bytes) -> RawPair:
+    place = 0
+    for image, shape in fields.pop("shapes").items():
+        count = int(np.prod(shape))
+        fields[image] = np.frombuffer(data, np.uint8, count, place).reshape(shape)
+        place += count
+    return RawPair(name, **fields)
+
+
+def _nameless(folder: str | Path | None) -> int:
+    """A new file that goes when the last process closes it."""
+    if folder is None and hasattr(os, "memfd_create"):
+        return os.memfd_create("fusionbench")
+    if folder is not None and not Path(folder).expanduser().is_dir():
+        raise FileNotFoundError(f"no folder {folder} for decoded images; make it, or leave loader.cache_dir out")
+    handle, path = tempfile.mkstemp(dir=None if folder is None else Path(folder).expanduser())
+    Path(path).unlink()
+    return handle
