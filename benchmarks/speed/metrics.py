@@ -1,34 +1,32 @@
-"""Seconds per image for the scores of each paper, and for plain NumPy and SciPy counterparts in the same process.
+"""Milliseconds per image for the scores of each paper, and for plain NumPy and SciPy counterparts in the same process.
 
-    python benchmarks/speed/metrics.py [--dataset msrs --root DIR] [--threads 2] [--rounds 5] [--write FILE]
+    python benchmarks/speed/metrics.py [--what sets|plain|cuda] [--only SET ...] --fused DIR --ir DIR --vi DIR
+        [--threads 2] [--rounds 5] [--write docs/speed-metrics.md]
 
-Without a data set, generated scenes of 480 x 640 are scored. The fused image is the mean of the sources. The fastest of
-the rounds counts, wall time and processor time; peak memory is that of a process of its own, above what it has before
-the first score.
+The first images of the three folders are scored, which have to be of one size; without folders generated scenes of
+480 x 640, fused by their mean. The fastest of the rounds counts, by the clock. Peak memory is that of a process of its
+own, above what it has before the first score. Rows that were not measured now stay in the page, so that it can be
+measured in parts.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
+from measuring import machine, printed_by, tell
 from plain_metrics import PLAIN
-from rich.console import Console
-from rich.markdown import Markdown
 from torch import Tensor
 
-from fusionbench.data import load
+from fusionbench.data.images import read_image
 from fusionbench.data.synthetic import scene
 from fusionbench.metrics import METRICS, evaluate, row
-from fusionbench.metrics.images import gray, levels
+from fusionbench.metrics.images import gray
 
 SETS: dict[str, tuple[str, list[str]]] = {
     "DSPFusion's four": ("dspfusion", ["EN", "MI", "VIF", "Qabf"]),
@@ -38,148 +36,108 @@ SETS: dict[str, tuple[str, list[str]]] = {
     "all but FMI": ("exact", [name for name in METRICS if row(name).family not in ("learned", "fmi")]),
     "FMI, four": ("exact", [name for name in METRICS if row(name).family == "fmi"]),
 }
-TARGETS = {"ten": 0.060, "DRFusion's six": 0.400}
-LEAST_GAIN = 20
-
-HEADER = """# Speed of scores
-
-Milliseconds per image of {height} x {width} from {images}, {threads} thread(s) ({machine}, torch {torch}). The fastest
-of {rounds} rounds; *processor* is the time of all threads together, which other work on the machine disturbs less. A
-batch has {batch} images; on a CPU it is scored image by image. Made by
-`python benchmarks/speed/metrics.py --write docs/speed-metrics.md`.
-
-| scores | float64 | processor | per image of a batch | float32 | peak memory, MiB |
-|---|---:|---:|---:|---:|---:|
-"""
-PLAIN_HEADER = """
-The ten scores one after another with NumPy, SciPy and scikit-image (`benchmarks/speed/plain_metrics.py`), which give
-the same values to {agreement:.0e}:
-
-| score | plain, ms | here, alone, ms |
-|---|---:|---:|
-"""
+ON_CPU = "| scores | threads | one image, ms | each of a batch, ms | float32, ms | peak memory, MiB | on |"
+BESIDE = "| score | threads | NumPy and SciPy, ms | here, ms | times faster | difference | on |"
+ON_CUDA = "| scores | one image, ms | each of a batch, ms | peak memory, MiB | on |"
+Triples = tuple[Tensor, Tensor, Tensor]
 
 
 def main() -> None:
-    """Measure, print the tables, and write them where asked."""
+    """Measure, print the tables, and renew their rows where asked."""
     arguments = _arguments()
     torch.set_num_threads(arguments.threads)
-    batch = _triples(arguments)
+    batch = _folders(arguments) if arguments.fused else _scenes(arguments.batch)
     if arguments.alone:
-        _alone(batch, arguments.alone)
+        print(_peak(batch, arguments.alone))
         return
-    text = _here(batch, arguments) + _plain(batch, arguments)
-    text += _cuda(batch, arguments) if torch.cuda.is_available() else "\nNo CUDA device was there to be measured.\n"
-    Console().print(Markdown(text))
-    if arguments.write:
-        arguments.write.write_text(text, encoding="utf-8")
+    columns, keys, measure = {"sets": (ON_CPU, 2, _sets), "plain": (BESIDE, 2, _plain), "cuda": (ON_CUDA, 1, _cuda)}[
+        arguments.what
+    ]
+    tell(columns, measure(batch, arguments), keys, arguments.write)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", help="score real pairs; generated scenes otherwise")
-    parser.add_argument("--root", type=Path)
+    parser.add_argument("--what", choices=["sets", "plain", "cuda"], default="sets")
+    parser.add_argument("--only", choices=SETS, nargs="+", default=list(SETS), help="measure these sets")
+    for what in ("fused", "ir", "vi"):
+        parser.add_argument(f"--{what}", type=Path, help=f"folder of {what} images; generated scenes without")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", type=Path, help="also write the page to this file")
+    parser.add_argument("--write", type=Path, help="also renew the rows of this page")
     parser.add_argument("--alone", choices=SETS, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if len({bool(getattr(arguments, what)) for what in ("fused", "ir", "vi")}) > 1:
+        parser.error("--fused, --ir and --vi go together")
+    return arguments
 
 
-def _triples(arguments: argparse.Namespace) -> tuple[Tensor, Tensor, Tensor]:
-    """(fused, ir, vi) in [0, 1]."""
-    if arguments.dataset:
-        source = load(arguments.dataset, root=arguments.root, limit=arguments.batch)
-        pairs = [source.read(index) for index in range(len(source))]
-    else:
-        pairs = [scene(seed, 480, 640) for seed in range(arguments.batch)]
+def _folders(arguments: argparse.Namespace) -> Triples:
+    """The first images of the folders, matched by their names."""
+    paths = sorted(path for path in arguments.fused.iterdir() if path.is_file())[: arguments.batch]
+    fused, ir, vi = (
+        torch.cat([_image(next(folder.glob(f"{path.stem}.*"))) for path in paths])
+        for folder in (arguments.fused, arguments.ir, arguments.vi)
+    )
+    return fused, ir, vi
+
+
+def _image(path: Path) -> Tensor:
+    pixels = torch.from_numpy(read_image(path))
+    return pixels.view(*pixels.shape[:2], -1).permute(2, 0, 1)[None].contiguous() / 255
+
+
+def _scenes(count: int) -> Triples:
+    pairs = [scene(seed, 480, 640) for seed in range(count)]
     ir = torch.stack([torch.from_numpy(pair.ir)[None] for pair in pairs]) / 255
     vi = torch.stack([torch.from_numpy(pair.vi).permute(2, 0, 1) for pair in pairs]) / 255
     return ((ir + vi) / 2).mul(255).round() / 255, ir, vi
 
 
-def _fastest(
-    call: Callable[[], object], rounds: int, wait: Callable[[], None] = lambda: None, warm: bool = False
-) -> tuple[float, float]:
-    """Wall and processor seconds of the fastest round, after one that fills caches unless they are warm."""
-    if not warm:
-        call()
-    wall = processor = float("inf")
+def _fastest(call: Callable[[], object], rounds: int, wait: Callable[[], None] = lambda: None) -> float:
+    """Milliseconds of the fastest round, after one that fills caches."""
+    call()
+    spent = []
     for _ in range(rounds):
         wait()
-        start, busy = time.perf_counter(), time.process_time()
+        start = time.perf_counter()
         call()
         wait()
-        wall = min(wall, time.perf_counter() - start)
-        processor = min(processor, time.process_time() - busy)
-    return wall, processor
+        spent.append(time.perf_counter() - start)
+    return 1e3 * min(spent)
 
 
-def _here(batch: tuple[Tensor, Tensor, Tensor], arguments: argparse.Namespace) -> str:
-    one = [images[:1] for images in batch]
-    text = HEADER.format(
-        height=batch[0].shape[2],
-        width=batch[0].shape[3],
-        images=f"{arguments.dataset} (test)" if arguments.dataset else "generated scenes",
-        threads=arguments.threads,
-        machine=platform.processor() or platform.machine(),
-        torch=torch.__version__,
-        rounds=arguments.rounds,
-        batch=len(batch[0]),
-    )
-    verdicts = []
-    for title, (protocol, names) in SETS.items():
+def _sets(batch: Triples, arguments: argparse.Namespace) -> list[str]:
+    one, count = [images[:1] for images in batch], len(batch[0])
+    rows = []
+    for title in arguments.only:
+        protocol, names = SETS[title]
         score = partial(evaluate, names=names, protocol=protocol)
-        wall, processor = _fastest(lambda score=score: score(*one), arguments.rounds)
-        together, _ = _fastest(lambda score=score: score(*batch), 1, warm=True)
-        rough, _ = _fastest(lambda score=score: score(*one, dtype=torch.float32), arguments.rounds)
-        figures = (wall, processor, together / len(batch[0]), rough)
-        text += (
-            f"| {title} | {' | '.join(f'{1e3 * figure:.1f}' for figure in figures)} | {_peak(title, arguments):.0f} |\n"
-        )
-        if title in TARGETS:
-            verdicts.append(f"{title}: target {1e3 * TARGETS[title]:.0f} ms on two quiet cores, {1e3 * wall:.1f} here.")
-    return text + "\n" + " ".join(verdicts) + "\n"
+        alone = _fastest(partial(score, *one), arguments.rounds)
+        together = _fastest(partial(score, *batch), 1) / count
+        rough = _fastest(partial(score, *one, dtype=torch.float32), arguments.rounds)
+        figures = f"{alone:.1f} | {together:.1f} | {rough:.1f} | {_added(title, arguments):.0f}"
+        rows.append(f"| {title} | {arguments.threads} | {figures} | {machine()} |")
+    return rows
 
 
-def _plain(batch: tuple[Tensor, Tensor, Tensor], arguments: argparse.Namespace) -> str:
-    one = [images[:1] for images in batch]
-    planes = [gray(levels(image))[0, 0].numpy() for image in one]
-    found = evaluate(*one, list(PLAIN))
-    agreement, lines, slow = 0.0, "", np.zeros(2)
-    for name, plain in PLAIN.items():
-        value = plain(*planes)
-        agreement = max(agreement, abs(value - found[name].item()) / abs(value))
-        theirs = np.array(_fastest(lambda plain=plain: plain(*planes), 2))
-        ours = _fastest(lambda name=name: evaluate(*one, [name]), arguments.rounds)
-        slow += theirs
-        lines += f"| {name} | {1e3 * theirs[0]:.1f} | {1e3 * ours[0]:.1f} |\n"
-    if agreement > 1e-9:
-        raise SystemExit(f"the plain counterparts differ by {agreement:.1e}: one of the two is wrong")
-    together = np.array(_fastest(lambda: evaluate(*one, list(PLAIN)), arguments.rounds))
-    lines += f"| all ten | {1e3 * slow[0]:.0f} | {1e3 * together[0]:.1f}, together |\n"
-    gain = slow / together
-    verdict = f"\nThat is {gain[0]:.0f} times as fast by the clock (target: {LEAST_GAIN}), {gain[1]:.0f} times by "
-    return PLAIN_HEADER.format(agreement=agreement) + lines + verdict + "processor time.\n"
-
-
-def _peak(title: str, arguments: argparse.Namespace) -> float:
+def _added(title: str, arguments: argparse.Namespace) -> float:
     """MiB that scoring one image needs above what the process had."""
-    command = [sys.executable, __file__, "--alone", title, "--threads", str(arguments.threads), "--batch", "1"]
-    if arguments.dataset:
-        command += ["--dataset", arguments.dataset, "--root", str(arguments.root)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+    options: list[object] = ["--alone", title, "--threads", arguments.threads, "--batch", 1]
+    if arguments.fused:
+        options += ["--fused", arguments.fused, "--ir", arguments.ir, "--vi", arguments.vi]
+    return printed_by(__file__, *options)
 
 
-def _alone(batch: tuple[Tensor, Tensor, Tensor], title: str) -> None:
+def _peak(batch: Sequence[Tensor], title: str) -> float:
     protocol, names = SETS[title]
     evaluate(*(image[..., :176, :176] for image in batch), names, protocol)
     # Linux forgets the peak of the imports when 5 is written here.
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     before = _status("VmRSS")
     evaluate(*batch, names, protocol)
-    print((_status("VmHWM") - before) / 1024)
+    return (_status("VmHWM") - before) / 1024
 
 
 def _status(field: str) -> int:
@@ -188,21 +146,46 @@ def _status(field: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
-def _cuda(batch: tuple[Tensor, Tensor, Tensor], arguments: argparse.Namespace) -> str:
-    """The same on the CUDA device, where a batch is scored at once."""
+def _plain(batch: Triples, arguments: argparse.Namespace) -> list[str]:
+    """One score after another with NumPy, SciPy and scikit-image, beside the same scores here."""
+    one = [images[:1] for images in batch]
+    planes = [gray(image)[0, 0].numpy() for image in one]
+    found = evaluate(*one, list(PLAIN))
+    rows, slow, apart = [], 0.0, 0.0
+    for name, plain in PLAIN.items():
+        value = plain(*planes)
+        difference = abs(value - found[name].item()) / abs(value)
+        if difference > 1e-9:
+            sys.exit(f"{name} and its plain counterpart differ by {difference:.1e}: one of the two is wrong")
+        theirs = _fastest(partial(plain, *planes), 2)
+        ours = _fastest(partial(evaluate, *one, [name]), arguments.rounds)
+        rows.append(_beside(name, theirs, ours, difference, arguments))
+        slow, apart = slow + theirs, max(apart, difference)
+    together = _fastest(partial(evaluate, *one, list(PLAIN)), arguments.rounds)
+    return [*rows, _beside("all ten, here together", slow, together, apart, arguments)]
+
+
+def _beside(name: str, theirs: float, ours: float, difference: float, arguments: argparse.Namespace) -> str:
+    figures = f"{theirs:.1f} | {ours:.1f} | {theirs / ours:.1f} | {difference:.0e}"
+    return f"| {name} | {arguments.threads} | {figures} | {machine()} |"
+
+
+def _cuda(batch: Triples, arguments: argparse.Namespace) -> list[str]:
+    """The sets on a CUDA device, where a batch is scored at once."""
+    if not torch.cuda.is_available():
+        sys.exit("no CUDA device is here; --what sets measures the processor")
     images = [image.cuda() for image in batch]
-    text = f"\nOn {torch.cuda.get_device_name()}:\n\n"
-    text += "| scores | one image, ms | per image of a batch | peak memory of the batch, MiB |\n|---|---:|---:|---:|\n"
-    for title, (protocol, names) in SETS.items():
+    rows = []
+    for title in arguments.only:
+        protocol, names = SETS[title]
         score = partial(evaluate, names=names, protocol=protocol)
-        one, _ = _fastest(
-            lambda score=score: score(*(image[:1] for image in images)), arguments.rounds, torch.cuda.synchronize
-        )
+        alone = _fastest(partial(score, *(image[:1] for image in images)), arguments.rounds, torch.cuda.synchronize)
         torch.cuda.reset_peak_memory_stats()
-        together, _ = _fastest(lambda score=score: score(*images), arguments.rounds, torch.cuda.synchronize)
+        together = _fastest(partial(score, *images), arguments.rounds, torch.cuda.synchronize) / len(images[0])
         peak = torch.cuda.max_memory_allocated() / 2**20
-        text += f"| {title} | {1e3 * one:.1f} | {1e3 * together / len(images[0]):.2f} | {peak:.0f} |\n"
-    return text
+        device = f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
+        rows.append(f"| {title} | {alone:.1f} | {together:.2f} | {peak:.0f} | {device} |")
+    return rows
 
 
 if __name__ == "__main__":

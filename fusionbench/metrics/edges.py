@@ -53,7 +53,7 @@ def _hong_kept(source: Edges, fused: Edges) -> Gray:
     turn = (source.angle - fused.angle).abs_().div_(-math.pi / 2).add_(1)
     # Where the strengths are equal the strength itself stands for the ratio.
     same = source.strength == fused.strength
-    strength = ratio(source.strength, fused.strength).where(~same, fused.strength)
+    strength = torch.where(same, fused.strength, ratio(source.strength, fused.strength))
     return sigmoid(strength, 15.0, 0.5, 0.9994).mul_(sigmoid(turn, 22.0, 0.8, 0.9879))
 
 

@@ -27,15 +27,15 @@ def levels(image: Tensor) -> Tensor:
 
 
 def gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
-    """MATLAB's rgb2gray: whole levels, halves rounded up; one channel stays as it is."""
+    """The levels through MATLAB's rgb2gray, halves rounded up; one channel stays as it is."""
     return _weighted(image, RGB2GRAY, dtype)
 
 
 def opencv_gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
     """OpenCV's conversion of float32 images, then rounded to even."""
     if image.shape[1] == 1:
-        return image.to(dtype)
-    red, green, blue = image.double().unbind(1)
+        return levels(image).to(dtype)
+    red, green, blue = levels(image).double().unbind(1)
     luma = torch.zeros_like(red)
     for channel, weight in ((green, 0.587), (red, 0.299), (blue, 0.114)):
         # OpenCV's fused multiplication and addition round once, to float32; which side a half falls to depends on it.
@@ -50,32 +50,32 @@ def pillow_gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
 
 def _weighted(image: Image, weights: tuple[float, float, float], dtype: torch.dtype) -> Gray:
     if image.shape[1] == 1:
-        return image.to(dtype)
-    luma = image[:, 0].to(dtype) * weights[0]
+        return levels(image).to(dtype)
+    # One channel at a time: all three would be the largest tensors of most scores, and memory is what takes time.
+    luma = levels(image[:, 0]).to(dtype).mul_(weights[0])
     for channel in (1, 2):
-        # One channel at a time becomes wide: all three would be the largest tensor of most scores.
-        luma.add_(image[:, channel].to(dtype), alpha=weights[channel])
+        luma.add_(levels(image[:, channel]).to(dtype), alpha=weights[channel])
     return luma.add_(0.5).floor_().unsqueeze(1)
 
 
 def channels(image: Image, dtype: torch.dtype) -> Tensor:
     """Each channel as an image of its own, (3 B, 1, H, W); a gray image as it is."""
-    return image.to(dtype).flatten(0, 1).unsqueeze(1)
+    return levels(image).to(dtype).flatten(0, 1).unsqueeze(1)
 
 
 def strip(image: Image, dtype: torch.dtype) -> Tensor:
     """The channels side by side, (B, 1, H, 3 W), as MATLAB's two-dimensional functions read a colour array."""
-    return torch.cat(image.to(dtype).unbind(1), dim=-1).unsqueeze(1)
+    return torch.cat(levels(image).to(dtype).unbind(1), dim=-1).unsqueeze(1)
 
 
 def rgb(image: Image, _: torch.dtype = torch.float32) -> Color:
     """Three channels in [0, 1], float32, for networks."""
-    return (image.expand(-1, 3, -1, -1) / 255).float()
+    return (levels(image).expand(-1, 3, -1, -1) / 255).float()
 
 
 @shared
 def planes(view: str, image: Image, channels: int, dtype: torch.dtype) -> Tensor:
-    """What a definition reads of an image given as levels, where the fused image has so many channels."""
+    """What a definition reads of an image in [0, 1], where the fused image has so many channels."""
     if view not in PER_CHANNEL:
         return VIEWS[view](image, dtype)
     # Toolkits that read colour per channel read all three images as gray when the fused one is.
@@ -114,7 +114,7 @@ def check(fused: Tensor, ir: Tensor | None, vi: Tensor | None) -> None:
 
 
 def _check_range(image: Image, what: str) -> None:
-    low, high = (float(levels(limit)) for limit in torch.aminmax(image))
+    low, high = (float(levels(limit)) for limit in (image.amin(), image.amax()))
     if low >= 0 and high <= 255:
         return
     broken = ~torch.isfinite(image)
@@ -134,8 +134,19 @@ def singles(*images: Tensor) -> Iterator[tuple[Tensor, ...]]:
     if images[0].device.type != "cpu":
         yield images
         return
+    _keep_freed_memory()
     for index in range(images[0].shape[0]):
         yield tuple(image[index : index + 1] for image in images)
+
+
+@functools.cache
+def _keep_freed_memory() -> None:
+    """Let the C library keep up to 64 MiB of freed memory for the next image.
+
+    glibc returns a freed block to the system unless a larger one was freed before, and fetching it page by page takes
+    longer than most of the arithmetic on it. 32 MiB is the largest block that it learns from; none of it is touched.
+    """
+    torch.empty(2**25 - 2**16, dtype=torch.uint8)
 
 
 def reads_sources(definition: Callable[..., Tensor]) -> bool:
@@ -153,7 +164,7 @@ def score(definition: Callable[..., Scores]) -> Callable[..., Scores]:
         if reads_sources(definition) and (ir is None or vi is None):
             raise ValueError(f"{definition.__name__} compares with the sources; pass ir and vi too")
         check(*images)
-        grays = [gray(levels(image)) for image in images if image is not None]
+        grays = [gray(image) for image in images if image is not None]
         scores = []
         for one in singles(*grays):
             with sharing():

@@ -17,20 +17,27 @@ LEVELS = 256
 @shared
 def histogram(x: Gray) -> Tensor:
     """Relative frequency of the 256 levels, (B, 256)."""
-    return _frequencies(x, LEVELS)
+    return _frequencies(whole(x), LEVELS, x)
 
 
 @shared
 def joint_histogram(x: Gray, y: Gray) -> Tensor:
     """Relative frequency of pairs of levels, (B, 256 * 256)."""
-    return _frequencies(torch.add(y, x, alpha=LEVELS), LEVELS**2)
+    return _frequencies(torch.add(whole(y), whole(x), alpha=LEVELS), LEVELS**2, x)
 
 
-def _frequencies(x: Gray, bins: int) -> Tensor:
-    batch = x.shape[0]
-    image = torch.arange(batch, device=x.device).view(-1, 1, 1, 1) * bins
-    counts = torch.bincount((x.long() + image).flatten(), minlength=batch * bins)
-    return counts.view(batch, bins).to(x.dtype) / x[0].numel()
+@shared
+def whole(x: Gray) -> Tensor:
+    """The levels as integers."""
+    return x.int()
+
+
+def _frequencies(values: Tensor, bins: int, like: Gray) -> Tensor:
+    batch = len(values)
+    if batch > 1:
+        values = values + torch.arange(batch, device=values.device).view(-1, 1, 1, 1) * bins
+    counts = torch.bincount(values.flatten(), minlength=batch * bins)
+    return counts.view(batch, bins).to(like.dtype) / like[0].numel()
 
 
 def bits(probabilities: Tensor, epsilon: float = 0.0) -> Scores:

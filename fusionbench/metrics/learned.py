@@ -16,7 +16,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from fusionbench.metrics.enclosure import enclosed, quietly, unfilled
-from fusionbench.metrics.images import check, levels, rgb
+from fusionbench.metrics.images import check, rgb
 from fusionbench.metrics.networks import LICENCE
 from fusionbench.metrics.readiness import network_of, ready
 from fusionbench.types import Image, Scores
@@ -48,7 +48,7 @@ def perceived_quality(fused: Image, metric: str = "musiq") -> Scores:
     if side < least:
         raise ValueError(f"pyiqa's {metric!r} needs images of {least} pixels a side or more, not {side}")
     scorer = load(metric)
-    images = rgb(levels(fused))
+    images = rgb(fused)
     return torch.cat([scorer(image[None]) for image in images]).to(fused.device)
 
 

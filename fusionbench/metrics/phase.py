@@ -105,66 +105,78 @@ def _median(x: Tensor) -> Tensor:
     count = len(x)
     sample = x[:: max(1, count // 4096)].sort().values
     low, high = sample[int(0.47 * len(sample))], sample[int(0.53 * len(sample))]
-    inside, below = x[(x >= low) & (x <= high)], int((x < low).sum())
+    not_below = x >= low
+    inside, below = x[not_below & (x <= high)], count - int(not_below.sum())
     if not below < count / 2 < below + len(inside):
         inside, below = x, 0
-    middle = [inside.kthvalue(place - below).values for place in ((count + 1) // 2, count // 2 + 1)]
-    return (middle[0] + middle[1]) / 2
+    upper = inside.kthvalue(count // 2 + 1 - below).values
+    # The value before the upper middle one is itself where it occurs that early, or the largest below it.
+    smaller = inside[inside < upper]
+    lower = smaller.max() if count % 2 == 0 and below + len(smaller) == count // 2 else upper
+    return (lower + upper) / 2
 
 
-def _responses(half: Halves, shape: torch.Size, bank: Bank, orientation: int, scale: int) -> tuple[Gray, Gray]:
-    """Real and imaginary part of an image under a one-sided filter.
+def _filters(bank: Bank, orientation: int) -> list[tuple[Tensor, Tensor]]:
+    """Even and odd part of the one-sided filter of each scale.
 
-    The even part of the filter gives the one, the odd part the other, so both are real transforms.
+    They give the real and the imaginary part of an image's response, each by a real transform.
     """
-    spectrum, turned = half
-    forward = bank.radial[scale] * bank.angular[orientation]
-    mirrored = bank.radial_mirrored[scale] * bank.angular_mirrored[orientation]
-    even = torch.fft.irfft2(spectrum * (forward + mirrored), s=shape[-2:])
-    odd = torch.fft.irfft2(turned * (forward - mirrored), s=shape[-2:])
-    return even, odd
+    angular, mirrored = bank.angular[orientation], bank.angular_mirrored[orientation]
+    pairs = [(x * angular, y * mirrored) for x, y in zip(bank.radial, bank.radial_mirrored, strict=True)]
+    return [(forward + backward, forward.sub_(backward)) for forward, backward in pairs]
 
 
-def _orientation(half: Halves, shape: torch.Size, bank: Bank, index: int) -> tuple[Gray, Gray]:
+def _orientation(half: Halves, like: Gray, filters: list[tuple[Tensor, Tensor]], noise: float) -> tuple[Gray, Gray]:
     """Energy above the noise, weighted by how many scales take part, and the sum of amplitudes."""
-    responses = [_responses(half, shape, bank, index, scale) for scale in range(SCALES)]
-    squares = [(even * even).addcmul_(odd, odd) for even, odd in responses]
-    threshold = torch.stack([_median(square.flatten()) for square in squares[0]]).sqrt() * bank.noise[index]
-    amplitudes = [square.sqrt_() for square in squares]
-    largest, total_amplitude = amplitudes[0].clone(), amplitudes[0].clone()
-    even_sum, odd_sum = responses[0][0].clone(), responses[0][1].clone()
-    for amplitude, (even, odd) in zip(amplitudes[1:], responses[1:], strict=True):
+    spectrum, turned = half
+    responses: list[tuple[Gray, Gray]] = []
+    largest, total_amplitude, even_sum, odd_sum = (torch.zeros_like(like) for _ in range(4))
+    for of_even, of_odd in filters:
+        even = torch.fft.irfft2(spectrum * of_even, s=like.shape[-2:])
+        odd = torch.fft.irfft2(turned * of_odd, s=like.shape[-2:])
+        amplitude = (even * even).addcmul_(odd, odd)
+        if not responses:
+            threshold = torch.stack([_median(square.flatten()) for square in amplitude]).sqrt() * noise
+        amplitude.sqrt_()
         torch.maximum(largest, amplitude, out=largest)
         total_amplitude += amplitude
         even_sum += even
         odd_sum += odd
+        responses.append((even, odd))
     scales = (total_amplitude / SCALES).div_(largest.add_(EPSILON))
     length = magnitude(even_sum, odd_sum).add_(EPSILON)
     cosine, sine = even_sum / length, odd_sum / length
-    energy = (even_sum * cosine).addcmul_(odd_sum, sine).sub_(threshold.view(-1, 1, 1, 1))
+    energy = even_sum.mul_(cosine).addcmul_(odd_sum, sine).sub_(threshold.view(-1, 1, 1, 1))
     for even, odd in responses:
-        energy -= (even * sine).addcmul_(odd, cosine, value=-1).abs_()
+        energy -= even.mul_(sine).addcmul_(odd, cosine, value=-1).abs_()
     return energy.clamp_(min=0).mul_(scales.sub_(CUT_OFF).mul_(GAIN).sigmoid_()), total_amplitude
 
 
 @shared
-def congruency(x: Gray) -> Congruency:
-    """Phase congruency of an image over six orientations."""
-    bank = _bank(*x.shape[-2:], x.dtype, x.device)
-    spectrum = torch.fft.rfft2(x)
-    half = (spectrum / 2, spectrum * -0.5j)
-    energies, amplitudes, xx, yy, xy = (torch.zeros_like(x) for _ in range(5))
+def congruencies(*images: Gray) -> tuple[Congruency, ...]:
+    """Phase congruency of images of one size over six orientations; they share the filters."""
+    bank = _bank(*images[0].shape[-2:], images[0].dtype, images[0].device)
+    spectra = [torch.fft.rfft2(x) for x in images]
+    halves = [(spectrum / 2, spectrum.mul_(-0.5j)) for spectrum in spectra]
+    sums = [tuple(torch.zeros_like(x) for _ in range(5)) for x in images]
     for index in range(ORIENTATIONS):
-        energy, amplitude = _orientation(half, x.shape, bank, index)
-        energies += energy
-        amplitudes += amplitude
-        squared = (energy / amplitude).square_()
+        filters = _filters(bank, index)
         cosine, sine = math.cos(index * math.pi / ORIENTATIONS), math.sin(index * math.pi / ORIENTATIONS)
-        xx.add_(squared, alpha=cosine * cosine / (ORIENTATIONS / 2))
-        yy.add_(squared, alpha=sine * sine / (ORIENTATIONS / 2))
-        xy.add_(squared, alpha=cosine * sine / ORIENTATIONS)
+        for x, half, (energies, amplitudes, xx, yy, xy) in zip(images, halves, sums, strict=True):
+            energy, amplitude = _orientation(half, x, filters, bank.noise[index])
+            energies += energy
+            amplitudes += amplitude
+            squared = energy.div_(amplitude).square_()
+            xx.add_(squared, alpha=cosine * cosine / (ORIENTATIONS / 2))
+            yy.add_(squared, alpha=sine * sine / (ORIENTATIONS / 2))
+            xy.add_(squared, alpha=cosine * sine / ORIENTATIONS)
+    return tuple(_moments_of(*parts) for parts in sums)
+
+
+def _moments_of(energies: Gray, amplitudes: Gray, xx: Gray, yy: Gray, xy: Gray) -> Congruency:
     width = magnitude(xy, xx - yy).add_(EPSILON)
-    return Congruency(energies / (amplitudes + EPSILON), (yy + xx + width) / 2, (yy + xx - width) / 2)
+    both = yy.add_(xx)
+    return Congruency(energies.div_(amplitudes.add_(EPSILON)), (both + width).div_(2), (both - width).div_(2))
 
 
 @score
@@ -177,7 +189,7 @@ def phase_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
         Zhao, Laganiere and Liu, Int. J. Innov. Comput. Inf. Control 3 (2007), in the form of the toolbox of Liu et
         al., IEEE TPAMI 34 (2012).
     """
-    of_fused, of_ir, of_vi = (congruency(x) for x in (fused, ir, vi))
+    of_fused, of_ir, of_vi = congruencies(fused, ir, vi)
     stronger = of_ir.phase > of_vi.phase
     strongest = Congruency(*(torch.where(stronger, x, y) for x, y in zip(of_ir, of_vi, strict=True)))
     candidates = [(maps, (maps.phase > SIGNIFICANT).to(fused.dtype)) for maps in (of_ir, of_vi, strongest)]

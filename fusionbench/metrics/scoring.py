@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.lazy import resolve
-from fusionbench.metrics.images import check, levels, planes, reads_sources, singles
+from fusionbench.metrics.images import check, planes, reads_sources, singles
 from fusionbench.metrics.protocol import Variant, choose
 from fusionbench.metrics.sharing import sharing
 from fusionbench.metrics.table import row
@@ -47,14 +47,13 @@ def evaluate(
     parts: dict[str, list[Tensor]] = {name: [] for name in variants}
     for one in singles(*given):
         with sharing():
-            images = [levels(image) for image in one]
             for name, variant in variants.items():
-                parts[name].append(compute(variant, images, dtype).double())
+                parts[name].append(compute(variant, one, dtype).double())
     return {name: torch.cat(part) for name, part in parts.items()}
 
 
 def compute(variant: Variant, images: Sequence[Tensor], dtype: torch.dtype = torch.float64) -> Scores:
-    """One score of (fused, ir, vi) given as 8-bit levels, or of (fused,) where it reads no more."""
+    """One score of (fused, ir, vi), or of (fused,) where it reads no more; `check` lets these images pass."""
     definition: Callable[..., Tensor] = inspect.unwrap(resolve(variant.target))
     read = images if reads_sources(definition) else images[:1]
     value = definition(*(planes(variant.view, image, images[0].shape[1], dtype) for image in read), **variant.options)

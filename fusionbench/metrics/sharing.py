@@ -2,6 +2,8 @@
 
 A `shared` function stays a plain function. Inside `with sharing():` it remembers its results by the identity of the
 tensors it is given, so those tensors must not be changed in place. Outside such a scope nothing is remembered.
+What was not read for longest is forgotten when the results take too much memory: computing a map again is faster than
+fetching fresh memory for every map of an image.
 """
 
 from __future__ import annotations
@@ -10,21 +12,58 @@ import functools
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from torch import Tensor
 from typing_extensions import ParamSpec
 
 P = ParamSpec("P")
 T = TypeVar("T")
+# So many results of the size of the largest are kept.
+KEPT = 12
 
-_memory: ContextVar[dict[Hashable, tuple[Any, Any]] | None] = ContextVar("fusionbench_metrics_memory", default=None)
+
+class Entry(NamedTuple):
+    """A result, what it was made from, and its bytes.
+
+    The arguments are kept because an identity is only good for as long as its tensor lives.
+    """
+
+    result: Any
+    arguments: tuple[Any, ...]
+    size: int
+
+
+class Memory:
+    """Results in the order in which they were last read."""
+
+    def __init__(self) -> None:
+        self.entries: dict[Hashable, Entry] = {}
+        self.size = self.largest = 0
+
+    def read(self, key: Hashable) -> Entry | None:
+        """The result under a key, if it is known still."""
+        found = self.entries.pop(key, None)
+        if found is not None:
+            self.entries[key] = found
+        return found
+
+    def keep(self, key: Hashable, entry: Entry) -> None:
+        """Remember a result, and forget those for which there is no room."""
+        self.entries[key] = entry
+        self.size += entry.size
+        self.largest = max(self.largest, entry.size)
+        while self.size > KEPT * self.largest:
+            self.size -= self.entries.pop(next(iter(self.entries))).size
+
+
+_memory: ContextVar[Memory | None] = ContextVar("fusionbench_metrics_memory", default=None)
 
 
 @contextmanager
 def sharing() -> Iterator[None]:
-    """Within this scope a `shared` function computes each of its results once."""
-    token = _memory.set({})
+    """Within this scope a `shared` function computes its results once, while there is room for them."""
+    token = _memory.set(Memory())
     try:
         yield
     finally:
@@ -41,10 +80,18 @@ def shared(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
         given = (*args, *sorted(kwargs.items()))
         key = (function, *(("tensor", id(value)) if isinstance(value, Tensor) else value for value in given))
-        if key not in memory:
-            # The arguments are kept too: an identity is only good for as long as its tensor lives.
-            memory[key] = (function(*args, **kwargs), args)
-        result: T = memory[key][0]
-        return result
+        entry = memory.read(key)
+        if entry is None:
+            result = function(*args, **kwargs)
+            entry = Entry(result, args, _bytes(result))
+            memory.keep(key, entry)
+        found: T = entry.result
+        return found
 
     return remembered
+
+
+def _bytes(result: Any) -> int:
+    if isinstance(result, Tensor):
+        return result.numel() * result.element_size()
+    return sum(_bytes(part) for part in result) if isinstance(result, tuple) else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -21,32 +22,43 @@ BLOCK = 16
 @shared
 def stretched(x: Gray) -> Gray:
     """Levels stretched to 0..255 and rounded, as the toolbox of Liu et al. (2012) does; constant images stay."""
-    low, high = (limit.view(-1, 1, 1, 1) for limit in torch.aminmax(x.flatten(1), dim=1))
-    wide = ((x - low) / (high - low) * PEAK + 0.5).floor_()
+    low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
+    wide = (x - low).div_(high - low).mul_(PEAK).add_(0.5).floor_()
     return torch.where(high > low, wide, x)
 
 
-def _frequency(like: Gray, divisor: float) -> Tensor:
+def _frequency(height: int, width: int, divisor: float) -> Tensor:
     """Distance from zero on a grid from -1 to 1 times the size / divisor, in the order of a real transform."""
-    height, width = like.shape[-2:]
-    down = torch.fft.fftfreq(height, dtype=like.dtype, device=like.device) * (2 * height / divisor)
-    across = torch.fft.rfftfreq(width, dtype=like.dtype, device=like.device) * (2 * width / divisor)
+    down = torch.fft.fftfreq(height, dtype=torch.float64) * (2 * height / divisor)
+    across = torch.fft.rfftfreq(width, dtype=torch.float64) * (2 * width / divisor)
     return torch.hypot(down.unsqueeze(1), across)
 
 
+@lru_cache(maxsize=2)
+def _chen_blum(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    distance = _frequency(height, width, 30.0)
+    sensitivity = torch.exp(-((distance / 15.387) ** 2)) - 0.7622 * torch.exp(-((distance / 1.3456) ** 2))
+    return sensitivity.to(device, dtype)
+
+
+@lru_cache(maxsize=2)
+def _chen_varshney(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    distance = 0.144 * _frequency(height, width, 8.0)
+    return (2.6 * (0.0192 + distance) * torch.exp(-(distance**1.1))).to(device, dtype)
+
+
 def _filtered(x: Gray, response: Tensor) -> Gray:
-    filtered: Gray = torch.fft.irfft2(torch.fft.rfft2(x) * response, s=x.shape[-2:])
+    filtered: Gray = torch.fft.irfft2(torch.fft.rfft2(x).mul_(response), s=x.shape[-2:])
     return filtered
 
 
 @shared
 def _masked_contrast(x: Gray) -> Gray:
     """Local contrast behind Chen and Blum's sensitivity filter, through their masking function."""
-    distance = _frequency(x, 30.0)
-    sensitivity = torch.exp(-((distance / 15.387) ** 2)) - 0.7622 * torch.exp(-((distance / 1.3456) ** 2))
-    seen = _filtered(stretched(x), sensitivity)
-    contrast = (_spread(seen, 2.0) / _spread(seen, 4.0) - 1).abs_()
-    return contrast**3 / (contrast**2 + 1e-4)
+    seen = _filtered(stretched(x), _chen_blum(*x.shape[-2:], x.dtype, x.device))
+    contrast = _spread(seen, 2.0).div_(_spread(seen, 4.0)).sub_(1).abs_()
+    square = contrast * contrast
+    return contrast.mul_(square).div_(square.add_(1e-4))
 
 
 def _spread(x: Gray, sigma: float) -> Gray:
@@ -89,9 +101,7 @@ def perceived_error(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 
 def _seen_difference(source: Gray, fused: Gray) -> Gray:
-    distance = 0.144 * _frequency(fused, 8.0)
-    sensitivity = 2.6 * (0.0192 + distance) * torch.exp(-(distance**1.1))
-    return _filtered(source - fused, sensitivity).square_()
+    return _filtered(source - fused, _chen_varshney(*fused.shape[-2:], fused.dtype, fused.device)).square_()
 
 
 def _block_sums(x: Gray) -> Map:

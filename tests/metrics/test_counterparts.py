@@ -18,13 +18,13 @@ from sklearn.metrics import mutual_info_score
 
 from fusionbench.metrics import evaluate, fmi
 from fusionbench.metrics.edges import _haar
-from fusionbench.metrics.images import gray, levels, opencv_gray, pillow_gray
+from fusionbench.metrics.images import gray, opencv_gray, pillow_gray
 
 
 @pytest.fixture(scope="module")
 def planes(triple):
     """(fused, ir, vi) as gray levels in numpy."""
-    return tuple(gray(levels(image))[0, 0].numpy() for image in triple)
+    return tuple(gray(image)[0, 0].numpy() for image in triple)
 
 
 def score(triple, name):
@@ -101,7 +101,7 @@ def test_meyer_bands_are_pywavelets_with_the_taps_that_matlab_has(planes):
 
 def test_gray_conversions_are_opencvs_and_pillows(triple):
     pixels = (triple[2][0].permute(1, 2, 0).numpy() * 255).round()
-    color = levels(triple[2])
+    color = triple[2]
     as_float = np.round(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
     assert torch.equal(opencv_gray(color)[0, 0], torch.from_numpy(as_float).double())
     as_pillow = np.asarray(Image.fromarray(pixels.astype(np.uint8)).convert("L"), dtype=np.float64)

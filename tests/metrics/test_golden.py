@@ -21,8 +21,8 @@ from torch import Tensor
 
 from fusionbench.metrics import Variant, choose
 from fusionbench.metrics.exposure import halved, one_scale_similarity
-from fusionbench.metrics.images import gray, levels
-from fusionbench.metrics.phase import congruency
+from fusionbench.metrics.images import gray
+from fusionbench.metrics.phase import congruencies
 from fusionbench.metrics.scoring import compute
 from fusionbench.metrics.sharing import sharing
 
@@ -240,9 +240,9 @@ SMALL = ("vifb_peopleshadow_seafusion", "synth_fused_is_vi", "synth_max_sat")
 
 
 FEATURES: dict[tuple[str, str], Callable[..., Tensor]] = {
-    ("LIU_octave_phasecong", "mean_pc_f"): lambda fused, ir, vi: congruency(fused).phase.mean(),
-    ("LIU_octave_phasecong", "mean_M_f"): lambda fused, ir, vi: congruency(fused).largest.mean(),
-    ("LIU_octave_phasecong", "mean_m_f"): lambda fused, ir, vi: congruency(fused).smallest.mean(),
+    ("LIU_octave_phasecong", "mean_pc_f"): lambda fused, ir, vi: congruencies(fused)[0].phase.mean(),
+    ("LIU_octave_phasecong", "mean_M_f"): lambda fused, ir, vi: congruencies(fused)[0].largest.mean(),
+    ("LIU_octave_phasecong", "mean_m_f"): lambda fused, ir, vi: congruencies(fused)[0].smallest.mean(),
     ("LT_octave", "MEF_SSIM_scale1"): one_scale_similarity,
     ("LT_octave", "MEF_SSIM_scale2"): lambda *images: one_scale_similarity(*map(halved, images)),
     ("LT_octave", "MEF_SSIM_scale3"): lambda *images: one_scale_similarity(*map(halved, map(halved, images))),
@@ -262,13 +262,13 @@ def golden(folder: Path) -> Any:
 
 
 @cache
-def triple_levels(folder: Path, triple: str) -> tuple[Tensor, ...]:
-    """(fused, ir, vi) as 8-bit levels."""
+def triple_images(folder: Path, triple: str) -> tuple[Tensor, ...]:
+    """(fused, ir, vi) in [0, 1]."""
     images = []
     for what in ("fused", "ir", "vi"):
         pixels = np.array(Image.open(next((folder / "images" / triple).glob(f"{what}.*"))))
         image = torch.from_numpy(pixels).float().div(255)
-        images.append(levels(image.view(*image.shape[:2], -1).permute(2, 0, 1)[None]))
+        images.append(image.view(*image.shape[:2], -1).permute(2, 0, 1)[None])
     return tuple(images)
 
 
@@ -288,7 +288,7 @@ def value_of(case: Case, images: tuple[Tensor, ...]) -> float:
 @cache
 def fast_values(folder: Path, triple: str) -> dict[tuple[str, str], float]:
     """Every value of a triple but the features of large images, computed together."""
-    images = triple_levels(folder, triple)
+    images = triple_images(folder, triple)
     found = {}
     with sharing():
         for implementation, name in PAIRS:
@@ -329,14 +329,14 @@ def test_value_is_the_golden_one(folder, golden, implementation, name):
 def test_features_of_large_images_are_the_golden_ones(folder, golden, name):
     case = CASES["DEF_f64"][name]
     for triple in set(golden) - set(SMALL):
-        found = value_of(case, triple_levels(folder, triple))
+        found = value_of(case, triple_images(folder, triple))
         assert_golden(found, golden[triple]["DEF_f64"][name], tolerance(case), triple)
 
 
 @pytest.mark.parametrize(("implementation", "name"), FEATURES)
 def test_intermediate_result_is_the_golden_one(folder, golden, implementation, name):
     for triple in golden:
-        grays = [gray(image) for image in triple_levels(folder, triple)]
+        grays = [gray(image) for image in triple_images(folder, triple)]
         found = float(FEATURES[implementation, name](*grays))
         assert_golden(found, golden[triple][implementation][name], UNSTATED, triple)
 
