@@ -114,15 +114,41 @@ def _clip_urls() -> Mapping[str, str]:
 
 _ABOUT = {
     "ARNIQA.pth": 94_000_000,
+    "CLIPIQA+_RN50_512-89f5d940.pth": 320_000,
+    "CLIPIQA+_ViTL14_512-e66488f2.pth": 470_000,
+    "CNNIQA_koniq10k-e6f14c91.pth": 3_000_000,
+    "DBCNN_KonIQ10k-2de81c0a.pth": 61_000_000,
+    "DBCNN_scnn-7ea73d75.pth": 3_000_000,
+    "HyperIQA-resnet50-koniq10k-c96c41b1.pth": 110_000_000,
+    "MANIQA_PIPAL-ae6d356b.pth": 543_000_000,
+    "NIMA-spaq-46a7fcb7.pth": 217_000_000,
+    "NIMA_InceptionV2_ava-b0c77c00.pth": 218_000_000,
+    "NIMA_VGG16_ava-dc4e8265.pth": 59_000_000,
+    "NIMA_koniq-250367ae.pth": 217_000_000,
+    "P2P_RoIPoolModel-fit.10.bs.120-ca69882e.pth": 47_000_000,
     "RN50.pt": 204_000_000,
+    "UNIQUE.pt": 89_000_000,
+    "URanker_ckpt-450eb36d.pth": 127_000_000,
     "ViT-B-32.pt": 303_000_000,
+    "ViT-L-14.pt": 855_000_000,
+    "WaDIQaM-NR-koniq-aaffea29.pth": 21_000_000,
+    "cfanet_iaa_ava_res50-3cd62bb3.pth": 294_000_000,
+    "cfanet_iaa_ava_swin-393b41b4.pth": 507_000_000,
+    "cfanet_nr_flive_res50-ded1c74e.pth": 181_000_000,
+    "cfanet_nr_koniq_res50-9a73138b.pth": 181_000_000,
+    "cfanet_nr_spaq_res50-a7f799ac.pth": 181_000_000,
+    "ckpt_kadid10k.pt": 543_000_000,
     "ckpt_koniq10k.pt": 543_000_000,
     "liqe_koniq.pt": 605_000_000,
+    "liqe_mix.pt": 605_000_000,
     "musiq_ava_ckpt-e8d3f067.pth": 109_000_000,
     "musiq_koniq_ckpt-e95806b9.pth": 109_000_000,
+    "musiq_paq2piq_ckpt-364c0c84.pth": 109_000_000,
+    "musiq_spaq_ckpt-358bb6af.pth": 109_000_000,
+    "tres_flive-09b0de5b.pth": 610_000_000,
     "tres_koniq-f0502926.pth": 610_000_000,
 }
-"""Bytes of the tensors in the larger files; their exact sizes are not published."""
+"""Bytes of the tensors in the files of networks; the files' exact sizes are not published."""
 
 _INF = math.inf
 _CLIP = ("clip", "pkg_resources")
