@@ -12,7 +12,17 @@ from fusionbench import methods
 from fusionbench.lazy import resolve, unknown
 from fusionbench.metrics.networks import NETWORKS
 from fusionbench.metrics.opinions import OPINIONS, PREFIX, pyiqa_name
-from fusionbench.weights import FULL, WeightsCard, accept, download, expected_path, located, sha256, verify
+from fusionbench.weights import (
+    FULL,
+    PRETRAINED,
+    WeightsCard,
+    accept,
+    download,
+    expected_path,
+    located,
+    sha256,
+    verify,
+)
 
 MISSING, ALTERED = "missing", "altered or unknown"
 """States of files that cannot be read."""
@@ -41,7 +51,8 @@ class Holder:
         if path is None:
             return MISSING
         try:
-            return verify(self.name, card, path, need=self.kind == "score") or "here, own or imported"
+            how = verify(self.name, card, path, need=self.kind == "score")
+            return how or ("comes with the package" if PRETRAINED in path.parents else "here, own or imported")
         except ValueError:
             return ALTERED
 

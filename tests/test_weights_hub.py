@@ -174,6 +174,7 @@ def test_every_file_is_listed_with_its_state(home, capsys):
     (home / "ifcnn" / "IFCNN-MAX.pth").write_bytes(b"other")
     assert main(["weights", "list"]) == 0
     shown = capsys.readouterr().out
+    assert holder("lure-s").state(METHODS["lure-s"].weights[0]) == "comes with the package"
     assert "altered or" in shown
     assert "missing" in shown
     for owner in holders():

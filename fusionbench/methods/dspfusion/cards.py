@@ -14,7 +14,8 @@ PAPER = (
 )
 REPOSITORY = "https://github.com/Linfeng-Tang/DSPFusion"
 RELEASE = f"{REPOSITORY}/releases/download/v1.0"
-PARTS = ("net_g", "net_dp", "net_sp", "net_dm")
+PARTS = {"net_g": 33_660_396, "net_dp": 468_772, "net_sp": 2_456_032, "net_dm": 19_463_556}
+"""The networks that were released, and the bytes of their tensors."""
 
 RELEASED = tuple(
     WeightsCard(
@@ -26,8 +27,9 @@ RELEASED = tuple(
         part=part,
         # A counter of operations left these behind in networks that it had measured.
         unused=("*total_ops", "*total_params"),
+        about=size,
     )
-    for part in PARTS
+    for part, size in PARTS.items()
 )
 """The authors' four files, from which an import makes one."""
 
@@ -36,6 +38,7 @@ IMPORTED = WeightsCard(
     source="Linfeng-Tang/DSPFusion@v1.0, the release's four files in one",
     note="made of the authors' net_g, net_dp, net_sp and net_dm by fusionbench weights import dspfusion",
     folder="dspfusion",
+    about=sum(PARTS.values()),
 )
 
 

@@ -10,7 +10,7 @@ import torch
 from fusionbench import methods
 from fusionbench.cli import main
 from fusionbench.lazy import resolve
-from fusionbench.methods.dspfusion.cards import DSPFUSION, PARTS
+from fusionbench.methods.dspfusion.cards import DSPFUSION, PARTS, RELEASED
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.dspfusion.official import import_official
 from fusionbench.tensorfile import read_notes
@@ -60,6 +60,12 @@ def test_four_files_become_one_that_loads(original, release, tmp_path):
 def test_equal_files_give_equal_bytes_so_that_the_name_in_results_is_one(release, tmp_path):
     targets = [import_official(release, tmp_path / f"{index}.safetensors") for index in range(3)]
     assert len({sha256(target) for target in targets}) == 1
+
+
+def test_cards_tell_the_bytes_of_the_tensors(original):
+    for card in RELEASED:
+        state = original.get_submodule(card.part).state_dict()
+        assert card.about == sum(tensor.numel() * tensor.element_size() for tensor in state.values())
 
 
 def test_files_of_an_official_training_are_found(release, tmp_path):
