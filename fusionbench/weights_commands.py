@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,13 +25,10 @@ def list_all() -> int:
     """Print every weight file of methods and scores: its size, its licence, and whether it is here."""
     from fusionbench.holdings import holders
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("for", "kind", "file", "size", "licence", "state"):
-        table.add_column(heading, overflow="fold", style="bold" if heading == "for" else "")
-    for owner in holders():
-        for card in owner.cards:
-            size = _size(card.size, card.about)
-            table.add_row(owner.name, owner.kind, card.file, size, card.licence, owner.state(card))
+    table = _columns("for", "kind", "file", "size", "licence", "state")
+    for owner, card in _files(holders()):
+        size = _size(card.size, card.about)
+        table.add_row(owner.name, owner.kind, card.file, size, card.licence, owner.state(card))
     Console().print(table)
     return DONE
 
@@ -63,9 +60,8 @@ def path(names: str) -> int:
     """
     from fusionbench.weights import expected_path, located
 
-    for owner in _holders(names):
-        for card in owner.cards:
-            _say(located(owner.name, card) or expected_path(owner.name, card))
+    for owner, card in _files(_holders(names)):
+        _say(located(owner.name, card) or expected_path(owner.name, card))
     return DONE
 
 
@@ -154,17 +150,16 @@ def verify(names: str) -> int:
     from fusionbench.weights import verify as verify_file
 
     problems = []
-    for owner in _holders(names):
-        for card in owner.cards:
-            place = located(owner.name, card)
-            if place is None:
-                _say(f"{owner.name}: {card.file} is not here")
-                continue
-            try:
-                how = verify_file(owner.name, card, place, need=owner.kind == "score")
-                _say(f"{owner.name}: {place}: {how or 'no checksum is published'}")
-            except ValueError as error:
-                problems.append(str(error))
+    for owner, card in _files(_holders(names)):
+        place = located(owner.name, card)
+        if place is None:
+            _say(f"{owner.name}: {card.file} is not here")
+            continue
+        try:
+            how = verify_file(owner.name, card, place, need=owner.kind == "score")
+            _say(f"{owner.name}: {place}: {how or 'no checksum is published'}")
+        except ValueError as error:
+            problems.append(str(error))
     return finish(Console(stderr=True), problems, label="")
 
 
@@ -173,6 +168,18 @@ def _holders(names: str) -> list[Holder]:
     from fusionbench.holdings import everything, holder
 
     return everything() if names == ALL else [holder(name) for name in split_commas(names)]
+
+
+def _files(owners: Iterable[Holder]) -> Iterator[tuple[Holder, WeightsCard]]:
+    return ((owner, card) for owner in owners for card in owner.cards)
+
+
+def _columns(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, overflow="fold", style="bold")
+    for heading in others:
+        table.add_column(heading, overflow="fold")
+    return table
 
 
 def _described(owner: Holder, card: WeightsCard) -> list[tuple[str, str]]:
@@ -198,9 +205,7 @@ def _show_plan(owners: list[Holder]) -> None:
     for owner in owners:
         for card in owner.lacking():
             cards.setdefault((card.folder or owner.name, card.file), (owner.name, card))
-    table = Table(box=None, pad_edge=False)
-    for heading in ("for", "file", "size", "from"):
-        table.add_column(heading, overflow="fold")
+    table = _columns("for", "file", "size", "from")
     total, unknown = 0, 0
     servers = _Servers()
     for name, card in cards.values():
