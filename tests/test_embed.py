@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
+from PIL import Image
 
 from fusionbench.cli import main
 
@@ -21,9 +24,28 @@ def test_a_map_a_table_and_a_share_are_written(tmp_path, monkeypatch, capsys):
     assert "by chance 37.5%" in said or "by chance 25.0%" in said
 
 
+def test_latents_of_lure_are_drawn_before_and_after_training(tmp_path, capsys):
+    words = f"embed --method lure-s --degradation ll,haze,lc --limit 2 --crop 32 --out {tmp_path / 'o'}"
+    assert main(words.split()) == 0
+    with Image.open(tmp_path / "o" / "tsne.png") as picture:
+        assert picture.width > 3 * picture.height
+    table = pd.read_csv(tmp_path / "o" / "embedding.csv")
+    assert set(table["task"]) == {"ll", "hz", "lc", "pseudo"}
+    said = capsys.readouterr().out
+    distances = [float(found) for found in re.findall(r"task means lie ([\d.]+) apart", said)]
+    untrained, trained, infrared_untrained, infrared_trained = distances
+    assert trained < untrained
+    assert infrared_trained < infrared_untrained
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
-    [("--method average", "has no degradation priors"), ("--limit 1", "give 2 or more")],
+    [
+        ("--method average", "has neither degradation priors nor latents"),
+        ("--limit 1", "give 2 or more"),
+        ("--method lure-s --degradation clean", "leaves no image with a task"),
+        ("--crop -4", "side of a square"),
+    ],
 )
 def test_what_cannot_be_embedded_is_a_sentence(options, sentence, tmp_path, capsys):
     assert main(["embed", *options.split(), "--out", str(tmp_path / "o")]) == 2
