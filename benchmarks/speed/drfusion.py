@@ -24,19 +24,13 @@ from torch import Tensor
 from fusionbench.methods.drfusion.method import DRFusion
 from fusionbench.types import Batch
 
-EQUAL = 1e-4
 FLOPS_PER_PIXEL = 593.3e9 / (480 * 640)
 """Of one step: multiplications and additions of convolutions."""
 
 TRAININGS = {"kept": False, "recomputed": True}
 """Whether a step's activations are recomputed, by what the table calls it."""
 
-CPU = (
-    "| size | threads | plain, s | this package, s | times faster | plain, MiB | this package, MiB "
-    "| largest difference | on |"
-)
 TRAINING = "| crop | activations | threads | s | MiB | on |"
-GPU = "| size | batch | program | precision | ms | images per second | share of the floor | MiB | on |"
 
 
 def main() -> None:
@@ -46,11 +40,11 @@ def main() -> None:
     if arguments.probe:
         print(_probe(arguments.probe, *measuring.size_of(arguments.sizes[0])))
     elif arguments.what == "inference":
-        measuring.tell(CPU, _inference(arguments), 2, arguments.write)
+        measuring.tell(measuring.CPU, _inference(arguments), 2, arguments.write)
     elif arguments.what == "training":
         measuring.tell(TRAINING, _training(arguments), 3, arguments.write)
     else:
-        measuring.tell(GPU, _on_gpu(arguments), 4, arguments.write)
+        measuring.tell(measuring.GPU, _on_gpu(arguments), 4, arguments.write)
 
 
 def _arguments() -> argparse.Namespace:
@@ -131,14 +125,8 @@ def _inference(arguments: argparse.Namespace) -> list[str]:
         mib = {name: _memory(name, size, arguments.threads) for name in ("plain", "ours")}
         for run in programs(method, pair(64, 64)).values():
             run()
-        times, results = measuring.in_turn(programs(method, pair(*measuring.size_of(size))), arguments.rounds)
-        torch.testing.assert_close(results["ours"], results["plain"], rtol=0.0, atol=EQUAL)
-        difference = (results["ours"] - results["plain"]).abs().max().item()
-        rows.append(
-            f"| {size} | {arguments.threads} | {times['plain']:.2f} | {times['ours']:.2f} "
-            f"| {times['plain'] / times['ours']:.2f} | {mib['plain']:.0f} | {mib['ours']:.0f} "
-            f"| {difference:.1e} | {measuring.machine()} |"
-        )
+        ways = programs(method, pair(*measuring.size_of(size)))
+        rows.append(measuring.cpu_row(size, ways, mib, arguments.rounds))
     return rows
 
 

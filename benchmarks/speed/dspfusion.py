@@ -24,14 +24,6 @@ from fusionbench.methods.dspfusion.denoiser import start_noise
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.types import Batch
 
-EQUAL = 1e-4
-
-CPU = (
-    "| size | threads | plain, s | this package, s | times faster | plain, MiB | this package, MiB "
-    "| largest difference | on |"
-)
-GPU = "| size | batch | program | precision | ms | images per second | share of the floor | MiB | on |"
-
 
 def main() -> None:
     """Measure, print the table, and renew its rows where asked."""
@@ -39,9 +31,9 @@ def main() -> None:
     if arguments.probe:
         print(_probe(arguments.probe, *measuring.size_of(arguments.sizes[0])))
     elif arguments.device == "cpu":
-        measuring.tell(CPU, _on_cpu(arguments), 2, arguments.write)
+        measuring.tell(measuring.CPU, _on_cpu(arguments), 2, arguments.write)
     else:
-        measuring.tell(GPU, _on_gpu(arguments), 4, arguments.write)
+        measuring.tell(measuring.GPU, _on_gpu(arguments), 4, arguments.write)
 
 
 def _arguments() -> argparse.Namespace:
@@ -124,14 +116,7 @@ def _on_cpu(arguments: argparse.Namespace) -> list[str]:
             for run in PROGRAMS.values():
                 run(method, pair(1, 64, 64))
             programs = {name: partial(run, method, batch) for name, run in PROGRAMS.items()}
-            times, images = measuring.in_turn(programs, arguments.rounds)
-            torch.testing.assert_close(images["ours"], images["plain"], rtol=0.0, atol=EQUAL)
-            difference = (images["plain"] - images["ours"]).abs().max().item()
-            rows.append(
-                f"| {size} | {threads} | {times['plain']:.2f} | {times['ours']:.2f} "
-                f"| {times['plain'] / times['ours']:.2f} | {mib['plain']:.0f} | {mib['ours']:.0f} "
-                f"| {difference:.1e} | {measuring.machine()} |"
-            )
+            rows.append(measuring.cpu_row(size, programs, mib, arguments.rounds))
     return rows
 
 

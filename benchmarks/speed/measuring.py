@@ -1,4 +1,4 @@
-"""What the measurements of both large methods share: clocks, memory, and rows that go into a page."""
+"""What the measurements of the large methods share: clocks, memory, and rows that go into a page."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ import torch
 from rich.console import Console
 from rich.markdown import Markdown
 from torch import Tensor
+
+EQUAL = 1e-4
+"""How far the results of two programs may lie apart."""
+
+CPU = (
+    "| size | threads | plain, s | this package, s | times faster | plain, MiB | this package, MiB "
+    "| largest difference | on |"
+)
+GPU = "| size | batch | program | precision | ms | images per second | share of the floor | MiB | on |"
 
 MATRIX = 8192
 """Side of the product whose rate is the floor on a GPU."""
@@ -48,6 +57,25 @@ def in_turn(programs: Mapping[str, Callable[[], Tensor]], rounds: int) -> tuple[
             results[name] = run()
             spent[name].append(clock() - start)
     return {name: min(each) for name, each in spent.items()}, results
+
+
+def cpu_row(size: str, programs: Mapping[str, Callable[[], Tensor]], mib: Mapping[str, float], rounds: int) -> str:
+    """The row of `CPU` for the programs 'plain' and 'ours', which must give the same.
+
+    Args:
+        mib: what one call of each adds to a fresh process.
+
+    Raises:
+        AssertionError: the results differ.
+    """
+    times, results = in_turn(programs, rounds)
+    torch.testing.assert_close(results["ours"], results["plain"], rtol=0.0, atol=EQUAL)
+    difference = (results["ours"] - results["plain"]).abs().max().item()
+    return (
+        f"| {size} | {torch.get_num_threads()} | {times['plain']:.2f} | {times['ours']:.2f} "
+        f"| {times['plain'] / times['ours']:.2f} | {mib['plain']:.0f} | {mib['ours']:.0f} "
+        f"| {difference:.1e} | {machine()} |"
+    )
 
 
 def added_mib(run: Callable[[], object]) -> float:
