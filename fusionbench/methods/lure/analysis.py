@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,9 @@ from fusionbench.methods.lure.method import Lure
 from fusionbench.methods.lure.tasks import CANONICAL, IN_WORDS, PSEUDO, TASKS
 from fusionbench.methods.lure.triples import MODALITIES, triples_of
 from fusionbench.types import Batch
+
+if TYPE_CHECKING:
+    from matplotlib.collections import PathCollection
 
 PLACES = 4
 """Per side of an image."""
@@ -161,19 +165,21 @@ def draw_tsne(states: Mapping[str, TaskLatents], path: Path, *, seed: int = 0) -
         raise ValueError("t-SNE needs scikit-learn; pip install scikit-learn") from error
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.2 * len(states), 4.2), layout="constrained")
+    figure = Figure(figsize=(4.2 * len(states), 4.5), layout="constrained")
+    shown: dict[str, PathCollection] = {}
     for place, (title, latents) in enumerate(states.items(), start=1):
         axes = figure.add_subplot(1, len(states), place)
         perplexity = min(30.0, (len(latents.tasks) - 1) / 3)
         points = TSNE(perplexity=perplexity, random_state=seed, init="pca").fit_transform(latents.vectors.numpy())
-        for task in TASKS:
+        for colour, task in enumerate(TASKS):
             rows = [row for row, name in enumerate(latents.tasks) if name == task]
             if rows:
-                axes.scatter(points[rows, 0], points[rows, 1], s=12, label=IN_WORDS[task])
+                dots = axes.scatter(points[rows, 0], points[rows, 1], s=12, color=f"C{colour}")
+                shown.setdefault(IN_WORDS[task], dots)
         found = separation(latents)
         axes.set_title(f"{title}\ndistance {found.distance:.2f}, nearest mean {found.nearest:.0%}", fontsize=9)
         axes.set_xticks([])
         axes.set_yticks([])
-    axes.legend(fontsize=8)
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=len(shown), fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=100)
