@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal
 
-from fusionbench.benchmark import DatasetChoice, MethodChoice
+from fusionbench.benchmark import DatasetChoice
 from fusionbench.choices import Names, choose_methods, split_names
 from fusionbench.outcomes import DONE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pandas as pd
-
-    from fusionbench.methods.dspfusion.method import DSPFusion
-    from fusionbench.methods.lure.analysis import Separation
-    from fusionbench.methods.lure.method import Lure
-    from fusionbench.types import Batch
-
-    Batches = Callable[[], Iterator[Batch]]
-
-SPECS = {"dspfusion": "clean,ll,oe,rain,vi:blur,vi:rn,lc,sn,ir:rn", "lure": "ll,oe,haze,lc,sr4,sr8"}
-"""What each method is shown by default: degradations that it is trained on."""
 
 
 def embed(
@@ -58,127 +43,17 @@ def embed(
         seed: of the degradations, of the map, and of the untrained LURE.
         out: folder that gets tsne.png and embedding.csv.
     """
-    from fusionbench.methods.dspfusion.method import DSPFusion
-    from fusionbench.methods.lure.method import Lure
-    from fusionbench.run import open_method
+    from fusionbench.embedding import picture
 
     if limit < 2:
         raise ValueError(f"limit is {limit}; similar images are looked for in other scenes, so give 2 or more")
     if crop < 0:
         raise ValueError(f"crop is {crop}; give the side of a square in pixels, or 0 for whole images")
-    choice: MethodChoice = choose_methods([method], weights)[0]
-    opened = open_method(choice)
+    choice = choose_methods([method], weights)[0]
     data = DatasetChoice(dataset, root, split)
-    if isinstance(opened, DSPFusion):
-        specs = split_names(degradation or SPECS["dspfusion"])
-        said = _priors(opened, _shown(data, specs, limit, crop, seed), view, seed, out)
-    elif isinstance(opened, Lure):
-        specs = split_names(degradation or SPECS["lure"])
-        said = _latents(choice.name, opened, specs, _shown(data, specs, limit, crop, seed), seed, out)
-    else:
-        raise ValueError(
-            f"{method!r} has neither degradation priors nor latents of tasks; embed reads DSPFusion and LURE, such as "
-            "dspfusion-s and lure-s"
-        )
+    said = picture(choice, data, split_names(degradation), view, limit=limit, crop=crop, seed=seed, out=out)
     _tell([*said, f"written: {out / 'tsne.png'}, {out / 'embedding.csv'}"])
     return DONE
-
-
-def _shown(data: DatasetChoice, specs: Sequence[str], limit: int, crop: int, seed: int) -> Batches:
-    """The pairs under each degradation, one at a time, as often as they are asked for."""
-    from fusionbench.data.pairs import collate
-    from fusionbench.scoring import open_pairs
-
-    pairs = open_pairs(data, specs, seed)
-
-    def batches() -> Iterator[Batch]:
-        for under in pairs.values():
-            for place in range(min(limit, len(under))):
-                batch = collate([under[place]])
-                yield _middle(batch, crop) if crop else batch
-
-    return batches
-
-
-def _middle(batch: Batch, side: int) -> Batch:
-    """The middle square of every image."""
-    from torch import Tensor
-
-    height, width = batch["vi"].shape[-2:]
-    top, left = max(height - side, 0) // 2, max(width - side, 0) // 2
-    cut = batch.copy()
-    for key in ("ir", "vi", "ir_clean", "vi_clean"):
-        image = batch.get(key)
-        if isinstance(image, Tensor):
-            cut[key] = image[..., top : top + side, left : left + side]
-    return cut
-
-
-def _priors(method: DSPFusion, batches: Batches, view: Literal["kind", "prior"], seed: int, out: Path) -> list[str]:
-    import pandas as pd
-
-    from fusionbench.methods.dspfusion.embed import agreement, draw
-    from fusionbench.methods.dspfusion.embed import embed as embed_pairs
-
-    found = embed_pairs(method, batches(), view)
-    draw(found, out / "tsne.png", seed=seed)
-    labels = pd.DataFrame({"image": found.names, "modality": found.modalities, "degradation": found.degradations})
-    _write(out, pd.concat([labels, pd.DataFrame(found.vectors).add_prefix("v")], axis=1))
-    return [
-        f"{method.weights_name}: of {len(found.names)} images, {agreement(found):.1%} are most similar to one of "
-        f"another scene that is degraded alike; by chance {_chance(found.labels):.1%}"
-    ]
-
-
-def _latents(name: str, method: Lure, specs: Sequence[str], batches: Batches, seed: int, out: Path) -> list[str]:
-    import pandas as pd
-
-    from fusionbench.methods.lure.analysis import draw_tsne, separation, task_latents
-    from fusionbench.methods.lure.tasks import tasks_of
-
-    modalities = {"vi": "visible", "ir": "infrared"}
-    states = {
-        f"{word}, {state}": task_latents(encoder, batches(), slot)
-        for slot, word in modalities.items()
-        if any(tasks_of(spec, slot) for spec in specs)
-        for state, encoder in {"untrained": _untrained(name, seed), method.weights_name: method}.items()
-    }
-    if not states:
-        raise ValueError(f"{','.join(specs)} leaves no image with a task of lure; give {SPECS['lure']} or some of them")
-    said = [_sentence(title, separation(each)) for title, each in states.items()]
-    draw_tsne(states, out / "tsne.png", seed=seed)
-    tables = []
-    for title, each in states.items():
-        labels = pd.DataFrame({"state": title, "image": each.scenes, "task": each.tasks})
-        tables.append(pd.concat([labels, pd.DataFrame(each.vectors.numpy()).add_prefix("v")], axis=1))
-    _write(out, pd.concat(tables))
-    return said
-
-
-def _untrained(name: str, seed: int) -> Lure:
-    """The method before training; the caller's random state stays as it is."""
-    import torch
-
-    from fusionbench import methods
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return cast("Lure", methods.untrained(name).eval())
-
-
-def _sentence(title: str, found: Separation) -> str:
-    return (
-        f"{title}: task means lie {found.distance:.2f} apart, in units of the spread within tasks; of unseen scenes, "
-        f"the nearest mean finds {found.nearest:.0%} of the tasks, a ridge classifier {found.probe:.0%}, "
-        f"guessing {found.chance:.0%}"
-    )
-
-
-def _write(out: Path, table: pd.DataFrame) -> None:
-    from fusionbench.results import write_atomically
-
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / "embedding.csv", table.to_csv(index=False))
 
 
 def _tell(sentences: Sequence[str]) -> None:
@@ -187,8 +62,3 @@ def _tell(sentences: Sequence[str]) -> None:
     console = Console()
     for sentence in sentences:
         console.print(sentence, highlight=False, soft_wrap=True)
-
-
-def _chance(labels: list[str]) -> float:
-    """The share of alike pairs, were similarity drawn by lot."""
-    return sum((labels.count(label) / len(labels)) ** 2 for label in set(labels))
