@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pooch
 import requests
@@ -211,6 +212,41 @@ class _Transfer:
     def _note(self, unfinished: _Unfinished) -> None:
         self.about.parent.mkdir(parents=True, exist_ok=True)
         self.about.write_text(json.dumps(asdict(unfinished)), encoding="utf-8")
+
+
+class Servers:
+    """What servers tell of files without sending them; one that does not answer once is not asked again."""
+
+    def __init__(self) -> None:
+        self._silent: dict[str, bool] = {}
+
+    def size(self, urls: Sequence[str]) -> int:
+        """Bytes of a file, 0 where no server tells."""
+        for url in urls:
+            answer = self._head(url)
+            length = answer.headers.get("Content-Length", "") if answer is not None and answer.ok else ""
+            if length.isdigit():
+                return int(length)
+        return 0
+
+    def answers(self, url: str) -> bool:
+        """Whether there is anybody at the address's host, which is asked for this once."""
+        host = urlsplit(url).netloc
+        if host not in self._silent:
+            self._head(url)
+        return not self._silent[host]
+
+    def _head(self, url: str) -> requests.Response | None:
+        host = urlsplit(url).netloc
+        if self._silent.get(host):
+            return None
+        try:
+            answer = requests.head(url, allow_redirects=True, timeout=3)
+        except requests.RequestException:
+            self._silent[host] = True
+            return None
+        self._silent[host] = False
+        return answer
 
 
 def _validator(answer: requests.Response) -> str:

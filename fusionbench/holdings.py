@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from fusionbench import methods
 from fusionbench.lazy import resolve, unknown
@@ -23,6 +25,9 @@ from fusionbench.weights import (
     sha256,
     verify,
 )
+
+if TYPE_CHECKING:
+    from fusionbench.download import Servers
 
 MISSING, ALTERED = "missing", "altered or unknown"
 """States of files that cannot be read."""
@@ -111,6 +116,18 @@ def fetch(owner: Holder, *, progress: bool = True) -> list[Path]:
     if owner.kind == "method":
         return methods.download(owner.name, progress=progress)
     return download(owner.name, owner.lacking(), progress=progress)
+
+
+def check_reached(owner: Holder, servers: Servers) -> None:
+    """Find out in a moment that none of a file's servers can be reached, instead of trying each again and again.
+
+    Raises:
+        OSError: none of them answers.
+    """
+    for card in owner.lacking():
+        if not any(servers.answers(url) for url in card.urls):
+            hosts = ", ".join(dict.fromkeys(urlsplit(url).netloc for url in card.urls))
+            raise OSError(f"{card.file} cannot be fetched: no answer from {hosts}")
 
 
 def bring(owner: Holder, source: Path, target: Path | None = None, *, unverified: bool = False) -> list[Path]:

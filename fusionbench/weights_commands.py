@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.table import Table
@@ -13,8 +12,6 @@ from rich.table import Table
 from fusionbench.outcomes import DONE, finish
 
 if TYPE_CHECKING:
-    import requests
-
     from fusionbench.holdings import Holder
     from fusionbench.weights import WeightsCard
 
@@ -72,7 +69,8 @@ def download(names: str, dry_run: bool = False) -> int:
         names: methods and scores, separated by commas; --all for every one that has an address.
         dry_run: show what would be fetched, and how large it is; nothing is written.
     """
-    from fusionbench.holdings import fetch
+    from fusionbench.download import Servers
+    from fusionbench.holdings import check_reached, fetch
 
     owners = _holders(names)
     if names == ALL:
@@ -80,11 +78,11 @@ def download(names: str, dry_run: bool = False) -> int:
     if dry_run:
         _show_plan(owners)
         return DONE
-    problems, servers = [], _Servers()
+    problems, servers = [], Servers()
     for owner in owners:
         try:
             if names == ALL:
-                servers.check(owner)
+                check_reached(owner, servers)
             for place in fetch(owner):
                 _say(place)
         except (OSError, ValueError) as error:
@@ -201,13 +199,15 @@ def _described(owner: Holder, card: WeightsCard) -> list[tuple[str, str]]:
 
 def _show_plan(owners: list[Holder]) -> None:
     """A table of the files that would be fetched, each once; sizes that no card knows are asked from the server."""
+    from fusionbench.download import Servers
+
     cards: dict[tuple[str, str], tuple[str, WeightsCard]] = {}
     for owner in owners:
         for card in owner.lacking():
             cards.setdefault((card.folder or owner.name, card.file), (owner.name, card))
     table = _columns("for", "file", "size", "from")
     total, unknown = 0, 0
-    servers = _Servers()
+    servers = Servers()
     for name, card in cards.values():
         exact = card.size or servers.size(card.urls)
         size = exact or card.about
@@ -217,53 +217,6 @@ def _show_plan(owners: list[Holder]) -> None:
     console.print(table)
     rest = f", and {unknown} files of unknown size" if unknown else ""
     console.print(f"{len(cards)} files, about {_size(total)}{rest}; nothing was fetched", highlight=False)
-
-
-class _Servers:
-    """What servers tell of files, each asked until it does not answer once."""
-
-    def __init__(self) -> None:
-        self.silent: dict[str, bool] = {}
-
-    def size(self, urls: Sequence[str]) -> int:
-        """Bytes of a file, 0 where no server tells."""
-        for url in urls:
-            answer = self._head(url)
-            length = answer.headers.get("Content-Length", "") if answer is not None and answer.ok else ""
-            if length.isdigit():
-                return int(length)
-        return 0
-
-    def check(self, owner: Holder) -> None:
-        """Find out in a moment that none of a file's servers can be reached, instead of trying each again and again.
-
-        Raises:
-            OSError: none of them answers.
-        """
-        for card in owner.lacking():
-            if not any(self._answers(url) for url in card.urls):
-                hosts = ", ".join(dict.fromkeys(urlsplit(url).netloc for url in card.urls))
-                raise OSError(f"{card.file} cannot be fetched: no answer from {hosts}")
-
-    def _answers(self, url: str) -> bool:
-        host = urlsplit(url).netloc
-        if host not in self.silent:
-            self._head(url)
-        return not self.silent[host]
-
-    def _head(self, url: str) -> requests.Response | None:
-        import requests
-
-        host = urlsplit(url).netloc
-        if self.silent.get(host):
-            return None
-        try:
-            answer = requests.head(url, allow_redirects=True, timeout=3)
-        except requests.RequestException:
-            self.silent[host] = True
-            return None
-        self.silent[host] = False
-        return answer
 
 
 def _say(text: object) -> None:
