@@ -49,8 +49,10 @@ evaluate(fused, ir, vi, ["EN", "MI", "VIF@tang-sheet"])  # a dict of (B,), inter
 - A score that is undefined for an image is NaN, for the reason given below.
 - `evaluate(..., dtype=torch.float32)` is faster. On real pairs it was within {others} of float64,
   but {exceptions}.
+  Measured times and memory: [speed of scores](speed-metrics.md).
 - In training, `FusionMetric("EN")` and `FusionMetricCollection(["EN", "MI"])` are torchmetrics. Give `update` the
   names of the images, and an image that a distributed sampler repeats counts once.
+  Only these two import torchmetrics, which takes longer than torch itself; Lightning has imported it already.
 """
 
 _PROTOCOLS = """\
