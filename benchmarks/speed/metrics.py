@@ -1,6 +1,6 @@
 """Milliseconds per image for the scores of each paper, and for plain NumPy and SciPy counterparts in the same process.
 
-    python benchmarks/speed/metrics.py [--what sets|plain|cuda] [--only SET ...] --fused DIR --ir DIR --vi DIR
+    python benchmarks/speed/metrics.py [--what all|sets|plain|cuda] [--only SET ...] --fused DIR --ir DIR --vi DIR
         [--threads 2] [--rounds 5] [--write docs/speed-metrics.md]
 
 The first images of the three folders are scored, which have to be of one size; without folders generated scenes of
@@ -50,15 +50,14 @@ def main() -> None:
     if arguments.alone:
         print(_peak(batch, arguments.alone))
         return
-    columns, keys, measure = {"sets": (ON_CPU, 2, _sets), "plain": (BESIDE, 2, _plain), "cuda": (ON_CUDA, 1, _cuda)}[
-        arguments.what
-    ]
-    tell(columns, measure(batch, arguments), keys, arguments.write)
+    for what, (columns, keys, measure) in TABLES.items():
+        if arguments.what == what or (arguments.what == "all" and (what != "cuda" or torch.cuda.is_available())):
+            tell(columns, measure(batch, arguments), keys, arguments.write)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--what", choices=["sets", "plain", "cuda"], default="sets")
+    parser.add_argument("--what", choices=["all", *TABLES], default="all", help="which tables")
     parser.add_argument("--only", choices=SETS, nargs="+", default=list(SETS), help="measure these sets")
     for what in ("fused", "ir", "vi"):
         parser.add_argument(f"--{what}", type=Path, help=f"folder of {what} images; generated scenes without")
@@ -187,6 +186,8 @@ def _cuda(batch: Triples, arguments: argparse.Namespace) -> list[str]:
         rows.append(f"| {title} | {alone:.1f} | {together:.2f} | {peak:.0f} | {device} |")
     return rows
 
+
+TABLES = {"sets": (ON_CPU, 2, _sets), "plain": (BESIDE, 2, _plain), "cuda": (ON_CUDA, 1, _cuda)}
 
 if __name__ == "__main__":
     main()
