@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning import Trainer, seed_everything
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger
 from safetensors.torch import load_file
@@ -142,9 +143,10 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
     data = FusionDataModule(**{"seed": recipe.seed, "contrasts": method.reads_contrasts, **recipe.of(phase, "loader")})
     checkpoint = folder / "last.ckpt"
     start = str(checkpoint) if resume and checkpoint.exists() else None
-    with training_loggers(wandb, folder, method=recipe.method, phase=phase) as mirrors, quiet():
+    mirrored = training_loggers(wandb, folder, method=recipe.method, phase=phase)
+    with mirrored as mirrors, quiet(), _sentences(phase, checkpoint):
         trainer = _trainer(recipe, phase, folder, mirrors)
-        with _sentences(phase, checkpoint), interruptible(trainer):
+        with interruptible(trainer):
             trainer.fit(method, datamodule=data, ckpt_path=start)
     if trainer.is_global_zero:
         write_tensors(method.state_dict(), finished, {"phase": phase})
@@ -153,9 +155,14 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
 
 @contextmanager
 def _sentences(phase: str, checkpoint: Path) -> Iterator[None]:
-    """Say in a sentence what to do about memory that did not suffice, on a device, in this process or a worker."""
+    """Say in a sentence what to do about memory that did not suffice, on a device, in this process or a worker.
+
+    Devices and strategies that Lightning finds wrong are wrong input, too.
+    """
     try:
         yield
+    except MisconfigurationException as error:
+        raise ValueError(f"the trainer of phase {phase!r} cannot work as asked: {error}") from error
     except (MemoryError, RuntimeError) as error:
         kept = f"the last checkpoint is {checkpoint}" if checkpoint.exists() else "no checkpoint was saved yet"
         if "DataLoader worker" in str(error) and "killed by signal" in str(error):
@@ -190,8 +197,10 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirrors: Sequence[Logger]
     if options.get("enable_progress_bar", True):
         callbacks.append(RichProgressBar())
     loggers = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20), *mirrors]
+    # Lightning's summary counts operations of a forward pass, which these methods do not have, and prints 0.
+    ours = {"log_every_n_steps": 10, "num_sanity_val_steps": 0, "enable_model_summary": False}
     return Trainer(
-        **{"log_every_n_steps": 10, "num_sanity_val_steps": 0, "use_distributed_sampler": False, **options},
+        **{**ours, "use_distributed_sampler": False, **options},
         default_root_dir=folder,
         callbacks=callbacks,
         logger=loggers,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
@@ -18,13 +19,25 @@ from fusionbench.types import Batch
 
 
 class RandomState(Callback):
-    """Keeps the state of the random generators in checkpoints, so that a resumed run draws what it would have drawn."""
+    """Keeps the state of the random generators in checkpoints, so that a resumed run draws what it would have drawn.
+
+    Each of several processes keeps its own; after a resume in another number of them, the additional ones go on as they
+    were seeded.
+    """
 
     def __init__(self) -> None:
         self._restored: dict[str, Any] | None = None
 
     @override
     def state_dict(self) -> dict[str, Any]:
+        if not _connected():
+            return {"processes": [self._own()]}
+        # Lightning collects a checkpoint in every process, and lets the first one write it.
+        gathered: list[Any] = [None] * dist.get_world_size()
+        dist.all_gather_object(gathered, self._own())
+        return {"processes": gathered}
+
+    def _own(self) -> dict[str, Any]:
         kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
         return {
             "torch": torch.get_rng_state(),
@@ -35,7 +48,9 @@ class RandomState(Callback):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._restored = state_dict
+        process = dist.get_rank() if _connected() else 0
+        states = state_dict.get("processes", [state_dict])  # Checkpoints of earlier versions hold the first's alone.
+        self._restored = states[process] if process < len(states) else None
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -50,6 +65,10 @@ class RandomState(Callback):
         np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
         version, numbers, gauss_next = state["python"]
         random.setstate((version, tuple(numbers), gauss_next))
+
+
+def _connected() -> bool:
+    return dist.is_available() and dist.is_initialized()
 
 
 class FiniteLoss(Callback):

@@ -95,6 +95,48 @@ def test_two_processes_train_to_the_weights_of_one_with_twice_the_batch(launcher
         )
 
 
+RANDOM = """
+import torch
+import torch.distributed as dist
+from fusionbench.training import RandomState
+
+dist.init_process_group("gloo")
+torch.manual_seed(dist.get_rank())
+kept = RandomState().state_dict()
+expected = torch.rand(3)
+torch.manual_seed(7)
+restored = RandomState()
+restored.load_state_dict(kept)
+restored.on_train_batch_start(None, None, None, 0)
+assert torch.equal(torch.rand(3), expected)
+assert len(kept["processes"]) == 2
+dist.destroy_process_group()
+"""
+
+
+def test_every_process_resumes_with_random_numbers_of_its_own(tmp_path):
+    (tmp_path / "program.py").write_text(RANDOM)
+    done = subprocess.run(
+        [*LAUNCHERS["torchrun"][:-2], str(tmp_path / "program.py")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_trainer_that_cannot_work_is_refused_with_a_sentence(data, tmp_path):
+    recipe = Recipe(
+        "lure-s",
+        options={"perceptual": "none"},
+        loader={"datasets": "msrs", "root": str(data)},
+        trainer={"accelerator": "cpu", "fast_dev_run": -1},
+    )
+    with pytest.raises(ValueError, match=r"the trainer of phase 'representation' cannot work as asked"):
+        train(recipe, tmp_path / "out")
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
 def test_two_devices_train_to_the_weights_of_one_with_twice_the_batch(data, tmp_path):
