@@ -80,9 +80,17 @@ def cpu_row(size: str, programs: Mapping[str, Callable[[], Tensor]], mib: Mappin
 
 def added_mib(run: Callable[[], object]) -> float:
     """What a call adds to the peak memory of this process, which should be a fresh one."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_kib()
     run()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return (_peak_kib() - before) / 1024
+
+
+def _peak_kib() -> int:
+    """Peak memory of this process; what `getrusage` gives on Linux begins with that of the process that started it."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return next(int(line.split()[1]) for line in status.read_text(encoding="utf-8").splitlines() if "VmHWM" in line)
 
 
 def printed_by(script: str, *options: object) -> float:
