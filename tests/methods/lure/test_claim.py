@@ -35,11 +35,10 @@ def error(method, specs, told, count=10):
         return (method.network.decoder(latent) - batch["vi_clean"]).square().mean().item()
 
 
-@pytest.fixture(scope="module")
-def trained():
+def shortly_trained(centre):
     """The smallest network before and after a few seconds of the first phase."""
     torch.manual_seed(0)
-    before = Lure(size="tiny", perceptual="none", unified_weight=1.0)
+    before = Lure(size="tiny", perceptual="none", unified_weight=1.0, centre=centre)
     state = {name: value.clone() for name, value in before.state_dict().items()}
     method = scenes.train(before, "representation", 120, 6e-3)
     untrained = Lure(size="tiny", perceptual="none")
@@ -47,12 +46,17 @@ def trained():
     return untrained.eval(), method
 
 
-@pytest.mark.slow  # so short a training is too little to be sure of: nearest fell or rose with what ran before it
-def test_tasks_come_together(trained):
-    untrained, method = trained
+@pytest.fixture(scope="module")
+def trained():
+    return shortly_trained(centre=False)
+
+
+@pytest.mark.slow  # a training of its own; without centring so short a one brings the means together, not the places
+def test_tasks_come_together():
+    untrained, method = shortly_trained(centre=True)
     specs = ["ll(0.7)", "oe(0.7)", "haze(0.6)"]
     before, after = (separation(latents(each, "vi", specs)) for each in (untrained, method))
-    assert after.distance < 0.7 * before.distance
+    assert after.distance < 0.2 * before.distance
     assert after.nearest < before.nearest
 
 
