@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,12 +102,17 @@ def export(
     from fusionbench.modelcard import check_scores, readme
 
     method = methods.load(model.name, weights=_place(model), verify=False, **model.options)
-    if run is not None:
-        check_scores(model, run)
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / MODEL
-    _write_model(method, model, target, half)
-    text = readme(model, f"{model.name}@{digest8(target)}", run, licence, about)
+    target, unfinished = folder / MODEL, folder / f".{MODEL}.part"
+    with tempfile.TemporaryDirectory() as place:  # the folder is as it was until all has been checked
+        made = Path(place) / MODEL
+        _write_model(method, model, made, half)
+        title = f"{model.name}@{digest8(made)}"
+        if run is not None:
+            check_scores(model, run, {title} if half else {title, model.title})
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made, unfinished)
+        unfinished.replace(target)
+    text = readme(model, title, run, licence, about)
     config = {
         "method": model.name,
         "options": dict(model.options),
@@ -126,9 +132,7 @@ def _place(model: Trained) -> Path:
 def _write_model(method: Method, model: Trained, target: Path, half: bool) -> None:
     """The very bytes of a safetensors file, so that its name in results stays; other files are put into one."""
     if len(model.files) == 1 and model.files[0].suffix == ".safetensors" and not half:
-        unfinished = target.with_name(f".{target.name}.part")
-        shutil.copyfile(model.files[0], unfinished)
-        unfinished.replace(target)
+        shutil.copyfile(model.files[0], target)
         return
     state = method.get_submodule(_part(model.name)).state_dict()
     numbers = {name: _halved(name, tensor) if half else tensor for name, tensor in state.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,8 +102,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def check_scores(model: Trained, run: Path) -> None:
+def check_scores(model: Trained, run: Path, titles: AbstractSet[str]) -> None:
     """Refuse scores that say nothing of a model.
+
+    Args:
+        titles: names of the weight files whose scores are this model's.
 
     Raises:
         ValueError: the run's scores are of other weights, or it has none of this method.
@@ -115,10 +119,9 @@ def check_scores(model: Trained, run: Path) -> None:
         raise ValueError(f"{run} holds no scores of {model.name!r}")
     for path in sorted(run.glob(f"*/*/{path_name(model.name)}/meta.json")):
         scored = CellFolder(path.parent).meta()["settings"]["weights"]
-        if scored != model.title:
-            raise ValueError(
-                f"the scores in {path.parent} are of {scored}, and this is {model.title}; score this one first"
-            )
+        if scored not in titles:
+            these = " or ".join(sorted(titles))
+            raise ValueError(f"the scores in {path.parent} are of {scored}, and this is {these}; score this one first")
 
 
 def _scores(model: Trained, run: Path) -> str:

@@ -120,6 +120,20 @@ def test_scores_of_other_weights_do_not_enter_a_card(training, sources, capsys):
     assert not Path("card").exists()
 
 
+def test_scores_of_a_rounded_file_enter_its_card_and_those_of_the_unrounded_do_not(training, sources, capsys):
+    words = ["weights", "export", "lure-s", "--from", "trained", "--half", "true"]
+    assert main([*words, "--to", "card"]) == 0
+    for folder in ("trained", "card"):
+        assert (
+            main(f"run --method lure-s --weights lure-s={folder} {sources} --metrics EN --out r-{folder}".split()) == 0
+        )
+    assert main([*words, "--run", "r-card", "--to", "scored"]) == 0
+    assert "folder, clean (2 images)" in Path("scored/README.md").read_text()
+    assert Path("scored/model.safetensors").read_bytes() == Path("card/model.safetensors").read_bytes()
+    assert main([*words, "--run", "r-trained", "--to", "other"]) == 2
+    assert "score this one first" in capsys.readouterr().err
+
+
 def test_what_is_not_known_is_said(training):
     path = training / "lure-s.safetensors"
     save_file(read_state(path), path)
