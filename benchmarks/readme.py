@@ -12,9 +12,11 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 PICTURE = Path("docs/images/demo.png")
+WIDTH = 1400  # pixels; the figure itself is for print
 MEASURED = ROOT / "benchmarks" / "measured" / "lure_table1.csv"
 
 
@@ -64,7 +66,9 @@ def main() -> None:
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     if arguments.demo:
-        shutil.copyfile(arguments.demo / "report" / "synthetic_night_0000.png", ROOT / PICTURE)
+        with Image.open(arguments.demo / "report" / "synthetic_night_0000.png") as figure:
+            small = figure.convert("RGB").resize((WIDTH, round(figure.height * WIDTH / figure.width)), Image.LANCZOS)
+        small.save(ROOT / PICTURE, optimize=True)
         text = replace(text, "demo", demo_section(arguments.demo))
     if arguments.bench:
         shutil.copyfile(arguments.bench / "report" / "table1.csv", MEASURED)
