@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from typing_extensions import Buffer
 
 from fusionbench.data.source import Bytes
@@ -55,12 +55,18 @@ def read_image(path: str | Path, channels: Literal[1, 3] | None = None) -> Bytes
         except Image.DecompressionBombError as error:
             raise ValueError(f"{path}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS to read it") from error
         except _DAMAGED as error:
-            raise ValueError(f"cannot read {path} as an image: {str(error) or type(error).__name__}") from error
+            raise ValueError(f"cannot read {path} as an image: {_reason(error)}") from error
     if channels == 1 and pixels.ndim == 3:
         return luma(pixels)
     if channels == 3 and pixels.ndim == 2:
         return np.repeat(pixels[:, :, None], 3, axis=2)
     return pixels
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file; Pillow names the object in memory where it knows no format."""
+    known = not isinstance(error, UnidentifiedImageError)
+    return (str(error) or type(error).__name__) if known else "it is damaged, or of no known format"
 
 
 def decode_image(data: Buffer, what: str) -> Bytes:
@@ -80,7 +86,7 @@ def decode_image(data: Buffer, what: str) -> Bytes:
             image.load()
             return _pixels(image)
     except _DAMAGED as error:
-        raise ValueError(f"cannot read {what} as an image: {str(error) or type(error).__name__}") from error
+        raise ValueError(f"cannot read {what} as an image: {_reason(error)}") from error
 
 
 def _plain_png(data: Buffer) -> Bytes | None:
@@ -149,7 +155,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
             with Image.open(file) as image:
                 return image.height, image.width
         except (*_DAMAGED, Image.DecompressionBombError) as error:
-            raise ValueError(f"cannot read {path} as an image: {str(error) or type(error).__name__}") from error
+            raise ValueError(f"cannot read {path} as an image: {_reason(error)}") from error
 
 
 def write_image(path: str | Path, image: Bytes) -> None:
