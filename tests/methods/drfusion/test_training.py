@@ -134,4 +134,6 @@ def test_correcting_helps_on_four_real_pairs(shared, scenario):
     clean, given = (
         torch.einsum("bchw,c->bhw", batch[key], torch.tensor([0.299, 0.587, 0.114])) for key in ("vi_clean", "vi")
     )
-    assert (restored[:, 0] - clean).square().mean() < (given - clean).square().mean()
+    # Inside only: deblurring takes what lies beyond the border from the opposite side.
+    inside = (..., slice(16, -16), slice(16, -16))
+    assert (restored[:, 0] - clean)[inside].square().mean() < (given - clean)[inside].square().mean()
