@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from fusionbench.choices import split_names
 from fusionbench.outcomes import DONE, finish
 
 
@@ -93,13 +94,13 @@ def shard(
     from fusionbench.progress import progress
 
     console = Console()
-    for part in split.split(","):
-        source = load(dataset, root=root, split=part.strip(), resize=resize, limit=limit)
+    for part in split_names(split):
+        source = load(dataset, root=root, split=part, resize=resize, limit=limit)
         with progress(console, len(source)) as (describe, done):
-            describe(f"{dataset}, {part.strip()}")
-            written = write_shards(source, part.strip(), out, per_shard, done)
+            describe(f"{dataset}, {part}")
+            written = write_shards(source, part, out, per_shard, done)
         size = sum(path.stat().st_size for path in written) / 2**20
-        console.print(f"{part.strip()}: {len(source)} pairs in {len(written)} shards, {size:.1f} MiB", highlight=False)
+        console.print(f"{part}: {len(source)} pairs in {len(written)} shards, {size:.1f} MiB", highlight=False)
     return DONE
 
 

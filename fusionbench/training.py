@@ -49,7 +49,7 @@ class RandomState(Callback):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         process = dist.get_rank() if _connected() else 0
-        states = state_dict.get("processes", [state_dict])  # Checkpoints of earlier versions hold the first's alone.
+        states = state_dict["processes"]
         self._restored = states[process] if process < len(states) else None
 
     @override

@@ -2,8 +2,8 @@
 
 A file is looked for at `$FUSIONBENCH_HOME/weights/<folder>/<file>` (default `~/.cache/fusionbench`), then in the caches
 of torch and Hugging Face that its card names, then among those that come with the package (`pretrained/<method>`, each
-an exported method), unless a person names another place. Nothing here falls back to random
-numbers, and nothing unpickles code.
+an exported method), unless a person names another place. Nothing here falls back to random numbers, and nothing
+unpickles code.
 
 A file that no published checksum speaks for is taken only after somebody accepted it: `<file>.accepted` beside it holds
 the SHA-256 of the bytes that were accepted and where they came from. Other bytes are refused again.

@@ -32,6 +32,15 @@ def generator() -> torch.Generator:
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums in one order: split over threads, they round otherwise, and a short training ends elsewhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def serve() -> Iterator[Callable[[str, Behaviour], str]]:
     """Gives addresses for behaviours; a path without one is not found."""
     with listening(Misbehaving) as server:

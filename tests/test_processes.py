@@ -16,6 +16,7 @@ from fusionbench.data.sampling import EpochSampler
 from fusionbench.processes import leads
 from fusionbench.report.curves import read_logs
 from fusionbench.train import Recipe, train
+from tests.pairs import Counted
 
 LAUNCHERS = {
     "lightning": [sys.executable, "-m", "fusionbench"],
@@ -24,18 +25,6 @@ LAUNCHERS = {
         *("-m", "fusionbench"),
     ],
 }
-
-
-class Places:
-    """As many pairs as a sampler needs to know of."""
-
-    seed = 5
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +139,7 @@ def test_two_devices_train_to_the_weights_of_one_with_twice_the_batch(data, tmp_
 @pytest.mark.parametrize("count", [8, 11])
 def test_processes_read_together_what_one_reads_in_a_batch_as_large(count):
     def places(processes: int, process: int) -> list[int]:
-        sampler = EpochSampler(Places(count), processes=processes, process=process)
+        sampler = EpochSampler(Counted(count, seed=5), processes=processes, process=process)
         sampler.set_epoch(3)
         return [turn.place for turn in sampler]
 
@@ -164,7 +153,7 @@ def test_processes_read_together_what_one_reads_in_a_batch_as_large(count):
 
 def test_fewer_pairs_than_processes_are_refused():
     with pytest.raises(ValueError, match=r"1 training pairs are too few for 2 processes.*trainer\.devices"):
-        EpochSampler(Places(1), processes=2)
+        EpochSampler(Counted(1, seed=5), processes=2)
 
 
 @pytest.mark.parametrize(

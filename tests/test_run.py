@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,16 +20,14 @@ from fusionbench.data.images import read_image, write_image
 from fusionbench.report.table import blocks
 from fusionbench.results import CellFolder
 from fusionbench.run import run
+from tests.pairs import files, write_pairs
 
 SIZES = ((24, 32), (24, 32), (17, 21), (24, 32), (17, 21), (24, 32))
 
 
 @pytest.fixture
 def sources(tmp_path):
-    rng = np.random.default_rng(0)
-    for index, (height, width) in enumerate(SIZES):
-        write_image(tmp_path / "ir" / f"{index}.png", rng.integers(0, 256, (height, width), dtype=np.uint8))
-        write_image(tmp_path / "vi" / f"{index}.png", rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    write_pairs(tmp_path, SIZES)
     return tmp_path
 
 
@@ -42,15 +39,6 @@ def benchmark(sources, **changes) -> Benchmark:
         "metrics": ("EN", "CC", "CC@input"),
     }
     return Benchmark(**{**defaults, **changes})
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        # A killed write leaves its temporary file, whose name begins with a dot.
-        if path.suffix in (".png", ".csv") and not path.name.startswith(".")
-    }
 
 
 def test_every_cell_has_images_scores_and_settings(sources, tmp_path):

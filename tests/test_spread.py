@@ -10,17 +10,15 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from fusionbench.api import fuse_files
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
-from fusionbench.data.images import write_image
 from fusionbench.results import PARTS
 from fusionbench.run import run
 from fusionbench.spread import shares, spread
+from tests.pairs import files, write_pairs
 
 TWO = {"accelerator": "cpu", "devices": 2}
 SIZES = ((24, 32), (17, 21), (24, 32), (24, 32), (17, 21), (24, 32), (24, 32))
@@ -29,33 +27,12 @@ SIZES = ((24, 32), (17, 21), (24, 32), (24, 32), (17, 21), (24, 32), (24, 32))
 @pytest.fixture
 def sources(tmp_path):
     """Seven pairs, of which the fourth cannot be read."""
-    rng = np.random.default_rng(0)
-    for index, (height, width) in enumerate(SIZES):
-        write_image(tmp_path / "ir" / f"{index}.png", rng.integers(0, 256, (height, width), dtype=np.uint8))
-        write_image(tmp_path / "vi" / f"{index}.png", rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    write_pairs(tmp_path, SIZES)
     (tmp_path / "vi" / "3.png").write_bytes(b"broken")
     return tmp_path
 
 
-@pytest.fixture
-def threads():
-    """One thread, so that sums are added in one order however many processes there are."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        # A killed write leaves its temporary file, whose name begins with a dot.
-        if path.suffix in (".png", ".csv") and not path.name.startswith(".")
-    }
-
-
-def test_two_processes_leave_the_files_of_one_and_finish_what_is_added(sources, tmp_path, threads):
+def test_two_processes_leave_the_files_of_one_and_finish_what_is_added(sources, tmp_path, one_thread):
     asked = {
         "datasets": (DatasetChoice("folder", ir_dir=sources / "ir", vi_dir=sources / "vi"),),
         "degradations": ("clean", "ll+ir:sn"),
@@ -117,7 +94,7 @@ def wait_for(pattern: str, out: Path, process: subprocess.Popen[str]) -> None:
     assert process.poll() is None, process.stderr.read()
 
 
-def test_killed_run_goes_on_in_as_many_processes_as_one_likes(sources, tmp_path, threads):
+def test_killed_run_goes_on_in_as_many_processes_as_one_likes(sources, tmp_path, one_thread):
     out, copy = tmp_path / "out", tmp_path / "copy"
     process = started(command(sources, out, 2))
     try:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from unittest.mock import patch
 
 import dspfusion
 import measuring
@@ -34,27 +35,12 @@ def fused_attention(self: SemanticIntegration, features: Tensor, prior: Tensor) 
     return rearrange(pixels + self.proj(seen), "b (h w) c -> b c h w", h=features.shape[2])
 
 
-VARIANTS: dict[str, tuple[Any, str, Any] | None] = {
-    "this package": None,
-    "whole images instead of strips": (strips, "apply_to", lambda features: False),
-    "matrices not padded to the registers": (strips, "SIMD", 1),
-    "torch's fused attention": (SemanticIntegration, "forward", fused_attention),
+VARIANTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "this package": nullcontext,
+    "whole images instead of strips": lambda: patch.object(strips, "apply_to", lambda features: False),
+    "matrices not padded to the registers": lambda: patch.object(strips, "SIMD", 1),
+    "torch's fused attention": lambda: patch.object(SemanticIntegration, "forward", fused_attention),
 }
-
-
-@contextmanager
-def changed(change: tuple[Any, str, Any] | None) -> Iterator[None]:
-    """One attribute replaced for a while."""
-    if change is None:
-        yield
-        return
-    owner, name, value = change
-    before = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
 
 
 def main() -> None:
@@ -76,8 +62,8 @@ def main() -> None:
 
     for _ in range(arguments.rounds):
         expected = measure("plain composition", dspfusion.plain)
-        for name, change in VARIANTS.items():
-            with changed(change):
+        for name, changed in VARIANTS.items():
+            with changed():
                 found = measure(name, dspfusion.ours)
             torch.testing.assert_close(found, expected, rtol=0, atol=measuring.EQUAL, msg=name)
     for name, value in seconds.items():

@@ -12,9 +12,8 @@ import zlib
 from collections.abc import Mapping
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from fusionbench.data.cache import CachedSource
 from fusionbench.data.images import decode_image
 from fusionbench.data.sharedcache import SharedCache
 from fusionbench.data.source import Joined, RawPair, Source, Subset
@@ -46,53 +45,22 @@ class Entry(NamedTuple):
     facts: Mapping[str, Any]
 
 
-class Store(Protocol):
-    """Where shards lie."""
+class ShardSource:
+    """Pairs of one split, in the order in which they were written.
 
-    def path(self, file: str) -> Path:
-        """A shard as a local file.
-
-        Raises:
-            FileNotFoundError: there is none.
-            ValueError: it is not the one that the index speaks of.
-        """
-
-
-class LocalStore:
-    """Shards in a folder, complete as far as their sizes say.
+    Attributes:
+        blocks: places of the pairs of each shard.
 
     Raises:
         FileNotFoundError: a shard is missing.
         ValueError: a shard has another size than the index says.
     """
 
-    def __init__(self, folder: Path, shards: list[dict[str, Any]]) -> None:
+    def __init__(self, dataset: str, shards: list[dict[str, Any]], folder: Path) -> None:
+        self.dataset = dataset
         self.folder = folder
         for shard in shards:
-            path = self.path(shard["file"])
-            if not path.is_file():
-                raise FileNotFoundError(f"{path} is missing, which {INDEX} names; copy all shards, or shard again")
-            if path.stat().st_size != shard["bytes"]:
-                raise ValueError(
-                    f"{path} has {path.stat().st_size} bytes, {INDEX} says {shard['bytes']}; copy it again, or shard "
-                    "the data set again"
-                )
-
-    def path(self, file: str) -> Path:
-        """A shard of the folder."""
-        return self.folder / file
-
-
-class ShardSource:
-    """Pairs of one split, in the order in which they were written.
-
-    Attributes:
-        blocks: places of the pairs of each shard.
-    """
-
-    def __init__(self, dataset: str, shards: list[dict[str, Any]], store: Store) -> None:
-        self.dataset = dataset
-        self.store = store
+            _check_complete(folder / shard["file"], shard["bytes"])
         self._entries = [_entry(pair, shard["file"]) for shard in shards for pair in shard["pairs"]]
         self.names = [entry.name for entry in self._entries]
         self.blocks: list[range] = []
@@ -117,7 +85,7 @@ class ShardSource:
         entry = self._entries[index]
         start = min(part.offset for part in entry.parts.values())
         end = max(part.offset + part.size for part in entry.parts.values())
-        path = self.store.path(entry.shard)
+        path = self.folder / entry.shard
         with path.open("rb") as stream:
             stream.seek(start)
             block = memoryview(stream.read(end - start))
@@ -130,11 +98,20 @@ class ShardSource:
         return RawPair(entry.name, **fields)
 
 
+def _check_complete(path: Path, size: int) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing, which {INDEX} names; copy all shards, or shard again")
+    if path.stat().st_size != size:
+        raise ValueError(
+            f"{path} has {path.stat().st_size} bytes, {INDEX} says {size}; copy it again, or shard the data set again"
+        )
+
+
 def blocks_of(source: Source) -> list[list[int]]:
     """Places of the pairs of each shard, when all of a source comes from shards; otherwise nothing."""
     if isinstance(source, ShardSource):
         return [list(block) for block in source.blocks]
-    if isinstance(source, CachedSource | SharedCache):
+    if isinstance(source, SharedCache):
         return blocks_of(source.source)
     if isinstance(source, Subset):
         places: dict[int, list[int]] = {}
@@ -169,22 +146,14 @@ def read_index(folder: Path) -> dict[str, Any]:
     Raises:
         ValueError: it is none.
     """
-    return parse_index((folder / INDEX).read_bytes(), str(folder / INDEX))
-
-
-def parse_index(text: bytes, where: str) -> dict[str, Any]:
-    """What an index says.
-
-    Raises:
-        ValueError: it is none.
-    """
+    path = folder / INDEX
     try:
-        index = json.loads(text)
+        index = json.loads(path.read_bytes())
         if index["format"] != FORMAT:
             raise ValueError(f"its format is {index['format']!r}, not {FORMAT!r}")
         index["dataset"], index["splits"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{where} is no index of shards ({error}); write one with `fusionbench data shard`") from error
+        raise ValueError(f"{path} is no index of shards ({error}); write one with `fusionbench data shard`") from error
     return dict(index)
 
 
@@ -195,22 +164,12 @@ def open_shards(folder: Path, dataset: str, split: str) -> ShardSource:
         FileNotFoundError: the split or a shard is missing.
         ValueError: the shards are of another data set, or damaged.
     """
-    shards = shards_of(read_index(folder), dataset, split, str(folder))
-    return ShardSource(dataset, shards, LocalStore(folder, shards))
-
-
-def shards_of(index: dict[str, Any], dataset: str, split: str, where: str) -> list[dict[str, Any]]:
-    """The shards of one split.
-
-    Raises:
-        FileNotFoundError: the split is missing.
-        ValueError: the shards are of another data set.
-    """
+    index = read_index(folder)
     if index["dataset"] != dataset:
-        raise ValueError(f"{where} holds shards of {index['dataset']!r}, not of {dataset!r}; name that data set")
+        raise ValueError(f"{folder} holds shards of {index['dataset']!r}, not of {dataset!r}; name that data set")
     if split not in index["splits"]:
         there = " and ".join(index["splits"])
         raise FileNotFoundError(
-            f"{where} holds shards of {there}, none of {split!r}; `fusionbench data shard --split {split}` adds them"
+            f"{folder} holds shards of {there}, none of {split!r}; `fusionbench data shard --split {split}` adds them"
         )
-    return list(index["splits"][split])
+    return ShardSource(dataset, index["splits"][split], folder)

@@ -22,6 +22,7 @@ from fusionbench.data.shards import INDEX, blocks_of, read_index
 from fusionbench.data.source import Joined, Subset
 from fusionbench.methods.lure.method import Lure
 from fusionbench.train import Recipe, train
+from tests.pairs import Counted
 
 COUNT, PER_SHARD = 14, 3
 
@@ -93,16 +94,6 @@ def test_equal_pairs_make_equal_files(folders, shards, tmp_path):
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
 
-class Shown:
-    seed = 3
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
-
-
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_processes_share_out_the_pairs_of_shards_once_each(processes):
     blocks = [range(start, min(start + 4, 26)) for start in range(0, 26, 4)]
@@ -110,7 +101,7 @@ def test_processes_share_out_the_pairs_of_shards_once_each(processes):
     for epoch in range(6):
         shares = []
         for process in range(processes):
-            sampler = EpochSampler(Shown(26), processes=processes, process=process, blocks=blocks)
+            sampler = EpochSampler(Counted(26, seed=3), processes=processes, process=process, blocks=blocks)
             sampler.set_epoch(epoch)
             shares.append([turn.place for turn in sampler])
         seen = [place for share in shares for place in share]

@@ -48,15 +48,6 @@ def mean(history, name, part):
     return sum(step[name] for step in history[part]) / len(history[part])
 
 
-@pytest.fixture
-def one_thread():
-    """Sums in one order: so short a training ends elsewhere when they are split over threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("one_thread")
 def test_losses_of_both_phases_fall_on_four_pairs():
     torch.manual_seed(0)
