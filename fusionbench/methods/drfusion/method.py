@@ -42,6 +42,11 @@ class DRFusion(Method):
         constrained: correct every step by the observations; without it is the paper's ablation.
         order: how the last step of noisy pairs is corrected, as 'released' or as in the 'paper'.
         objective: what is trained for, a key of OBJECTIVES.
+        every_step: weight of the squared errors of both sources in the estimates of all steps; no part of the paper.
+            What restores a source is the difference between the noise of the last two steps, which one network
+            predicts from nearly the same input; without a task for each step it learns to predict the same.
+        restore_first: optimiser steps in which only these errors are minimised.
+        quiet_start: let the network begin by predicting no noise, so that the sources pass as they are.
         recompute: keep only the steps' states during training and compute the rest again for the gradient.
         clean_gamma: Wiener's noise-to-signal ratio for blur without noise.
         noisy_gamma: the same for blur with noise.
@@ -58,6 +63,9 @@ class DRFusion(Method):
         constrained: bool = True,
         order: Order = "released",
         objective: str = "visible",
+        every_step: float = 0.0,
+        restore_first: int = 0,
+        quiet_start: bool = False,
         recompute: bool = False,
         clean_gamma: float = CLEAN_GAMMA,
         noisy_gamma: float = NOISY_GAMMA,
@@ -67,16 +75,21 @@ class DRFusion(Method):
         super().__init__()
         if objective not in OBJECTIVES:
             raise unknown("objective of DRFusion", objective, OBJECTIVES)
+        if restore_first and not every_step:
+            raise ValueError("restore_first has nothing to minimise while every_step is 0; give that a weight")
         if order not in ("released", "paper"):
             raise unknown("order of DRFusion's correction", order, ["released", "paper"])
         self.objective = OBJECTIVES[objective]
         self.order: Order = order
+        self.every_step, self.restore_first = every_step, restore_first
         self.gammas = {"clean_gamma": clean_gamma, "noisy_gamma": noisy_gamma}
         self.learning_rate, self.milestones = learning_rate, list(milestones)
         self.diffusion = Diffusion(
             steps, NoisePredictor(architecture(size)), constrained=constrained, recompute=recompute
         )
         self.diffusion.freeze_unused()
+        if quiet_start:
+            self.diffusion.unet.start_quietly()
 
     @override
     @torch.no_grad()
@@ -166,12 +179,22 @@ class DRFusion(Method):
         return {"fused": self._coloured(state, batch)}
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The weighted terms of the objective.
+        """The weighted terms of the objective, and of the sources in every step where they have a weight.
 
         Raises:
             ValueError: the batch has no clean sources to learn from.
         """
-        return self.objective(self.restored(batch), *_labels(batch))
+        ir, vi = _labels(batch)
+        steps = list(self.diffusion.run(self.observed(batch)))
+        terms = self.objective(steps[-1].state, ir, vi)
+        if self.every_step:
+            clean = torch.cat([ir, vi], dim=1)
+            errors = [F.mse_loss(step.estimate[:, :2], clean) for step in steps]
+            terms["steps"] = self.every_step * torch.stack(errors).sum()
+        if self.training and self.global_step < self.restore_first:
+            # Nothing is left out of the graph: several processes wait for the gradient of every parameter.
+            terms = {name: term if name == "steps" else 0 * term for name, term in terms.items()}
+        return terms
 
     @override
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:

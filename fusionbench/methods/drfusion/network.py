@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.methods.drfusion.architecture import Architecture
+from fusionbench.nn.doubling import doubled
 from fusionbench.nn.winograd import conv3x3
 from fusionbench.types import Gray, Image
 
@@ -77,8 +78,7 @@ class Upsample(nn.Module):
 
     @override
     def forward(self, x: Image, time: Float[Tensor, "1 width"]) -> Image:
-        result: Tensor = self.op(x)
-        return result
+        return doubled(x, self.op.weight, cast("Tensor", self.op.bias))
 
 
 class AttentionGate(nn.Module):
@@ -159,6 +159,11 @@ class NoisePredictor(nn.Module):
             layers += [self._block(inputs if index == 0 else width, width) for index in range(self.sizes.blocks)]
             layers += [Upsample(width)] if level + 1 < len(self.widths) else []
         return layers
+
+    def start_quietly(self) -> None:
+        """Predict no noise at first."""
+        for parameter in self.outBlock[-1].parameters():
+            nn.init.zeros_(parameter)
 
     @override
     def forward(

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from fusionbench import metrics
 from fusionbench.data import load
 from fusionbench.data.pairs import Pairs, collate
+from fusionbench.methods.color import luma
 from fusionbench.methods.drfusion.architecture import Architecture
 from fusionbench.methods.drfusion.diffusion import ALPHA_MARGIN
 from fusionbench.methods.drfusion.method import DRFusion
@@ -82,6 +83,43 @@ def test_the_schedule_is_brought_back_during_a_fit(scenes, tmp_path):
     fit(method, pairs, tmp_path, max_steps=1, limit_val_batches=0)
     alpha = method.diffusion.alpha.detach()
     assert ((alpha - ALPHA_MARGIN).abs().lt(1e-7) | (alpha - (1 - ALPHA_MARGIN)).abs().lt(1e-7)).all()
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers:UserWarning")
+def test_sources_may_be_restored_first_in_every_step(scenes, tmp_path):
+    """Nothing but the errors of the steps moves the network at first, and then everything does."""
+    torch.manual_seed(0)
+    method = DRFusion(size=TINY, every_step=2.0, restore_first=2)
+    weigher = method.diffusion.unet.fusionBlock[0][0].conv1[2].weight
+    pairs = [part(pair, 16) for pair in Pairs(scenes, "noise")]
+    *_, last = method.diffusion.run(method.observed(collate(pairs)))
+    errors = method.train().terms(collate(pairs))
+    assert errors["steps"].item() > 2 * (last.estimate[:, :2] - clean_of(pairs)).square().mean().item() > 0
+    trainer = fit(method, pairs, tmp_path, max_steps=1, limit_val_batches=0)
+    assert trainer.logged_metrics["train/loss"] == trainer.logged_metrics["train/steps"] > 0
+    assert trainer.logged_metrics["train/gradient"] == 0
+    trainer = fit(method, pairs, tmp_path, max_steps=3, limit_val_batches=0)
+    assert trainer.logged_metrics["train/gradient"] > 0
+    assert weigher.grad is not None
+
+
+def clean_of(pairs):
+    batch = collate(pairs)
+    return torch.cat([batch["ir_clean"], luma(batch["vi_clean"])], dim=1)
+
+
+def test_a_quiet_start_lets_sources_pass(scenes):
+    batch = batch_of(scenes, "noise", 16)
+    method = DRFusion(size=TINY, quiet_start=True).eval()
+    with torch.no_grad():
+        state = method.restored(batch)
+    torch.testing.assert_close(state[:, :1], batch["ir"], rtol=0.0, atol=1e-5)
+    torch.testing.assert_close(state[:, 1:2], luma(batch["vi"]), rtol=0.0, atol=1e-5)
+
+
+def test_restoring_first_needs_something_to_minimise():
+    with pytest.raises(ValueError, match="give that a weight"):
+        DRFusion(size=TINY, restore_first=5)
 
 
 def overfitted(batch, size, steps, rate, *, constrained):
