@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 WRONG_INPUT, INTERRUPTED = 2, 130
@@ -32,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     # Nothing here needs the network; albumentations would look for a newer version of itself.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    # What ends a batch job ends a command as Ctrl-C does. Lightning calls this handler beside its own, which only takes
+    # note until a training step ends.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _dispatch([word for word in words if word != "--debug"])
     except (ValueError, OSError, ImportError) as error:
@@ -44,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print("fusionbench: interrupted; the same command goes on where it stopped", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _dispatch(words: list[str]) -> int:
