@@ -76,8 +76,3 @@ def gradient_loss(fused: Color, ir: Gray, vi: Color) -> Loss:
     """Distance of the luma's gradients from the stronger ones of the sources (Text-IF), per direction, added."""
     stronger = torch.maximum(gradients(ir), gradients(luma(vi)))
     return 2 * F.l1_loss(gradients(luma(fused)), stronger)
-
-
-def intensity_loss(fused: Color, ir: Gray, vi: Color) -> Loss:
-    """Distance of the luma from that of the brighter source at each pixel (Text-IF), mean absolute."""
-    return F.l1_loss(luma(fused), torch.maximum(ir, luma(vi)))

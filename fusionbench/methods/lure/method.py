@@ -24,15 +24,7 @@ from fusionbench.lazy import unknown
 from fusionbench.methods.color import luma
 from fusionbench.methods.lure.encoder import Latents, Text
 from fusionbench.methods.lure.language import TextEncoder, language_model
-from fusionbench.methods.lure.losses import (
-    SIMILARITIES,
-    Similarity,
-    centred,
-    colour_loss,
-    gradient_loss,
-    intensity_loss,
-    task_loss,
-)
+from fusionbench.methods.lure.losses import SIMILARITIES, Similarity, centred, colour_loss, gradient_loss, task_loss
 from fusionbench.methods.lure.network import MULTIPLE, LureNetwork
 from fusionbench.methods.lure.perceptual import Features, perceptual_loss, similarity_loss, vgg16
 from fusionbench.methods.lure.reading import read_prompt
@@ -76,8 +68,6 @@ class Lure(Method):
         text_weight: of the classification of the sentences.
         task_gradient_weight: of gradients in the task loss.
         gradient_weight: of gradients in the second phase; Text-IF's ratio to its colour loss.
-        intensity_weight: of the brighter source's luma in the second phase; the paper has no such term, but Text-IF,
-            from where the gradient and the colour loss are, with 8 to 10 and 12 of these.
         perceptual: features of the perceptual term: 'vgg'; 'latent', LURE's own encoder; 'none'.
         perceptual_weight: of that term.
         similarity_weight: of U2Fusion's own loss beside it, structural similarity and squared distance; the paper takes
@@ -108,7 +98,6 @@ class Lure(Method):
         text_weight: float = 0.1,
         task_gradient_weight: float = 1.0,
         gradient_weight: float = 10 / 12,
-        intensity_weight: float = 0.0,
         perceptual: Perceptual = "vgg",
         perceptual_weight: float = 0.1,
         similarity_weight: float = 0.0,
@@ -137,7 +126,6 @@ class Lure(Method):
         self.weights = {"unified": unified_weight, "recon": recon_weight, "text": text_weight}
         self.fusion_weights = {
             "gradient": gradient_weight,
-            "intensity": intensity_weight,
             "perceptual": perceptual_weight,
             "similarity": similarity_weight,
         }
@@ -288,8 +276,6 @@ class Lure(Method):
             "colour": colour_loss(fused, vi),
             "gradient": self.fusion_weights["gradient"] * gradient_loss(fused, ir, vi),
         }
-        if weight := self.fusion_weights["intensity"]:
-            terms["intensity"] = weight * intensity_loss(fused, ir, vi)
         if self.perceptual != "none":
             features = self._latent_features if self.perceptual == "latent" else self._vgg(fused)
             for name, loss in (("perceptual", perceptual_loss), ("similarity", similarity_loss)):

@@ -13,7 +13,6 @@ from fusionbench.methods.lure.losses import (
     cosine,
     gradient_loss,
     gradients,
-    intensity_loss,
     task_loss,
 )
 from fusionbench.methods.lure.perceptual import (
@@ -159,9 +158,3 @@ def test_similarity_loss_by_hand():
     # Of constant images SSIM is (2ab + c) / (a^2 + b^2 + c); squared distances of 0.01 count twentyfold.
     expected = 1 - (0.6 + 1e-4) / (0.61 + 1e-4) + 20 * 0.01
     assert_close(similarity_loss(features, ir + 0.1, ir, vi), torch.tensor(expected), atol=1e-4, rtol=1e-4)
-
-
-def test_intensity_loss_wants_the_brighter_source():
-    dark, half = torch.zeros(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.5)
-    assert_close(intensity_loss(half.expand(1, 3, 4, 4), half, dark.expand(1, 3, 4, 4)), torch.tensor(0.0))
-    assert_close(intensity_loss(dark.expand(1, 3, 4, 4), dark, half.expand(1, 3, 4, 4)), torch.tensor(0.5))

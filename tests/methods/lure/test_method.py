@@ -227,12 +227,6 @@ def test_latents_as_perceptual_features(lure):
     assert lure.terms(batch_of(["clean"]), 0)["perceptual"] > 0
 
 
-def test_brightness_may_be_tied_to_the_brighter_source():
-    lure = tiny_lure(intensity_weight=2.0)
-    lure.begin_phase("fusion")
-    assert lure.terms(batch_of(["clean"]), 0)["intensity"] > 0
-
-
 def test_phase_that_needs_vgg_refuses_without(tmp_path, monkeypatch):
     monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
