@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from fusionbench.data.cards import shown_as
 from fusionbench.report.html import write_html
 from fusionbench.report.table import LABELS, read_scores
 from fusionbench.results import INPUTS, REFERENCES, CellFolder, one_line, path_name
@@ -195,7 +196,7 @@ def _send_shared(target: _Target, scores: pd.DataFrame, page: Path) -> None:
     for dataset, degradation, _ in _cells(scores):
         inputs = target.out / path_name(dataset) / path_name(degradation) / INPUTS
         for image in _pictured(target.out, dataset):
-            paths = {label: inputs / part / f"{image}.png" for part, label in (("ir", "infrared"), ("vi", "visible"))}
+            paths = {label: inputs / part / f"{image}.png" for part, label in shown_as(dataset).items()}
             samples[f"samples/{_section(dataset, degradation)} {image}"] = [
                 target.wandb.Image(str(path), caption=f"{label}, {degradation}", mode="RGB")
                 for label, path in paths.items()

@@ -33,7 +33,7 @@ ALLOWED = {
     "preflight": GROUND | {"benchmark", "methods", "metrics", "weights"},
     "standalone": GROUND | {"benchmark", "data", "metrics", "preflight", "scoring"},
     "fusing": GROUND | {"data", "methods"},
-    "report": GROUND | {"benchmark", "metrics", "published"},
+    "report": GROUND | {"benchmark", "data", "metrics", "published"},
 }
 """Parts that are not named here (run, train, commands, cli, ...) stand on top and may import any of these."""
 

@@ -69,6 +69,7 @@ class DatasetCard:
         note: what else one should know.
         target: 'module:class' of a source that needs no folder, called with the split.
         degraded: its images are degraded on disk and carry their degradation.
+        shown: what the images of a pair's `ir` and `vi` are called where they are shown.
     """
 
     title: str
@@ -83,6 +84,7 @@ class DatasetCard:
     note: str = ""
     target: str = ""
     degraded: bool = False
+    shown: tuple[str, str] = ("infrared", "visible")
 
 
 def split_names(card: DatasetCard, split: str) -> list[str]:
@@ -164,6 +166,7 @@ DATASETS: dict[str, DatasetCard] = {
         lists={"test": "harvard_ct_mri_test.txt"},
         places=CT_PLACES,
         note=AANLIB_NOTE,
+        shown=("MRI", "CT"),
     ),
     "harvard_pet_mri": DatasetCard(
         title="Harvard Whole Brain Atlas, PET and MRI",
@@ -176,6 +179,7 @@ DATASETS: dict[str, DatasetCard] = {
         lists={"test": "harvard_pet_mri_test.txt"},
         places=PET_PLACES,
         note=AANLIB_NOTE,
+        shown=("MRI", "PET"),
     ),
     "harvard_spect_mri": DatasetCard(
         title="Harvard Whole Brain Atlas, SPECT and MRI",
@@ -188,6 +192,7 @@ DATASETS: dict[str, DatasetCard] = {
         lists={"test": "harvard_spect_mri_test.txt"},
         places=SPECT_PLACES,
         note=AANLIB_NOTE,
+        shown=("MRI", "SPECT"),
     ),
     "llvip": DatasetCard(
         title="LLVIP: pedestrians in streets at night, 1280x1024",
@@ -302,3 +307,9 @@ DATASETS: dict[str, DatasetCard] = {
         note="Papers score different choices of it; the list is the 25 pairs, named 01 to 25, that CDDFuse scores.",
     ),
 }
+
+
+def shown_as(dataset: str) -> dict[str, str]:
+    """What the images of `ir` and `vi` are called where pairs of a data set are shown."""
+    names = DATASETS[dataset].shown if dataset in DATASETS else DatasetCard.shown
+    return dict(zip(("ir", "vi"), names, strict=True))

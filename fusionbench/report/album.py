@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from fusionbench.data.cards import shown_as
 from fusionbench.report.crops import salient_crops
 from fusionbench.results import INPUTS, REFERENCES, CellFolder, path_name
 
@@ -22,7 +23,6 @@ QUALITY = 92
 SHOWN = 4
 """Images of each data set in the gallery; those whose sources are kept come first, and all of those are shown."""
 
-MODALITIES = (("ir", "infrared"), ("vi", "visible"))
 ZOOM = 4.0
 
 
@@ -98,7 +98,7 @@ def _entry(
     references = album.run / dataset / REFERENCES
     crop = (0.5, 0.5, ZOOM)
     if sources:
-        ir, vi = (_read(references / modality / f"{image}.png") for modality, _ in MODALITIES)
+        ir, vi = (_read(references / modality / f"{image}.png") for modality in ("ir", "vi"))
         width, height = vi.shape[1], vi.shape[0]
         if found := salient_crops(ir, vi, count=1):
             (box,) = found
@@ -127,8 +127,9 @@ def _pictures(
     """Label and address of every picture of one image under one degradation: sources, references, results."""
     block = album.run / dataset / path_name(degradation)
     seen, clean = block / INPUTS, album.run / dataset / REFERENCES
-    labelled = [(label, seen / modality / f"{image}.png") for modality, label in MODALITIES]
-    for modality, label in MODALITIES:
+    names = shown_as(dataset)
+    labelled = [(label, seen / modality / f"{image}.png") for modality, label in names.items()]
+    for modality, label in names.items():
         reference, source = clean / modality / f"{image}.png", seen / modality / f"{image}.png"
         if reference.exists() and source.exists() and not filecmp.cmp(reference, source, shallow=False):
             labelled.append((f"{label}, reference", reference))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fusionbench.data.cards import shown_as
 from fusionbench.report.crops import salient_crops
 from fusionbench.report.figure import Panel, Row, comparison
 from fusionbench.results import INPUTS, REFERENCES, CellFolder, cells_of, path_name
@@ -34,7 +35,7 @@ def draw_run(out: Path) -> list[Path]:
 def _rows(dataset: Path, image: str, by_degradation: Mapping[Path, Sequence[CellFolder]]) -> Iterator[Row]:
     sources = [
         Panel(_read(dataset / REFERENCES / modality / f"{image}.png"), label)
-        for modality, label in (("ir", "infrared"), ("vi", "visible"))
+        for modality, label in shown_as(dataset.name).items()
     ]
     crops = salient_crops(sources[0].image, sources[1].image)
     if not any(folder.name == "clean" for folder in by_degradation):
@@ -44,7 +45,7 @@ def _rows(dataset: Path, image: str, by_degradation: Mapping[Path, Sequence[Cell
             continue  # The pair could not be read; its cells say why.
         seen = [
             Panel(_read(folder / INPUTS / modality / f"{image}.png"), label)
-            for modality, label in (("ir", "infrared"), ("vi", "visible"))
+            for modality, label in shown_as(dataset.name).items()
         ]
         fused = [_fused(cell, image) for cell in cells]
         yield Row(cells[0].meta()["settings"]["degradation"], [*seen, *fused], crops)

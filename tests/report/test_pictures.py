@@ -1,0 +1,25 @@
+"""What a run's pictures show: sources under the names that the data set has for them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fusionbench.data.images import write_image
+from fusionbench.report import pictures
+from fusionbench.results import REFERENCES
+
+
+@pytest.mark.parametrize(
+    ("dataset", "names"),
+    [("harvard_pet_mri", ["MRI", "PET"]), ("msrs", ["infrared", "visible"]), ("mine", ["infrared", "visible"])],
+)
+def test_sources_are_called_what_they_are(dataset, names, tmp_path, monkeypatch):
+    pixels = np.arange(32 * 48, dtype=np.uint8).reshape(32, 48)
+    for source in ("ir", "vi"):
+        write_image(tmp_path / dataset / REFERENCES / source / "a.png", pixels)
+    drawn = []
+    monkeypatch.setattr(pictures, "comparison", lambda rows, path, title: drawn.extend(rows) or [path])
+    assert pictures.draw_run(tmp_path) == [tmp_path / "report" / f"{dataset}_a"]
+    (row,) = drawn
+    assert [panel.label for panel in row.panels] == names
