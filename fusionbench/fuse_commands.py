@@ -77,7 +77,8 @@ def fuse_images(
         workers=workers,
         trainer=trainer,
     )
-    console.print(f"{len(written)} fused images in {out}", highlight=False)
+    images = "image" if len(written) == 1 else "images"
+    console.print(f"{len(written)} fused {images} in {out}", highlight=False)
     return finish(console, [f"{name}: {reason}" for name, reason in failures.items()])
 
 

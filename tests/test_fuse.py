@@ -31,7 +31,7 @@ def test_an_image_that_fails_the_second_time_is_missing(folders, capsys):
     (folders / "vi" / "a.png").write_bytes(b"broken")
     assert fuse(folders, "--method", "average") == 3
     said = capsys.readouterr().out
-    assert "1 fused images" in said
+    assert "1 fused image in" in said
     assert "missing: a:" in said
     assert [path.name for path in (folders / "out").glob("*.png")] == ["b.png"]
 
