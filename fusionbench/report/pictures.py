@@ -33,22 +33,20 @@ def draw_run(out: Path) -> list[Path]:
 
 
 def _rows(dataset: Path, image: str, by_degradation: Mapping[Path, Sequence[CellFolder]]) -> Iterator[Row]:
-    sources = [
-        Panel(_read(dataset / REFERENCES / modality / f"{image}.png"), label)
-        for modality, label in shown_as(dataset.name).items()
-    ]
+    sources = _sources(dataset / REFERENCES, image, dataset.name)
     crops = salient_crops(sources[0].image, sources[1].image)
     if not any(folder.name == "clean" for folder in by_degradation):
         yield Row("references", sources, crops)
     for folder, cells in by_degradation.items():
         if not (folder / INPUTS / "vi" / f"{image}.png").exists():
             continue  # The pair could not be read; its cells say why.
-        seen = [
-            Panel(_read(folder / INPUTS / modality / f"{image}.png"), label)
-            for modality, label in shown_as(dataset.name).items()
-        ]
+        seen = _sources(folder / INPUTS, image, dataset.name)
         fused = [_fused(cell, image) for cell in cells]
         yield Row(cells[0].meta()["settings"]["degradation"], [*seen, *fused], crops)
+
+
+def _sources(folder: Path, image: str, dataset: str) -> list[Panel]:
+    return [Panel(_read(folder / modality / f"{image}.png"), label) for modality, label in shown_as(dataset).items()]
 
 
 def _fused(folder: CellFolder, image: str) -> Panel | None:
