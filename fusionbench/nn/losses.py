@@ -49,6 +49,12 @@ def ssim(first: Image, second: Image, side: int = 11, sigma: float = 1.5, paddin
         >>> ssim(torch.ones(1, 1, 16, 16), torch.ones(1, 1, 16, 16))
         tensor([1.])
     """
+    scores: Scores = ssim_map(first, second, side, sigma, padding).mean(dim=(-3, -2, -1))
+    return scores
+
+
+def ssim_map(first: Image, second: Image, side: int = 11, sigma: float = 1.5, padding: int = 0) -> Image:
+    """Structural similarity of each window; arguments and errors are those of `ssim`."""
     height, width = first.shape[-2:]
     if min(height, width) + 2 * padding < side:
         raise ValueError(f"images of {width}x{height} pixels are smaller than the {side}x{side} window of SSIM")
@@ -63,5 +69,5 @@ def ssim(first: Image, second: Image, side: int = 11, sigma: float = 1.5, paddin
     variance1, variance2, covariance = square1 - mean1**2, square2 - mean2**2, product - mean1 * mean2
     numerator = (2 * mean1 * mean2 + SSIM_C1) * (2 * covariance + SSIM_C2)
     denominator = (mean1**2 + mean2**2 + SSIM_C1) * (variance1 + variance2 + SSIM_C2)
-    scores: Scores = (numerator / denominator).mean(dim=(-3, -2, -1))
+    scores: Image = numerator / denominator
     return scores

@@ -24,7 +24,15 @@ from fusionbench.lazy import unknown
 from fusionbench.methods.color import luma
 from fusionbench.methods.lure.encoder import Latents, Text
 from fusionbench.methods.lure.language import TextEncoder, language_model
-from fusionbench.methods.lure.losses import SIMILARITIES, Similarity, centred, colour_loss, gradient_loss, task_loss
+from fusionbench.methods.lure.losses import (
+    SIMILARITIES,
+    Similarity,
+    centred,
+    colour_loss,
+    gradient_loss,
+    selection_loss,
+    task_loss,
+)
 from fusionbench.methods.lure.network import MULTIPLE, LureNetwork
 from fusionbench.methods.lure.perceptual import Features, perceptual_loss, similarity_loss, vgg16
 from fusionbench.methods.lure.reading import read_prompt
@@ -72,6 +80,9 @@ class Lure(Method):
         perceptual_weight: of that term.
         similarity_weight: of U2Fusion's own loss beside it, structural similarity and squared distance; the paper takes
             its term from there and does not say which.
+        selection_weight: of the likeness of each window to one of the sources, whichever is nearer; not in the paper.
+        fuse_degraded: the second phase fuses degraded sources under their descriptions, and compares with clean ones;
+            else, as in the paper, it sees clean sources alone.
         vgg_weights: file of VGG-16, where it is not found by itself.
         single_stage: train everything at once, the ablation "Single Stage".
         learning_rate: AdamW's after the warm-up.
@@ -101,6 +112,8 @@ class Lure(Method):
         perceptual: Perceptual = "vgg",
         perceptual_weight: float = 0.1,
         similarity_weight: float = 0.0,
+        selection_weight: float = 0.0,
+        fuse_degraded: bool = False,
         vgg_weights: str | Path | None = None,
         single_stage: bool = False,
         learning_rate: float = 2e-4,
@@ -128,8 +141,9 @@ class Lure(Method):
             "gradient": gradient_weight,
             "perceptual": perceptual_weight,
             "similarity": similarity_weight,
+            "selection": selection_weight,
         }
-        self.task_gradient_weight = task_gradient_weight
+        self.task_gradient_weight, self.fuse_degraded = task_gradient_weight, fuse_degraded or single_stage
         self.perceptual, self.vgg_weights = perceptual, None if vgg_weights is None else Path(vgg_weights)
         self.learning_rate, self.decoder_rate = learning_rate, decoder_rate
         self.weight_decay, self.warm_up, self.seed = weight_decay, warm_up, seed
@@ -261,12 +275,12 @@ class Lure(Method):
         }
 
     def fusion_terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Equation 7, on clean sources with the pseudo sentence; trained in one stage, on degraded ones with theirs.
+        """Equation 7, on clean sources with the pseudo sentence, or on degraded ones with theirs.
 
-        Fields read: `ir_clean` and `vi_clean` where the batch has them, else `ir` and `vi`; in one stage all four.
+        Fields read: `ir_clean` and `vi_clean` where the batch has them, else `ir` and `vi`; for degraded sources all.
         """
         ir, vi = batch.get("ir_clean", batch["ir"]), batch.get("vi_clean", batch["vi"])
-        if self.phase == SINGLE:
+        if self.fuse_degraded:
             fused = self.fused(batch)
         else:
             sources = Batch(**{**batch, "ir": ir, "vi": vi, "degradation": ["clean"] * len(vi)})
@@ -276,6 +290,8 @@ class Lure(Method):
             "colour": colour_loss(fused, vi),
             "gradient": self.fusion_weights["gradient"] * gradient_loss(fused, ir, vi),
         }
+        if weight := self.fusion_weights["selection"]:
+            terms["selection"] = weight * selection_loss(luma(fused), ir, luma(vi))
         if self.perceptual != "none":
             features = self._latent_features if self.perceptual == "latent" else self._vgg(fused)
             for name, loss in (("perceptual", perceptual_loss), ("similarity", similarity_loss)):

@@ -51,7 +51,7 @@ SIZES = {
     # About a million parameters: trains on a CPU.
     "small": Size(
         channels=(16, 32, 48, 96),
-        latents=(8, 16, 24, 32),
+        latents=(16, 24, 32, 48),
         base_blocks=(1, 1, 2, 2),
         bottleneck_blocks=(1, 1, 1, 1),
         fusion_blocks=(1, 1, 1, 1),

@@ -67,7 +67,7 @@ def test_description_undoes_the_degradation_it_names(trained):
     assert error(method, "clean", pseudo) < error(method, "clean", right)
 
 
-@pytest.mark.parametrize("name", ["lure", "lure-s"])
+@pytest.mark.parametrize("name", ["lure", "lure-s", "lure-s-unified"])
 def test_recipe_is_one_that_training_takes(name):
     recipe = Recipe(**yaml.safe_load((EXPERIMENTS / f"{name}.yaml").read_text(encoding="utf-8")))
     options = {**recipe.options, "size": "tiny", "text_encoder": "ngrams"}
@@ -79,7 +79,7 @@ def test_recipe_is_one_that_training_takes(name):
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.filterwarnings("ignore")  # of Lightning's loaders and of the training's callbacks
-def test_recipe_of_the_small_size_keeps_the_claim(shared, tmp_path):
+def test_recipe_of_the_unified_small_size_keeps_the_claim(shared, tmp_path):
     """Trained by its recipe on the training pairs, tested on whole test pairs; about half an hour on an idle core."""
     import numpy as np
 
@@ -88,7 +88,7 @@ def test_recipe_of_the_small_size_keeps_the_claim(shared, tmp_path):
     from fusionbench.data.source import Subset
     from fusionbench.metrics import evaluate
 
-    settings = yaml.safe_load((EXPERIMENTS / "lure-s.yaml").read_text(encoding="utf-8"))
+    settings = yaml.safe_load((EXPERIMENTS / "lure-s-unified.yaml").read_text(encoding="utf-8"))
     settings["loader"] |= {"root": str(shared / "data")}
     weights = train(Recipe(**settings), tmp_path / "run")
     method = methods.load("lure-s", weights=weights, verify=False)

@@ -13,6 +13,7 @@ from fusionbench.methods.lure.losses import (
     cosine,
     gradient_loss,
     gradients,
+    selection_loss,
     task_loss,
 )
 from fusionbench.methods.lure.perceptual import (
@@ -158,3 +159,19 @@ def test_similarity_loss_by_hand():
     # Of constant images SSIM is (2ab + c) / (a^2 + b^2 + c); squared distances of 0.01 count twentyfold.
     expected = 1 - (0.6 + 1e-4) / (0.61 + 1e-4) + 20 * 0.01
     assert_close(similarity_loss(features, ir + 0.1, ir, vi), torch.tensor(expected), atol=1e-4, rtol=1e-4)
+
+
+def test_selection_loss_by_hand():
+    ir, vi = torch.full((1, 1, 44, 44), 0.5), torch.full((1, 1, 44, 44), 0.6)
+    # Of constant images SSIM is (2ab + c) / (a^2 + b^2 + c), the same at every scale; a quarter counts both alike.
+    across = (0.6 + 1e-4) / (0.61 + 1e-4)
+    expected = 1 - (0.75 + 0.25 * (1 + across) / 2)
+    assert_close(selection_loss(ir, ir, vi), torch.tensor(expected), atol=1e-5, rtol=0)
+    assert_close(selection_loss(vi, ir, vi), torch.tensor(expected), atol=1e-5, rtol=0)
+
+
+def test_selection_loss_would_rather_take_sides_than_average(generator):
+    ir, vi = (torch.rand(2, 1, 64, 64, generator=generator) for _ in range(2))
+    sides = torch.cat([ir[..., :32], vi[..., 32:]], dim=-1)
+    average = (ir + vi) / 2
+    assert selection_loss(sides, ir, vi) < selection_loss(average, ir, vi) - 0.05

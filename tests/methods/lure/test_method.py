@@ -227,6 +227,25 @@ def test_latents_as_perceptual_features(lure):
     assert lure.terms(batch_of(["clean"]), 0)["perceptual"] > 0
 
 
+def test_second_phase_can_learn_from_degraded_sources():
+    batch = batch_of(["ll"])
+    clean = {**batch, "ir": batch["ir_clean"], "vi": batch["vi_clean"], "degradation": ["clean"]}
+    losses = {}
+    for fuse_degraded in (False, True):
+        lure = tiny_lure(fuse_degraded=fuse_degraded)
+        lure.begin_phase("fusion")
+        losses[fuse_degraded] = [float(lure.terms(each, 0)["gradient"]) for each in (batch, clean)]
+    assert losses[False][0] == pytest.approx(losses[False][1])
+    assert losses[True][0] != pytest.approx(losses[True][1])
+    assert losses[True][1] == pytest.approx(losses[False][1])
+
+
+def test_selection_is_a_term_of_the_second_phase():
+    lure = tiny_lure(selection_weight=2.0)
+    lure.begin_phase("fusion")
+    assert 0 < lure.terms(batch_of(["clean"], size=(48, 48)), 0)["selection"] < 4
+
+
 def test_phase_that_needs_vgg_refuses_without(tmp_path, monkeypatch):
     monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
