@@ -1,4 +1,4 @@
-"""Rows of LURE: two sizes, the paper's text encoder, and the ablations of its Table 6."""
+"""Rows of LURE: three sizes, the paper's text encoder, and the ablations of its Table 6."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ _SIZES: dict[str, tuple[Mapping[str, Any], str]] = {
     "lure": ({"size": "full"}, "the paper's widths and depths, with the text encoder of this package"),
     "lure-distilbert": ({"size": "full", "text_encoder": "distilbert"}, "the paper's text encoder as well"),
     "lure-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
+    "lure-s-narrow": ({"size": "narrow"}, "latents up to half as wide, as experiments/lure-s-unified.yaml trains it"),
 }
 
 LURE = {

@@ -60,7 +60,8 @@ class Lure(Method):
     The paper gives neither the weights of its losses nor its training settings; those here are choices.
 
     Args:
-        size: 'full', as in the paper; 'small', about a million parameters; 'tiny', for tests.
+        size: 'full', as in the paper; 'small', about a million parameters; 'narrow', with narrower latents; 'tiny', for
+            tests.
         text_encoder: 'distilbert', as in the paper; 'ngrams', which comes with the package; 'table', one vector per
             task. A checkpoint needs the one it was trained with.
         text_model: folder or hub name of DistilBERT.

@@ -57,6 +57,15 @@ SIZES = {
         fusion_blocks=(1, 1, 1, 1),
         text=64,
     ),
+    # The same with latents up to half as wide, which hold less of what an image suffered from: for the paper's claim.
+    "narrow": Size(
+        channels=(16, 32, 48, 96),
+        latents=(8, 16, 24, 32),
+        base_blocks=(1, 1, 2, 2),
+        bottleneck_blocks=(1, 1, 1, 1),
+        fusion_blocks=(1, 1, 1, 1),
+        text=64,
+    ),
     # For tests of the machinery; no pictures.
     "tiny": Size(
         channels=(4, 8, 8, 8),

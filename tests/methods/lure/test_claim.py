@@ -91,9 +91,9 @@ def test_recipe_of_the_unified_small_size_keeps_the_claim(shared, tmp_path):
     settings = yaml.safe_load((EXPERIMENTS / "lure-s-unified.yaml").read_text(encoding="utf-8"))
     settings["loader"] |= {"root": str(shared / "data")}
     weights = train(Recipe(**settings), tmp_path / "run")
-    method = methods.load("lure-s", weights=weights, verify=False)
+    method = methods.load(settings["method"], weights=weights, verify=False)
     torch.manual_seed(0)
-    untrained = methods.untrained("lure-s").eval()
+    untrained = methods.untrained(settings["method"]).eval()
 
     source = load("msrs", root=shared / "data" / "msrs")
     source = Subset(source, range(0, len(source), 3))
