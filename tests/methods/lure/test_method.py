@@ -234,7 +234,7 @@ def test_second_phase_can_learn_from_degraded_sources():
     for fuse_degraded in (False, True):
         lure = tiny_lure(fuse_degraded=fuse_degraded)
         lure.begin_phase("fusion")
-        losses[fuse_degraded] = [float(lure.terms(each, 0)["gradient"]) for each in (batch, clean)]
+        losses[fuse_degraded] = [lure.terms(each, 0)["gradient"].item() for each in (batch, clean)]
     assert losses[False][0] == pytest.approx(losses[False][1])
     assert losses[True][0] != pytest.approx(losses[True][1])
     assert losses[True][1] == pytest.approx(losses[False][1])
