@@ -57,7 +57,7 @@ SIZES = {
         fusion_blocks=(1, 1, 1, 1),
         text=64,
     ),
-    # The same with latents up to half as wide, which hold less of what an image suffered from: for the paper's claim.
+    # Latents half to three quarters as wide, which hold less of what an image suffered from: for the paper's claim.
     "narrow": Size(
         channels=(16, 32, 48, 96),
         latents=(8, 16, 24, 32),
