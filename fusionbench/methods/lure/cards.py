@@ -50,7 +50,7 @@ _SIZES: dict[str, tuple[Mapping[str, Any], str]] = {
     "lure": ({"size": "full"}, "the paper's widths and depths, with the text encoder of this package"),
     "lure-distilbert": ({"size": "full", "text_encoder": "distilbert"}, "the paper's text encoder as well"),
     "lure-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
-    "lure-s-narrow": ({"size": "narrow"}, "latents half to three quarters as wide, as experiments/lure-s-unified.yaml trains it"),
+    "lure-s-narrow": ({"size": "narrow"}, "narrower latents; trained by experiments/lure-s-unified.yaml"),
 }
 
 LURE = {
