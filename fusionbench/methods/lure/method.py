@@ -144,7 +144,8 @@ class Lure(Method):
             "similarity": similarity_weight,
             "selection": selection_weight,
         }
-        self.task_gradient_weight, self.fuse_degraded = task_gradient_weight, fuse_degraded or single_stage
+        self.task_gradient_weight = task_gradient_weight
+        self.fuse_degraded = fuse_degraded or single_stage
         self.perceptual, self.vgg_weights = perceptual, None if vgg_weights is None else Path(vgg_weights)
         self.learning_rate, self.decoder_rate = learning_rate, decoder_rate
         self.weight_decay, self.warm_up, self.seed = weight_decay, warm_up, seed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fusionbench.lazy import unknown
@@ -37,6 +37,16 @@ class Size:
     heads: int = 4
 
 
+SMALL = Size(
+    channels=(16, 32, 48, 96),
+    latents=(16, 24, 32, 48),
+    base_blocks=(1, 1, 2, 2),
+    bottleneck_blocks=(1, 1, 1, 1),
+    fusion_blocks=(1, 1, 1, 1),
+    text=64,
+)
+"""About a million parameters: trains on a CPU."""
+
 SIZES = {
     # Section 4.1. The paper prints "K_tb and K_tb" where the two depths belong and never says which is which; the
     # deeper one on the main path is how NAFNet and its text-guided descendant are built.
@@ -48,24 +58,9 @@ SIZES = {
         fusion_blocks=(1, 1, 2, 2),
         text=256,
     ),
-    # About a million parameters: trains on a CPU.
-    "small": Size(
-        channels=(16, 32, 48, 96),
-        latents=(16, 24, 32, 48),
-        base_blocks=(1, 1, 2, 2),
-        bottleneck_blocks=(1, 1, 1, 1),
-        fusion_blocks=(1, 1, 1, 1),
-        text=64,
-    ),
+    "small": SMALL,
     # Latents half to three quarters as wide, which hold less of what an image suffered from: for the paper's claim.
-    "narrow": Size(
-        channels=(16, 32, 48, 96),
-        latents=(8, 16, 24, 32),
-        base_blocks=(1, 1, 2, 2),
-        bottleneck_blocks=(1, 1, 1, 1),
-        fusion_blocks=(1, 1, 1, 1),
-        text=64,
-    ),
+    "narrow": replace(SMALL, latents=(8, 16, 24, 32)),
     # For tests of the machinery; no pictures.
     "tiny": Size(
         channels=(4, 8, 8, 8),

@@ -1,6 +1,6 @@
 """What LURE claims: tasks come together in the latent space, and descriptions combine without having been combined.
 
-The short proof trains the smallest network on generated rectangles; the long one `lure-s` on real training pairs.
+The short proof trains the smallest network on generated rectangles, the long one `lure-s-narrow` on real pairs.
 """
 
 from __future__ import annotations
