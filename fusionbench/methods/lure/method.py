@@ -30,6 +30,7 @@ from fusionbench.methods.lure.losses import (
     centred,
     colour_loss,
     gradient_loss,
+    information_loss,
     selection_loss,
     task_loss,
 )
@@ -81,7 +82,10 @@ class Lure(Method):
         perceptual_weight: of that term.
         similarity_weight: of U2Fusion's own loss beside it, structural similarity and squared distance; the paper takes
             its term from there and does not say which.
-        selection_weight: of the likeness of each window to one of the sources, whichever is nearer; not in the paper.
+        selection_weight: of the likeness of each window to the sources, mostly or partly to the nearer one; not in the
+            paper.
+        nearer_share: of that likeness, what counts for the nearer source alone; the rest counts for both.
+        information_weight: of what the fused image lacks of both sources' visual information (VIF); not in the paper.
         fuse_degraded: the second phase fuses degraded sources under their descriptions, and compares with clean ones;
             else, as in the paper, it sees clean sources alone.
         vgg_weights: file of VGG-16, where it is not found by itself.
@@ -114,6 +118,8 @@ class Lure(Method):
         perceptual_weight: float = 0.1,
         similarity_weight: float = 0.0,
         selection_weight: float = 0.0,
+        nearer_share: float = 0.25,
+        information_weight: float = 0.0,
         fuse_degraded: bool = False,
         vgg_weights: str | Path | None = None,
         single_stage: bool = False,
@@ -143,7 +149,9 @@ class Lure(Method):
             "perceptual": perceptual_weight,
             "similarity": similarity_weight,
             "selection": selection_weight,
+            "information": information_weight,
         }
+        self.nearer_share = nearer_share
         self.task_gradient_weight = task_gradient_weight
         self.fuse_degraded = fuse_degraded or single_stage
         self.perceptual, self.vgg_weights = perceptual, None if vgg_weights is None else Path(vgg_weights)
@@ -293,7 +301,9 @@ class Lure(Method):
             "gradient": self.fusion_weights["gradient"] * gradient_loss(fused, ir, vi),
         }
         if weight := self.fusion_weights["selection"]:
-            terms["selection"] = weight * selection_loss(luma(fused), ir, luma(vi))
+            terms["selection"] = weight * selection_loss(luma(fused), ir, luma(vi), self.nearer_share)
+        if weight := self.fusion_weights["information"]:
+            terms["information"] = weight * information_loss(luma(fused), ir, luma(vi))
         if self.perceptual != "none":
             features = self._latent_features if self.perceptual == "latent" else self._vgg(fused)
             for name, loss in (("perceptual", perceptual_loss), ("similarity", similarity_loss)):

@@ -13,6 +13,7 @@ from fusionbench.methods.lure.losses import (
     cosine,
     gradient_loss,
     gradients,
+    information_loss,
     selection_loss,
     task_loss,
 )
@@ -25,6 +26,7 @@ from fusionbench.methods.lure.perceptual import (
     structure,
     vgg16,
 )
+from fusionbench.metrics import evaluate
 
 
 def test_gradient_of_a_step():
@@ -166,12 +168,30 @@ def test_selection_loss_by_hand():
     # Of constant images SSIM is (2ab + c) / (a^2 + b^2 + c), the same at every scale; a quarter counts both alike.
     across = (0.6 + 1e-4) / (0.61 + 1e-4)
     expected = 1 - (0.75 + 0.25 * (1 + across) / 2)
-    assert_close(selection_loss(ir, ir, vi), torch.tensor(expected), atol=1e-5, rtol=0)
-    assert_close(selection_loss(vi, ir, vi), torch.tensor(expected), atol=1e-5, rtol=0)
+    assert_close(selection_loss(ir, ir, vi, 0.75), torch.tensor(expected), atol=1e-5, rtol=0)
+    assert_close(selection_loss(vi, ir, vi, 0.75), torch.tensor(expected), atol=1e-5, rtol=0)
+    assert_close(selection_loss(vi, ir, vi, 1.0), torch.tensor(0.0), atol=1e-5, rtol=0)
 
 
 def test_selection_loss_would_rather_take_sides_than_average(generator):
     ir, vi = (torch.rand(2, 1, 64, 64, generator=generator) for _ in range(2))
     sides = torch.cat([ir[..., :32], vi[..., 32:]], dim=-1)
     average = (ir + vi) / 2
-    assert selection_loss(sides, ir, vi) < selection_loss(average, ir, vi) - 0.05
+    assert selection_loss(sides, ir, vi, 0.75) < selection_loss(average, ir, vi, 0.75) - 0.05
+
+
+def test_information_loss_is_what_vif_lacks_of_two(generator):
+    ir, vi, fused = (torch.randint(256, (3, 1, 64, 48), generator=generator) / 255 for _ in range(3))
+    fused = ((ir + vi + fused) / 3 * 255).round() / 255  # As metrics read images: on whole levels.
+    vif = evaluate(fused, ir, vi.expand(-1, 3, -1, -1), ["VIF"])["VIF"]
+    assert_close(information_loss(fused, ir, vi), 2 - vif.mean().float(), atol=1e-4, rtol=0)
+
+
+def test_information_of_flat_sources_and_flat_images_has_a_gradient(generator):
+    ir, vi = torch.full((1, 1, 41, 41), 0.5), torch.rand(1, 1, 41, 41, generator=generator)
+    for start in (ir, vi):
+        fused = start.clone().requires_grad_()
+        information_loss(fused, ir, vi).backward()
+        assert fused.grad.isfinite().all()
+    with pytest.raises(ValueError, match="40x41 pixels are too small"):
+        information_loss(*(image[..., 1:] for image in (vi, ir, vi)))

@@ -241,16 +241,17 @@ def test_second_phase_can_learn_from_degraded_sources():
     assert losses[True][1] == pytest.approx(losses[False][1])
 
 
-def test_selection_is_a_weighted_term_of_the_second_phase():
+@pytest.mark.parametrize("term", ["selection", "information"])
+def test_terms_beyond_the_paper_are_off_until_they_are_weighed(term):
     batch, terms = batch_of(["clean"], size=(48, 48)), {}
     for weight in (0.0, 1.0, 2.0):
         torch.manual_seed(0)
-        lure = tiny_lure(selection_weight=weight)
+        lure = tiny_lure(**{f"{term}_weight": weight})
         lure.begin_phase("fusion")
         terms[weight] = lure.terms(batch, 0)
-    assert "selection" not in terms[0.0]
-    assert_close(terms[2.0]["selection"], 2 * terms[1.0]["selection"])
-    assert terms[1.0]["selection"] > 0
+    assert term not in terms[0.0]
+    assert_close(terms[2.0][term], 2 * terms[1.0][term])
+    assert terms[1.0][term] > 0
 
 
 def test_phase_that_needs_vgg_refuses_without(tmp_path, monkeypatch):
