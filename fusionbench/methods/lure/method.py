@@ -118,7 +118,7 @@ class Lure(Method):
         perceptual_weight: float = 0.1,
         similarity_weight: float = 0.0,
         selection_weight: float = 0.0,
-        nearer_share: float = 0.25,
+        nearer_share: float = 0.75,
         information_weight: float = 0.0,
         fuse_degraded: bool = False,
         vgg_weights: str | Path | None = None,
