@@ -76,8 +76,8 @@ def ssim_map(first: Image, second: Image, side: int = 11, sigma: float = 1.5, pa
 def visual_information(source: Gray, image: Gray) -> Scores:
     """Visual information fidelity of each image: the share of the source's information that it keeps.
 
-    Above one where the image has more contrast than the source. The same number as the metric's, with a gradient
-    everywhere: what is flatter than `FLAT` counts as that flat.
+    Above one where the image has more contrast than the source. The metric's number, which is computed in place and
+    has no gradient; here, what is flatter than `FLAT` counts as that flat, and there is one everywhere.
 
     Source:
         Sheikh and Bovik, IEEE TIP 15 (2006), pixel-domain version on levels 0..255.

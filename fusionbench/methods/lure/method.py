@@ -82,9 +82,8 @@ class Lure(Method):
         perceptual_weight: of that term.
         similarity_weight: of U2Fusion's own loss beside it, structural similarity and squared distance; the paper takes
             its term from there and does not say which.
-        selection_weight: of the likeness of each window to the sources, mostly or partly to the nearer one; not in the
-            paper.
-        nearer_share: of that likeness, what counts for the nearer source alone; the rest counts for both.
+        selection_weight: of the likeness of each window to its sources; not in the paper.
+        nearer_share: of that likeness, the part that is taken to the nearer source alone; the rest is taken to both.
         information_weight: of what the fused image lacks of both sources' visual information (VIF); not in the paper.
         fuse_degraded: the second phase fuses degraded sources under their descriptions, and compares with clean ones;
             else, as in the paper, it sees clean sources alone.
