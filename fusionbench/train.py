@@ -56,6 +56,8 @@ class Recipe:
         phases: by phase, what differs there: `loader`, `trainer`.
         seed: of everything that is drawn.
         save_every: optimiser steps between two checkpoints.
+        start: weights to begin with, a file or the folder of an exported method; the method's own name takes those
+            that it fuses with. Empty: random numbers.
 
     Raises:
         ValueError: a name is unknown.
@@ -68,6 +70,7 @@ class Recipe:
     phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seed: int = 0
     save_every: int = 500
+    start: str = ""
 
     def __post_init__(self) -> None:
         if self.method not in methods.METHODS:
@@ -83,6 +86,11 @@ class Recipe:
 
     def _own(self) -> dict[str, Mapping[str, Any]]:
         return {"trainer": self.trainer, "loader": self.loader}
+
+    def entries(self, **changes: Any) -> dict[str, Any]:
+        """The recipe as a table with these changes; without `start` where it is empty."""
+        table = {**asdict(self), **changes}
+        return {name: value for name, value in table.items() if name != "start" or value}
 
     def of(self, phase: str, what: str) -> dict[str, Any]:
         """The 'loader' or 'trainer' arguments of a phase."""
@@ -101,13 +109,13 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
         The file of the trained weights.
 
     Raises:
-        ValueError: the method is not trained, the folder holds another recipe, a loss became NaN or infinite, or the
-            memory did not suffice.
-        FileNotFoundError: the data is missing.
+        ValueError: the method is not trained, the folder holds another recipe, the weights to start from are of another
+            architecture, a loss became NaN or infinite, or the memory did not suffice.
+        FileNotFoundError: the data or the weights to start from are missing.
     """
     methods.untrained(recipe.method, **recipe.options)  # What its first import draws must not move the seed.
     seed_everything(recipe.seed, verbose=False)
-    method = methods.untrained(recipe.method, **recipe.options)
+    method = _begun(recipe)
     if not method.phases:
         raise ValueError(f"{recipe.method!r} has no training phases; it is run as it is")
     if stray := sorted(set(recipe.phases) - set(method.phases)):
@@ -118,13 +126,29 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
         _train_phase(method, phase, recipe, out / phase, resume, wandb)
     result = out / f"{recipe.method}.safetensors"
     if leads():
-        notes = {"method": recipe.method, "version": __version__, "recipe": portable(asdict(recipe))}
+        told = recipe.entries(start=method.weights_name)
+        notes = {"method": recipe.method, "version": __version__, "recipe": portable(told)}
         write_tensors(method.state_dict(), result, notes)
     return result
 
 
+def _begun(recipe: Recipe) -> Method:
+    """The method as the first phase finds it."""
+    if not recipe.start:
+        return methods.untrained(recipe.method, **recipe.options)
+    given = Path(recipe.start).expanduser()
+    if given.exists():
+        return methods.load(recipe.method, weights=given, **recipe.options)
+    if recipe.start == recipe.method:
+        return methods.load(recipe.method, **recipe.options)
+    raise FileNotFoundError(
+        f"no weights to start from at {given}; pass a weight file, the folder of an exported method, or "
+        f"{recipe.method!r} for the weights that it fuses with"
+    )
+
+
 def _claim(recipe: Recipe, out: Path, resume: bool) -> None:
-    path, text = out / "recipe.json", json.dumps(asdict(recipe), indent=2, sort_keys=True, default=str) + "\n"
+    path, text = out / "recipe.json", json.dumps(recipe.entries(), indent=2, sort_keys=True, default=str) + "\n"
     if path.exists():
         if not resume:
             raise ValueError(f"{out} holds a training already; go on with --resume, or choose another --out")

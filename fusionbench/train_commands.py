@@ -17,6 +17,7 @@ def train(
     resume: bool = False,
     seed: int = 0,
     save_every: int = 500,
+    start: str = "",
     options: dict[str, Any] | None = None,
     loader: dict[str, Any] | None = None,
     trainer: dict[str, Any] | None = None,
@@ -35,6 +36,8 @@ def train(
         resume: go on where an interrupted run of the same recipe stopped.
         seed: of everything that is drawn.
         save_every: optimiser steps between two checkpoints.
+        start: weights to begin with, a file or the folder of an exported method; the method's name takes those that it
+            fuses with; without it, random numbers.
         options: constructor arguments of the method, such as --options.learning_rate 1e-4.
         loader: arguments of the data module, such as --loader.batch_size 8.
         trainer: arguments of Lightning's Trainer, such as --trainer.devices 4.
@@ -55,6 +58,7 @@ def train(
         phases=phases or {},
         seed=seed,
         save_every=save_every,
+        start=start,
     )
     path = train_method(recipe, out, resume=resume, wandb=wandb)
     if leads():

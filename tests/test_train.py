@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import json
+
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from fusionbench import methods
 from fusionbench.methods.lure.method import Lure
 from fusionbench.report.curves import read_logs
+from fusionbench.tensorfile import read_notes
 from fusionbench.train import Recipe, train
+from fusionbench.weights import PRETRAINED, digest8
 
 pytestmark = pytest.mark.filterwarnings(
     # Small trainings are shorter than what Lightning's defaults are made for.
@@ -60,6 +66,36 @@ def test_training_leaves_logs_curves_and_weights(tmp_path):
     assert (tmp_path / "single" / "curves.png").stat().st_size > 0
     assert len(read_logs(tmp_path / "single" / "logs")) >= 6
     assert all(torch.isfinite(tensor).all() for tensor in load_file(path).values())
+
+
+def test_training_goes_on_from_given_weights_and_says_from_which(tmp_path, monkeypatch):
+    first = train(recipe(), tmp_path / "first")
+    begun = []
+    monkeypatch.setattr(Lure, "on_fit_start", lambda self: begun.append(copy.deepcopy(self.state_dict())))
+    second = train(recipe(start=str(first)), tmp_path / "second")
+    for name, tensor in load_file(first).items():
+        torch.testing.assert_close(begun[0][name], tensor, rtol=0, atol=0, msg=name)
+    assert any((load_file(second)[name] != tensor).any() for name, tensor in load_file(first).items())
+    told = read_notes(second)["recipe"]
+    assert told["start"] == f"lure-s@{digest8(first)}"
+    assert str(tmp_path) not in json.dumps(told)
+
+
+def test_name_of_the_method_starts_from_the_weights_that_it_fuses_with(tmp_path):
+    never = {**TRAINER, "max_epochs": 0}
+    options = {"perceptual": "none"}
+    path = train(recipe(start="lure-s", options=options, trainer=never), tmp_path)
+    shipped = methods.load("lure-s").state_dict()
+    for name, tensor in load_file(path).items():
+        torch.testing.assert_close(tensor, shipped[name], rtol=0, atol=0, msg=name)
+
+
+def test_weights_to_start_from_are_named_where_they_are_missing_or_of_another_method(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no weights to start from at .*nowhere; pass"):
+        train(recipe(start=str(tmp_path / "nowhere")), tmp_path / "run")
+    with pytest.raises(ValueError, match="another architecture than Lure"):
+        train(recipe(start=str(PRETRAINED / "dspfusion-s")), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_finished_folder_is_refused_without_resume(tmp_path):
