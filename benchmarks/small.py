@@ -26,7 +26,7 @@ Each row is a method, each number a mean over the images named; references are t
 column. The networks are those that come with the package (`fusionbench weights info NAME` shows the card of each, with
 what it was trained on). Renewed by
 
-    make bench-small DATA=FOLDER_OF_DATA_SETS
+    make bench-small DATA=FOLDER_OF_DATA_SETS{arguments}
 """
 
 
@@ -44,7 +44,9 @@ def main() -> None:
     chosen = [name for name in plan["studies"] if options.only is None or name in options.only]
     tables = {name: _measured(name, plan, options) for name in chosen}
     pd.concat([_long(name, found) for name, found in tables.items()]).to_csv(options.docs / "small.csv", index=False)
-    page = [HEAD, *(_section(name, found, plan["baselines"]) for name, found in tables.items())]
+    arguments = f" ARGS='--limit {options.limit}'" if options.limit else ""
+    sections = (_section(name, found, plan["baselines"]) for name, found in tables.items())
+    page = [HEAD.format(arguments=arguments), *sections]
     notes = dict.fromkeys(note for found in tables.values() for note in footnotes(found))
     page.append("## Notes\n\n" + "\n".join(f"- {note}" for note in notes))
     (options.docs / "small.md").write_text("\n".join(page) + "\n", encoding="utf-8")

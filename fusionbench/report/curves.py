@@ -45,7 +45,8 @@ def draw_curves(logs: Path, path: Path, title: str) -> Path | None:
         axes = figure.add_subplot(rows, columns, place + 1)
         for name in (name for name in names if (name.partition("/")[2] or name) == panel):
             seen = table[["step", name]].dropna()
-            axes.plot(seen["step"], seen[name], label=name.partition("/")[0], linewidth=1)
+            alone = "o" if len(seen) == 1 else None  # A line through one point shows nothing.
+            axes.plot(seen["step"], seen[name], label=name.partition("/")[0], linewidth=1, marker=alone, markersize=4)
         axes.set_title(panel, fontsize=9)
         axes.tick_params(labelsize=7)
         axes.grid(alpha=0.3)
