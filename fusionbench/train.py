@@ -137,10 +137,8 @@ def _begun(recipe: Recipe) -> Method:
     if not recipe.start:
         return methods.untrained(recipe.method, **recipe.options)
     given = Path(recipe.start).expanduser()
-    if given.exists():
-        return methods.load(recipe.method, weights=given, **recipe.options)
-    if recipe.start == recipe.method:
-        return methods.load(recipe.method, **recipe.options)
+    if given.exists() or recipe.start == recipe.method:
+        return methods.load(recipe.method, weights=given if given.exists() else None, **recipe.options)
     raise FileNotFoundError(
         f"no weights to start from at {given}; pass a weight file, the folder of an exported method, or "
         f"{recipe.method!r} for the weights that it fuses with"
