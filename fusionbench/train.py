@@ -6,6 +6,7 @@ leaves, and `<out>/<method>.safetensors` the result.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger
 from safetensors.torch import load_file
+from torch import Tensor
 
 from fusionbench import methods
 from fusionbench.cards import portable
@@ -53,14 +55,16 @@ class Recipe:
         options: constructor arguments of the method.
         loader: arguments of `FusionDataModule`.
         trainer: arguments of the Lightning Trainer.
-        phases: by phase, what differs there: `loader`, `trainer`.
+        phases: by phase, what differs there, `loader` and `trainer`; and `keep`, the share of the weights that the
+            phase began with in those that it ends with: 0.5 averages both, which holds on to what a training loses
+            while it learns other things (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022).
         seed: of everything that is drawn.
         save_every: optimiser steps between two checkpoints.
         start: weights to begin with, a file or the folder of an exported method; the method's own name takes those
             that it fuses with. Empty: random numbers.
 
     Raises:
-        ValueError: a name is unknown.
+        ValueError: a name is unknown, or a share is none.
     """
 
     method: str
@@ -79,10 +83,18 @@ class Recipe:
         loader = set(inspect.signature(FusionDataModule.__init__).parameters) - {"self"}
         for part in (self._own(), *self.phases.values()):
             for what, names in (("trainer", known), ("loader", loader)):
+                if not isinstance(part.get(what, {}), Mapping):
+                    raise ValueError(f"{what} is {part[what]!r}; give a table of its options")
                 for name in set(part.get(what, {})) - names:
                     raise unknown(f"{what} option", name, names)
-            for name in set(part) - {"trainer", "loader"}:
-                raise unknown("entry of a phase", name, ["trainer", "loader"])
+            for name in set(part) - {"trainer", "loader", "keep"}:
+                raise unknown("entry of a phase", name, ["trainer", "loader", "keep"])
+        for phase, part in self.phases.items():
+            share = part.get("keep", 0)
+            if not isinstance(share, int | float) or not 0 <= share < 1:
+                raise ValueError(
+                    f"phase {phase!r} cannot keep {share} of its first weights; give a share, 0 to below 1"
+                )
 
     def _own(self) -> dict[str, Mapping[str, Any]]:
         return {"trainer": self.trainer, "loader": self.loader}
@@ -95,6 +107,10 @@ class Recipe:
     def of(self, phase: str, what: str) -> dict[str, Any]:
         """The 'loader' or 'trainer' arguments of a phase."""
         return {**self._own()[what], **self.phases.get(phase, {}).get(what, {})}
+
+    def kept(self, phase: str) -> float:
+        """The share of a phase's first weights in its last."""
+        return float(self.phases.get(phase, {}).get("keep", 0))
 
 
 def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None = None) -> Path:
@@ -165,14 +181,23 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
     data = FusionDataModule(**{"seed": recipe.seed, "contrasts": method.reads_contrasts, **recipe.of(phase, "loader")})
     checkpoint = folder / "last.ckpt"
     start = str(checkpoint) if resume and checkpoint.exists() else None
+    first = copy.deepcopy(method.state_dict()) if recipe.kept(phase) else {}
     mirrored = training_loggers(wandb, folder, method=recipe.method, phase=phase)
     with mirrored as mirrors, quiet(), _sentences(phase, checkpoint):
         trainer = _trainer(recipe, phase, folder, mirrors)
         with interruptible(trainer):
             trainer.fit(method, datamodule=data, ckpt_path=start)
+    _keep(method, first, recipe.kept(phase))
     if trainer.is_global_zero:
         write_tensors(method.state_dict(), finished, {"phase": phase})
         draw_curves(folder / "logs", folder / "curves", f"{recipe.method}, {phase}")
+
+
+def _keep(method: Method, first: Mapping[str, Tensor], share: float) -> None:
+    """Average the weights with the first ones; counts and other whole numbers stay."""
+    for name, tensor in method.state_dict().items():
+        if name in first and tensor.is_floating_point():
+            tensor.lerp_(first[name].to(tensor.device), share)
 
 
 @contextmanager

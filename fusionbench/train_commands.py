@@ -21,7 +21,7 @@ def train(
     options: dict[str, Any] | None = None,
     loader: dict[str, Any] | None = None,
     trainer: dict[str, Any] | None = None,
-    phases: dict[str, dict[str, dict[str, Any]]] | None = None,
+    phases: dict[str, dict[str, dict[str, Any] | float]] | None = None,
     wandb: Literal["offline", "online"] | None = None,
 ) -> int:
     """Train every phase of a method; recipes are in experiments/*.yaml (--config).

@@ -39,8 +39,9 @@ def recipe(**changes) -> Recipe:
     return Recipe(**{"method": "lure-s", "options": options, "loader": LOADER, "trainer": TRAINER, **changes})
 
 
-def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, monkeypatch):
-    whole_file = train(recipe(save_every=1), tmp_path / "whole")
+@pytest.mark.parametrize("phases", [{}, {"single": {"keep": 0.5}}], ids=["plain", "averaged"])
+def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, monkeypatch, phases):
+    whole_file = train(recipe(save_every=1, phases=phases), tmp_path / "whole")
     whole = load_file(whole_file)
     step = Lure.training_step
 
@@ -51,9 +52,9 @@ def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_
 
     monkeypatch.setattr(Lure, "training_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train(recipe(save_every=1), tmp_path / "parts")
+        train(recipe(save_every=1, phases=phases), tmp_path / "parts")
     monkeypatch.setattr(Lure, "training_step", step)
-    resumed_file = train(recipe(save_every=1), tmp_path / "parts", resume=True)
+    resumed_file = train(recipe(save_every=1, phases=phases), tmp_path / "parts", resume=True)
     resumed = load_file(resumed_file)
     assert whole.keys() == resumed.keys()
     for name, tensor in whole.items():
@@ -88,6 +89,28 @@ def test_name_of_the_method_starts_from_the_weights_that_it_fuses_with(tmp_path)
     shipped = methods.load("lure-s").state_dict()
     for name, tensor in load_file(path).items():
         torch.testing.assert_close(tensor, shipped[name], rtol=0, atol=0, msg=name)
+
+
+def test_kept_share_averages_a_phase_with_what_it_began_with(tmp_path):
+    never = {**TRAINER, "max_epochs": 0}
+    first = load_file(train(recipe(trainer=never), tmp_path / "first"))
+    last = load_file(train(recipe(), tmp_path / "last"))
+    kept = load_file(train(recipe(phases={"single": {"keep": 0.25}}), tmp_path / "kept"))
+    assert any((first[name] != last[name]).any() for name in first)
+    for name, tensor in kept.items():
+        mean = 0.25 * first[name] + 0.75 * last[name]
+        torch.testing.assert_close(tensor, mean if tensor.is_floating_point() else last[name], msg=name)
+
+
+def test_options_of_a_phase_are_a_table():
+    with pytest.raises(ValueError, match="trainer is 3; give a table of its options"):
+        recipe(phases={"single": {"trainer": 3}})
+
+
+@pytest.mark.parametrize("share", [1, -0.1, "half"])
+def test_only_a_share_of_the_first_weights_can_be_kept(share):
+    with pytest.raises(ValueError, match=f"'single' cannot keep {share} of its first weights; give a share"):
+        recipe(phases={"single": {"keep": share}})
 
 
 def test_weights_to_start_from_are_named_where_they_are_missing_or_of_another_method(tmp_path):

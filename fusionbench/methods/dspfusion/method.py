@@ -44,11 +44,11 @@ class DSPFusion(Method):
         stretch: stretch every fused image to [0, 1] by its extremes, which all published results did. It changes
             every statistic of the image, and a single hot pixel changes all others.
         seed: of the noise that sampling starts from; the image's name is the other half.
-        objective: weights of the fusion loss, 'released' or 'paper'.
+        objective: weights of the fusion loss, a key of OBJECTIVES.
         iterations: of the learning-rate schedule in one phase; those of the Trainer where it is None.
         learning_rate: AdamW's, until the constant part ends.
         degradation_rate: the same of the degradation encoder, which falls into equal priors at large rates; the
-            others' where it is None.
+            others' where it is None. At 0 it stays as it is, and no contrasts are made: to train given weights on.
         blind_start: begin the degradation encoder with filters that do not see brightness; see
             `PriorEncoder.start_without_brightness`.
         final_rate: at the end of the cosine that follows.
@@ -149,9 +149,11 @@ class DSPFusion(Method):
     @override
     def begin_phase(self, phase: str) -> None:
         super().begin_phase(phase)
-        self.reads_contrasts = phase == "priors" and self.guides.degradation > 0
+        sees = self.guides.degradation > 0 and self.degradation_rate != 0
+        self.reads_contrasts = phase == "priors" and sees
         for name, network in self.named_children():
-            network.requires_grad_((name == "net_dm") == (phase == "diffusion"))
+            learns = (name == "net_dm") == (phase == "diffusion")
+            network.requires_grad_(learns and (sees or name != "net_dp"))
 
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

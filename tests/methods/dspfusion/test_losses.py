@@ -86,6 +86,12 @@ def test_paper_weights_drop_consistency_and_raise_gradients(generator):
     assert_close(paper["gradient"], released["gradient"] * 1.125)
 
 
+def test_sharp_weights_double_the_gradients_only(generator):
+    images = torch.rand(3, 1, 3, 20, 24, generator=generator)
+    released, sharp = fusion_loss(*images), fusion_loss(*images, OBJECTIVES["sharp"])
+    assert_close(sharp, released | {"gradient": 2 * released["gradient"]})
+
+
 def test_prior_loss_is_ten_times_the_mean_distance():
     assert prior_loss(torch.zeros(2, 16, 4), torch.full((2, 16, 4), 0.3)).item() == pytest.approx(3)
 

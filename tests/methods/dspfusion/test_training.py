@@ -182,6 +182,18 @@ def test_the_degradation_encoder_can_begin_blind_to_brightness_and_learn_at_a_ra
     assert not any(id(parameter) in rates for parameter in method.net_dm.parameters())
 
 
+def test_a_degradation_encoder_without_a_rate_stays_as_it_is_and_needs_no_contrasts(batch):
+    torch.manual_seed(0)
+    method = DSPFusion(size=TINY, iterations=1, degradation_rate=0)
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    method.begin_phase("priors")
+    assert not method.reads_contrasts
+    fit(method, {name: value for name, value in batch.items() if not name.endswith("tives")}, 1)
+    after = method.state_dict()
+    moved = {name.split(".")[0] for name, value in after.items() if not value.equal(before[name])}
+    assert moved == {"net_g", "net_sp"}
+
+
 def test_clipped_gradients_have_the_official_norm(batch):
     class Norms(Callback):
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
