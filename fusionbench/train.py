@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
 """Arguments of the Trainer that training sets itself."""
 
+ENTRIES = ("trainer", "loader", "keep")
+"""Of a phase in a recipe."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -87,8 +90,8 @@ class Recipe:
                     raise ValueError(f"{what} is {part[what]!r}; give a table of its options")
                 for name in set(part.get(what, {})) - names:
                     raise unknown(f"{what} option", name, names)
-            for name in set(part) - {"trainer", "loader", "keep"}:
-                raise unknown("entry of a phase", name, ["trainer", "loader", "keep"])
+            for name in set(part) - set(ENTRIES):
+                raise unknown("entry of a phase", name, ENTRIES)
         for phase, part in self.phases.items():
             share = part.get("keep", 0)
             if not isinstance(share, int | float) or not 0 <= share < 1:
@@ -181,13 +184,14 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
     data = FusionDataModule(**{"seed": recipe.seed, "contrasts": method.reads_contrasts, **recipe.of(phase, "loader")})
     checkpoint = folder / "last.ckpt"
     start = str(checkpoint) if resume and checkpoint.exists() else None
-    first = copy.deepcopy(method.state_dict()) if recipe.kept(phase) else {}
+    share = recipe.kept(phase)
+    first = copy.deepcopy(method.state_dict()) if share else {}
     mirrored = training_loggers(wandb, folder, method=recipe.method, phase=phase)
     with mirrored as mirrors, quiet(), _sentences(phase, checkpoint):
         trainer = _trainer(recipe, phase, folder, mirrors)
         with interruptible(trainer):
             trainer.fit(method, datamodule=data, ckpt_path=start)
-    _keep(method, first, recipe.kept(phase))
+    _keep(method, first, share)
     if trainer.is_global_zero:
         write_tensors(method.state_dict(), finished, {"phase": phase})
         draw_curves(folder / "logs", folder / "curves", f"{recipe.method}, {phase}")
