@@ -184,7 +184,7 @@ SHARED_PAIRS = [
     ("llvip", "test", 8),
     ("m3fd", "test", 4),
     ("msrs", "test", 34),
-    ("msrs", "train128", 1083),
+    ("msrs", "train", 32),
     ("roadscene", "test", 50),
     ("roadscene", "train", 151),
     ("tno", "test", 25),

@@ -163,7 +163,7 @@ def test_correcting_helps_a_small_network_that_learned_little(scenes):
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_correcting_helps_on_four_real_pairs(shared, scenario):
     """Table 3 in small: Qabf of the corrected network is higher in every scenario."""
-    source = load("msrs", root=shared / "data" / "msrs", split="train128", limit=4)
+    source = load("msrs", root=shared / "data" / "msrs", split="train", limit=4)
     batch = batch_of(source, scenario, 96)
     first, last, corrected = overfitted(batch, NARROW, 150, 2e-3, constrained=True)
     _, _, free = overfitted(batch, NARROW, 150, 2e-3, constrained=False)
