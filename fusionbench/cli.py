@@ -1,6 +1,7 @@
 """The command line: sub-commands from the signatures in commands.py, and how errors become exit statuses.
 
-0 done; 2 wrong input, nothing run; 3 done with failures or missing values, all listed; 130 interrupted.
+0 done; 1 a defect of the program; 2 wrong input, nothing run; 3 done with failures or missing values, all listed;
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
-WRONG_INPUT, INTERRUPTED = 2, 130
+DEFECT, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
 # `from` cannot be a parameter in Python; the option that users type is --from. A name that must be given may be --all.
 RENAMED = {"--from": "--source", "--all": "all"}
 
 TRUTHS = ("true", "false")
+
+RESUMING = {"run", "demo", "score", "bench", "data download", "weights download"}
+"""Commands that go on where they were interrupted when they are given again; a training needs --resume."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,8 +53,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if debug:
             raise
-        print("fusionbench: interrupted; the same command goes on where it stopped", file=sys.stderr)  # noqa: T201
+        print(f"fusionbench: interrupted; {_way_on(words)}", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
+    except Exception as error:
+        # The only net for everything: what ends here is no wrong input, and a person still gets one sentence.
+        if debug:
+            raise
+        what = f"{type(error).__name__}: {_sentence(error)}"
+        print(f"fusionbench: a defect of the program ({what}); --debug shows the traceback", file=sys.stderr)  # noqa: T201
+        return DEFECT
+
+
+def _way_on(words: Sequence[str]) -> str:
+    """What a person can do after an interruption of this command."""
+    spoken = [word for word in words if not word.startswith("-")]
+    command = " ".join(spoken[: 2 if spoken[:1] in (["data"], ["weights"]) else 1])
+    if command == "train":
+        return "the same command with --resume goes on where it stopped"
+    if command in RESUMING:
+        return "the same command goes on where it stopped"
+    return "the same command begins again"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,6 +101,10 @@ def _cuda(devices: int | str | Sequence[int]) -> list[int]:
     return chosen
 
 
+class _Traced(Exception):  # noqa: N818 - it is the cause of an error, printed below that
+    """The traceback of another process, as text."""
+
+
 class _Progress:
     """How far each process is: images done and the job it is at, written by that process alone."""
 
@@ -127,7 +132,7 @@ def spread(
 
     Raises:
         ValueError: an input is wrong, as a process found, or a process was killed.
-        RuntimeError: a process failed because of a defect, which it has printed.
+        RuntimeError: a process failed because of a defect; its cause holds the traceback of that process.
     """
     context = multiprocessing.get_context("spawn")
     progress, said = _Progress(context, len(dealt)), context.SimpleQueue()
@@ -160,7 +165,10 @@ def spread(
 
 def _check(processes: Sequence[Any], said: Any) -> None:
     if not said.empty():
-        raise ValueError(said.get())
+        sentence, traced = said.get()
+        if traced:
+            raise RuntimeError(f"one of {len(processes)} processes failed: {sentence}") from _Traced(traced)
+        raise ValueError(sentence)
     for number, process in enumerate(processes):
         if process.exitcode is not None and process.exitcode < 0:
             name = signal.Signals(-process.exitcode).name
@@ -169,7 +177,7 @@ def _check(processes: Sequence[Any], said: Any) -> None:
                 "out; take fewer --devices, --workers or a smaller --batch-size; the same command goes on"
             )
         if process.exitcode:
-            raise RuntimeError(f"process {number} of {len(processes)} failed; what it printed says where")
+            raise RuntimeError(f"process {number} of {len(processes)} ended with exit status {process.exitcode}")
 
 
 def _end(processes: Sequence[Any]) -> None:
@@ -218,9 +226,11 @@ def _process(
     try:
         work(share, done, reach, *arguments)
     except (ValueError, OSError, ImportError) as error:
-        said.put(" ".join(str(error).split()) or type(error).__name__)
+        said.put((" ".join(str(error).split()) or type(error).__name__, ""))
     except KeyboardInterrupt:
         return  # The process that started this one says so.
+    except Exception as error:
+        said.put((f"{type(error).__name__}: {error}", traceback.format_exc()))
 
 
 def _follow_parent() -> None:

@@ -143,6 +143,11 @@ def refuse(share, done, reach):
         raise ValueError("the input\\nis wrong")
     time.sleep(60)
 
+def fail(share, done, reach):
+    if share.process == 1:
+        {}["name"]
+    time.sleep(60)
+
 def die(share, done, reach):
     if share.process == 1:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -162,6 +167,16 @@ def test_an_error_in_one_process_ends_the_run_and_keeps_the_rest(work, sentence,
         spread(getattr(module, work), shares(TWO), (), jobs=2, done=lambda count: None, ended=ended.append)
     assert ended == [0, 1]
     assert time.monotonic() - start < 50
+
+
+def test_a_defect_in_one_process_is_a_sentence_whose_cause_is_the_traceback(tmp_path, monkeypatch, capfd):
+    (tmp_path / "failing_in_processes.py").write_text(WORK)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = __import__("failing_in_processes")
+    with pytest.raises(RuntimeError, match=r"^one of 2 processes failed: KeyError: 'name'$") as failed:
+        spread(module.fail, shares(TWO), (), jobs=1, done=lambda count: None, ended=lambda job: None)
+    assert "in fail\n" in str(failed.value.__cause__)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
