@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusionbench import methods
+from fusionbench.modelcard import check_scores, readme
 from fusionbench.results import write_atomically
-from fusionbench.tensorfile import read_notes, write_tensors
+from fusionbench.tensorfile import write_tensors
 from fusionbench.version import __version__
 from fusionbench.weights import CONFIG, MODEL, WeightsCard, check_unchanged, digest8, fill, read_state, sha256
 
@@ -24,64 +23,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from fusionbench.methods.method import Method
+    from fusionbench.trained import Trained
 
 README = "README.md"
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A method with the files that were made for it.
-
-    Attributes:
-        name: in METHODS.
-        files: what the method reads.
-        options: constructor arguments that differ from those of its row.
-        recipe: how it was trained, as `experiments/*.yaml` say it; empty where it is not known.
-    """
-
-    name: str
-    files: tuple[Path, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    recipe: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        """What results call it: `<method>@<8 hex of sha256>`."""
-        return f"{self.name}@{digest8(*self.files)}"
-
-
-def trained(name: str, weights: Path | None = None) -> Trained:
-    """A method's files, with the recipe that training leaves in their header.
-
-    Args:
-        name: in METHODS.
-        weights: the file, or the folder of a training; without it, the files that the method looks for.
-
-    Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: unknown method, one without weights, or a file that was trained for another method.
-    """
-    if not methods.card_of(name).weights:
-        raise ValueError(f"{name!r} has no weights; there is nothing to export")
-    files = tuple(methods.weight_files(name, weights))
-    notes = read_notes(files[0]) if files[0].suffix == ".safetensors" else {}
-    if notes.get("method", name) != name:
-        raise ValueError(f"{files[0]} was made for {notes['method']!r} and not for {name!r}")
-    recipe = portable(notes.get("recipe", {}))
-    return Trained(name, files, recipe.get("options", {}), recipe)
-
-
-def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe without the folders of its data: equal trainings have equal notes, and others read nothing private.
-
-    Example:
-        >>> portable({"loader": {"root": "/home/me", "crop": 64}, "phases": {"fusion": {"loader": {"root": "/data"}}}})
-        {'loader': {'crop': 64}, 'phases': {'fusion': {'loader': {}}}}
-    """
-    rest = {key: portable(value) if isinstance(value, Mapping) else value for key, value in recipe.items()}
-    if "loader" in rest:
-        rest["loader"] = {key: value for key, value in rest["loader"].items() if key != "root"}
-    return rest
 
 
 def export(
@@ -99,8 +43,6 @@ def export(
         ValueError: the files do not fill the method, or the run's scores are of other weights.
         FileNotFoundError: the run holds no results.
     """
-    from fusionbench.modelcard import check_scores, readme
-
     method = methods.load(model.name, weights=_place(model), verify=False, **model.options)
     target, unfinished = folder / MODEL, folder / f".{MODEL}.part"
     with tempfile.TemporaryDirectory() as place:  # the folder is as it was until all has been checked

@@ -24,7 +24,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from fusionbench import methods
-from fusionbench.cards import portable
 from fusionbench.dashboards import Mode, training_loggers
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.lazy import unknown
@@ -32,6 +31,7 @@ from fusionbench.processes import leads
 from fusionbench.report.curves import draw_curves
 from fusionbench.results import write_atomically
 from fusionbench.tensorfile import write_tensors
+from fusionbench.trained import portable
 from fusionbench.trainers import interruptible, quiet
 from fusionbench.training import FiniteLoss, RandomState, Samples
 from fusionbench.version import __version__

@@ -131,7 +131,7 @@ def export(
         half: round the numbers to 16 bits, for half the size.
     """
     from fusionbench.cards import export as export_model
-    from fusionbench.cards import trained
+    from fusionbench.trained import trained
 
     model = trained(name, source)
     _say(export_model(model, to or Path(name), run=run, licence=licence, about=about, half=half))

@@ -13,10 +13,11 @@ from safetensors.torch import save_file
 
 import fusionbench
 from fusionbench import methods
-from fusionbench.cards import export, from_pretrained, trained
+from fusionbench.cards import export, from_pretrained
 from fusionbench.cli import main
 from fusionbench.data.images import write_image
 from fusionbench.tensorfile import read_notes
+from fusionbench.trained import trained
 from fusionbench.weights import PRETRAINED, read_state, sha256
 
 RECIPE = {

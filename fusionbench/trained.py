@@ -1,0 +1,68 @@
+"""A trained method as a value: its name, its files, and the recipe that training leaves in their header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fusionbench import methods
+from fusionbench.tensorfile import read_notes
+from fusionbench.weights import digest8
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A method with the files that were made for it.
+
+    Attributes:
+        name: in METHODS.
+        files: what the method reads.
+        options: constructor arguments that differ from those of its row.
+        recipe: how it was trained, as `experiments/*.yaml` say it; empty where it is not known.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What results call it: `<method>@<8 hex of sha256>`."""
+        return f"{self.name}@{digest8(*self.files)}"
+
+
+def trained(name: str, weights: Path | None = None) -> Trained:
+    """A method's files, with the recipe that training leaves in their header.
+
+    Args:
+        name: in METHODS.
+        weights: the file, or the folder of a training; without it, the files that the method looks for.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: unknown method, one without weights, or a file that was trained for another method.
+    """
+    if not methods.card_of(name).weights:
+        raise ValueError(f"{name!r} has no weights; there is nothing to export")
+    files = tuple(methods.weight_files(name, weights))
+    notes = read_notes(files[0]) if files[0].suffix == ".safetensors" else {}
+    if notes.get("method", name) != name:
+        raise ValueError(f"{files[0]} was made for {notes['method']!r} and not for {name!r}")
+    recipe = portable(notes.get("recipe", {}))
+    return Trained(name, files, recipe.get("options", {}), recipe)
+
+
+def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe without the folders of its data: equal trainings have equal notes, and others read nothing private.
+
+    Example:
+        >>> portable({"loader": {"root": "/home/me", "crop": 64}, "phases": {"fusion": {"loader": {"root": "/data"}}}})
+        {'loader': {'crop': 64}, 'phases': {'fusion': {'loader': {}}}}
+    """
+    rest = {key: portable(value) if isinstance(value, Mapping) else value for key, value in recipe.items()}
+    if "loader" in rest:
+        rest["loader"] = {key: value for key, value in rest["loader"].items() if key != "root"}
+    return rest
