@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 DATA ?=
 ARGS ?=
 
-.PHONY: setup demo bench bench-dspfusion bench-lure bench-drfusion bench-small test test-slow check format readme clean
+.PHONY: setup demo bench bench-dspfusion bench-lure bench-drfusion bench-small test test-slow snapshots check format readme clean
 
 setup: $(INSTALLED)
 
@@ -37,6 +37,9 @@ test: setup          ## the tests that take minutes at most
 
 test-slow: setup     ## the long proofs
 	$(BIN)/python -m pytest -q -m slow
+
+snapshots: setup     ## renew tests/snapshots after a change that is meant
+	$(BIN)/python -m pytest -q tests/test_snapshots.py --renew
 
 readme: demo         ## renew the README's tables and picture
 	$(BIN)/python benchmarks/readme.py --demo runs/demo

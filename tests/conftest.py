@@ -18,6 +18,10 @@ from .server import Behaviour, Folder, Misbehaving, listening
 SHARED = Path(__file__).parents[2] / "shared"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew", action="store_true", help="write tests/snapshots/ anew from what is printed now")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The development material beside the checkout."""
