@@ -56,10 +56,9 @@ def bench(
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
         wandb: show the scores on Weights and Biases too, at once or from `wandb sync` later.
     """
-    from rich.console import Console
-
     from fusionbench.bench import Settings, tell
     from fusionbench.bench import bench as bench_paper
+    from fusionbench.progress import plain_console
     from fusionbench.published import load_paper
     from fusionbench.supplies import Supplies
 
@@ -78,7 +77,7 @@ def bench(
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     options = {"batch_size": batch_size, "workers": workers, "trainer": trainer}
     settings = Settings(tuple(split_names(methods)), limit, seed, tile, timeout, options)
-    console = Console()
+    console = plain_console()
     place = Path("runs") / "bench" / paper if out is None else out
     outcome = bench_paper(described, place, described.choose(split_names(table)), supplies, settings, console)
     tell(outcome, console)
@@ -119,9 +118,9 @@ def profile(
         out: folder that gets profile.csv.
     """
     import torch
-    from rich.console import Console
 
     from fusionbench.profile import Request, footnotes, frame, parse_size, profile_all, table
+    from fusionbench.progress import plain_console
     from fusionbench.results import write_atomically
 
     height, width = parse_size(size)
@@ -133,7 +132,7 @@ def profile(
         for name in names
         for place in devices
     ]
-    console = Console()
+    console = plain_console()
     found, problems = profile_all(requests, console)
     console.print(f"\n{size}, batches of {batch_size}", style="bold", highlight=False)
     console.print(table(found))

@@ -86,7 +86,7 @@ def run(
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
         wandb: show the results on Weights and Biases too, at once or from `wandb sync` later.
     """
-    from rich.console import Console
+    from fusionbench.progress import plain_console
 
     roots = split_roots(root, split_names(dataset))
     benchmark = Benchmark(
@@ -107,7 +107,7 @@ def run(
     )
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     options: dict[str, Any] = {"strict": strict, "batch_size": batch_size, "workers": workers, "trainer": trainer}
-    return _run(benchmark, out, Console(), wandb=wandb, **options)
+    return _run(benchmark, out, plain_console(), wandb=wandb, **options)
 
 
 def demo(out: Path = Path("runs/demo"), limit: int | None = None) -> int:
@@ -149,8 +149,7 @@ def score(
         unmatched: 'refuse' refuses files without a partner, 'skip' leaves them out and says so.
         limit: use only the first so many pairs.
     """
-    from rich.console import Console
-
+    from fusionbench.progress import plain_console
     from fusionbench.report.table import folder_block
     from fusionbench.report.write import show
     from fusionbench.standalone import score_folder
@@ -158,7 +157,7 @@ def score(
     if fused is None:
         raise ValueError("score needs --fused, the folder of fused images")
     choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi, unmatched=unmatched)
-    console = Console()
+    console = plain_console()
     problems = score_folder(
         fused, choice, _metrics(metrics, protocol), protocol, out, unmatched=unmatched, limit=limit, console=console
     )
@@ -173,9 +172,9 @@ def report(run: Path, html: bool = False) -> int:
         run: the run's folder.
         html: write report/index.html too, a page with charts and a gallery.
     """
-    from rich.console import Console
+    from fusionbench.progress import plain_console
 
-    console = Console()
+    console = plain_console()
     _report(run, console)
     if html:
         from fusionbench.report.html import write_html
@@ -210,12 +209,11 @@ def degrade(
         ir: folder of infrared images, for --dataset folder.
         vi: folder of visible images, for --dataset folder.
     """
-    from rich.console import Console
-
     from fusionbench.export import export_degraded
+    from fusionbench.progress import plain_console
 
     choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi)
-    console = Console()
+    console = plain_console()
     manifest, problems = export_degraded(
         choice, split_names(degradation), export, seed=seed, workers=workers, limit=limit, console=console
     )
@@ -229,11 +227,10 @@ def show_list(what: Literal["methods", "datasets", "degradations", "metrics", "p
     Args:
         what: which table.
     """
-    from rich.console import Console
-
     from fusionbench.listing import TABLES
+    from fusionbench.progress import plain_console
 
-    Console().print(TABLES[what]())
+    plain_console().print(TABLES[what]())
     return DONE
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from fusionbench.choices import split_names
 from fusionbench.outcomes import DONE, finish
+from fusionbench.progress import plain_console
 
 
 def list_all() -> int:
     """Print every data set: what it shows, its splits, its licence."""
     from fusionbench.listing import datasets
 
-    Console().print(datasets())
+    plain_console().print(datasets())
     return DONE
 
 
@@ -33,7 +33,7 @@ def info(name: str) -> int:
     for heading, text in describe(name).items():
         if text:
             table.add_row(heading, text)
-    Console().print(table)
+    plain_console().print(table)
     return DONE
 
 
@@ -47,7 +47,7 @@ def download(name: str, root: Path | None = None) -> int:
     from fusionbench.data import download as fetch
 
     for sentence in fetch(name, root):
-        Console().print(sentence, highlight=False, soft_wrap=True, markup=False)
+        plain_console().print(sentence, highlight=False, soft_wrap=True, markup=False)
     return DONE
 
 
@@ -60,7 +60,7 @@ def check(name: str, root: Path | None = None) -> int:
     """
     from fusionbench.data import check as check_all
 
-    console = Console()
+    console = plain_console()
     problems = []
     for split in check_all(name, root):
         published = "" if split.published is None else f" of {split.published} published"
@@ -93,7 +93,7 @@ def shard(
     from fusionbench.data.sharding import write_shards
     from fusionbench.progress import progress
 
-    console = Console()
+    console = plain_console()
     for part in split_names(split):
         source = load(dataset, root=root, split=part, resize=resize, limit=limit)
         with progress(console, len(source)) as (describe, done):

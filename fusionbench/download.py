@@ -21,8 +21,9 @@ from urllib.parse import urlsplit
 
 import pooch
 import requests
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from fusionbench.progress import plain_console
 
 ATTEMPTS = 3
 """How often one mirror is tried without a single new byte before the next one is."""
@@ -290,12 +291,12 @@ def _reason(error: Exception) -> str:
 @contextmanager
 def _bar(name: str, shown: bool) -> Iterator[Report]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
+    with Progress(*columns, console=plain_console(stderr=True), disable=not shown) as bar:
         task = bar.add_task(name, total=None)
         yield lambda there, total: bar.update(task, completed=there, total=total)

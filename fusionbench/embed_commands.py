@@ -57,8 +57,8 @@ def embed(
 
 
 def _tell(sentences: Sequence[str]) -> None:
-    from rich.console import Console
+    from fusionbench.progress import plain_console
 
-    console = Console()
+    console = plain_console()
     for sentence in sentences:
         console.print(sentence, highlight=False, soft_wrap=True)

@@ -45,14 +45,13 @@ def fuse_images(
         devices: how many devices, or which.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
     """
-    from rich.console import Console
-
     from fusionbench import methods
     from fusionbench.api import fuse_files
+    from fusionbench.progress import plain_console
 
     if ir is None or vi is None:
         raise ValueError("fuse needs --ir and --vi, two image files or two folders")
-    console = Console()
+    console = plain_console()
     if not weights and (small := methods.stand_in(method)):
         console.print(
             f"the weights of {method} are not here (fusionbench weights info {method} says how to get them); fusing "

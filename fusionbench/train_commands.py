@@ -44,9 +44,8 @@ def train(
         phases: what differs in a phase, such as --phases '{fusion: {trainer: {max_epochs: 10}}}'.
         wandb: mirror the logs to Weights and Biases.
     """
-    from rich.console import Console
-
     from fusionbench.processes import leads
+    from fusionbench.progress import plain_console
     from fusionbench.train import Recipe
     from fusionbench.train import train as train_method
 
@@ -62,7 +61,7 @@ def train(
     )
     path = train_method(recipe, out, resume=resume, wandb=wandb)
     if leads():
-        Console().print(f"written: {path}", highlight=False, soft_wrap=True)
+        plain_console().print(f"written: {path}", highlight=False, soft_wrap=True)
     return DONE
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from fusionbench.outcomes import DONE, finish
+from fusionbench.progress import plain_console
 
 if TYPE_CHECKING:
     from fusionbench.holdings import Holder
@@ -26,7 +26,7 @@ def list_all() -> int:
     for owner, card in _files(holders()):
         size = _size(card.size, card.about)
         table.add_row(owner.name, owner.kind, card.file, size, card.licence, owner.state(card))
-    Console().print(table)
+    plain_console().print(table)
     return DONE
 
 
@@ -45,7 +45,7 @@ def info(names: str) -> int:
                 if text:
                     table.add_row(heading, text)
             table.add_row("", "")
-        Console().print(table)
+        plain_console().print(table)
     return DONE
 
 
@@ -89,7 +89,7 @@ def download(names: str, dry_run: bool = False) -> int:
             if names != ALL:
                 raise
             problems.append(f"{owner.name}: {error}")
-    return finish(Console(stderr=True), problems, label="")
+    return finish(plain_console(stderr=True), problems, label="")
 
 
 def import_files(name: str, source: Path = Path(), to: Path | None = None, unverified: bool = False) -> int:
@@ -158,7 +158,7 @@ def verify(names: str) -> int:
             _say(f"{owner.name}: {place}: {how or 'no checksum is published'}")
         except ValueError as error:
             problems.append(str(error))
-    return finish(Console(stderr=True), problems, label="")
+    return finish(plain_console(stderr=True), problems, label="")
 
 
 def _holders(names: str) -> list[Holder]:
@@ -213,14 +213,14 @@ def _show_plan(owners: list[Holder]) -> None:
         size = exact or card.about
         total, unknown = total + size, unknown + (not size)
         table.add_row(name, card.file, _size(exact, card.about), card.urls[0] if card.urls else "no address")
-    console = Console()
+    console = plain_console()
     console.print(table)
     rest = f", and {unknown} files of unknown size" if unknown else ""
     console.print(f"{len(cards)} files, about {_size(total)}{rest}; nothing was fetched", highlight=False)
 
 
 def _say(text: object) -> None:
-    Console().print(str(text), highlight=False, soft_wrap=True, markup=False)
+    plain_console().print(str(text), highlight=False, soft_wrap=True, markup=False)
 
 
 def _size(size: int, about: int = 0) -> str:

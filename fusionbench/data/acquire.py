@@ -8,13 +8,13 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from rich.console import Console
 from rich.progress import track
 
 from fusionbench.data.cards import DATASETS, DatasetCard, Place
 from fusionbench.data.loading import data_root, splits_on_disk
 from fusionbench.download import fetch
 from fusionbench.lazy import unknown
+from fusionbench.progress import plain_console
 
 
 def home(name: str, root: str | Path | None = None) -> Path:
@@ -86,7 +86,7 @@ def unpack(archive: Path, folder: Path, place: Place, progress: bool = False) ->
             wanted = _wanted(contents, place)
             if not wanted:
                 raise ValueError(f"{archive} holds none of {', '.join(place.keep)}; its layout has changed")
-            console = Console(stderr=True)
+            console = plain_console(stderr=True)
             for member, target in track(
                 wanted, description=f"unpacking {archive.name}", console=console, disable=not progress
             ):

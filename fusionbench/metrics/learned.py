@@ -106,4 +106,4 @@ def _built(metric: str, files: dict[str, Path]) -> nn.Module:
 
 @cache
 def _tell_licence() -> None:
-    Console(stderr=True).print(LICENCE, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(LICENCE, highlight=False, soft_wrap=True, markup=False)
