@@ -12,10 +12,10 @@ from torch import Tensor
 
 from fusionbench.benchmark import DatasetChoice, MethodChoice
 from fusionbench.data.folders import Files, FolderSource
-from fusionbench.data.images import read_image, to_tensor
 from fusionbench.data.pairs import Pairs
 from fusionbench.degradations import parse
 from fusionbench.fusing import Told, fuse_batch, fuse_cell
+from fusionbench.images.files import read_image, to_tensor
 from fusionbench.methods import load
 from fusionbench.methods.color import luma
 from fusionbench.methods.method import UNTOLD

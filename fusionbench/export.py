@@ -11,8 +11,8 @@ from rich.console import Console
 from torch.utils.data import DataLoader, Dataset
 
 from fusionbench.benchmark import DatasetChoice
-from fusionbench.data.images import to_bytes, write_image
 from fusionbench.degradations import parse
+from fusionbench.images.files import to_bytes, write_image
 from fusionbench.progress import progress
 from fusionbench.results import path_name, sha256_of
 from fusionbench.scoring import open_pairs

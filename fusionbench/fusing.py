@@ -11,8 +11,8 @@ import torch
 from lightning import LightningModule
 from torch.utils.data import DataLoader, Dataset
 
-from fusionbench.data.images import to_bytes, write_image
 from fusionbench.data.pairs import Pairs, collate
+from fusionbench.images.files import to_bytes, write_image
 from fusionbench.methods.tiling import fuse_tiled
 from fusionbench.results import CellFolder
 from fusionbench.trainers import interruptible, quiet, quiet_trainer

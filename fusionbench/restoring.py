@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from fusionbench.data.images import read_image, to_bytes, to_tensor, write_image
 from fusionbench.degradations import Degradation, parse
+from fusionbench.images.files import read_image, to_bytes, to_tensor, write_image
 from fusionbench.methods.command import restored
 from fusionbench.types import Image, Pair
 

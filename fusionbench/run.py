@@ -13,9 +13,9 @@ from rich.console import Console
 
 from fusionbench import methods, preflight
 from fusionbench.benchmark import Benchmark, Cell, MethodChoice, restorers
-from fusionbench.data.images import to_bytes, write_image
 from fusionbench.degradations import parse
 from fusionbench.fusing import Told, fuse_cell
+from fusionbench.images.files import to_bytes, write_image
 from fusionbench.progress import progress
 from fusionbench.restoring import Restorer
 from fusionbench.results import INPUTS, OK, REFERENCES, CellFolder, give_places, path_name

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from fusionbench.benchmark import INPUT, DatasetChoice
 from fusionbench.data.folders import image_files
-from fusionbench.data.images import SUFFIXES, image_size
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.source import Subset
+from fusionbench.images.files import SUFFIXES, image_size
 from fusionbench.metrics import choose
 from fusionbench.preflight import check_metrics
 from fusionbench.progress import progress

@@ -6,6 +6,8 @@ one (visible, PET). A low-resolution source is brought to the pair's size when i
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import NotRequired, TypedDict
@@ -14,6 +16,7 @@ Gray = Float[Tensor, "*b 1 h w"]
 Color = Float[Tensor, "*b 3 h w"]
 Image = Float[Tensor, "*b c h w"]
 Scores = Float[Tensor, "*b"]
+Bytes = npt.NDArray[np.uint8]
 
 
 class Pair(TypedDict):

@@ -10,8 +10,10 @@ from pathlib import Path
 os.environ.setdefault("ALBUMENTATIONS_OFFLINE", "1")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from .server import Behaviour, Folder, Misbehaving, listening
 
@@ -65,3 +67,29 @@ def public(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     folder.mkdir()
     with listening(partial(Folder, directory=str(folder))) as server:
         yield folder, f"http://127.0.0.1:{server.server_port}"
+
+
+@pytest.fixture
+def save():
+    """Writes an array as an image file; the suffix chooses the format."""
+
+    def write(path: Path, pixels: np.ndarray, mode: str | None = None) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray(pixels)
+        (image if mode is None else image.convert(mode)).save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def make_pairs(save):
+    """Writes pairs of noise into two folders; every pair differs from every other."""
+
+    def make(ir: Path, vi: Path, names, size=(24, 32), suffix=".png") -> None:
+        for number, name in enumerate(names):
+            rng = np.random.default_rng(number)
+            save(ir / f"{name}{suffix}", rng.integers(256, size=size, dtype=np.uint8))
+            save(vi / f"{name}{suffix}", rng.integers(256, size=(*size, 3), dtype=np.uint8))
+
+    return make

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "fusionbench"
 
 LAYERS = [
     {"types", "lazy", "version", "progress", "outcomes", "processes", "trainers", "download", "results", "tensorfile"},
-    {"degradations", "nn", "weights", "spread"},
+    {"degradations", "images", "nn", "weights", "spread"},
     {"data", "methods", "metrics"},
     {"published", "benchmark", "profile", "holdings", "listing", "fusing", "restoring", "trained"},
     {"scoring", "preflight", "choices", "report"},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fusionbench.data.images import write_image
+from fusionbench.images.files import write_image
 
 
 def write_pairs(folder: Path, sizes: Sequence[tuple[int, int]]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fusionbench.cli import main
-from fusionbench.data.images import write_image
+from fusionbench.images.files import write_image
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fusionbench.cli import main
-from fusionbench.data.images import write_image
+from fusionbench.images.files import write_image
 from fusionbench.supplies import gathered
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from fusionbench.cli import main
 from fusionbench.dashboards import Harmless, publish, training_loggers
-from fusionbench.data.images import write_image
+from fusionbench.images.files import write_image
 from fusionbench.report.table import read_scores
 
 wandb = pytest.importorskip("wandb", reason="W&B is in the wandb extra")

@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fusionbench.data.images import write_image
 from fusionbench.data.sampling import EpochSampler
+from fusionbench.images.files import write_image
 from fusionbench.processes import leads
 from fusionbench.report.curves import read_logs
 from fusionbench.train import Recipe, train

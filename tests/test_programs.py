@@ -14,7 +14,7 @@ import pytest
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice, restorers
 from fusionbench.choices import choose_methods, split_commands, split_homes, split_restorers
 from fusionbench.cli import main
-from fusionbench.data.images import read_image, write_image
+from fusionbench.images.files import read_image, write_image
 from fusionbench.restoring import Restorer
 from fusionbench.run import run
 from fusionbench.scoring import open_pairs

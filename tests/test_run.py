@@ -16,7 +16,7 @@ import pytest
 
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
-from fusionbench.data.images import read_image, write_image
+from fusionbench.images.files import read_image, write_image
 from fusionbench.report.table import blocks
 from fusionbench.results import CellFolder
 from fusionbench.run import run

@@ -15,7 +15,7 @@ import fusionbench
 from fusionbench import methods
 from fusionbench.cards import export, from_pretrained
 from fusionbench.cli import main
-from fusionbench.data.images import write_image
+from fusionbench.images.files import write_image
 from fusionbench.tensorfile import read_notes
 from fusionbench.trained import trained
 from fusionbench.weights import PRETRAINED, read_state, sha256

@@ -14,7 +14,7 @@ from scipy.io import savemat
 
 from fusionbench.benchmark import MethodChoice
 from fusionbench.cli import main
-from fusionbench.data.images import write_image
+from fusionbench.images.files import write_image
 from fusionbench.metrics.networks import LICENCE
 from fusionbench.preflight import check_metrics
 from fusionbench.weights import accept, sha256

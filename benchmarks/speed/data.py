@@ -23,13 +23,13 @@ from torch.utils.data import DataLoader
 
 from fusionbench.data import load
 from fusionbench.data.datamodule import single_threaded
-from fusionbench.data.images import write_image
 from fusionbench.data.pairs import collate
 from fusionbench.data.sampling import EpochSampler
 from fusionbench.data.sharedcache import SharedCache
 from fusionbench.data.source import Source, Subset
 from fusionbench.data.synthetic import scene
 from fusionbench.data.training import TrainingPairs, Turn
+from fusionbench.images.files import write_image
 
 # Every degradation of one image, and the combinations that DSPFusion tests.
 SINGLE = ("clean", "ll", "oe", "rain", "haze", "vi:blur", "vi:rn", "lc", "ir:rn", "sn", "sr4")

@@ -23,8 +23,8 @@ from measuring import machine, printed_by, tell
 from plain_metrics import PLAIN
 from torch import Tensor
 
-from fusionbench.data.images import read_image
 from fusionbench.data.synthetic import scene
+from fusionbench.images.files import read_image
 from fusionbench.metrics import METRICS, evaluate, row
 from fusionbench.metrics.images import gray
 

@@ -17,12 +17,12 @@ from torch.utils.data import Dataset
 from typing_extensions import override
 
 from fusionbench.data.ems import EmsSource, Record, Scene
-from fusionbench.data.images import read_image, to_tensor
 from fusionbench.data.pairs import as_pair, collate, specs
-from fusionbench.data.source import Bytes, RawPair, Source
+from fusionbench.data.source import RawPair, Source
 from fusionbench.data.training import Turn, cut, random_box
 from fusionbench.degradations import Degradation, Term, draw, parse
-from fusionbench.types import Batch, Pair
+from fusionbench.images.files import read_image, to_tensor
+from fusionbench.types import Batch, Bytes, Pair
 
 POSITIVES, NEGATIVES = 3, 6
 """DSPFusion's numbers: for each image three that share its degradation; six that do not, besides its own partner."""

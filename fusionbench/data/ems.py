@@ -13,9 +13,9 @@ from itertools import product
 from pathlib import Path
 
 from fusionbench.data.folders import image_files, read_prompts
-from fusionbench.data.images import image_size, read_image
 from fusionbench.data.source import RawPair
 from fusionbench.degradations import parse
+from fusionbench.images.files import image_size, read_image
 
 NORMAL = "Norm"
 

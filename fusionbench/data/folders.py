@@ -11,8 +11,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from fusionbench.data.images import SUFFIXES, image_size, read_image
-from fusionbench.data.source import Bytes, RawPair
+from fusionbench.data.source import RawPair
+from fusionbench.images.files import SUFFIXES, image_size, read_image
+from fusionbench.types import Bytes
 
 Unmatched = Literal["refuse", "skip"]
 

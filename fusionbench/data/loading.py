@@ -9,9 +9,9 @@ from pathlib import Path
 from fusionbench.data.cards import DATASETS, DatasetCard, Layout, split_names
 from fusionbench.data.ems import open_ems
 from fusionbench.data.folders import Files, FolderSource, Unmatched, match, read_prompts
-from fusionbench.data.images import SUFFIXES
 from fusionbench.data.shards import has_shards, open_shards
 from fusionbench.data.source import Source, Subset
+from fusionbench.images.files import SUFFIXES
 from fusionbench.lazy import resolve, unknown
 
 

@@ -8,9 +8,9 @@ import torch
 from torch.utils.data import Dataset
 from typing_extensions import override
 
-from fusionbench.data.images import to_tensor
 from fusionbench.data.source import RawPair, Source, Subset
 from fusionbench.degradations import Degradation, Degraded, draw, parse
+from fusionbench.images.files import to_tensor
 from fusionbench.types import Batch, Pair
 
 

@@ -16,9 +16,10 @@ from typing import Literal
 import numpy as np
 
 from fusionbench.data.folders import image_files
-from fusionbench.data.images import image_size, read_image
-from fusionbench.data.source import Bytes, RawPair
+from fusionbench.data.source import RawPair
+from fusionbench.images.files import image_size, read_image
 from fusionbench.lazy import unknown
+from fusionbench.types import Bytes
 
 Modality = Literal["ir", "vi"]
 

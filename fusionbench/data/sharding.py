@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from PIL import Image
 
 from fusionbench.data.shards import FACTS, FORMAT, IMAGES, INDEX, has_shards, read_index
-from fusionbench.data.source import Bytes, RawPair, Source
+from fusionbench.data.source import RawPair, Source
 from fusionbench.results import write_atomically
+from fusionbench.types import Bytes
 
 if TYPE_CHECKING:
     from webdataset import TarWriter

@@ -14,9 +14,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fusionbench.data.images import decode_image
 from fusionbench.data.sharedcache import SharedCache
 from fusionbench.data.source import Joined, RawPair, Source, Subset
+from fusionbench.images.files import decode_image
 
 INDEX = "index.json"
 FORMAT = "fusionbench shards 1"

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from fusionbench.data.source import Bytes, RawPair, Source
+from fusionbench.data.source import RawPair, Source
+from fusionbench.types import Bytes
 
 FACTS = 512
 """Bytes before the images, for what else is known of a pair; a pair with more to say is not kept."""

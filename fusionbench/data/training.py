@@ -16,9 +16,9 @@ from torch.utils.data import Dataset
 from typing_extensions import override
 
 from fusionbench.data.pairs import as_pair, degrade, specs, specs_for
-from fusionbench.data.source import Bytes, RawPair, Source
+from fusionbench.data.source import RawPair, Source
 from fusionbench.degradations import Degradation, Degraded, Range, Term, draw
-from fusionbench.types import Pair
+from fusionbench.types import Bytes, Pair
 
 
 class Turn(NamedTuple):

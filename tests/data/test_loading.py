@@ -9,8 +9,8 @@ import pytest
 
 from fusionbench.data import DATASETS, load
 from fusionbench.data.cards import SPLITS, split_names
-from fusionbench.data.images import read_image
 from fusionbench.data.loading import find_layout
+from fusionbench.images.files import read_image
 
 PUBLISHED = [
     (name, layout, split)

@@ -10,10 +10,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from fusionbench.data import load
-from fusionbench.data.images import to_bytes
 from fusionbench.data.pairs import Pairs, collate
 from fusionbench.data.source import RawPair
 from fusionbench.degradations import parse
+from fusionbench.images.files import to_bytes
 
 NAMES = [f"p{number}" for number in range(6)]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fusionbench.data.datamodule import FusionDataModule
-from fusionbench.data.images import write_image
 from fusionbench.data.pairs import Pairs, collate
 from fusionbench.data.restoration import RESTORATION, restoration
 from fusionbench.data.training import TrainingPairs
+from fusionbench.images.files import write_image
 
 
 def write(folder, names, channels=3, level=100):

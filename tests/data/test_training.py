@@ -9,13 +9,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from fusionbench.data.cache import CachedSource
-from fusionbench.data.images import to_bytes
 from fusionbench.data.pairs import collate
 from fusionbench.data.sampling import EpochSampler, EqualSizes
 from fusionbench.data.sharedcache import FACTS, SharedCache
 from fusionbench.data.source import Joined, RawPair, Subset
 from fusionbench.data.training import Box, TrainingPairs, Turn, cut, reach
 from fusionbench.degradations import KINDS, parse
+from fusionbench.images.files import to_bytes
 
 
 class Places:

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from fusionbench.data.images import write_image
+from fusionbench.images.files import write_image
 from fusionbench.report.html import write_html
 from fusionbench.results import CellFolder, Row, give_places, path_name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fusionbench.data.images import write_image
+from fusionbench.images.files import write_image
 from fusionbench.report import pictures
 from fusionbench.results import REFERENCES
 

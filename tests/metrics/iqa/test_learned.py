@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fusionbench.data.images import read_image, to_tensor
+from fusionbench.images.files import read_image, to_tensor
 from fusionbench.metrics import evaluate, learned
 from fusionbench.metrics.enclosure import enclosed, quietly
 from fusionbench.metrics.learned import load, perceived_quality

@@ -22,7 +22,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from typing_extensions import Buffer
 
-from fusionbench.data.source import Bytes
+from fusionbench.types import Bytes
 from fusionbench.types import Image as ImageTensor
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")

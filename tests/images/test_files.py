@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fusionbench.data.images import (
+from fusionbench.images.files import (
     _plain_png,
     decode_image,
     image_size,
