@@ -17,7 +17,7 @@ import pytest
 
 from fusionbench.cli import main
 from fusionbench.commands import COMMANDS
-from fusionbench.data.images import read_image, write_image
+from fusionbench.images.files import read_image, write_image
 from fusionbench.version import __version__
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
