@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fusionbench"
 
 LAYERS = [
-    {"types", "lazy", "version", "progress", "outcomes", "processes", "trainers", "download", "results", "tensorfile"},
+    {"progress"},
+    {"types", "lazy", "version", "outcomes", "processes", "trainers", "download", "results", "tensorfile"},
     {"degradations", "images", "nn", "weights", "spread"},
     {"data", "methods", "metrics"},
     {"published", "benchmark", "profile", "holdings", "listing", "fusing", "restoring", "trained"},
