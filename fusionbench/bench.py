@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 
 from fusionbench.benchmark import Benchmark, Cell
-from fusionbench.lazy import unknown
+from fusionbench.lazy import lookup
 from fusionbench.methods import METHODS
 from fusionbench.outcomes import finish
 from fusionbench.profile import Profile, Request, parse_size, profile_all
@@ -98,7 +98,7 @@ def bench(
     Raises:
         ValueError: an input is wrong, or the folder holds other settings.
     """
-    check_only(paper, settings.only)
+    settings = replace(settings, only=check_only(paper, settings.only))
     bench_ = _Bench(paper, out, supplies, settings, console)
     outcome = Outcome()
     skips: list[tuple[str, str, str]] = []
@@ -194,16 +194,16 @@ class _Bench:
         return (_costs(panel, found) if found else None), skipped
 
 
-def check_only(paper: Paper, only: Sequence[str]) -> None:
-    """Refuse methods that neither the paper nor the package has.
+def check_only(paper: Paper, only: Sequence[str]) -> tuple[str, ...]:
+    """The methods to measure, as the paper prints them or METHODS spells them.
 
     Raises:
-        ValueError: there is one.
+        ValueError: neither has one.
     """
-    known = {*METHODS, *(name for table in paper.tables.values() for panel in table.panels for name in panel.methods)}
-    for name in only:
-        if name not in known:
-            raise unknown("method", name, known)
+    printed = {name for table in paper.tables.values() for panel in table.panels for name in panel.methods}
+    # A name in print often differs from the package's in case alone; both choose the same method.
+    either = {name.casefold(): name for name in (*printed, *METHODS)}.values()
+    return tuple(name if name in printed else lookup("method", name, either) for name in only)
 
 
 def _collect(

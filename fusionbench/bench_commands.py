@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Literal
 
 from fusionbench.benchmark import restorers, split_choices
-from fusionbench.choices import Names, refuse_strays, split_commands, split_homes, split_names, split_restorers
+from fusionbench.choices import (
+    Names,
+    refuse_strays,
+    split_commands,
+    split_homes,
+    split_methods,
+    split_names,
+    split_restorers,
+)
 from fusionbench.outcomes import DONE, INCOMPLETE, finish, warn
 
 
@@ -124,7 +132,7 @@ def profile(
     from fusionbench.results import write_atomically
 
     height, width = parse_size(size)
-    files, names = split_choices(weights, "--weights"), split_names(method)
+    files, names = split_choices(weights, "--weights"), split_methods(method)
     refuse_strays("--weights", files, names)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])] if device == "auto" else split_names(device)
     requests = [

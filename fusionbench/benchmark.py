@@ -1,23 +1,22 @@
 """What to run: data sets x degradations x methods x metrics, read from a command line or a YAML file.
 
-Every name is looked up when the value is made, so that a typo costs a second and not a night.
+Every name is looked up when the value is made, so that a typo costs a second and not a night, and is kept as the
+tables spell it, in whatever case it was written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from fusionbench.data import DATASETS
 from fusionbench.degradations import parse
-from fusionbench.lazy import unknown
+from fusionbench.lazy import lookup
 from fusionbench.methods import METHODS
-from fusionbench.metrics import PROTOCOLS, choose
+from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
 from fusionbench.results import path_name
-
-INPUT = "@input"
 
 
 def split_commas(text: str) -> list[str]:
@@ -32,21 +31,23 @@ def split_commas(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def split_choices(text: str, what: str) -> dict[str, Path]:
-    """The map that 'name=path,name=path' says.
+def split_choices(text: str, what: str, kind: Literal["method", "dataset"] = "method") -> dict[str, Path]:
+    """The map that 'name=path,name=path' says, with names as their table spells them.
 
     Args:
         what: the option's name, for the error.
+        kind: what the names are of.
 
     Raises:
-        ValueError: a part is not of that form.
+        ValueError: a part is not of that form, or a name is unknown.
     """
+    known = METHODS if kind == "method" else DATASETS
     choices = {}
     for part in split_commas(text):
         name, equals, path = part.partition("=")
         if not (name and equals and path):
             raise ValueError(f"{what} {part!r} is not of the form NAME=PATH")
-        choices[name.strip()] = Path(path.strip()).expanduser()
+        choices[lookup(kind, name.strip(), known)] = Path(path.strip()).expanduser()
     return choices
 
 
@@ -89,6 +90,9 @@ class DatasetChoice:
     resize: bool = False
     unmatched: Literal["refuse", "skip"] = "refuse"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", lookup("dataset", self.name, DATASETS))
+
 
 @dataclass(frozen=True)
 class MethodChoice:
@@ -125,7 +129,7 @@ class Benchmark:
     """Data sets x degradations x methods, and the metrics that score every one.
 
     Attributes:
-        degradations: specs; results and tables carry them as they were written.
+        degradations: specs; results and tables carry them as they were written, in lower case.
         metrics: names as the user wrote them; `@protocol` picks a variant, `@input` the degraded references.
         protocol: the protocol of metrics that name none.
         seed: what degradations and methods draw from, together with the image's name.
@@ -156,14 +160,12 @@ class Benchmark:
         for what in ("datasets", "degradations", "methods"):
             if not getattr(self, what):
                 raise ValueError(f"the benchmark {self.name!r} has no {what}; name at least one")
-        for dataset in self.datasets:
-            if dataset.name not in DATASETS:
-                raise unknown("dataset", dataset.name, DATASETS)
-        for method in self.methods:
-            if method.name not in METHODS:
-                raise unknown("method", method.name, METHODS)
-        if self.protocol not in PROTOCOLS:
-            raise unknown("protocol", self.protocol, PROTOCOLS)
+        found = tuple(replace(method, name=lookup("method", method.name, METHODS)) for method in self.methods)
+        object.__setattr__(self, "methods", found)
+        # Codes and parameters of degradations are lower case; the rest of a spec stays as it was written.
+        object.__setattr__(self, "degradations", tuple(spec.lower() for spec in self.degradations))
+        object.__setattr__(self, "metrics", tuple(canonical(metric) for metric in self.metrics))
+        object.__setattr__(self, "protocol", lookup("protocol", self.protocol, PROTOCOLS))
         for metric in self.metrics:
             choose(metric.removesuffix(INPUT), self.protocol)
         if self.limit is not None and self.limit < 1:

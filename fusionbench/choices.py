@@ -8,16 +8,34 @@ from pathlib import Path
 
 from fusionbench.benchmark import MethodChoice, split_choices, split_commas
 from fusionbench.data import DATASETS
-from fusionbench.lazy import unknown
+from fusionbench.lazy import lookup
 from fusionbench.methods import METHODS
 
 Names = list[str] | str
 """'a,b' on the command line or a list in YAML."""
 
 
-def split_names(value: Names) -> list[str]:
+def split_names(value: Names | Sequence[str]) -> list[str]:
     """The entries of a comma-separated list, or of a list in YAML."""
     return split_commas(value) if isinstance(value, str) else list(value)
+
+
+def split_methods(value: Names | Sequence[str]) -> list[str]:
+    """The methods of a list, as METHODS spells them.
+
+    Raises:
+        ValueError: one is unknown.
+    """
+    return [lookup("method", name, METHODS) for name in split_names(value)]
+
+
+def split_datasets(value: Names) -> list[str]:
+    """The data sets of a list, as DATASETS spells them.
+
+    Raises:
+        ValueError: one is unknown.
+    """
+    return [lookup("dataset", name, DATASETS) for name in split_names(value)]
 
 
 def split_restorers(value: Names) -> tuple[str, ...]:
@@ -46,11 +64,11 @@ def split_commands(value: Names, names: Sequence[str]) -> dict[str, str]:
         {'external': 'fuse --a=1,2 {ir} {vi} {out}'}
     """
     known = "|".join(re.escape(name) for name in sorted(METHODS, key=len, reverse=True))
-    entries = re.split(rf",\s*(?=(?:{known})=)", value) if isinstance(value, str) else value
+    entries = re.split(rf",\s*(?=(?:{known})=)", value, flags=re.IGNORECASE) if isinstance(value, str) else value
     commands: dict[str, str] = {}
     for entry in filter(str.strip, entries):
-        match = re.match(rf"\s*({known})=(.*)", entry, re.DOTALL)
-        name, command = (match[1], match[2]) if match else (_only_external(entry, names), entry)
+        match = re.match(rf"\s*({known})=(.*)", entry, re.DOTALL | re.IGNORECASE)
+        name, command = (match[1].lower(), match[2]) if match else (_only_external(entry, names), entry)
         if name in commands:
             raise ValueError(f"--cmd gives two commands for {name!r}")
         commands[name] = command.strip()
@@ -75,6 +93,7 @@ def choose_methods(
     Raises:
         ValueError: an option speaks of a method that is not among them, or is not of its form.
     """
+    names = split_methods(names)
     files, folders = split_choices(weights, "--weights"), split_choices(fused, "--fused")
     commands = split_commands(cmd, names)
     for option, choices in (("--weights", files), ("--fused", folders), ("--cmd", commands)):
@@ -104,7 +123,7 @@ def split_roots(root: str | None, datasets: Sequence[str]) -> dict[str, Path]:
     if root is None:
         return {}
     if "=" in root:
-        return split_choices(root, "--root")
+        return split_choices(root, "--root", "dataset")
     if len(datasets) > 1:
         raise ValueError(f"--root {root!r} names one folder for {len(datasets)} data sets; write NAME=DIR,NAME=DIR")
     return {datasets[0]: Path(root).expanduser()}
@@ -125,10 +144,8 @@ def split_homes(root: str) -> tuple[Path | None, dict[str, Path]]:
         name, equals, place = part.partition("=")
         if not equals:
             bare.append(Path(part).expanduser())
-        elif name not in DATASETS:
-            raise unknown("dataset", name, DATASETS)
         else:
-            named[name] = Path(place).expanduser()
+            named[lookup("dataset", name, DATASETS)] = Path(place).expanduser()
     if len(bare) > 1:
         raise ValueError(
             f"--root names the folders {bare[0]} and {bare[1]}; give one, and NAME=DIR for data sets elsewhere"

@@ -14,7 +14,7 @@ from fusionbench import (
     weights_commands,
 )
 from fusionbench.benchmark import Benchmark, DatasetChoice
-from fusionbench.choices import Names, choose_methods, split_names, split_restorers, split_roots
+from fusionbench.choices import Names, choose_methods, split_datasets, split_names, split_restorers, split_roots
 from fusionbench.outcomes import DONE, finish, warn
 
 if TYPE_CHECKING:
@@ -88,11 +88,11 @@ def run(
     """
     from fusionbench.progress import plain_console
 
-    roots = split_roots(root, split_names(dataset))
+    roots = split_roots(root, split_datasets(dataset))
     benchmark = Benchmark(
         datasets=tuple(
             DatasetChoice(name, root=roots.get(name), split=split, ir_dir=ir, vi_dir=vi, resize=resize)
-            for name in split_names(dataset)
+            for name in split_datasets(dataset)
         ),
         degradations=tuple(split_names(degradation)),
         methods=choose_methods(split_names(method), weights, fused, cmd),
@@ -236,12 +236,10 @@ def show_list(what: Literal["methods", "datasets", "degradations", "metrics", "p
 
 def _metrics(names: Names, protocol: str) -> list[str]:
     """The scores that were named, or the common ones that the protocol has."""
-    from fusionbench.lazy import unknown
+    from fusionbench.lazy import lookup
     from fusionbench.metrics import PROTOCOLS
 
-    if protocol not in PROTOCOLS:
-        raise unknown("protocol", protocol, PROTOCOLS)
-    has = PROTOCOLS[protocol].scores()
+    has = PROTOCOLS[lookup("protocol", protocol, PROTOCOLS)].scores()
     return split_names(names) or [name for name in split_names(DEFAULT_METRICS) if name in has]
 
 

@@ -49,6 +49,7 @@ def export_degraded(
         FileNotFoundError: the data set is missing.
         ValueError: a spec is wrong.
     """
+    degradations = [spec.lower() for spec in degradations]
     for spec in degradations:
         parse(spec)
     opened = open_pairs(choice, degradations, seed)

@@ -14,6 +14,7 @@ from fusionbench import methods
 from fusionbench.lazy import resolve, unknown
 from fusionbench.metrics.networks import NETWORKS
 from fusionbench.metrics.opinions import OPINIONS, PREFIX, pyiqa_name
+from fusionbench.metrics.table import spelled
 from fusionbench.weights import (
     FULL,
     PRETRAINED,
@@ -82,14 +83,15 @@ def holder(name: str) -> Holder:
     Raises:
         ValueError: there is none, or it reads no weights.
     """
-    if name in methods.METHODS:
-        card = methods.METHODS[name]
+    method = {known.casefold(): known for known in methods.METHODS}.get(name.casefold(), "")
+    if method:
+        card = methods.METHODS[method]
         if not card.weights:
-            raise ValueError(f"{name!r} reads no weights")
-        return Holder(name, "method", card.weights, card.published, card.importer)
+            raise ValueError(f"{method!r} reads no weights")
+        return Holder(method, "method", card.weights, card.published, card.importer)
     if not pyiqa_name(name):
-        raise unknown("method or score with weights", name, [one.name for one in holders()])
-    found = _score(name)
+        raise unknown("method or metric with weights", name, [one.name for one in holders()])
+    found = _score(spelled(name))
     if not found.cards:
         raise ValueError(f"{name!r} reads no weights")
     return found

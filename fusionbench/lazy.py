@@ -7,6 +7,19 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
+LISTED = {
+    "dataset": "fusionbench list datasets",
+    "degradation": "fusionbench list degradations",
+    "method": "fusionbench list methods",
+    "metric": "fusionbench list metrics",
+    "protocol": "fusionbench list protocols",
+    "method or metric with weights": "fusionbench weights list",
+}
+"""The command that shows a whole table, by what the table holds."""
+
+SHOWN = 8
+"""Names that an error shows of a table that no command lists."""
+
 
 def resolve(target: str) -> Any:
     """Import what 'package.module:attribute' names.
@@ -18,14 +31,48 @@ def resolve(target: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
+def lookup(kind: str, name: str, known: Iterable[str]) -> str:
+    """A name in the table's own spelling, in whatever case it is written.
+
+    Args:
+        kind: what the table holds, in the singular ('metric').
+
+    Raises:
+        ValueError: the table has no such name, or several that differ in case alone.
+
+    Example:
+        >>> lookup("metric", "qabf", ["EN", "Qabf"])
+        'Qabf'
+    """
+    choices = dict.fromkeys(known)
+    if name in choices:
+        return name
+    found = [choice for choice in choices if choice.casefold() == name.casefold()]
+    if not found:
+        raise unknown(kind, name, choices)
+    if len(found) > 1:
+        raise ValueError(f"{kind} {name!r} may be {_either(found)}; write one of them in its own case")
+    return found[0]
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
-    """The error for a name that a table does not have, with the nearest names it has.
+    """The error for a name that a table does not have, with the nearest names it has or the command that lists them.
 
     Args:
         kind: what the table holds, in the singular ('metric').
     """
     choices = sorted(known)
-    lowered = {choice.lower(): choice for choice in choices}
-    near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
-    hint = f"did you mean {' or '.join(repr(match) for match in near)}?" if near else f"known: {', '.join(choices)}"
+    lowered = {choice.casefold(): choice for choice in choices}
+    # A slip in a name of two letters leaves half of it.
+    near = difflib.get_close_matches(name.casefold(), lowered, n=3, cutoff=0.5 if len(name) < 4 else 0.6)
+    if near:
+        hint = f"did you mean {_either([lowered[match] for match in near])}?"
+    elif kind in LISTED:
+        hint = f"{LISTED[kind]} shows them all"
+    else:
+        hint = f"known: {', '.join(choices[:SHOWN])}{', ...' if len(choices) > SHOWN else ''}"
     return ValueError(f"unknown {kind} {name!r}; {hint}")
+
+
+def _either(names: Iterable[str]) -> str:
+    return " or ".join(map(repr, names))

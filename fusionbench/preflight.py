@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fusionbench.benchmark import INPUT, Benchmark, MethodChoice
+from fusionbench.benchmark import Benchmark, MethodChoice
 from fusionbench.methods import METHODS, weight_files
+from fusionbench.metrics import INPUT
 from fusionbench.metrics.opinions import pyiqa_name
 from fusionbench.metrics.readiness import ready
 from fusionbench.results import CellFolder

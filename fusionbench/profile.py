@@ -73,6 +73,7 @@ class Request:
     degradation: str = "clean"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "method", methods.spelled(self.method))
         if methods.card_of(self.method).family == "external":
             raise ValueError(f"{self.method!r} runs outside this package; nothing of it can be profiled here")
         parse(self.degradation)

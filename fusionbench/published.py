@@ -14,7 +14,7 @@ from typing import Any
 
 from fusionbench.data import DATASETS
 from fusionbench.degradations import parse
-from fusionbench.lazy import unknown
+from fusionbench.lazy import lookup, unknown
 
 PAPERS = ("drfusion", "dspfusion", "lure")
 
@@ -72,8 +72,8 @@ class Panel:
 
     def __post_init__(self) -> None:
         parse(self.degradation)
-        if self.dataset and self.dataset not in DATASETS:
-            raise unknown("dataset", self.dataset, DATASETS)
+        if self.dataset:
+            lookup("dataset", self.dataset, DATASETS)
         if sum(map(bool, (self.dataset, self.size, self.unmeasured))) != 1:
             raise ValueError(f"{self.title} must have one of dataset, size and unmeasured")
 
@@ -160,9 +160,7 @@ class Paper:
         Raises:
             ValueError: there is no such table.
         """
-        for name in tables:
-            if name not in self.tables:
-                raise unknown(f"table of {self.title}", name, self.tables)
+        tables = [lookup(f"table of {self.title}", name, self.tables) for name in tables]
         return [table for name, table in self.tables.items() if name in tables or not tables]
 
 
@@ -179,8 +177,7 @@ def load_paper(name: str, place: Path | None = None) -> Paper:
     """
     import yaml
 
-    if name not in PAPERS:
-        raise unknown("paper", name, PAPERS)
+    name = lookup("paper", name, PAPERS)
     place = folder() if place is None else place
     path = place / f"{name}.yaml"
     try:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusionbench.benchmark import INPUT, DatasetChoice
+from fusionbench.benchmark import DatasetChoice
 from fusionbench.data import DATASETS, load
 from fusionbench.data.cache import CachedSource
 from fusionbench.data.pairs import Pairs
 from fusionbench.images.files import read_image, to_tensor
-from fusionbench.metrics import evaluate
+from fusionbench.metrics import INPUT, evaluate
 from fusionbench.metrics import row as metric_row
 from fusionbench.results import OK, CellFolder, Row, sha256_of
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
-from fusionbench.benchmark import INPUT, DatasetChoice
+from fusionbench.benchmark import DatasetChoice
 from fusionbench.data.folders import image_files
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.source import Subset
 from fusionbench.images.files import SUFFIXES, image_size
-from fusionbench.metrics import choose
+from fusionbench.lazy import lookup
+from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
 from fusionbench.preflight import check_metrics
 from fusionbench.progress import progress
 from fusionbench.results import OK, CellFolder
@@ -52,6 +53,7 @@ def score_folder(
         FileNotFoundError: a folder is missing or empty.
         ValueError: files do not pair, sizes differ, or a name is unknown.
     """
+    protocol, metrics = lookup("protocol", protocol, PROTOCOLS), [canonical(metric) for metric in metrics]
     for metric in metrics:
         choose(metric.removesuffix(INPUT), protocol)
     images = _images(fused)

@@ -80,8 +80,7 @@ class Recipe:
     start: str = ""
 
     def __post_init__(self) -> None:
-        if self.method not in methods.METHODS:
-            raise unknown("method", self.method, methods.METHODS)
+        object.__setattr__(self, "method", methods.spelled(self.method))
         known = set(inspect.signature(Trainer.__init__).parameters) - {"self"} - OURS
         loader = set(inspect.signature(FusionDataModule.__init__).parameters) - {"self"}
         for part in (self._own(), *self.phases.values()):

@@ -69,7 +69,9 @@ def _loader(data: str | None, dataset: str | None, loader: Mapping[str, Any]) ->
     """Arguments of the data module, with what `--data` and `--dataset` say of the data."""
     from fusionbench.data import DATASETS
     from fusionbench.data.shards import has_shards, read_index
+    from fusionbench.lazy import lookup
 
+    dataset = dataset and lookup("dataset", dataset, DATASETS)
     if data is None:
         return {"datasets": dataset or "synthetic", **loader}
     if data in DATASETS and dataset is None:

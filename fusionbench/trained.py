@@ -45,6 +45,7 @@ def trained(name: str, weights: Path | None = None) -> Trained:
         FileNotFoundError: a file is missing.
         ValueError: unknown method, one without weights, or a file that was trained for another method.
     """
+    name = methods.spelled(name)
     if not methods.card_of(name).weights:
         raise ValueError(f"{name!r} has no weights; there is nothing to export")
     files = tuple(methods.weight_files(name, weights))

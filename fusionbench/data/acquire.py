@@ -13,7 +13,7 @@ from rich.progress import track
 from fusionbench.data.cards import DATASETS, DatasetCard, Place
 from fusionbench.data.loading import data_root, splits_on_disk
 from fusionbench.download import fetch
-from fusionbench.lazy import unknown
+from fusionbench.lazy import lookup
 from fusionbench.progress import plain_console
 
 
@@ -42,8 +42,7 @@ def download(name: str, root: str | Path | None = None, progress: bool = True) -
         ValueError: an unknown name, a wrong checksum or a damaged archive.
         OSError: no mirror could be reached.
     """
-    if name not in DATASETS:
-        raise unknown("dataset", name, DATASETS)
+    name = lookup("dataset", name, DATASETS)
     card, folder = DATASETS[name], home(name, root)
     if not card.places:
         return [f"{name} needs no download"]

@@ -24,7 +24,7 @@ from fusionbench.data.shards import blocks_of
 from fusionbench.data.sharedcache import SharedCache
 from fusionbench.data.source import Joined, Source, Subset
 from fusionbench.data.training import TrainingPairs
-from fusionbench.lazy import unknown
+from fusionbench.lazy import lookup
 from fusionbench.types import Pair
 
 GIB = 2**30
@@ -87,10 +87,8 @@ class FusionDataModule(LightningDataModule):
         root = None if root is None else str(root)
         cache_dir = None if cache_dir is None else str(cache_dir)
         self.save_hyperparameters()
-        self.datasets = [datasets] if isinstance(datasets, str) else list(datasets)
-        for name in self.datasets:
-            if name not in DATASETS and name not in RESTORATION:
-                raise unknown("dataset", name, [*DATASETS, *RESTORATION])
+        named = [datasets] if isinstance(datasets, str) else list(datasets)
+        self.datasets = [lookup("dataset", name, [*DATASETS, *RESTORATION]) for name in named]
         if not self.datasets or not 0 < val_share < 1 or batch_size < 1:
             raise ValueError(
                 f"a data module needs a data set, a val_share between 0 and 1 and a batch_size of 1 or more; it has "

@@ -9,7 +9,7 @@ from pathlib import Path
 from fusionbench.data.acquire import places_of
 from fusionbench.data.cards import DATASETS, DatasetCard, split_names
 from fusionbench.data.loading import advice, candidates, load, splits_on_disk
-from fusionbench.lazy import unknown
+from fusionbench.lazy import lookup
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ def describe(name: str) -> dict[str, str]:
     Raises:
         ValueError: an unknown name.
     """
-    if name not in DATASETS:
-        raise unknown("dataset", name, DATASETS)
+    name = lookup("dataset", name, DATASETS)
     card = DATASETS[name]
     facts = {
         "name": name,
@@ -69,8 +68,7 @@ def check(
         FileNotFoundError: nothing of the data set is there.
         ValueError: an unknown name.
     """
-    if name not in DATASETS:
-        raise unknown("dataset", name, DATASETS)
+    name = lookup("dataset", name, DATASETS)
     card = DATASETS[name]
     there = splits_on_disk(name, root)
     if not there:

@@ -12,7 +12,7 @@ from fusionbench.data.folders import Files, FolderSource, Unmatched, match, read
 from fusionbench.data.shards import has_shards, open_shards
 from fusionbench.data.source import Source, Subset
 from fusionbench.images.files import SUFFIXES
-from fusionbench.lazy import resolve, unknown
+from fusionbench.lazy import lookup, resolve
 
 
 def load(
@@ -46,8 +46,7 @@ def load(
         FileNotFoundError: the data set, or pairs of its published split, are not there.
         ValueError: an unknown name, or files that do not make pairs.
     """
-    if name not in DATASETS:
-        raise unknown("dataset", name, DATASETS)
+    name = lookup("dataset", name, DATASETS)
     card = DATASETS[name]
     if limit is not None and limit < 1:
         raise ValueError(f"a limit of {limit} leaves no pairs; give 1 or more")

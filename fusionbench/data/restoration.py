@@ -18,7 +18,7 @@ import numpy as np
 from fusionbench.data.folders import image_files
 from fusionbench.data.source import RawPair
 from fusionbench.images.files import image_size, read_image
-from fusionbench.lazy import unknown
+from fusionbench.lazy import lookup
 from fusionbench.types import Bytes
 
 Modality = Literal["ir", "vi"]
@@ -158,8 +158,7 @@ def restoration(name: str, roots: Sequence[Path]) -> RestorationSource:
         FileNotFoundError: the folders are not there, or are empty.
         ValueError: an unknown name, or degraded images without a clean one.
     """
-    if name not in RESTORATION:
-        raise unknown("restoration data set", name, RESTORATION)
+    name = lookup("restoration data set", name, RESTORATION)
     card = RESTORATION[name]
     for root in roots:
         clean = _first(root, card.clean)

@@ -84,7 +84,7 @@ def read(spec: str) -> tuple[Term, ...]:
     Raises:
         ValueError: the spec breaks the grammar, names what the tables lack, or has a value out of range.
     """
-    pieces = [piece.strip() for piece in _split(spec, "+")]
+    pieces = [piece.strip() for piece in _split(spec.lower(), "+")]
     if pieces == ["clean"]:
         return ()
     terms: list[Term] = []

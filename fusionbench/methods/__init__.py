@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.lazy import resolve, unknown
+from fusionbench.lazy import lookup, resolve
 from fusionbench.methods.card import MethodCard
 from fusionbench.methods.drfusion.cards import DRFUSION
 from fusionbench.methods.dspfusion.cards import DSPFUSION
@@ -56,14 +56,25 @@ METHODS: dict[str, MethodCard] = {**CLASSICAL, **LEARNED, **DRFUSION, **DSPFUSIO
 
 
 def card_of(name: str) -> MethodCard:
-    """The row of a method.
+    """The row of a method, whose name is found in whatever case it is written.
 
     Raises:
         ValueError: there is no such method.
     """
-    if name not in METHODS:
-        raise unknown("method", name, METHODS)
-    return METHODS[name]
+    return METHODS[spelled(name)]
+
+
+def spelled(name: str) -> str:
+    """A method's name as METHODS spells it.
+
+    Raises:
+        ValueError: there is no such method.
+
+    Example:
+        >>> spelled("LURE-S")
+        'lure-s'
+    """
+    return lookup("method", name, METHODS)
 
 
 def weight_files(name: str, weights: Path | None = None) -> list[Path]:
@@ -77,6 +88,7 @@ def weight_files(name: str, weights: Path | None = None) -> list[Path]:
         FileNotFoundError: one is missing.
         ValueError: unknown method; one that has no weights; one file for a method that reads several.
     """
+    name = spelled(name)
     card = card_of(name)
     if weights is not None and not card.weights:
         raise ValueError(f"{name!r} reads no weights; leave out --weights {name}=…")
@@ -91,6 +103,7 @@ def stand_in(name: str) -> str:
 
     For pictures that somebody wants at once: numbers of one method never stand under the name of another.
     """
+    name = spelled(name)
     here = all(located(name, part) for part in card_of(name).weights)
     return "" if here else SMALL.get(name, "")
 
@@ -112,6 +125,7 @@ def load(name: str, *, weights: Path | None = None, verify: bool = True, **optio
         >>> load("average").training
         False
     """
+    name = spelled(name)
     card = card_of(name)
     _check_options(name, card, options)
     files = weight_files(name, weights)
@@ -150,6 +164,7 @@ def download(name: str, *, progress: bool = True) -> list[Path]:
         ValueError: unknown method; one that reads no weights; a file without address, or other than the card says.
         OSError: no address could be reached.
     """
+    name = spelled(name)
     card = card_of(name)
     if not card.weights:
         raise ValueError(f"{name!r} reads no weights; there is nothing to fetch")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fusionbench.lazy import resolve
-from fusionbench.metrics.protocol import PROTOCOLS, Protocol, Variant, choose
+from fusionbench.metrics.protocol import INPUT, PROTOCOLS, Protocol, Variant, canonical, choose
 from fusionbench.metrics.row import MetricRow
 from fusionbench.metrics.table import METRICS, row
 
@@ -28,7 +28,7 @@ _LAZY = {
     **{row.target.partition(":")[2]: row.target for row in METRICS.values()},
 }
 
-__all__ = ["METRICS", "PROTOCOLS", "MetricRow", "Protocol", "Variant", "choose", "row", *_LAZY]
+__all__ = ["INPUT", "METRICS", "PROTOCOLS", "MetricRow", "Protocol", "Variant", "canonical", "choose", "row", *_LAZY]
 
 
 def __getattr__(name: str) -> Any:

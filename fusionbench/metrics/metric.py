@@ -16,7 +16,7 @@ from torchmetrics import Metric, MetricCollection
 from torchmetrics.utilities import dim_zero_cat
 from typing_extensions import override
 
-from fusionbench.metrics.protocol import choose
+from fusionbench.metrics.protocol import canonical, choose
 from fusionbench.metrics.scoring import evaluate
 from fusionbench.types import Scores
 
@@ -41,7 +41,7 @@ class FusionMetric(Metric):
     def __init__(self, name: str, protocol: str = "exact", dtype: torch.dtype = torch.float64, **settings: Any) -> None:
         super().__init__(**settings)
         choose(name, protocol)
-        self.name, self.protocol, self.score_dtype = name, protocol, dtype
+        self.name, self.protocol, self.score_dtype = canonical(name), protocol, dtype
         # A process that saw no image sends empty states of this type, which must be that of the others.
         self.set_dtype(torch.float64)
         self.add_state("values", default=[], dist_reduce_fx="cat")
@@ -101,7 +101,7 @@ class FusionMetricCollection(MetricCollection):
         postfix: str | None = None,
     ) -> None:
         self.protocol, self.score_dtype = protocol, dtype
-        members = {name: FusionMetric(name, protocol, dtype) for name in names}
+        members = {canonical(name): FusionMetric(name, protocol, dtype) for name in names}
         # Each member keeps its own values, so there are no groups with a common state.
         super().__init__(members, prefix=prefix, postfix=postfix, compute_groups=False)  # type: ignore[arg-type]
 

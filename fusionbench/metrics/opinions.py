@@ -50,25 +50,21 @@ def pyiqa_name(name: str) -> str:
         >>> [pyiqa_name(name) for name in ("MUSIQ", "pyiqa:nima-koniq", "NIMA", "EN")]
         ['musiq', 'nima-koniq', 'nima', '']
     """
-    if name in OPINIONS:
-        return str(OPINIONS[name].options["metric"])
-    if name.startswith(PREFIX):
-        network_of(name.removeprefix(PREFIX))
-        return name.removeprefix(PREFIX)
-    lowered = {metric.lower(): metric for metric in (*NETWORKS, *LEFT_OUT)}
-    found = lowered.get(name.lower(), "")
+    lowered = name.casefold()
+    if named := [row for own, row in OPINIONS.items() if own.casefold() == lowered]:
+        return str(named[0].options["metric"])
+    known = {metric.casefold(): metric for metric in (*NETWORKS, *LEFT_OUT)}
+    bare = lowered.removeprefix(PREFIX)
+    found = known.get(bare, bare if bare != lowered else "")
     if found:
         network_of(found)
     return found
 
 
-def opinion(name: str) -> MetricRow | None:
-    """The row of any score that pyiqa computes, by what the user calls it; None for other names.
+def opinion(metric: str) -> MetricRow:
+    """The row of a score that goes by pyiqa's name for it.
 
     Raises:
-        ValueError: a name with the prefix that pyiqa does not have, or one that is not offered.
+        ValueError: pyiqa has no such no-reference score, or it is not offered.
     """
-    if name in OPINIONS:
-        return OPINIONS[name]
-    metric = pyiqa_name(name)
-    return _row(metric, f"pyiqa's {metric}", "pyiqa, chaofengc/IQA-PyTorch") if metric else None
+    return _row(metric, f"pyiqa's {metric}", "pyiqa, chaofengc/IQA-PyTorch")

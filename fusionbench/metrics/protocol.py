@@ -10,10 +10,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from fusionbench.lazy import unknown
+from fusionbench.lazy import lookup
 from fusionbench.metrics.opinions import FAMILY
 from fusionbench.metrics.row import Options
-from fusionbench.metrics.table import METRICS, row
+from fusionbench.metrics.table import METRICS, row, spelled
+
+INPUT = "@input"
+"""What a metric's name ends in that compares with the degraded sources instead of the clean ones."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,8 @@ def choose(name: str, protocol: str = "exact") -> Variant:
         ValueError: there is no such score or protocol, or the protocol does not have the score.
     """
     metric, _, own = name.partition("@")
-    protocol = own or protocol
+    metric, protocol = spelled(metric), lookup("protocol", own or protocol, PROTOCOLS)
     family = row(metric).family
-    if protocol not in PROTOCOLS:
-        raise unknown("protocol", protocol, PROTOCOLS)
     chosen = PROTOCOLS[protocol]
     if metric in chosen.missing:
         raise ValueError(
@@ -90,6 +91,21 @@ def choose(name: str, protocol: str = "exact") -> Variant:
         known = ", ".join(sorted(scores))
         raise ValueError(f"protocol {protocol!r} has no {metric!r}; write '{metric}@exact' or take one of {known}")
     return scores[metric]
+
+
+def canonical(name: str) -> str:
+    """A metric as METRICS and PROTOCOLS spell it and its protocol, in whatever case it is written.
+
+    Raises:
+        ValueError: there is no such metric or protocol.
+
+    Example:
+        >>> canonical("qabf@Tang@input")
+        'Qabf@tang@input'
+    """
+    metric, *marks = name.split("@")
+    known = [*PROTOCOLS, INPUT.removeprefix("@")]
+    return "@".join([spelled(metric), *(lookup("protocol", mark, known) for mark in marks)])
 
 
 def _exact_but(name: str, why: str, *, scale: float = 1.0, offset: float = 0.0, **options: float | str) -> Variant:

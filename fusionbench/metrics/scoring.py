@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fusionbench.lazy import resolve
 from fusionbench.metrics.images import check, planes, reads_sources, singles
-from fusionbench.metrics.protocol import Variant, choose
+from fusionbench.metrics.protocol import Variant, canonical, choose
 from fusionbench.metrics.sharing import sharing
 from fusionbench.metrics.table import row
 from fusionbench.types import Scores
@@ -31,14 +31,15 @@ def evaluate(
         fused: (B, 1 or 3, H, W) in [0, 1].
         ir: infrared source, or None if only scores of the fused image are asked for.
         vi: visible source, or None likewise.
-        names: scores as in METRICS; 'MI@tang' takes that one from another protocol.
+        names: metrics as in METRICS, in any case; 'MI@tang' takes that one from another protocol. The result has them
+            as METRICS spells them.
         protocol: which paper's or toolkit's definitions the others follow.
         dtype: what to compute in; float32 is faster and differs as docs/metrics.md states.
 
     Raises:
         ValueError: a name is unknown, a shape is wrong, an image is too small, or it holds NaN or leaves [0, 1].
     """
-    variants = {name: choose(name, protocol) for name in names}
+    variants = {canonical(name): choose(name, protocol) for name in names}
     _check_size(variants, fused)
     if (ir is None or vi is None) and (needy := [name for name in variants if row(name).reads == "sources"]):
         raise ValueError(f"{', '.join(needy)} compare with the sources; pass ir and vi too")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from fusionbench.lazy import unknown
-from fusionbench.metrics.opinions import OPINIONS, opinion
+from fusionbench.lazy import lookup
+from fusionbench.metrics.opinions import OPINIONS, PREFIX, opinion, pyiqa_name
 from fusionbench.metrics.row import MetricRow
 
 _M = "fusionbench.metrics."
@@ -194,8 +194,20 @@ def row(name: str) -> MetricRow:
         >>> row("MI@tang").unit, row("pyiqa:brisque").higher_is_better
         ('bits', False)
     """
-    bare = name.partition("@")[0]
-    found = METRICS.get(bare) or opinion(bare)
-    if found is None:
-        raise unknown("metric", bare, METRICS)
-    return found
+    bare = spelled(name.partition("@")[0])
+    return METRICS.get(bare) or opinion(pyiqa_name(bare))
+
+
+def spelled(name: str) -> str:
+    """A metric's name as METRICS spells it, or 'pyiqa:' with pyiqa's own name, in whatever case it is written.
+
+    Raises:
+        ValueError: there is no such metric.
+
+    Example:
+        >>> [spelled(name) for name in ("qabf", "Musiq", "NIMA", "PYIQA:Brisque")]
+        ['Qabf', 'MUSIQ', 'pyiqa:nima', 'pyiqa:brisque']
+    """
+    if name.casefold() not in {metric.casefold() for metric in METRICS} and (metric := pyiqa_name(name)):
+        return f"{PREFIX}{metric}"
+    return lookup("metric", name, METRICS)

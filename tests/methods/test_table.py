@@ -58,7 +58,8 @@ def test_published_files_carry_address_checksum_and_size(name):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "hint"), [("avrage", "did you mean 'average'"), ("IFCNN", "did you mean 'ifcnn'"), ("qqqq", "known: ")]
+    ("wrong", "hint"),
+    [("avrage", "did you mean 'average'"), ("IFCNNN", "did you mean 'ifcnn'"), ("qqqq", "fusionbench list methods")],
 )
 def test_an_unknown_name_gets_a_hint(wrong, hint):
     with pytest.raises(ValueError, match=hint):

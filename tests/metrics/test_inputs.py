@@ -46,7 +46,7 @@ def test_unfit_image_is_named(fused, ir, vi, message):
     ("names", "protocol", "message"),
     [
         (["NM"], "exact", "unknown metric 'NM'; did you mean 'EN'|'NMI'"),
-        (["en"], "exact", "unknown metric 'en'; did you mean 'EN'"),
+        (["enn"], "exact", "unknown metric 'enn'; did you mean 'EN'|unknown metric 'enn'; did you mean 'NIQE'"),
         (["EN"], "dspfusoin", "unknown protocol 'dspfusoin'; did you mean 'dspfusion'"),
         (["EN@tnag"], "exact", "unknown protocol 'tnag'; did you mean 'tang'"),
         (["QP"], "vifb", "protocol 'vifb' has no 'QP'; write 'QP@exact' or take one of AG, CE"),
