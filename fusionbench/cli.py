@@ -83,12 +83,15 @@ def _dispatch(words: list[str]) -> int:
     from jsonargparse import auto_cli
 
     from fusionbench.commands import COMMANDS
+    from fusionbench.resources import with_recipe_files
     from fusionbench.version import __version__
 
     if words == ["--version"]:
         print(f"fusionbench {__version__}")  # noqa: T201
         return 0
     words = list(_spelled(words, {f"--{name}" for name in _switches(COMMANDS)}))
+    if words[:1] == ["train"]:
+        words = list(with_recipe_files(words))
     status = auto_cli(COMMANDS, args=words or ["--help"], prog="fusionbench")
     return int(status or 0)
 

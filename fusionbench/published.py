@@ -1,7 +1,7 @@
 """The papers' tables as data: what was measured on what, and the values that were printed.
 
-Each paper is `<paper>.yaml` and `reported/<paper>.csv`; `benchmarks/README.md` says what the entries mean. The folder
-lies at the top of a checkout and inside an installed package.
+Each paper is `<paper>.yaml` and `reported/<paper>.csv` in the folder `benchmarks`; its README.md says what the entries
+mean.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Any
 from fusionbench.data import DATASETS
 from fusionbench.degradations import parse
 from fusionbench.lazy import lookup, unknown
+from fusionbench.resources import resources
 
 PAPERS = ("drfusion", "dspfusion", "lure")
-
-_PACKAGE = Path(__file__).parent
 
 
 def folder() -> Path:
@@ -27,11 +26,7 @@ def folder() -> Path:
     Raises:
         FileNotFoundError: neither in the package nor beside it.
     """
-    places = (_PACKAGE / "benchmarks", _PACKAGE.parent / "benchmarks")
-    for place in places:
-        if (place / f"{PAPERS[0]}.yaml").is_file():
-            return place
-    raise FileNotFoundError(f"no {PAPERS[0]}.yaml in {' or '.join(map(str, places))}; install the package again")
+    return resources("benchmarks")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "fusionbench"
 LAYERS = [
     {"progress"},
     {"types", "lazy", "version", "outcomes", "processes", "trainers", "download", "results", "tensorfile"},
-    {"degradations", "images", "nn", "weights", "spread"},
+    {"degradations", "images", "nn", "resources", "weights", "spread"},
     {"data", "methods", "metrics"},
     {"published", "benchmark", "profile", "holdings", "listing", "fusing", "restoring", "trained"},
     {"scoring", "preflight", "choices", "report"},
