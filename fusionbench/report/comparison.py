@@ -214,8 +214,9 @@ def _some(cells: Sequence[str]) -> str:
 
 TESTS = (
     "Differences of means over the images that both methods have, first minus second; 95 % percentile bootstrap "
-    "interval over images (10,000 draws); p of Wilcoxon's signed-rank test, Holm-corrected over all differences of "
-    "this panel. Images count as independent, which frames of one sequence are not."
+    "interval over images (10,000 draws); p of Wilcoxon's signed-rank test, exact up to 50 images, Holm-corrected over "
+    "all tests of this panel; no p where fewer than six images differ, which can show nothing at 5 %. Images count as "
+    "independent, which frames of one sequence are not."
 )
 """The footnote of tables of differences."""
 

@@ -12,6 +12,7 @@ from fusionbench.report.sidebyside import (
     CellText,
     arrow,
     cell_texts,
+    interval_text,
     number_text,
     p_text,
     tau_text,
@@ -154,8 +155,8 @@ def _differences(one: Comparison) -> str:
         r"\endfoot",
     ]
     for d in one.differences:
-        interval = f"${number_text(d.low)}$ to ${number_text(d.high)}$"
-        numbers = [str(d.images), f"${number_text(d.mean)}$", interval, escape(p_text(d.p)), escape(p_text(d.adjusted))]
+        tests = [escape(p_text(p)) for p in (d.p, d.adjusted)]
+        numbers = [str(d.images), f"${number_text(d.mean)}$", interval_text(d, around="$"), *tests]
         lines.append(_row([escape(d.metric), escape(d.first), escape(d.second), *numbers]))
     return "\n".join([*lines, r"\end{longtable}"]) + "\n"
 

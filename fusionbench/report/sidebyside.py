@@ -80,14 +80,23 @@ def tau_text(comparison: Comparison, metric: str) -> str:
     return f"{NOTHING} ({count})" if tau is None else f"{tau:.2f} ({count})"
 
 
-def p_text(p: float) -> str:
+def p_text(p: float | None) -> str:
     """A p-value with three decimals."""
+    if p is None:
+        return NOTHING
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def number_text(value: float) -> str:
     """A difference with three significant digits."""
     return f"{value:+.3g}"
+
+
+def interval_text(difference: Difference, around: str = "") -> str:
+    """The ends of a difference's interval, each between two signs."""
+    if difference.low is None or difference.high is None:
+        return NOTHING
+    return " to ".join(f"{around}{number_text(end)}{around}" for end in (difference.low, difference.high))
 
 
 def arrow(comparison: Comparison, metric: str) -> str:
@@ -146,8 +155,7 @@ def _details(found: Sequence[Difference]) -> str:
         _row(["---", "---", "---", *["---:"] * 5]),
     ]
     for d in found:
-        interval = f"{number_text(d.low)} to {number_text(d.high)}"
-        numbers = [str(d.images), number_text(d.mean), interval, p_text(d.p), p_text(d.adjusted)]
+        numbers = [str(d.images), number_text(d.mean), interval_text(d), p_text(d.p), p_text(d.adjusted)]
         lines.append(_row([d.metric, d.first, d.second, *numbers]))
     return "\n".join([*lines, "\n</details>"])
 

@@ -23,6 +23,9 @@ RESAMPLES = 10_000
 
 LEVEL = 0.95
 
+EXACT = 50
+"""Images up to which the distribution of rank sums is counted out."""
+
 _BLOCK = 2**22
 """Numbers that the bootstrap holds at a time."""
 
@@ -42,21 +45,41 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None
     return float(stats.kendalltau(first, second).statistic)
 
 
-def wilcoxon(differences: Numbers) -> float:
+def wilcoxon(differences: Numbers) -> float | None:
     """Two-sided p-value of the signed-rank test; differences of zero are left out, as Wilcoxon does.
 
-    The distribution is exact up to 50 images without ties, normal with a correction for ties otherwise.
+    Up to 50 images the distribution is exact, with ties too; beyond, it is normal with a correction for ties.
+
+    Returns:
+        None where fewer than six images differ: even if all of them do so in one direction, chance does as much in more
+        than 5 % of cases.
 
     Example:
-        >>> wilcoxon(np.array([1.0, 2.0, 3.0, 4.0, 5.0]))  # all of one sign: 2 of 2^5 signings are as far out
-        0.0625
+        >>> wilcoxon(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))  # all of one sign: 2 of 2^6 signings are as far out
+        0.03125
     """
     present = differences[differences != 0]
     if len(present) == 0:
         return 1.0
-    tied = len(np.unique(np.abs(present))) < len(present)
-    method = "approx" if tied or len(present) > 50 else "exact"
-    return float(stats.wilcoxon(present, method=method).pvalue)
+    if 2 / 2 ** len(present) > 1 - LEVEL:
+        return None
+    if len(present) <= EXACT:
+        return _signed_rank_p(present)
+    return float(stats.wilcoxon(present, method="approx").pvalue)
+
+
+def _signed_rank_p(differences: Numbers) -> float:
+    """The share of all signings of the ranks whose sum of positive ranks is at least as far from the middle."""
+    # Ties have ranks with halves, so that twice as much is a whole number.
+    ranks = (2 * stats.rankdata(np.abs(differences))).astype(int)
+    shares = np.ones(1)
+    for rank in ranks:
+        grown = np.zeros(len(shares) + rank)
+        grown[: len(shares)] += shares / 2
+        grown[rank:] += shares / 2
+        shares = grown
+    distances = np.abs(2 * np.arange(len(shares)) - ranks.sum())
+    return float(shares[distances >= distances[ranks[differences > 0].sum()]].sum())
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -105,10 +128,10 @@ class Difference:
         second: another one.
         images: how many both have.
         mean: of first minus second.
-        low: lower end of its 95 % bootstrap interval.
+        low: lower end of its 95 % bootstrap interval; None of a single image.
         high: upper end.
-        p: of Wilcoxon's signed-rank test.
-        adjusted: the same after Holm's correction over all differences of the family.
+        p: of Wilcoxon's signed-rank test; None where there are too few images for any verdict.
+        adjusted: the same after Holm's correction over all tests of the family.
     """
 
     metric: str
@@ -116,10 +139,10 @@ class Difference:
     second: str
     images: int
     mean: float
-    low: float
-    high: float
-    p: float
-    adjusted: float
+    low: float | None
+    high: float | None
+    p: float | None
+    adjusted: float | None
 
 
 def differences(scores: pd.DataFrame, metrics: Sequence[str], *, seed: int = 0) -> list[Difference]:
@@ -138,8 +161,8 @@ def differences(scores: pd.DataFrame, metrics: Sequence[str], *, seed: int = 0) 
             values = (wide[first] - wide[second]).dropna().to_numpy(dtype=float)
             if len(values) == 0:
                 continue
-            low, high = bootstrap_interval(values, seed=seed)
+            low, high = bootstrap_interval(values, seed=seed) if len(values) > 1 else (None, None)
             measured = {"mean": float(values.mean()), "low": low, "high": high, "p": wilcoxon(values)}
             found.append({"metric": metric, "first": first, "second": second, "images": len(values), **measured})
-    adjusted = holm([entry["p"] for entry in found])
-    return [Difference(**entry, adjusted=value) for entry, value in zip(found, adjusted, strict=True)]
+    adjusted = iter(holm([entry["p"] for entry in found if entry["p"] is not None]))
+    return [Difference(**entry, adjusted=None if entry["p"] is None else next(adjusted)) for entry in found]

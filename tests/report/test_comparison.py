@@ -113,9 +113,8 @@ def test_every_pair_of_measured_methods_is_tested_in_one_family():
         ("MI", "C", "lap_2", 2),
     ]
     assert found[0].mean == pytest.approx(-1.1)
-    # Three images of one sign: p = 2 / 2^3; six tests make all of them 1.
-    assert found[0].p == pytest.approx(0.25)
-    assert found[0].adjusted == 1.0
+    # Three images of one sign could be chance in 2 of 2^3 cases, so that there is no verdict.
+    assert {(d.p, d.adjusted) for d in found} == {(None, None)}
 
 
 def test_numbers_may_be_compared_only_on_the_same_images():

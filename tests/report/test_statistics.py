@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from fusionbench.report.statistics import bootstrap_interval, differences, holm, kendall_tau, wilcoxon
 
@@ -32,36 +33,51 @@ def test_tau_of_nothing_to_rank_is_missing(rankings):
 
 def signed_rank_p(values):
     """By definition: of all signings of the ranks, the share whose rank sum is at least as far from the middle."""
-    ranks = np.argsort(np.argsort(np.abs(values))) + 1
-    middle = ranks.sum() / 2
-    observed = abs(ranks[np.asarray(values) > 0].sum() - middle)
-    sums = [
-        sum(rank for rank, up in zip(ranks, ups, strict=True) if up)
-        for ups in itertools.product([0, 1], repeat=len(ranks))
-    ]
-    return np.mean([abs(total - middle) >= observed for total in sums])
+    sizes = np.abs(values)
+    ranks = np.array([(sizes < size).sum() + ((sizes == size).sum() + 1) / 2 for size in sizes])
+    signings = np.array(list(itertools.product([0, 1], repeat=len(ranks))))
+    distances = np.abs(signings @ ranks - ranks.sum() / 2)
+    observed = abs(ranks[np.asarray(values) > 0].sum() - ranks.sum() / 2)
+    return np.mean(distances >= observed)
 
 
 @pytest.mark.parametrize(
     "values",
-    [[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [-1.0, 2.0, 3.0, -4.0, 5.0, 6.0, 7.5], [0.3, -0.2, 0.9, 1.1, -0.05, 0.6, 2, 3]],
+    [
+        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        [-1.0, 2.0, 3.0, -4.0, 5.0, 6.0, 7.5],
+        [0.3, -0.2, 0.9, 1.1, -0.05, 0.6, 2, 3],
+        [1.0] * 6,
+        [1.0] * 8 + [-1.0] * 2,
+        [0.25, 0.25, -0.25, 0.5, 0.5, 0.5, 0.75, -0.75, 1.0, 1.0, 1.25, 1.25],
+    ],
 )
-def test_signed_rank_test_counts_signings(values):
+def test_signed_rank_test_counts_signings_with_ties_and_without(values):
     assert wilcoxon(np.array(values)) == pytest.approx(signed_rank_p(values), abs=1e-12)
 
 
+@pytest.mark.parametrize("count", [6, 20, 50])
+def test_signed_rank_test_without_ties_is_that_of_scipy(count):
+    values = np.random.default_rng(count).normal(0.3, 1, count)
+    assert wilcoxon(values) == pytest.approx(stats.wilcoxon(values, method="exact").pvalue, rel=1e-9)
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0] * 4, [1.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0], [0.0] * 9 + [1.0] * 5])
+def test_too_few_images_for_any_verdict_give_none(values):
+    assert wilcoxon(np.array(values)) is None
+
+
 def test_zero_differences_are_left_out_and_equal_methods_do_not_differ():
-    assert wilcoxon(np.array([0.0, 0.0, 1.0, 2.0, 3.0])) == wilcoxon(np.array([1.0, 2.0, 3.0]))
+    values = np.arange(1.0, 8.0)
+    assert wilcoxon(np.concatenate([np.zeros(2), values])) == wilcoxon(values)
     assert wilcoxon(np.zeros(9)) == 1.0
 
 
-def test_many_images_and_ties_use_the_normal_distribution_with_its_correction():
-    # Eight differences of 1 and two of -1: every rank is 5.5, so W+ = 44 around 27.5 with variance
-    # n (n+1) (2n+1) / 24 - (t^3 - t) / 48 = 96.25 - 20.625.
-    values = np.array([1.0] * 8 + [-1.0] * 2)
-    from scipy.stats import norm
-
-    assert wilcoxon(values) == pytest.approx(2 * norm.sf((44 - 27.5) / np.sqrt(96.25 - 20.625)), rel=1e-9)
+def test_more_than_fifty_images_use_the_normal_distribution_with_its_correction_for_ties():
+    # 40 differences of 1 and 20 of -1: every rank is 30.5, so W+ = 1220 around 915 with variance
+    # n (n+1) (2n+1) / 24 - (t^3 - t) / 48 = 18452.5 - 4498.75.
+    values = np.array([1.0] * 40 + [-1.0] * 20)
+    assert wilcoxon(values) == pytest.approx(2 * stats.norm.sf((1220 - 915) / np.sqrt(18452.5 - 4498.75)), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +136,23 @@ def test_all_differences_of_a_panel_are_one_family():
     assert [entry.p for entry in found] == pytest.approx([2 / 1024] * 3, rel=1e-9)
     assert [entry.adjusted for entry in found] == pytest.approx([6 / 1024] * 3, rel=1e-9)
     assert all(entry.low <= entry.mean <= entry.high for entry in found)
+
+
+def test_few_images_have_no_test_and_one_image_no_interval():
+    found = differences(frame(a=[1.0, 2.0], b=[0.0, 0.0], c=[np.nan, 1.0]), ["EN"])
+    assert [(entry.images, entry.p, entry.adjusted) for entry in found] == [
+        (2, None, None),
+        (1, None, None),
+        (1, None, None),
+    ]
+    assert [(entry.low, entry.high) for entry in found] == [(1.0, 2.0), (None, None), (None, None)]
+
+
+def test_tests_that_are_not_made_are_no_part_of_the_family():
+    values = np.arange(1.0, 11.0)
+    few = np.where(values < 4, -values, np.nan)
+    found = differences(frame(a=values, b=values / 2, c=few), ["EN"])
+    assert [entry.adjusted for entry in found] == [pytest.approx(2 / 1024), None, None]
 
 
 def test_methods_without_a_common_image_have_no_difference():
