@@ -57,7 +57,7 @@ def bench(
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
         benchmarks: folder of the tables' files, in place of those that come with the package.
         out: where images, scores and tables go, runs/bench/<paper> without; an interrupted bench goes on there.
-        batch_size: images of one size to fuse at a time.
+        batch_size: images of one size to fuse at a time on a GPU; a CPU fuses one after the other.
         workers: processes that read and degrade images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
         devices: how many devices, or which.

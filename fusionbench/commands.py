@@ -79,7 +79,7 @@ def run(
         prompt: what a person says about the degradation, for methods that read text.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
         strict: do not start where a score cannot be computed, instead of leaving its column empty.
-        batch_size: images of one size to fuse at a time.
+        batch_size: images of one size to fuse at a time on a GPU; a CPU fuses one after the other.
         workers: processes that read and degrade images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
         devices: how many devices, or which; on a processor, how many processes. Each takes its part of the images.

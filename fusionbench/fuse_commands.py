@@ -39,7 +39,7 @@ def fuse_images(
         resize: bring the infrared image to the size of the visible one where they differ.
         seed: what methods draw from, together with each image's name.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
-        batch_size: images of one size to fuse at a time.
+        batch_size: images of one size to fuse at a time on a GPU; a CPU fuses one after the other.
         workers: processes that read images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
         devices: how many devices, or which.

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import torch
 from lightning import LightningModule
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fusionbench.data.pairs import Pairs, collate
 from fusionbench.images.files import to_bytes, write_image
 from fusionbench.methods.tiling import fuse_tiled
 from fusionbench.results import CellFolder
+from fusionbench.threads import one_thread
 from fusionbench.trainers import interruptible, quiet, quiet_trainer
 from fusionbench.types import Batch, Color, Pair
 
@@ -82,8 +84,9 @@ def _by_size(items: list[Pair | tuple[str, str]]) -> _Load:
 
 
 def single(batch: Batch, index: int) -> Batch:
-    """The batch that holds only the image at `index`."""
+    """The batch that holds only the image at `index`, in memory of its own: where it lies decides how it rounds."""
     picked = {key: value[index : index + 1] for key, value in batch.items()}  # type: ignore[index]
+    picked = {key: value.clone() if isinstance(value, Tensor) else value for key, value in picked.items()}
     return cast("Batch", picked)
 
 
@@ -121,18 +124,29 @@ class _Writer(LightningModule):
 def fuse_batch(method: Method, batch: Batch, tile: int = 0) -> Color:
     """Fuse, whole or in tiles, and refuse what is no image.
 
+    On a CPU each image is fused by itself and in one thread, so that neither the rest of the batch nor the number of
+    threads changes a bit of it: torch computes batches of other sizes with other kernels, which round differently.
+
     Args:
         tile: side of a tile in pixels; 0 fuses whole images.
 
     Raises:
         ValueError: the result has another size than the sources, or holds NaN or infinity.
     """
-    fused = fuse_tiled(method, batch, tile=tile) if tile else method.fuse(batch)
+    if batch["vi"].device.type == "cpu":
+        with one_thread():
+            fused = torch.cat([_fuse(method, single(batch, index), tile) for index in range(len(batch["name"]))])
+    else:
+        fused = _fuse(method, batch, tile)
     if fused.shape != batch["vi"].shape:
         raise ValueError(f"the method returned {tuple(fused.shape)} for images of {tuple(batch['vi'].shape)}")
     if not torch.isfinite(fused).all():
         raise ValueError("the method returned NaN or infinity")
     return fused
+
+
+def _fuse(method: Method, batch: Batch, tile: int) -> Color:
+    return fuse_tiled(method, batch, tile=tile) if tile else method.fuse(batch)
 
 
 def fuse_cell(

@@ -112,7 +112,7 @@ def run(
 
     Args:
         out: the run's folder; an interrupted run of the same settings goes on there.
-        batch_size: images of one size that a method fuses at a time.
+        batch_size: images of one size that a method fuses at a time on a GPU; a CPU fuses one after the other.
         workers: processes that read and degrade images, for each device.
         trainer: arguments of the Lightning Trainer (accelerator, devices, precision). Images are dealt out to as many
             processes as there are devices, or, on a processor, as `devices` says; they leave the same files.

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "fusionbench"
 
 LAYERS = [
     {"progress"},
-    {"types", "lazy", "version", "outcomes", "processes", "trainers", "download", "results", "tensorfile"},
+    {"types", "lazy", "version", "outcomes", "processes", "threads", "trainers", "download", "results", "tensorfile"},
     {"degradations", "images", "nn", "resources", "weights", "spread"},
     {"data", "methods", "metrics"},
     {"published", "benchmark", "profile", "holdings", "listing", "fusing", "restoring", "trained"},

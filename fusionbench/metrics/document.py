@@ -42,8 +42,8 @@ evaluate(fused, ir, vi, ["EN", "MI", "VIF@tang-sheet"])  # a dict of (B,), inter
 ```
 
 - A score is that of the file: images are rounded to 8 bits, colour becomes gray as MATLAB's `rgb2gray` has it, and
-  everything is computed in float64. So float32 and float64 images have the same scores, and on a CPU a batch has
-  those of its images bit for bit.
+  everything is computed in float64. So float32 and float64 images have the same scores. On a CPU every image is scored
+  by itself and in one thread: its scores are the same bit for bit in any batch and for any number of threads.
 - `NAME` is the definition below. `NAME@protocol` is what a paper or a toolkit computes under that name:
   see [protocols](protocols.md).
 - A score that is undefined for an image is NaN, for the reason given below.

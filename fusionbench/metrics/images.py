@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.sharing import shared, sharing
+from fusionbench.threads import one_thread
 from fusionbench.types import Color, Gray, Image, Scores
 
 # rgb2gray of MATLAB: the first row of the inverse of NTSC's YIQ matrix, not the rounded 0.299, 0.587, 0.114.
@@ -159,6 +160,7 @@ def score(definition: Callable[..., Scores]) -> Callable[..., Scores]:
 
     @functools.wraps(definition)
     @torch.no_grad()
+    @one_thread()
     def of_images(fused: Tensor, ir: Tensor | None = None, vi: Tensor | None = None, **options: object) -> Scores:
         images = (fused, ir, vi) if reads_sources(definition) else (fused, None, None)
         if reads_sources(definition) and (ir is None or vi is None):

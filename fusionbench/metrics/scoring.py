@@ -13,10 +13,12 @@ from fusionbench.metrics.images import check, planes, reads_sources, singles
 from fusionbench.metrics.protocol import Variant, canonical, choose
 from fusionbench.metrics.sharing import sharing
 from fusionbench.metrics.table import row
+from fusionbench.threads import one_thread
 from fusionbench.types import Scores
 
 
 @torch.no_grad()
+@one_thread()
 def evaluate(
     fused: Tensor,
     ir: Tensor | None,
