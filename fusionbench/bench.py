@@ -152,7 +152,7 @@ class _Bench:
             return None
         benchmark = self._benchmark(panel, at_hand)
         restored = self.supplies.pre if panel.restored else ()
-        whole = [choice for printed, choice in at_hand.methods.items() if printed in panel.end_to_end or not restored]
+        whole = [choice for printed, choice in at_hand.methods.items() if printed in at_hand.end_to_end or not restored]
         two_step = [choice for choice in at_hand.methods.values() if choice not in whole]
         for choices, pre in ((whole, ()), (two_step, restored)):
             if choices:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from fusionbench.benchmark import restorers, split_choices
+from fusionbench.benchmark import MethodChoice, restorers, split_choices
 from fusionbench.choices import (
+    WEIGHTS,
     Names,
     refuse_strays,
     split_commands,
@@ -24,6 +25,7 @@ def bench(
     methods: Names = "",
     root: str = "",
     weights: str = "",
+    strict: bool = False,
     fused: str = "",
     cmd: Names = "",
     pre: Names = "",
@@ -48,6 +50,8 @@ def bench(
         methods: which methods, in print or in `fusionbench list methods`; all of the tables' without. Others are added.
         root: folder that holds data sets in folders of their names, and NAME=DIR,... for those elsewhere.
         weights: METHOD=FILE,... in place of the files that the methods look for.
+        strict: leave a method without its own weights out, instead of adding a row of the small network that comes with
+            the package.
         fused: METHOD=DIR,... images made elsewhere; {dataset} and {degradation} in DIR stand for both.
         cmd: METHOD=COMMAND,... that external methods run, with {ir}, {vi} and {out} in it.
         pre: restoration commands such as 'vi:restore {in} {out}', where the paper restores images before fusion.
@@ -81,6 +85,7 @@ def bench(
         split_choices(fused, "--fused"),
         split_commands(cmd, split_names(methods)),
         entries,
+        strict,
     )
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     options = {"batch_size": batch_size, "workers": workers, "trainer": trainer}
@@ -108,6 +113,7 @@ def profile(
     threads: int | None = None,
     degradation: str = "clean",
     weights: str = "",
+    strict: bool = False,
     out: Path = Path("runs/profile"),
 ) -> int:
     """Measure what methods cost: parameters, operations, time and peak memory.
@@ -123,10 +129,13 @@ def profile(
         threads: of the CPU; torch's own choice without it.
         degradation: what methods are told is wrong with the images, as a spec.
         weights: METHOD=FILE,... in place of the files that the methods look for.
+        strict: refuse methods whose weights are missing, instead of measuring them with random ones, on which neither
+            time nor size depends.
         out: folder that gets profile.csv.
     """
     import torch
 
+    from fusionbench.preflight import require
     from fusionbench.profile import Request, footnotes, frame, parse_size, profile_all, table
     from fusionbench.progress import plain_console
     from fusionbench.results import write_atomically
@@ -134,6 +143,8 @@ def profile(
     height, width = parse_size(size)
     files, names = split_choices(weights, "--weights"), split_methods(method)
     refuse_strays("--weights", files, names)
+    if strict:
+        require([MethodChoice(name, weights=files.get(name)) for name in names], option=WEIGHTS)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])] if device == "auto" else split_names(device)
     requests = [
         Request(name, files.get(name), height, width, place, batch_size, warm_up, runs, allowed, threads, degradation)

@@ -14,6 +14,9 @@ from fusionbench.methods import METHODS
 Names = list[str] | str
 """'a,b' on the command line or a list in YAML."""
 
+WEIGHTS = "--weights {name}=FILE"
+"""How the command line spells the option that names a method's weight file."""
+
 
 def split_names(value: Names | Sequence[str]) -> list[str]:
     """The entries of a comma-separated list, or of a list in YAML."""

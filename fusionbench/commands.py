@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,8 +15,16 @@ from fusionbench import (
     weights_commands,
 )
 from fusionbench.benchmark import Benchmark, DatasetChoice
-from fusionbench.choices import Names, choose_methods, split_datasets, split_names, split_restorers, split_roots
-from fusionbench.outcomes import DONE, finish, warn
+from fusionbench.choices import (
+    WEIGHTS,
+    Names,
+    choose_methods,
+    split_datasets,
+    split_names,
+    split_restorers,
+    split_roots,
+)
+from fusionbench.outcomes import DONE, finish, note, warn
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,7 +87,8 @@ def run(
         timeout: seconds for one call of such a command.
         prompt: what a person says about the degradation, for methods that read text.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
-        strict: do not start where a score cannot be computed, instead of leaving its column empty.
+        strict: do not start where a score cannot be computed, instead of leaving its column empty, or where a
+            method's own weights are missing, instead of running the small network that comes with the package.
         batch_size: images of one size to fuse at a time on a GPU; a CPU fuses one after the other.
         workers: processes that read and degrade images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
@@ -252,10 +262,13 @@ def _run(
     strict: bool = False,
     **options: Any,
 ) -> int:
-    from fusionbench.preflight import check
+    from fusionbench.preflight import check, settle
 
     # What is lacking is said at once; the import of torch alone takes seconds.
-    finish(console, check(benchmark, strict=strict).problems)
+    methods, notices = settle(benchmark.methods, strict=strict, option=WEIGHTS)
+    note(console, notices)
+    benchmark = replace(benchmark, methods=methods)
+    finish(console, check(benchmark, strict=strict, option=WEIGHTS).problems)
 
     from fusionbench.run import run as run_benchmark
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from fusionbench.benchmark import DatasetChoice
-from fusionbench.choices import Names, choose_methods, split_names
-from fusionbench.outcomes import DONE
+from fusionbench.choices import WEIGHTS, Names, choose_methods, split_names
+from fusionbench.outcomes import DONE, note
 
 
 def embed(
@@ -19,6 +18,7 @@ def embed(
     degradation: Names = "",
     view: Literal["kind", "prior"] = "kind",
     weights: str = "",
+    strict: bool = False,
     limit: int = 12,
     crop: int = 0,
     seed: int = 0,
@@ -38,27 +38,28 @@ def embed(
             method is trained on.
         view: of DSPFusion; kind, the vector that the contrastive loss shapes, or prior, what guides the fusion.
         weights: METHOD=FILE in place of the file that the method looks for.
+        strict: refuse a method whose own weights are missing, instead of taking the small network that comes with the
+            package.
         limit: at most so many pairs.
         crop: side of the square in the middle of each image that is shown; 0 shows whole images.
         seed: of the degradations, of the map, and of the untrained LURE.
         out: folder that gets tsne.png and embedding.csv.
     """
-    from fusionbench.embedding import picture
+    from fusionbench.preflight import settle_one
+    from fusionbench.progress import plain_console
 
     if limit < 2:
         raise ValueError(f"limit is {limit}; similar images are looked for in other scenes, so give 2 or more")
     if crop < 0:
         raise ValueError(f"crop is {crop}; give the side of a square in pixels, or 0 for whole images")
-    choice = choose_methods([method], weights)[0]
+    choice, notices = settle_one(choose_methods([method], weights)[0], strict=strict, option=WEIGHTS)
+    console = plain_console()
+    note(console, notices)
+
+    from fusionbench.embedding import picture
+
     data = DatasetChoice(dataset, root, split)
     said = picture(choice, data, split_names(degradation), view, limit=limit, crop=crop, seed=seed, out=out)
-    _tell([*said, f"written: {out / 'tsne.png'}, {out / 'embedding.csv'}"])
-    return DONE
-
-
-def _tell(sentences: Sequence[str]) -> None:
-    from fusionbench.progress import plain_console
-
-    console = plain_console()
-    for sentence in sentences:
+    for sentence in [*said, f"written: {out / 'tsne.png'}, {out / 'embedding.csv'}"]:
         console.print(sentence, highlight=False, soft_wrap=True)
+    return DONE

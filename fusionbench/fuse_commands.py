@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fusionbench.benchmark import MethodChoice
-from fusionbench.choices import choose_methods
-from fusionbench.outcomes import finish
+from fusionbench.choices import WEIGHTS, choose_methods
+from fusionbench.outcomes import finish, note
 
 
 def fuse_images(
@@ -17,6 +17,7 @@ def fuse_images(
     prompt: str | None = None,
     degradation: str | None = None,
     weights: str = "",
+    strict: bool = False,
     resize: bool = False,
     seed: int = 0,
     tile: int = 0,
@@ -36,6 +37,8 @@ def fuse_images(
         prompt: what is wrong with the images, in words, for methods that read text.
         degradation: what is wrong with the images, as a spec; 'clean' says nothing is. Nothing is degraded here.
         weights: FILE or METHOD=FILE in place of the file that the method looks for.
+        strict: refuse a method whose own weights are missing, instead of fusing with the small network that comes with
+            the package.
         resize: bring the infrared image to the size of the visible one where they differ.
         seed: what methods draw from, together with each image's name.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
@@ -45,25 +48,20 @@ def fuse_images(
         devices: how many devices, or which.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
     """
-    from fusionbench import methods
-    from fusionbench.api import fuse_files
+    from fusionbench.preflight import settle_one
     from fusionbench.progress import plain_console
 
     if ir is None or vi is None:
         raise ValueError("fuse needs --ir and --vi, two image files or two folders")
     console = plain_console()
-    if not weights and (small := methods.stand_in(method)):
-        console.print(
-            f"the weights of {method} are not here (fusionbench weights info {method} says how to get them); fusing "
-            f"with {small}, which comes with the package",
-            style="yellow",
-            highlight=False,
-            soft_wrap=True,
-        )
-        method = small
+    choice, notices = settle_one(_own_weights(method, weights), strict=strict, option=WEIGHTS)
+    note(console, notices)
+
+    from fusionbench.api import fuse_files
+
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     written, failures = fuse_files(
-        _own_weights(method, weights),
+        choice,
         ir,
         vi,
         out,

@@ -21,6 +21,12 @@ def finish(console: Console, problems: Iterable[str], *, label: str = "missing: 
     return status
 
 
+def note(console: Console, sentences: Iterable[str]) -> None:
+    """Print what runs otherwise than a person may expect, before it runs."""
+    for sentence in sentences:
+        console.print(f"note: {sentence}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+
+
 def warn(console: Console, warning: str) -> None:
     """Print what a person should know, though nothing is missing."""
     console.print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)

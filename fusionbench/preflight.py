@@ -1,27 +1,30 @@
 """Before anything is fused: which weight files are lacking, where they were looked for, and how to get them.
 
-Needs no torch and no network, and takes a moment. A lacking method stops the run; a lacking score becomes a column of
-'-' with its reason, unless the run is strict.
+Needs no torch and no network, and takes a moment. A method without its weights is replaced by its fallback, under the
+fallback's name, or stops the run where it has none; a lacking score becomes a column of '-' with its reason. A strict
+run stops in either case.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from fusionbench.benchmark import Benchmark, MethodChoice
-from fusionbench.methods import METHODS, weight_files
+from fusionbench.methods import METHODS, fallback, fallback_notice, lacking, spelled, weight_files
 from fusionbench.metrics import INPUT
 from fusionbench.metrics.opinions import pyiqa_name
 from fusionbench.metrics.readiness import ready
 from fusionbench.results import CellFolder
-from fusionbench.weights import PUBLISHED, find, sha256, snapshots, verify
+from fusionbench.weights import PUBLISHED, sha256, snapshots, verify
 
 METRICS, MISSING, WEIGHTS = "metrics", "missing", "weights"
 """Entries of meta.json: what scores were computed with, why others were not, what speaks for a method's files."""
 
+OPTION = "weights=FILE"
+"""How Python spells the option that names a weight file; the command line has its own."""
 
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of a model's numbers on Hugging Face."""
@@ -72,21 +75,69 @@ def _brief(identity: Mapping[str, Any]) -> str:
     return f"pyiqa {identity['version']} with {files or 'no files'}"
 
 
-def check(benchmark: Benchmark, *, strict: bool = False) -> Preflight:
+def settle(
+    choices: Sequence[MethodChoice], *, strict: bool = False, option: str = OPTION
+) -> tuple[tuple[MethodChoice, ...], list[str]]:
+    """The methods that will run: those whose own weights are missing give way to their fallbacks.
+
+    A method with a file of its own choice never falls back, and a fallback that was chosen as well runs once.
+
+    Args:
+        strict: leave every method as it is.
+        option: how the caller spells the option that names a weight file.
+
+    Returns:
+        The methods, and one sentence for each that fell back.
+
+    Raises:
+        ValueError: a name is unknown.
+    """
+    choices = [replace(one, name=spelled(one.name)) for one in choices]
+    if strict:
+        return tuple(choices), []
+    small = {one.name: name for one in choices if (name := fallback(one.name, one.weights))}
+    chosen = {one.name for one in choices}
+    settled = [replace(one, name=small.get(one.name, one.name)) for one in choices if small.get(one.name) not in chosen]
+    return tuple(settled), [fallback_notice(name, option.format(name=name)) for name in small]
+
+
+def settle_one(choice: MethodChoice, *, strict: bool = False, option: str = OPTION) -> tuple[MethodChoice, list[str]]:
+    """As `settle` for a single method, whose weights must then be here.
+
+    Raises:
+        FileNotFoundError: they are missing, and the method has no fallback or `strict` forbids it.
+    """
+    (settled,), notices = settle([choice], strict=strict, option=option)
+    require([settled], option=option)
+    return settled, notices
+
+
+def require(choices: Sequence[MethodChoice], *, option: str = OPTION) -> None:
+    """Check that the weights of methods are here.
+
+    Raises:
+        FileNotFoundError: some are missing; the message names all of them and the ways to get them.
+    """
+    if missing := [sentence for choice in choices for sentence in _lacking(choice, option)]:
+        raise FileNotFoundError("; ".join(missing))
+
+
+def check(benchmark: Benchmark, *, strict: bool = False, option: str = OPTION) -> Preflight:
     """Look for every weight file that a benchmark needs.
 
     Args:
         strict: refuse to start where a score cannot be computed.
+        option: as for `settle`.
 
     Raises:
         FileNotFoundError: a method's files are missing, or, if strict, a score cannot be computed; the message names
             everything that is missing.
         ValueError: a method's file is not the published one.
     """
-    lacking = [sentence for choice in benchmark.methods for sentence in _lacking(choice)]
+    missing = [sentence for choice in benchmark.methods for sentence in _lacking(choice, option)]
     checked = check_metrics(benchmark.metrics)
-    if lacking or (strict and checked.missing):
-        raise FileNotFoundError("; ".join([*lacking, *checked.problems]))
+    if missing or (strict and checked.missing):
+        raise FileNotFoundError("; ".join([*missing, *checked.problems]))
     weights = {choice.name: _unpublished(choice) for choice in benchmark.methods}
     return Preflight(checked.missing, checked.metrics, weights)
 
@@ -111,14 +162,9 @@ def check_metrics(names: Sequence[str]) -> Preflight:
     return Preflight(missing, identities)
 
 
-def _lacking(choice: MethodChoice) -> list[str]:
-    sentences = []
-    for part in METHODS[choice.name].weights:
-        try:
-            find(choice.name, part, choice.weights)
-        except FileNotFoundError as error:
-            sentences.append(str(error))
-    return sentences + [
+def _lacking(choice: MethodChoice, option: str) -> list[str]:
+    sentence = lacking(choice.name, choice.weights, option=option.format(name=choice.name))
+    return [sentence] * bool(sentence) + [
         f"{choice.name!r} lacks {repository} of Hugging Face, looked for at "
         f"{' and '.join(map(str, snapshots(repository)))}: hf download {repository}"
         for repository in METHODS[choice.name].backbones

@@ -221,7 +221,7 @@ def profile_all(requests: Iterable[Request], console: Console | None = None) -> 
 def _open(request: Request) -> tuple[Method, str]:
     card = methods.card_of(request.method)
     try:
-        method = methods.load(request.method, weights=request.weights)
+        method = methods.load(request.method, weights=request.weights, strict=True)
     except FileNotFoundError:
         if request.weights is not None:
             raise

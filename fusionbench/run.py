@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,8 @@ def run(
         workers: processes that read and degrade images, for each device.
         trainer: arguments of the Lightning Trainer (accelerator, devices, precision). Images are dealt out to as many
             processes as there are devices, or, on a processor, as `devices` says; they leave the same files.
-        strict: refuse to start where a score cannot be computed, instead of leaving its column empty.
+        strict: refuse to start where a score cannot be computed, instead of leaving its column empty, or where a
+            method's own weights are missing, instead of running its fallback, which is warned of.
         console: where progress is shown; nothing is shown without.
 
     Raises:
@@ -125,6 +127,10 @@ def run(
             processes was ended; the same run goes on there.
     """
     dealt = shares(trainer)
+    settled, notices = preflight.settle(benchmark.methods, strict=strict)
+    for notice in notices:
+        warnings.warn(notice, stacklevel=2)
+    benchmark = replace(benchmark, methods=settled)
     checked = preflight.check(benchmark, strict=strict)
     job = _Job.open(benchmark, out, frozenset(checked.missing), batch_size, workers)
     folders = [_claim(benchmark, cell, out, job.methods[cell.method.name]) for cell in job.cells]

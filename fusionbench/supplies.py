@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fusionbench import methods
 from fusionbench.benchmark import DatasetChoice, MethodChoice
+from fusionbench.choices import WEIGHTS
 from fusionbench.preflight import check_metrics
 from fusionbench.published import Panel, Paper
 from fusionbench.report.comparison import score_name
@@ -61,6 +62,7 @@ class Supplies:
         folders: folder of fused images by method; `{dataset}` and `{degradation}` in it stand for both.
         commands: command template by method.
         pre: restoration commands, 'vi:COMMAND', for methods that the paper gives restored images.
+        strict: leave a method without its own weights out, instead of adding a row of its fallback.
     """
 
     home: Path | None = None
@@ -69,6 +71,7 @@ class Supplies:
     folders: Mapping[str, Path] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     pre: tuple[str, ...] = ()
+    strict: bool = False
 
     def dataset(self, panel: Panel) -> DatasetChoice:
         """Where the panel's pairs are looked for."""
@@ -93,12 +96,14 @@ class Ready:
         data: whether its pairs are there.
         methods: choice by name in print.
         metrics: score by name in print.
+        end_to_end: names in print of the methods that are given the degraded images.
         skipped: what cannot be measured, and why.
     """
 
     data: bool = True
     methods: dict[str, MethodChoice] = field(default_factory=dict)
     metrics: dict[str, str] = field(default_factory=dict)
+    end_to_end: set[str] = field(default_factory=set)
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -121,15 +126,23 @@ def ready(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = 
 
     What else is missing is said of panels without data too, so that one list is enough.
     """
-    found = Ready()
+    found = Ready(end_to_end={*panel.end_to_end})
     try:
         open_pairs(supplies.dataset(panel), [panel.degradation])
     except (FileNotFoundError, ValueError) as error:
         found.data = False
         found.skipped.append((panel.dataset, str(error)))
-    for printed, name in wanted(paper, panel, only).items():
+    asked = wanted(paper, panel, only)
+    for printed, name in asked.items():
         choice = supplies.method(name, panel)
-        if why := lacking(choice):
+        if name and not supplies.strict and (small := methods.fallback(name, choice.weights)):
+            # A row of its own: the published numbers of a method stay without measured ones of another.
+            found.skipped.append((printed, methods.fallback_notice(name, WEIGHTS.format(name=name))))
+            if small not in asked.values():
+                found.methods[small] = supplies.method(small, panel)
+            if printed in panel.end_to_end:
+                found.end_to_end.add(small)
+        elif why := lacking(choice):
             found.skipped.append((printed, why))
         else:
             found.methods[printed] = choice
@@ -148,7 +161,7 @@ def lacking(choice: MethodChoice) -> str:
         if methods.METHODS[choice.name].family == "external":
             open_method(choice)
         else:
-            methods.weight_files(choice.name, choice.weights)
+            return methods.lacking(choice.name, choice.weights, option=WEIGHTS.format(name=choice.name))
     except (FileNotFoundError, ValueError) as error:
         return str(error)
     return ""

@@ -156,7 +156,7 @@ def _begun(recipe: Recipe) -> Method:
         return methods.untrained(recipe.method, **recipe.options)
     given = Path(recipe.start).expanduser()
     if given.exists() or recipe.start == recipe.method:
-        return methods.load(recipe.method, weights=given if given.exists() else None, **recipe.options)
+        return methods.load(recipe.method, weights=given if given.exists() else None, strict=True, **recipe.options)
     raise FileNotFoundError(
         f"no weights to start from at {given}; pass a weight file, the folder of an exported method, or "
         f"{recipe.method!r} for the weights that it fuses with"

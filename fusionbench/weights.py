@@ -151,11 +151,11 @@ def find(method: str, card: WeightsCard, override: Path | None = None) -> Path:
     """The file that a card describes.
 
     Args:
-        method: for whom; names the folder and the way out in the error.
+        method: whose; names the folder.
         override: the file itself, or a folder that holds it under the card's name or as an exported method does.
 
     Raises:
-        FileNotFoundError: it is not there; the message says where it would be and how to get it.
+        FileNotFoundError: it is not there; the message says where it would be.
     """
     if override is not None:
         given = Path(override).expanduser()
@@ -165,11 +165,7 @@ def find(method: str, card: WeightsCard, override: Path | None = None) -> Path:
     for path in looked:
         if path.is_file():
             return path
-    fetch = f"fetch it from {card.urls[0]} (fusionbench weights download {method})" if card.urls else "put it there"
-    nowhere = " nor at ".join(map(str, looked))
-    raise FileNotFoundError(
-        f"no weights for {method!r}: {card.file} is not at {nowhere}; {fetch} or pass --weights {method}=FILE"
-    )
+    raise FileNotFoundError(f"{card.file} is not at {' nor at '.join(map(str, looked))}")
 
 
 def download(method: str, cards: Sequence[WeightsCard], *, progress: bool = True) -> list[Path]:
@@ -182,8 +178,7 @@ def download(method: str, cards: Sequence[WeightsCard], *, progress: bool = True
     for card in cards:
         if not card.urls:
             raise ValueError(
-                f"{card.file} of {method!r} has no public address; "
-                f"{card.note or 'train the method or import its weights'}, and put it at {expected_path(method, card)}"
+                f"{card.file} of {method!r} has no public address; put it at {expected_path(method, card)} by hand"
             )
     return [_download(method, card, progress) for card in cards]
 

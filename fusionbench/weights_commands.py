@@ -130,9 +130,12 @@ def export(
         about: a paragraph on what it is for and where it fails.
         half: round the numbers to 16 bits, for half the size.
     """
+    from fusionbench import methods
     from fusionbench.cards import export as export_model
     from fusionbench.trained import trained
 
+    if sentence := methods.lacking(name, source, option="--from FILE"):
+        raise FileNotFoundError(sentence)
     model = trained(name, source)
     _say(export_model(model, to or Path(name), run=run, licence=licence, about=about, half=half))
     return DONE

@@ -93,7 +93,7 @@ def test_a_strict_run_does_not_start(folders, capsys):
 
 
 def test_everything_that_methods_and_scores_lack_is_in_one_message(folders, capsys):
-    words = f"run --method cscfuse,lap,ifcnn,dspfusion {PAIR} --metrics EN,PI,LIQE --out o"
+    words = f"run --method cscfuse,lap,ifcnn,dspfusion-unstretched {PAIR} --metrics EN,PI,LIQE --out o"
     assert main(words.split()) == 2
     error = capsys.readouterr().err
     files = ["LISTA_Base_Train.model", "LISTA_Detail_Train.model", "LISTA_Decoder.model", "IFCNN-MAX.pth"]

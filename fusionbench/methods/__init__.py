@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,8 @@ CLASSICAL = {
     "max": MethodCard("fusionbench.methods.classical:Maximum", "classical", "larger of the two lumas, pixel by pixel"),
 }
 
-SMALL = {name: f"{name}-s" for name in ("drfusion", "dspfusion", "lure")}
-"""The small network of each method; its weights come with the package."""
+FALLBACKS = {name: f"{name}-s" for name in ("drfusion", "dspfusion", "lure")}
+"""What runs where a method's own weights are not here: its small network, whose weights come with the package."""
 
 METHODS: dict[str, MethodCard] = {**CLASSICAL, **LEARNED, **DRFUSION, **DSPFUSION, **LURE, **EXTERNAL}
 """Every method, by family and then by name."""
@@ -85,36 +86,100 @@ def weight_files(name: str, weights: Path | None = None) -> list[Path]:
         weights: a file in place of the method's only one, or a folder that holds its files under their names.
 
     Raises:
-        FileNotFoundError: one is missing.
+        FileNotFoundError: one is missing; the message names the ways to get it.
+        ValueError: unknown method; one that has no weights; one file for a method that reads several.
+    """
+    if sentence := lacking(name, weights):
+        raise FileNotFoundError(sentence)
+    return [find(spelled(name), part, weights) for part in card_of(name).weights]
+
+
+def lacking(name: str, weights: Path | None = None, *, option: str = "weights=FILE") -> str:
+    """Which weight files of a method are missing, and the ways to get them; empty where all are here.
+
+    Args:
+        weights: as for `load`.
+        option: how the caller spells the option that names a file.
+
+    Raises:
         ValueError: unknown method; one that has no weights; one file for a method that reads several.
     """
     name = spelled(name)
     card = card_of(name)
     if weights is not None and not card.weights:
-        raise ValueError(f"{name!r} reads no weights; leave out --weights {name}=…")
+        raise ValueError(f"{name!r} reads no weights; leave them out")
     if weights is not None and len(card.weights) > 1 and Path(weights).expanduser().is_file():
         files = ", ".join(part.file for part in card.weights)
         raise ValueError(f"{name!r} reads several files; pass the folder that holds {files}")
-    return [find(name, part, weights) for part in card.weights]
+    missing = []
+    for part in card.weights:
+        try:
+            find(name, part, weights)
+        except FileNotFoundError as error:
+            missing.append(str(error))
+    if not missing:
+        return ""
+    remedy = "give a file that exists" if weights else f"get what is missing with {ways(name, option)}"
+    return f"no weights for {name!r}: {'; '.join(missing)}; {remedy}"
 
 
-def stand_in(name: str) -> str:
-    """The small network that can fuse in a method's place while its own weights are not here; empty where they are.
+def ways(name: str, option: str = "") -> str:
+    """How to get the weights of a method: the commands that exist for this very one.
 
-    For pictures that somebody wants at once: numbers of one method never stand under the name of another.
+    Args:
+        option: that names a file, where the caller has one.
+
+    Example:
+        >>> ways("ifcnn-mean")
+        '`fusionbench weights download ifcnn-mean` or `fusionbench weights import ifcnn-mean --from PATH`'
     """
     name = spelled(name)
-    here = all(located(name, part) for part in card_of(name).weights)
-    return "" if here else SMALL.get(name, "")
+    card = METHODS[name]
+    commands = [f"`fusionbench weights download {name}`"] if card.downloads else []
+    if card.training:
+        commands.append(f"`fusionbench train {card.training}`")
+    where = f" (the authors' file: `fusionbench weights info {name}`)" if card.published and not card.downloads else ""
+    commands.append(f"`fusionbench weights import {name} --from PATH`{where}")
+    listed = ", ".join(commands[:-1]) + " or " + commands[-1] if len(commands) > 1 else commands[0]
+    return listed + (f", or pass {option}" if option else "")
 
 
-def load(name: str, *, weights: Path | None = None, verify: bool = True, **options: Any) -> Method:
+def fallback(name: str, weights: Path | None = None) -> str:
+    """The small network that runs in a method's place, whose own weights are not here; empty where nothing does.
+
+    Args:
+        weights: that were chosen for the method; with those, nothing takes its place.
+    """
+    name = spelled(name)
+    here = weights is not None or all(located(name, part) for part in card_of(name).weights)
+    return "" if here else FALLBACKS.get(name, "")
+
+
+def fallback_notice(name: str, option: str = "weights=FILE") -> str:
+    """What a person is told when the fallback of a method runs.
+
+    Args:
+        option: as for `lacking`.
+    """
+    return (
+        f"the weights of {name!r} are not here: {FALLBACKS[name]!r} runs, the small network that comes with the "
+        f"package, and results carry its name; get the weights of {name!r} with {ways(name, option)}"
+    )
+
+
+def load(
+    name: str, *, weights: Path | None = None, verify: bool = True, strict: bool = False, **options: Any
+) -> Method:
     """A method in evaluation mode, ready to fuse; its parameters take no gradients.
+
+    Where `lure`, `dspfusion` or `drfusion` find no weights of their own, the small network that comes with the package
+    is loaded, with a warning; its `weights_name` says which one it is.
 
     Args:
         name: in METHODS.
         weights: a file in place of the one that the method's card finds, or a folder of its files.
         verify: refuse files that are not the published ones.
+        strict: refuse a method whose own weights are missing, instead of loading its fallback.
         options: constructor arguments beside those of the row.
 
     Raises:
@@ -126,6 +191,9 @@ def load(name: str, *, weights: Path | None = None, verify: bool = True, **optio
         False
     """
     name = spelled(name)
+    if not strict and (small := fallback(name, weights)):
+        warnings.warn(fallback_notice(name), stacklevel=2)
+        name = small
     card = card_of(name)
     _check_options(name, card, options)
     files = weight_files(name, weights)
@@ -168,6 +236,10 @@ def download(name: str, *, progress: bool = True) -> list[Path]:
     card = card_of(name)
     if not card.weights:
         raise ValueError(f"{name!r} reads no weights; there is nothing to fetch")
+    if not card.downloads:
+        if lacking(name):
+            raise ValueError(f"{name!r} has no public address of its weights; get them with {ways(name)}")
+        return weight_files(name)
     if not card.importer:
         return download_files(name, card.weights, progress=progress)
     folder = download_files(name, card.published, progress=progress)[0].parent

@@ -28,6 +28,7 @@ class MethodCard:
         importer: makes the method's one weight file of those, as 'package.module:function'; called with the folder
             that holds them and the file to write.
         backbones: models that it is built on and reads from Hugging Face's cache, by the names of their repositories.
+        training: arguments of `fusionbench train` that train it; empty where it is not trained here.
     """
 
     target: str
@@ -41,3 +42,19 @@ class MethodCard:
     published: tuple[WeightsCard, ...] = ()
     importer: str = ""
     backbones: tuple[str, ...] = ()
+    training: str = ""
+
+    @property
+    def downloads(self) -> bool:
+        """Whether the files that it reads, or those that they are made of, all have an address."""
+        files = self.published or self.weights
+        return bool(files) and all(part.urls for part in files)
+
+
+def training_of(name: str, recipes: Mapping[str, str]) -> str:
+    """Arguments of `fusionbench train` that train a method.
+
+    Args:
+        recipes: the recipe's name by method, of those that have one.
+    """
+    return f"--config {recipes[name]} --method {name}" if name in recipes else f"--method {name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fusionbench.methods.card import MethodCard
+from fusionbench.methods.card import MethodCard, training_of
 from fusionbench.weights import WeightsCard
 
 PAPER = (
@@ -43,10 +43,15 @@ _STUDIES: dict[str, tuple[Mapping[str, Any], str]] = {
 }
 
 
+RECIPES = {"drfusion": "drfusion-ivif", "drfusion-medical": "drfusion-medical", "drfusion-s": "drfusion-s"}
+"""Recipes that come with the package, by method."""
+
+
 def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
+    training = training_of(name, RECIPES)
     own = WeightsCard(
         file=f"{name}.safetensors",
-        source=f"training of one's own: fusionbench train --method {name}",
+        source=f"your own training: fusionbench train {training}",
         note="no such weights are published",
         folder="drfusion",
     )
@@ -62,6 +67,7 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
         note=f"{note}; is told the degradation and inverts it, so that only linear ones and noise are possible",
         published=(RELEASED,) if official else (),
         importer="fusionbench.methods.drfusion.official:import_official" if official else "",
+        training=training,
     )
 
 

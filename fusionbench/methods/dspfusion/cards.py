@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fusionbench.methods.card import MethodCard
+from fusionbench.methods.card import MethodCard, training_of
 from fusionbench.weights import WeightsCard
 
 PAPER = (
@@ -42,17 +42,21 @@ IMPORTED = WeightsCard(
 )
 
 
+RECIPES = {"dspfusion": "dspfusion", "dspfusion-unstretched": "dspfusion", "dspfusion-s": "dspfusion-s"}
+"""Recipes that come with the package, by method."""
+
+
 def _own(name: str) -> WeightsCard:
     return WeightsCard(
         file=f"{name}.safetensors",
-        source=f"training of one's own: fusionbench train --method {name}",
+        source=f"your own training: fusionbench train {training_of(name, RECIPES)}",
         note="no such weights are published",
         folder="dspfusion",
     )
 
 
-def _row(options: Mapping[str, Any], weights: WeightsCard, note: str) -> MethodCard:
-    official = weights is IMPORTED
+def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
+    official = name in ("dspfusion", "dspfusion-unstretched")
     return MethodCard(
         "fusionbench.methods.dspfusion.method:DSPFusion",
         "learned",
@@ -60,10 +64,11 @@ def _row(options: Mapping[str, Any], weights: WeightsCard, note: str) -> MethodC
         REPOSITORY,
         "none stated",
         options=options,
-        weights=(weights,),
+        weights=(IMPORTED if official else _own(name),),
         note=note,
         published=RELEASED if official else (),
         importer="fusionbench.methods.dspfusion.official:import_official" if official else "",
+        training=training_of(name, RECIPES),
     )
 
 
@@ -79,19 +84,23 @@ _STUDIES: dict[str, tuple[Mapping[str, Any], str]] = {
 }
 """What the paper varies, by suffix; ten steps are its choice."""
 
+_SIZES: dict[str, tuple[Mapping[str, Any], str]] = {
+    "dspfusion": ({"stretch": True}, "the official weights; every image stretched to [0, 1] as published"),
+    "dspfusion-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
+    "dspfusion-unstretched": ({}, "the official weights; images as the network gives them"),
+}
+
 DSPFUSION = {
-    "dspfusion": _row(
-        {"stretch": True}, IMPORTED, "the official weights; every image stretched to [0, 1] as published"
-    ),
-    **{
-        f"dspfusion-{suffix}": _row(options, _own(f"dspfusion-{suffix}"), note)
-        for suffix, (options, note) in _STUDIES.items()
-    },
-    "dspfusion-s": _row({"size": "small"}, _own("dspfusion-s"), "a million parameters; trains on a CPU"),
-    **{
-        f"dspfusion-s-{suffix}": _row({"size": "small", **options}, _own(f"dspfusion-s-{suffix}"), note)
-        for suffix, (options, note) in _STUDIES.items()
-    },
-    "dspfusion-unstretched": _row({}, IMPORTED, "the official weights; images as the network gives them"),
+    name: _row(name, options, note)
+    for name, (options, note) in sorted(
+        {
+            **_SIZES,
+            **{f"dspfusion-{suffix}": row for suffix, row in _STUDIES.items()},
+            **{
+                f"dspfusion-s-{suffix}": ({"size": "small", **options}, note)
+                for suffix, (options, note) in _STUDIES.items()
+            },
+        }.items()
+    )
 }
 """Sorted by name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fusionbench.methods.card import MethodCard
+from fusionbench.methods.card import MethodCard, training_of
 from fusionbench.weights import WeightsCard
 
 PAPER = (
@@ -15,6 +15,9 @@ PAPER = (
 
 DISTILBERT = "distilbert-base-uncased"
 """The paper's language model, on Hugging Face."""
+
+RECIPES = {"lure": "lure", "lure-distilbert": "lure", "lure-s": "lure-s", "lure-s-narrow": "lure-s-unified"}
+"""Recipes that come with the package, by method."""
 
 ABLATIONS: dict[str, tuple[Mapping[str, Any], str]] = {
     "cc": ({"similarity": "correlation"}, "Using CC: correlation over pixels in place of the cosine over channels"),
@@ -29,10 +32,11 @@ ABLATIONS: dict[str, tuple[Mapping[str, Any], str]] = {
 
 def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
     encoder = options.get("text_encoder", "ngrams")
+    training = training_of(name, RECIPES)
     weights = WeightsCard(
         file=f"{name}.safetensors",
-        source=f"training of one's own: fusionbench train --method {name}",
-        note=f"the authors have published none; trained with the text encoder {encoder!r}, without which it is refused",
+        source=f"your own training: fusionbench train {training}",
+        note=f"the authors have published none; the file must have been trained with the text encoder {encoder!r}",
         folder="lure",
     )
     return MethodCard(
@@ -43,6 +47,7 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
         weights=(weights,),
         note=note,
         backbones=(DISTILBERT,) if encoder == "distilbert" else (),
+        training=training,
     )
 
 
@@ -50,7 +55,7 @@ _SIZES: dict[str, tuple[Mapping[str, Any], str]] = {
     "lure": ({"size": "full"}, "the paper's widths and depths, with the text encoder of this package"),
     "lure-distilbert": ({"size": "full", "text_encoder": "distilbert"}, "the paper's text encoder as well"),
     "lure-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
-    "lure-s-narrow": ({"size": "narrow"}, "narrower latents; trained by experiments/lure-s-unified.yaml"),
+    "lure-s-narrow": ({"size": "narrow"}, "narrower latents; trained by the recipe lure-s-unified"),
 }
 
 LURE = {
