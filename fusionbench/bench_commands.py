@@ -42,7 +42,7 @@ def bench(
     precision: str = "32-true",
     wandb: Literal["offline", "online"] | None = None,
 ) -> int:
-    """Measure a paper's tables with the data and weights at hand, beside the published values.
+    """Measure a paper's tables and show them beside the published values.
 
     Args:
         paper: whose tables.
@@ -116,7 +116,7 @@ def profile(
     strict: bool = False,
     out: Path = Path("runs/profile"),
 ) -> int:
-    """Measure what methods cost: parameters, operations, time and peak memory.
+    """Measure the cost of methods: parameters, operations, time and memory.
 
     Args:
         method: methods, separated by commas; see `fusionbench list methods`.

@@ -11,16 +11,40 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
-DEFECT, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+from fusionbench.progress import showing
 
-# `from` cannot be a parameter in Python; the option that users type is --from. A name that must be given may be --all.
-RENAMED = {"--from": "--source", "--all": "all"}
+DONE, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-TRUTHS = ("true", "false")
+FLAGS = ("--quiet", "--verbose", "--debug")
+VERSION = ("--version", "-V", "version")
+
+FIRST = {
+    "fusionbench run --method lure --degradation ll+lc": "degrade images, fuse and score them",
+    "fusionbench fuse --method dspfusion --ir IR --vi VI --out OUT": "fuse your own images",
+    "fusionbench score --fused FUSED --ir IR --vi VI": "score fused images that were made anywhere",
+}
+"""What to type first, and what it does."""
+
+OVERVIEW = {
+    "Evaluate": ("run", "score", "report", "bench", "profile", "demo"),
+    "Process images": ("fuse", "degrade"),
+    "Train": ("train", "embed"),
+    "Look up and download": ("list", "data", "weights"),
+}
+"""Every command, by what it is for."""
+
+EVERYWHERE = {
+    "--quiet": "show warnings and errors only",
+    "--verbose": "log every step, with the time",
+    "--debug": "show the traceback of an error",
+    "--version": "show the version",
+    "--help": "show this, or the options of a command",
+}
+"""What every command takes."""
 
 RESUMING = {"run", "demo", "score", "bench", "data download", "weights download"}
 """Commands that go on where they were interrupted when they are given again; a training needs --resume."""
@@ -35,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    words = [RENAMED.get(word, word) for word in (sys.argv[1:] if arguments is None else arguments)]
+    words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     # Nothing here needs the network; albumentations would look for a newer version of itself.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -44,7 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _dispatch([word for word in words if word != "--debug"])
+        if {"--quiet", "--verbose"} <= set(words):
+            raise ValueError("--quiet and --verbose contradict each other; give one of them")
+        with showing(quiet="--quiet" in words, verbose="--verbose" in words):
+            return _dispatch([word for word in words if word not in FLAGS])
     except (ValueError, OSError, ImportError) as error:
         if debug:
             raise
@@ -80,44 +107,40 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _dispatch(words: list[str]) -> int:
-    from jsonargparse import auto_cli
-
     from fusionbench.commands import COMMANDS
+    from fusionbench.parsing import HELP, call
     from fusionbench.resources import with_recipe_files
     from fusionbench.version import __version__
 
-    if words == ["--version"]:
+    if not words or words[0] in HELP:
+        print(_overview(COMMANDS, __version__))  # noqa: T201
+        return DONE
+    if words[0] in VERSION:
         print(f"fusionbench {__version__}")  # noqa: T201
-        return 0
-    words = list(_spelled(words, {f"--{name}" for name in _switches(COMMANDS)}))
-    if words[:1] == ["train"]:
+        return DONE
+    if words[0] == "train":
         words = list(with_recipe_files(words))
-    status = auto_cli(COMMANDS, args=words or ["--help"], prog="fusionbench")
-    return int(status or 0)
+    try:
+        return call(words, COMMANDS)
+    except SystemExit as stop:  # after a --help
+        return int(stop.code or DONE)
 
 
-def _spelled(words: Sequence[str], switches: set[str]) -> Iterator[str]:
-    """Options with '_' for '-', and switches that stand alone set to true: what the parser made of signatures reads."""
-    for index, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if not name.startswith("--"):
-            yield word
-            continue
-        name = "--" + name[2:].replace("-", "_")
-        yield name + equals + value
-        following = words[index + 1].lower() if index + 1 < len(words) else ""
-        if name in switches and not equals and following not in TRUTHS:
-            yield "true"
+def _overview(commands: Mapping[str, Any], version: str) -> str:
+    """What `fusionbench` alone shows."""
+    lines = [f"fusionbench {version}: train, run and compare image fusion on degraded input", ""]
+    lines += [f"  {words}\n      {what}" for words, what in FIRST.items()]
+    for heading, names in OVERVIEW.items():
+        lines += ["", heading]
+        lines += [f"  {name:8} {_about(commands[name])}" for name in names]
+    lines += ["", "Everywhere", *(f"  {option:10} {what}" for option, what in EVERYWHERE.items())]
+    return "\n".join([*lines, "", "`fusionbench COMMAND --help` shows the options of a command."])
 
 
-def _switches(commands: Mapping[str, Any]) -> Iterator[str]:
-    """Names of all parameters that are true or false."""
-    for command in commands.values():
-        if isinstance(command, Mapping):
-            yield from _switches(command)
-        elif callable(command):
-            parameters = inspect.signature(command).parameters.values()
-            yield from (parameter.name for parameter in parameters if parameter.annotation in ("bool", bool))
+def _about(command: Any) -> str:
+    """The first line of a command's help."""
+    text = command["_help"] if isinstance(command, Mapping) else inspect.getdoc(command) or ""
+    return str(text).partition("\n")[0]
 
 
 def _sentence(error: Exception) -> str:

@@ -63,7 +63,7 @@ def run(
     precision: str = "32-true",
     wandb: Literal["offline", "online"] | None = None,
 ) -> int:
-    """Degrade, fuse and score; print and write the tables.
+    """Degrade, fuse and score images; print and write the tables.
 
     Args:
         method: methods, separated by commas; see `fusionbench list methods`.
@@ -121,7 +121,7 @@ def run(
 
 
 def demo(out: Path = Path("runs/demo"), limit: int | None = None) -> int:
-    """Run the main job on generated scenes: six methods, three degradations, eleven scores, one picture.
+    """Fuse and score generated scenes, and draw a picture of them.
 
     Args:
         out: where images, scores, tables and the picture go.
@@ -176,7 +176,7 @@ def score(
 
 
 def report(run: Path, html: bool = False) -> int:
-    """Print the tables of a finished or interrupted run and write them again.
+    """Print the tables of a run and write them again.
 
     Args:
         run: the run's folder.
@@ -205,7 +205,7 @@ def degrade(
     ir: Path | None = None,
     vi: Path | None = None,
 ) -> int:
-    """Write a degraded test set with a manifest, so that others can use the very same bytes.
+    """Write a degraded test set with a manifest of checksums.
 
     Args:
         dataset: one data set; see `fusionbench list datasets`.
@@ -232,7 +232,7 @@ def degrade(
 
 
 def show_list(what: Literal["methods", "datasets", "degradations", "metrics", "protocols"]) -> int:
-    """Print a table of what there is.
+    """List methods, datasets, degradations, metrics or protocols.
 
     Args:
         what: which table.

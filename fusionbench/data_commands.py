@@ -104,4 +104,11 @@ def shard(
     return DONE
 
 
-COMMANDS = {"list": list_all, "info": info, "download": download, "check": check, "shard": shard}
+COMMANDS = {
+    "_help": "Datasets: look up, download, check, write as shards.",
+    "list": list_all,
+    "info": info,
+    "download": download,
+    "check": check,
+    "shard": shard,
+}

@@ -24,7 +24,7 @@ def embed(
     seed: int = 0,
     out: Path = Path("runs/embed"),
 ) -> int:
-    """Draw what a method encodes as a map, and say how well it tells degradations apart.
+    """Draw a t-SNE plot of a method's latents under several degradations.
 
     Of DSPFusion, the degradation priors (its Fig. 3), which should tell them apart; of LURE, the latents of its tasks
     before and after training (its Fig. 2), which should not.

@@ -27,7 +27,7 @@ def fuse_images(
     devices: int | str = 1,
     precision: str = "32-true",
 ) -> int:
-    """Fuse your own images: two files, or two folders whose files pair by name.
+    """Fuse your own images: two files, or two folders that pair by name.
 
     Args:
         method: one method; see `fusionbench list methods`.

@@ -51,7 +51,7 @@ def lookup(kind: str, name: str, known: Iterable[str]) -> str:
     if not found:
         raise unknown(kind, name, choices)
     if len(found) > 1:
-        raise ValueError(f"{kind} {name!r} may be {_either(found)}; write one of them in its own case")
+        raise ValueError(f"{kind} {name!r} may be {either(map(repr, found))}; write one of them in its own case")
     return found[0]
 
 
@@ -62,11 +62,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
         kind: what the table holds, in the singular ('metric').
     """
     choices = sorted(known)
-    lowered = {choice.casefold(): choice for choice in choices}
-    # A slip in a name of two letters leaves half of it.
-    near = difflib.get_close_matches(name.casefold(), lowered, n=3, cutoff=0.5 if len(name) < 4 else 0.6)
-    if near:
-        hint = f"did you mean {_either([lowered[match] for match in near])}?"
+    if alike := near(name, choices):
+        hint = f"did you mean {either(map(repr, alike))}?"
     elif kind in LISTED:
         hint = f"{LISTED[kind]} shows them all"
     else:
@@ -74,5 +71,20 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
     return ValueError(f"unknown {kind} {name!r}; {hint}")
 
 
-def _either(names: Iterable[str]) -> str:
-    return " or ".join(map(repr, names))
+def near(name: str, known: Iterable[str]) -> list[str]:
+    """The names of a table that resemble one that it does not have, the most alike first."""
+    lowered = {choice.casefold(): choice for choice in known}
+    # A slip in a name of two letters leaves half of it.
+    cutoff = 0.5 if len(name) < 4 else 0.6
+    return [lowered[match] for match in difflib.get_close_matches(name.casefold(), lowered, n=3, cutoff=cutoff)]
+
+
+def either(names: Iterable[str]) -> str:
+    """Some names as a choice.
+
+    Example:
+        >>> either(["a", "b", "c"])
+        'a, b or c'
+    """
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from fusionbench.progress import plain_console
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -13,8 +15,8 @@ DONE, INCOMPLETE = 0, 3
 
 
 def finish(console: Console, problems: Iterable[str], *, label: str = "missing: ") -> int:
-    """Print one line for each problem; the exit status."""
-    status = DONE
+    """Print one line for each problem, however little else is shown; the exit status."""
+    status, console = DONE, _audible(console)
     for problem in problems:
         console.print(f"{label}{problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
         status = INCOMPLETE
@@ -29,4 +31,9 @@ def note(console: Console, sentences: Iterable[str]) -> None:
 
 def warn(console: Console, warning: str) -> None:
     """Print what a person should know, though nothing is missing."""
-    console.print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+    _audible(console).print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+
+
+def _audible(console: Console) -> Console:
+    """The console itself, or that of errors where it is quiet."""
+    return plain_console(stderr=True) if console.quiet else console

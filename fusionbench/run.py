@@ -150,14 +150,18 @@ def run(
             folder.gather(names)
             folder.note({"images": {"scored": len(names), "available": len(pairs.source.names)}})
             outcome.problems += problems(_label(cell), folder, names)
+            begin(place + 1)
 
+        def begin(place: int) -> None:
+            if place < len(job.cells):
+                describe(f"{place + 1}/{len(job.cells)} {_label(job.cells[place])}")
+
+        begin(0)
         if len(dealt) == 1:
             for place, (cell, folder) in enumerate(zip(job.cells, folders, strict=True)):
-                describe(_label(cell))
                 job.fuse_and_score(cell, folder, dealt[0], done)
                 ended(place)
         else:
-            describe(f"{len(dealt)} processes")
             job.methods.clear()  # Each process loads its own.
             arguments = (benchmark, out, frozenset(checked.missing), batch_size, workers)
             spread(_share_of_cells, dealt, arguments, jobs=len(folders), done=done, ended=ended)

@@ -24,7 +24,9 @@ def train(
     phases: dict[str, dict[str, dict[str, Any] | float]] | None = None,
     wandb: Literal["offline", "online"] | None = None,
 ) -> int:
-    """Train every phase of a method; --config takes a recipe that comes with fusionbench by name, or a file.
+    """Train a method through all its phases.
+
+    --config takes a recipe that comes with fusionbench by its name, or a file.
 
     Args:
         method: one method with training phases; see `fusionbench list methods`.

@@ -34,7 +34,7 @@ def info(names: str) -> int:
     """Print what is known of the weight files of methods or scores.
 
     Args:
-        names: methods and scores, separated by commas; --all for every one.
+        names: methods and metrics, separated by commas; --all for every one.
     """
     for owner in _holders(names):
         table = Table(title=owner.name, title_justify="left", title_style="bold", box=None, show_header=False)
@@ -53,7 +53,7 @@ def path(names: str) -> int:
     """Print where each weight file is, or would be looked for first.
 
     Args:
-        names: methods and scores, separated by commas; --all for every one.
+        names: methods and metrics, separated by commas; --all for every one.
     """
     from fusionbench.weights import expected_path, located
 
@@ -66,7 +66,7 @@ def download(names: str, dry_run: bool = False) -> int:
     """Fetch weight files to where they are looked for; an interrupted transfer goes on.
 
     Args:
-        names: methods and scores, separated by commas; --all for every one that has an address.
+        names: methods and metrics, separated by commas; --all for every one that has an address.
         dry_run: show what would be fetched, and how large it is; nothing is written.
     """
     from fusionbench.download import Servers
@@ -145,7 +145,7 @@ def verify(names: str) -> int:
     """Check the files that are here against their published checksums.
 
     Args:
-        names: methods and scores, separated by commas; --all for every one.
+        names: methods and metrics, separated by commas; --all for every one.
     """
     from fusionbench.weights import located
     from fusionbench.weights import verify as verify_file
@@ -233,6 +233,7 @@ def _size(size: int, about: int = 0) -> str:
 
 
 COMMANDS = {
+    "_help": "Weight files: look up, download, import, export, verify.",
     "list": list_all,
     "info": info,
     "download": download,

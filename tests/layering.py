@@ -21,7 +21,7 @@ LAYERS = [
     {"types", "lazy", "version", "outcomes", "processes", "threads", "trainers", "download", "results", "tensorfile"},
     {"degradations", "images", "nn", "resources", "weights", "spread"},
     {"data", "methods", "metrics"},
-    {"published", "benchmark", "profile", "holdings", "listing", "fusing", "restoring", "trained"},
+    {"published", "benchmark", "parsing", "profile", "holdings", "listing", "fusing", "restoring", "trained"},
     {"scoring", "preflight", "choices", "report"},
     {"run", "standalone", "export", "dashboards", "training", "modelcard"},
     {"cards", "api", "embedding", "supplies"},

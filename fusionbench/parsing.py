@@ -1,0 +1,299 @@
+"""From the words of a command line to the call of a command, and what is wrong with the words in one sentence.
+
+A command is a function. Its parameters are options; those without a default stand on their own. jsonargparse reads the
+values, once the words have the one form that it expects.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
+
+import yaml
+from jsonargparse import ArgumentParser, auto_cli
+from typing_extensions import override
+
+from fusionbench.lazy import either, near
+
+PROGRAM = "fusionbench"
+HELP = ("-h", "--help")
+ALL = "--all"
+"""Written in place of a name, it means every one."""
+ABOUT = "_help"
+"""Key of a group of commands whose value says what the group is for."""
+
+ALIASES = (
+    ("method", "methods"),
+    ("dataset", "datasets"),
+    ("degradation", "degradations"),
+    ("metrics", "metric"),
+    ("table", "tables"),
+    ("data", "root"),
+    ("out", "export", "to"),
+    ("source", "from"),
+)
+"""Options of one meaning: whichever of a group is typed, a command reads it as the one that it has."""
+
+_OF_THE_PARSER = {"config", "print_config"}
+_EVERYWHERE = "Everywhere: --quiet, --verbose, --debug."
+_TRUTHS = ("true", "false")
+_SHOWN = 60
+
+
+class Complaint(Exception):  # noqa: N818 - it never leaves this module
+    """What jsonargparse says is wrong, in its own words."""
+
+
+class Parser(ArgumentParser):
+    """A parser that raises what is wrong instead of printing how it is used."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{"allow_abbrev": False, "epilog": _EVERYWHERE, **options})
+
+    @override
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        raise Complaint(message) from ex
+
+    @override
+    def parse_string(self, content: str, path: Any = "", *arguments: Any, **options: Any) -> Any:
+        """A configuration in YAML, whose keys may go by their aliases too."""
+        try:
+            given = yaml.safe_load(content)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            place = f", line {mark.line + 1}" if mark else ""
+            raise Complaint(f"--config {path}{place}: this is not YAML ({getattr(error, 'problem', error)})") from error
+        if not isinstance(given, dict):
+            raise Complaint(f"--config {path}: expected options, one a line, such as 'limit: 2'")
+        known = {action.dest for action in self._actions} - {"help", *_OF_THE_PARSER}
+        named = {}
+        for key, value in given.items():
+            name = own_name(str(key), known)
+            if not name:
+                raise Complaint(f"--config {path}: {no_option(self.prog.split()[-1], str(key), known)}")
+            named[name] = value
+        if list(named) != list(given):
+            content = yaml.safe_dump(named, sort_keys=False)
+        return super().parse_string(content, path, *arguments, **options)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        name: the words that call it.
+        function: what it does.
+    """
+
+    name: str
+    function: Callable[..., Any]
+
+    @cached_property
+    def types(self) -> dict[str, Any]:
+        """What each parameter takes."""
+        return {name: kind for name, kind in get_type_hints(self.function).items() if name != "return"}
+
+    @cached_property
+    def required(self) -> list[str]:
+        """The parameters that stand on their own, in order."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty]
+
+    @property
+    def options(self) -> set[str]:
+        """The parameters that are options."""
+        return set(self.types) - set(self.required)
+
+    def read(self, words: Sequence[str]) -> Iterator[str]:
+        """The words in the form that the parser expects: '--name=value' with '_' for '-', and values on their own.
+
+        Raises:
+            ValueError: an option is unknown or lacks its value, or there are too few or too many values.
+        """
+        rest, wanted = list(words), list(self.required)
+        while rest:
+            word = rest.pop(0)
+            if word in HELP:
+                yield word
+                return
+            if word == ALL and wanted and "all" not in self.options:
+                wanted.pop(0)
+                yield "all"
+            elif is_option(word):
+                yield self._option(word, rest, switch_only=bool(wanted))
+            elif wanted:
+                yield _cased(word, self.types[wanted.pop(0)])
+            else:
+                raise ValueError(self._surplus(word))
+        if wanted:
+            raise ValueError(f"{self.name} needs {self._needs(wanted[0])}")
+
+    def _option(self, word: str, rest: list[str], *, switch_only: bool) -> str:
+        """An option with its value, which is taken from the words that follow."""
+        typed, equals, value = word.partition("=")
+        name = own_name(typed[2:], self.options | _OF_THE_PARSER) if typed.startswith("--") else ""
+        if not name:
+            raise ValueError(no_option(self.name, typed, self.options))
+        kind = self.types.get(name)
+        if name == "print_config" and not equals:
+            return "--print_config"
+        if not equals and kind is bool:
+            value = "true"
+            if rest and rest[0].lower() in _TRUTHS:
+                value = rest.pop(0).lower()
+            elif rest and not is_option(rest[0]) and not switch_only:
+                raise ValueError(f"{typed} {_short(rest[0])}: expected true or false, or nothing")
+        elif not equals:
+            if not rest or is_option(rest[0]):
+                raise ValueError(f"{typed} needs a value{f': {expected(kind)}' if kind else ''}")
+            value = rest.pop(0)
+        if name == "config":
+            _check_config(typed, Path(value))
+        return f"--{name}={_cased(value, kind)}"
+
+    def _needs(self, name: str) -> str:
+        """A parameter that stands on its own, with what its help says."""
+        about = re.search(rf"^ +{name}: (.*?)\.?$", inspect.getdoc(self.function) or "", re.MULTILINE)
+        choices = get_args(self.types[name])
+        return f"{name.upper()}: {either(choices) if choices else about[1] if about else expected(self.types[name])}"
+
+    def _surplus(self, word: str) -> str:
+        from fusionbench.data import DATASETS
+        from fusionbench.methods import METHODS
+
+        for option, table in (("method", METHODS), ("dataset", DATASETS)):
+            if option in self.options and word.casefold() in table:
+                return f"{self.name} does not take {word!r} on its own; write --{option} {word}"
+        return f"{self.name} does not take {_short(word)!r} on its own; see {PROGRAM} {self.name} --help"
+
+    def sentence(self, complaint: str, words: Sequence[str]) -> str:
+        """What jsonargparse says is wrong, as a person would say it.
+
+        Args:
+            words: of the command, as they were typed.
+        """
+        key = re.match(r'Parser key "([\w.]+)"', complaint)
+        name = key[1].rpartition(".")[2] if key else ""
+        if name not in self.types:
+            return " ".join(complaint.split())
+        typed = [word.partition("=")[0] for word in words if is_option(word)]
+        shown = next((word for word in typed if own_name(word[2:], {name}) == name), "")
+        if not shown:
+            shown = self.name if name in self.required else f"{name} in the file of --config:"
+        given = re.search(r"(?:Given value|Got value): (.*)", complaint)
+        value = _short(given[1]) if given else ""
+        return f"{shown} {value}".strip() + f": expected {expected(self.types[name])}"
+
+
+def call(words: Sequence[str], commands: Mapping[str, Any]) -> int:
+    """Run a command.
+
+    Args:
+        words: the command line without the program's name.
+        commands: functions, or groups of them, by name.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ValueError: the words are wrong.
+    """
+    found: Any = commands
+    called: list[str] = []
+    for word in words:
+        if word in HELP or not isinstance(found, Mapping):
+            break
+        if word not in found or word == ABOUT:
+            raise ValueError(_no_command(word, called, found))
+        called.append(word)
+        found = found[word]
+    rest = words[len(called) :]
+    command = None if isinstance(found, Mapping) else Command(" ".join(called), found)
+    arguments = ["--help"] if command is None else command.read(rest)
+    try:
+        # The parser is made of what is called alone: every command more takes time.
+        status = auto_cli(
+            {called[0]: commands[called[0]]}, args=[*called, *arguments], prog=PROGRAM, parser_class=Parser
+        )
+    except Complaint as complaint:
+        raise ValueError(str(complaint) if command is None else command.sentence(str(complaint), rest)) from complaint
+    return int(status or 0)
+
+
+def own_name(typed: str, names: Collection[str]) -> str:
+    """The parameter that an option means: by its name or an alias, with '-' for '_'; empty if there is none.
+
+    Example:
+        >>> own_name("batch-size", {"batch_size"}), own_name("root", {"data"}), own_name("trainer.devices", {"trainer"})
+        ('batch_size', 'data', 'trainer.devices')
+    """
+    head = re.split(r"[.+]", typed.replace("-", "_"))[0]
+    alike = next((group for group in ALIASES if head in group), ())
+    found = next((name for name in (head, *alike) if name in names), "")
+    return found + typed[len(head) :].replace("-", "_") if found else ""
+
+
+def no_option(command: str, typed: str, names: Iterable[str]) -> str:
+    """The sentence for an option that a command does not have."""
+    options = {name.replace("_", "-") for name in names}
+    alike = near(typed.lstrip("-").partition(".")[0].replace("_", "-"), options)
+    mark = "--" if typed.startswith("-") else ""
+    hint = f"did you mean {either(mark + name for name in alike)}?" if alike else f"see {PROGRAM} {command} --help"
+    return f"{command} has no option {_short(typed)}; {hint}"
+
+
+def expected(kind: Any) -> str:
+    """What an option takes, in words.
+
+    Example:
+        >>> expected(int | None), expected(Literal["offline", "online"]), expected(bool)
+        ('a whole number', 'offline or online', 'true or false')
+    """
+    if get_origin(kind) in (Union, UnionType):
+        parts = [expected(part) for part in get_args(kind) if part is not NoneType and get_origin(part) is not list]
+        return " or ".join(dict.fromkeys(parts))
+    if get_origin(kind) is Literal:
+        return either(get_args(kind))
+    if get_origin(kind) is dict:
+        return "options by name, such as {devices: 2}"
+    return {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}.get(kind, "text")
+
+
+def _check_config(typed: str, path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"{typed} {path}: there is no such file; expected one with options in YAML")
+    try:
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{typed} {path}: this is not text in UTF-8; expected options in YAML") from error
+
+
+def is_option(word: str) -> bool:
+    """Whether a word is an option, and no value such as -1."""
+    return word.startswith("--") or re.match(r"-[A-Za-z]", word) is not None
+
+
+def _no_command(word: str, called: Sequence[str], group: Mapping[str, Any]) -> str:
+    what = " ".join([PROGRAM, *called])
+    alike = near(word, (name for name in group if name != ABOUT))
+    hint = f"did you mean {either(alike)}?" if alike else f"see {what} --help"
+    kind = "option" if is_option(word) else "command"
+    return f"{what} has no {kind} {_short(word)}; {hint}"
+
+
+def _cased(value: str, kind: Any) -> str:
+    """A value in the case in which its choices are written."""
+    choices = [choice for part in (kind, *get_args(kind)) if get_origin(part) is Literal for choice in get_args(part)]
+    return next((choice for choice in choices if choice.casefold() == value.casefold()), value)
+
+
+def _short(value: str) -> str:
+    text = " ".join(value.split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
