@@ -6,16 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
-from fusionbench.images.files import (
-    _plain_png,
-    decode_image,
-    image_size,
-    luma,
-    read_image,
-    to_bytes,
-    to_tensor,
-    write_image,
-)
+from fusionbench.images.decoding import plain_png
+from fusionbench.images.files import decode_image, image_size, read_image, write_image
+from fusionbench.images.levels import luma
+from fusionbench.images.tensors import to_bytes, to_tensor
 
 GRAY = np.arange(256, dtype=np.uint8).reshape(8, 32)
 RGB = np.stack([GRAY, 255 - GRAY, GRAY // 2], axis=2)
@@ -220,7 +214,7 @@ def test_what_is_not_finite_makes_no_image(value):
 
 @pytest.mark.parametrize("shape", [(37, 50), (37, 50, 3)])
 @pytest.mark.parametrize("level", [0, 9])
-def test_plain_png_is_decoded_as_pillow_decodes_it(shape, level, tmp_path):
+def testplain_png_is_decoded_as_pillow_decodes_it(shape, level, tmp_path):
     image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     Image.fromarray(image).save(tmp_path / "a.png", compress_level=level)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), image)
@@ -231,11 +225,11 @@ def test_no_damage_to_a_png_goes_unseen_by_the_fast_decoder(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (16, 20, 3), dtype=np.uint8)
     Image.fromarray(image).save(tmp_path / "a.png")
     whole = (tmp_path / "a.png").read_bytes()
-    np.testing.assert_array_equal(_plain_png(whole), image)
+    np.testing.assert_array_equal(plain_png(whole), image)
     for place in range(len(whole)):
         damaged = bytearray(whole)
         damaged[place] ^= 16
-        assert _plain_png(damaged) is None, place
-        assert _plain_png(whole[:place]) is None, place
+        assert plain_png(damaged) is None, place
+        assert plain_png(whole[:place]) is None, place
     with pytest.raises(ValueError, match="cannot read half of it as an image"):
         decode_image(whole[: len(whole) // 2], "half of it")

@@ -1,0 +1,245 @@
+"""From the bytes of an image file to the values that it holds, the right way up, in numbers of its own."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFile, UnidentifiedImageError
+from typing_extensions import Buffer
+
+from fusionbench.images.tiff import FLOAT, SIGNED, Page, is_tiff, tiff_pages
+from fusionbench.types import Bytes
+
+Values = npt.NDArray[Any]
+
+# Pillow's decoders raise these for damaged files, depending on the format and the place of the damage.
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+
+ORIENTATION = 0x0112
+
+TURNS = {
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.swapaxes(0, 1),
+    6: lambda image: image.swapaxes(0, 1)[:, ::-1],
+    7: lambda image: image.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda image: image.swapaxes(0, 1)[::-1],
+}
+"""What makes an image upright, by its EXIF orientation; from 5 on, height and width change places."""
+
+
+class Header(NamedTuple):
+    """What a file says of its image before it is decoded.
+
+    Attributes:
+        height: of the upright image.
+        width: likewise.
+        orientation: how the stored pixels are turned, as in EXIF; 1 where they are not.
+    """
+
+    height: int
+    width: int
+    orientation: int = 1
+
+
+class Stored(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        values: (H, W), or (H, W, C) of 2 to 4 channels, of which the last of 2 or 4 is transparency or anything else.
+        white: the value that is white by the file's own depth; None where a file has none, as of floats.
+        inverted: whether low values are bright.
+    """
+
+    values: Values
+    white: int | None = 255
+    inverted: bool = False
+
+
+def decode(data: Buffer) -> Stored:
+    """The values of an image file.
+
+    Raises:
+        ValueError: it is damaged, no image, several images, or of a kind that is not read.
+    """
+    plain = plain_png(data)
+    if plain is not None:
+        return Stored(plain)
+    try:
+        if is_tiff(bytes(memoryview(data)[:4])):
+            return _tiff(data)
+        with Image.open(io.BytesIO(data)) as image:
+            return _opened(image, data)
+    except DAMAGED as error:
+        raise ValueError(_reason(error)) from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(_too_large()) from error
+
+
+def read_header(path: Path) -> Header:
+    """What a file says of its image, without decoding it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the header cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            if is_tiff(file.read(4)):
+                page = tiff_pages(file)[0]
+                size = (page.height, page.width)
+                return Header(*(size if page.orientation <= 4 else size[::-1]), page.orientation)
+            with Image.open(file) as image:
+                orientation = _orientation(image)
+                size = (image.height, image.width)
+                return Header(*(size if orientation <= 4 else size[::-1]), orientation)
+        except DAMAGED as error:
+            raise ValueError(_reason(error)) from error
+        except Image.DecompressionBombError as error:
+            raise ValueError(_too_large()) from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file; Pillow names the object in memory where it knows no format."""
+    known = not isinstance(error, UnidentifiedImageError)
+    return (str(error) or type(error).__name__) if known else "it is damaged, or of no known format"
+
+
+def _too_large() -> str:
+    return f"it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; cut it into smaller images"
+
+
+def plain_png(data: Buffer) -> Bytes | None:
+    """The pixels of a whole 8-bit gray or RGB PNG, decoded by OpenCV in two thirds of Pillow's time; None for others.
+
+    OpenCV does not mind damage, so that every checksum is compared first.
+    """
+    view = memoryview(data)
+    if bytes(view[:8]) != b"\x89PNG\r\n\x1a\n":
+        return None
+    place, kinds = 8, []
+    while place + 12 <= len(view):
+        size = int.from_bytes(view[place : place + 4], "big")
+        end = place + 8 + size
+        if zlib.crc32(view[place + 4 : end]).to_bytes(4, "big") != view[end : end + 4]:
+            return None
+        kinds.append(bytes(view[place + 4 : place + 8]))
+        place = end + 4
+    header = struct.unpack(">II5B", view[16:29]) if kinds[:1] == [b"IHDR"] else ()
+    plain = header[2:] in ((8, 0, 0, 0, 0), (8, 2, 0, 0, 0)) and header[0] * header[1] < 2**26
+    # Transparency, a turn and an animation are Pillow's.
+    if not plain or kinds[-1] != b"IEND" or {b"tRNS", b"eXIf", b"acTL"} & set(kinds):
+        return None
+    pixels = cv2.imdecode(np.frombuffer(view, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.shape != (header[1], header[0], 3)[: 2 if header[3] == 0 else 3]:
+        return None
+    return np.asarray(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _opened(image: ImageFile.ImageFile, data: Buffer) -> Stored:
+    """The values of an image that is no TIFF."""
+    # The second picture of an MPO is another view or a small copy of the first.
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise ValueError(f"it holds {frames} images; save the one that is meant as a file of its own")
+    orientation = _orientation(image)
+    deep = ";16" in str(image.tile) and image.mode in ("LA", "RGB", "RGBA")
+    image.load()
+    if deep:
+        return Stored(_by_opencv(data, orientation), 65535)
+    values = _values(image)
+    return Stored(_upright(values, orientation), 255 if values.dtype == np.uint8 else 65535)
+
+
+def _values(image: Image.Image) -> Values:
+    """The values of a loaded image, with transparency as a last channel."""
+    mode = image.mode
+    if "transparency" in image.info and mode in ("1", "L", "P", "RGB"):
+        mode = "RGBA" if mode in ("P", "RGB") else "LA"
+    elif mode not in ("L", "LA", "RGB", "RGBA", "RGBX", "I", "F") and not mode.startswith("I;16"):
+        mode = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA"}.get(mode, "RGB")
+    return np.array(image if mode == image.mode else image.convert(mode))
+
+
+def _orientation(image: Image.Image) -> int:
+    """How the pixels of an image that is no TIFF are turned; read before they are loaded."""
+    try:
+        # The EXIF data of a PNG come before its pixels, or Pillow decodes it to find them.
+        exif = Image.Exif()
+        if image.format == "PNG":
+            exif.load(image.info.get("exif", b""))
+        else:
+            exif = image.getexif()
+        orientation = exif.get(ORIENTATION, 1)
+    except DAMAGED:
+        return 1
+    return orientation if orientation in TURNS else 1
+
+
+def _upright(values: Values, orientation: int) -> Values:
+    return values if orientation == 1 else np.ascontiguousarray(TURNS[orientation](values))
+
+
+def _tiff(data: Buffer) -> Stored:
+    pages = tiff_pages(io.BytesIO(data))
+    page = pages[0]
+    if (count := sum(not each.extra for each in pages)) > 1:
+        raise ValueError(f"it holds {count} pages; save the one that is meant as a file of its own")
+    if page.end > len(memoryview(data)):
+        raise ValueError("image file is truncated")
+    if page.height * page.width > 2 * (Image.MAX_IMAGE_PIXELS or 2**62):
+        raise ValueError(_too_large())
+    if page.samples > 4:
+        raise ValueError(f"it has {page.samples} channels; save those that are meant as a gray or an RGB image")
+    values = _tiff_values(data, page)
+    if page.kind in (SIGNED, FLOAT) or page.bits > 16:
+        return Stored(values, None, page.white_is_zero)
+    # Pillow and OpenCV invert 8 bits, and neither of them 16.
+    deep = values.dtype != np.uint8
+    return Stored(values, 2**page.bits - 1 if deep else 255, page.white_is_zero and deep)
+
+
+def _tiff_values(data: Buffer, page: Page) -> Values:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            dropped = page.samples > len(image.getbands())
+            deep = page.bits == 16 and page.samples > 1
+            if not (dropped or deep or (page.kind == SIGNED and page.bits == 8)):
+                values = _values(image)
+                return values.view(np.uint32) if values.dtype == np.int32 and page.kind != SIGNED else values
+    except UnidentifiedImageError:
+        # Floats of 64 bits, and orders of bytes that Pillow has not.
+        pass
+    return _by_opencv(data, page.orientation)
+
+
+def _by_opencv(data: Buffer, orientation: int) -> Values:
+    """The values as OpenCV reads them, which keeps 16 bits of colour and a fourth channel.
+
+    Versions of OpenCV differ in what they do to a turned image, so that none is given to it.
+    """
+    if orientation != 1:
+        raise ValueError(
+            f"its orientation is {orientation}, which is not followed in images of its kind; save it upright"
+        )
+    logging = cv2.utils.logging
+    level = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        values = cv2.imdecode(np.frombuffer(memoryview(data), np.uint8), cv2.IMREAD_UNCHANGED)
+    finally:
+        logging.setLogLevel(level)
+    if values is None:
+        raise UnidentifiedImageError
+    if values.ndim == 2:
+        return values
+    return np.ascontiguousarray(values[:, :, [2, 1, 0, 3][: values.shape[2]]])
