@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from fusionbench.images.tensors import ImageLike, as_batch, check_range
 from fusionbench.metrics.sharing import shared, sharing
 from fusionbench.threads import one_thread
 from fusionbench.types import Color, Gray, Image, Scores
@@ -94,40 +95,27 @@ VIEWS: dict[str, Callable[[Image, torch.dtype], Image]] = {
 }
 
 
-def check(fused: Tensor, ir: Tensor | None, vi: Tensor | None) -> None:
-    """Refuse what is not a batch of images of one size in [0, 1].
+def as_images(*images: ImageLike | None) -> list[Tensor]:
+    """What a person gives as fused, infrared and visible images, as batches of one size in [0, 1].
 
     Raises:
-        ValueError: a shape is wrong, or a value is NaN, infinite or out of range; the message names the image.
+        FileNotFoundError: there is no such file.
+        ValueError: a shape or type is wrong, or a value is NaN, infinite or out of range; the message names the image.
     """
-    named = [(what, image) for what, image in (("fused", fused), ("ir", ir), ("vi", vi)) if image is not None]
+    named = [
+        (what, as_batch(image, f"the {what} image"))
+        for what, image in zip(("fused", "ir", "vi"), images, strict=False)
+        if image is not None
+    ]
+    fused = named[0][1]
     for what, image in named:
-        if image.ndim != 4 or image.shape[1] not in (1, 3) or not image.numel():
-            raise ValueError(f"the {what} images have shape {tuple(image.shape)}; scores read (batch, 1 or 3, h, w)")
-        if not image.is_floating_point():
-            raise ValueError(f"the {what} images are {image.dtype}; scores read floats in [0, 1]: divide by 255")
         if image.shape[0] != fused.shape[0] or image.shape[-2:] != fused.shape[-2:]:
             raise ValueError(
                 f"{what} has shape {tuple(image.shape)} and fused {tuple(fused.shape)}; scores compare equal sizes"
             )
     for what, image in named:
-        _check_range(image, what)
-
-
-def _check_range(image: Image, what: str) -> None:
-    low, high = (float(levels(limit)) for limit in (image.amin(), image.amax()))
-    if low >= 0 and high <= 255:
-        return
-    broken = ~torch.isfinite(image)
-    if broken.any():
-        index = int(broken.flatten(1).any(1).nonzero()[0, 0])
-        raise ValueError(
-            f"the {what} image {index} of the batch holds {int(broken[index].sum())} NaN or infinite values"
-        )
-    raise ValueError(
-        f"the {what} image goes from {low / 255:.4g} to {high / 255:.4g}; "
-        "scores read images in [0, 1]: divide or clamp it"
-    )
+        check_range(image, f"the {what} image")
+    return [image for _, image in named]
 
 
 def singles(*images: Tensor) -> Iterator[tuple[Tensor, ...]]:
@@ -161,12 +149,13 @@ def score(definition: Callable[..., Scores]) -> Callable[..., Scores]:
     @functools.wraps(definition)
     @torch.no_grad()
     @one_thread()
-    def of_images(fused: Tensor, ir: Tensor | None = None, vi: Tensor | None = None, **options: object) -> Scores:
+    def of_images(
+        fused: ImageLike, ir: ImageLike | None = None, vi: ImageLike | None = None, **options: object
+    ) -> Scores:
         images = (fused, ir, vi) if reads_sources(definition) else (fused, None, None)
         if reads_sources(definition) and (ir is None or vi is None):
             raise ValueError(f"{definition.__name__} compares with the sources; pass ir and vi too")
-        check(*images)
-        grays = [gray(image) for image in images if image is not None]
+        grays = [gray(image) for image in as_images(*images)]
         scores = []
         for one in singles(*grays):
             with sharing():

@@ -16,7 +16,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from fusionbench.metrics.enclosure import enclosed, quietly, unfilled
-from fusionbench.metrics.images import check, rgb
+from fusionbench.metrics.images import as_images, rgb
 from fusionbench.metrics.networks import LICENCE
 from fusionbench.metrics.readiness import network_of, ready
 from fusionbench.types import Image, Scores
@@ -43,7 +43,7 @@ def perceived_quality(fused: Image, metric: str = "musiq") -> Scores:
     Source:
         pyiqa 0.1.16, chaofengc/IQA-PyTorch.
     """
-    check(fused, None, None)
+    (fused,) = as_images(fused)
     side, least = min(fused.shape[-2:]), network_of(metric).smallest
     if side < least:
         raise ValueError(f"pyiqa's {metric!r} needs images of {least} pixels a side or more, not {side}")

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
+from fusionbench.images.tensors import ImageLike
 from fusionbench.lazy import resolve
-from fusionbench.metrics.images import check, planes, reads_sources, singles
+from fusionbench.metrics.images import as_images, planes, reads_sources, singles
 from fusionbench.metrics.protocol import Variant, canonical, choose
 from fusionbench.metrics.sharing import sharing
 from fusionbench.metrics.table import row
@@ -20,17 +21,20 @@ from fusionbench.types import Scores
 @torch.no_grad()
 @one_thread()
 def evaluate(
-    fused: Tensor,
-    ir: Tensor | None,
-    vi: Tensor | None,
+    fused: ImageLike,
+    ir: ImageLike | None,
+    vi: ImageLike | None,
     names: Iterable[str],
     protocol: str = "exact",
     dtype: torch.dtype = torch.float64,
 ) -> dict[str, Scores]:
-    """Scores of a batch, (B,) float64 each, NaN where a score is undefined (METRICS says when).
+    """Scores of an image or a batch, (B,) float64 each, NaN where a score is undefined (METRICS says when).
+
+    Images are files, or arrays and tensors of bytes from 0 to 255 or floats from 0 to 1: (H, W), (H, W, 3),
+    (1 or 3, H, W), or batches of these.
 
     Args:
-        fused: (B, 1 or 3, H, W) in [0, 1].
+        fused: the fused image or images.
         ir: infrared source, or None if only scores of the fused image are asked for.
         vi: visible source, or None likewise.
         names: metrics as in METRICS, in any case; 'MI@tang' takes that one from another protocol. The result has them
@@ -39,14 +43,19 @@ def evaluate(
         dtype: what to compute in; float32 is faster and differs as docs/metrics.md states.
 
     Raises:
+        FileNotFoundError: there is no such file.
         ValueError: a name is unknown, a shape is wrong, an image is too small, or it holds NaN or leaves [0, 1].
+
+    Example:
+        >>> half = torch.tensor([[0, 255]], dtype=torch.uint8)
+        >>> evaluate(half, None, None, ["EN"])
+        {'EN': tensor([1.], dtype=torch.float64)}
     """
     variants = {canonical(name): choose(name, protocol) for name in names}
-    _check_size(variants, fused)
     if (ir is None or vi is None) and (needy := [name for name in variants if row(name).reads == "sources"]):
         raise ValueError(f"{', '.join(needy)} compare with the sources; pass ir and vi too")
-    check(fused, ir, vi)
-    given = [image for image in (fused, ir, vi) if image is not None]
+    given = as_images(fused, ir, vi)
+    _check_size(variants, given[0])
     parts: dict[str, list[Tensor]] = {name: [] for name in variants}
     for one in singles(*given):
         with sharing():

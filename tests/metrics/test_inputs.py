@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from fusionbench.images.files import write_image
 from fusionbench.metrics import METRICS, entropy, evaluate, mutual_information, row
 
 HERE = [name for name in METRICS if row(name).view == "gray"]
@@ -23,14 +24,25 @@ REFUSED = [
     (spoilt(math.nan), GRAY, GRAY, "fused image 1 of the batch holds 1 NaN or infinite values"),
     (GRAY, spoilt(math.inf), GRAY, "ir image 1 of the batch holds 1 NaN"),
     (GRAY, GRAY, spoilt(-math.inf), "vi image 1 of the batch holds 1 NaN"),
-    (GRAY * 510, GRAY, GRAY, r"fused image goes from 255 to 255; scores read images in \[0, 1\]"),
+    (
+        GRAY * 510,
+        GRAY,
+        GRAY,
+        "fused image goes from 255 to 255; give uint8 from 0 to 255 or floats from 0 to 1: divide it by 255",
+    ),
     (GRAY - 1, GRAY, GRAY, "fused image goes from -0.5"),
     (GRAY, GRAY[:, :, 1:], GRAY, r"ir has shape \(2, 1, 47, 48\) and fused \(2, 1, 48, 48\)"),
     (GRAY, GRAY, GRAY[:1], r"vi has shape \(1, 1, 48, 48\)"),
-    (GRAY, GRAY.expand(-1, 2, -1, -1), GRAY, r"\(2, 2, 48, 48\); scores read \(batch, 1 or 3, h, w\)"),
-    (GRAY[0], GRAY, GRAY, r"shape \(1, 48, 48\)"),
+    (
+        GRAY,
+        GRAY.expand(-1, 2, -1, -1),
+        GRAY,
+        r"ir image has shape \(2, 2, 48, 48\); give \(H, W\), \(H, W, 3\), \(1 or 3, H, W\), or a batch",
+    ),
+    (GRAY[0], GRAY, GRAY, r"ir has shape \(2, 1, 48, 48\) and fused \(1, 1, 48, 48\)"),
     (GRAY[:0], GRAY[:0], GRAY[:0], r"shape \(0, 1, 48, 48\)"),
-    ((GRAY * 255).byte(), GRAY, GRAY, "torch.uint8; scores read floats"),
+    (GRAY > 0, GRAY, GRAY, "the fused image holds bool values from True to True; give uint8 from 0 to 255 or floats"),
+    ((GRAY * 65535).int(), GRAY, GRAY, "int32 values from 32767 to 32767; .* divide by the value that is white"),
 ]
 
 
@@ -93,6 +105,19 @@ def test_narrow_images_have_scores(triple):
     names = [name for name in HERE if row(name).smallest <= 43]
     found = evaluate(*narrow, names)
     assert not [name for name in names if found[name].isnan()]
+
+
+def test_bytes_floats_and_files_have_one_score(tmp_path, triple):
+    grays = [(image[0, 0] * 255).round().byte() for image in triple]
+    for name, gray in zip(("fused", "ir", "vi"), grays, strict=True):
+        write_image(tmp_path / f"{name}.png", gray.numpy())
+    paths = [tmp_path / f"{name}.png" for name in ("fused", "ir", "vi")]
+    names = ["EN", "MI", "SSIM", "VIF"]
+    expected = evaluate(*(gray[None, None] / 255 for gray in grays), names)
+    for given in (grays, [gray.numpy() for gray in grays], [gray.numpy() / 255 for gray in grays], paths):
+        assert evaluate(*given, names) == expected
+    assert evaluate(triple[0][0], str(paths[1]), grays[2].numpy(), ["MI"])["MI"].shape == (1,)
+    torch.testing.assert_close(mutual_information(*paths), expected["MI"])
 
 
 def test_images_are_rounded_to_eight_bits():

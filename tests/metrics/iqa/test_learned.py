@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fusionbench.images.files import read_image, to_tensor
+from fusionbench.images.files import read_image
+from fusionbench.images.tensors import to_tensor
 from fusionbench.metrics import evaluate, learned
 from fusionbench.metrics.enclosure import enclosed, quietly
 from fusionbench.metrics.learned import load, perceived_quality
