@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from fusionbench.methods.files import read_image, write_image
+from fusionbench.images.files import read_image, write_image
+from fusionbench.images.tensors import to_bytes, to_tensor
 from fusionbench.types import Image
 
 _FIELD = re.compile(r"\{(\w*)\}")
@@ -148,9 +149,9 @@ def restored(
     require_fields(template, "in", "out")
     with TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.png", Path(folder) / "out.png"
-        write_image(source, image)
+        write_image(source, to_bytes(image))
         run_command(template, {"in": source, "out": target}, timeout=timeout, log=log, cwd=cwd)
-        result = read_image(written(target, template), channels=image.shape[0])
+        result = to_tensor(read_image(written(target, template), 1 if len(image) == 1 else 3))
     if result.shape != image.shape:
         raise ValueError(f"{template!r} returned an image of {size_of(result)} for one of {size_of(image)}")
     return result.to(image)

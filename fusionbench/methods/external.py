@@ -9,8 +9,10 @@ from tempfile import TemporaryDirectory
 import torch
 from typing_extensions import override
 
+from fusionbench.images.files import SUFFIXES, read_image, write_image
+from fusionbench.images.folders import image_files
+from fusionbench.images.tensors import to_bytes, to_tensor
 from fusionbench.methods.command import fields_of, require_fields, run_command, size_of, written
-from fusionbench.methods.files import index_folder, read_image, write_image
 from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color
 
@@ -67,13 +69,17 @@ class External(Method):
 
     def _index(self, folder: Path) -> Mapping[str, Path]:
         if folder not in self._indexed:
-            self._indexed[folder] = index_folder(folder)
+            self._indexed[folder] = image_files(folder)
+            if not self._indexed[folder]:
+                raise FileNotFoundError(f"no image in {folder}; known suffixes are {', '.join(SUFFIXES)}")
         return self._indexed[folder]
 
     @override
     def fuse(self, batch: Batch) -> Color:
         if self.command is None:
-            images = [self._read(name, spec) for name, spec in zip(batch["name"], batch["degradation"], strict=True)]
+            images = [
+                self._of_folder(name, spec) for name, spec in zip(batch["name"], batch["degradation"], strict=True)
+            ]
         elif "out_dir" in fields_of(self.command):
             images = self._run_once(batch, self.command)
         else:
@@ -86,20 +92,20 @@ class External(Method):
                 )
         return torch.stack(images).to(batch["vi"])
 
-    def _read(self, name: str, degradation: str) -> Color:
+    def _of_folder(self, name: str, degradation: str) -> Color:
         folder = Path(str(self.folder).replace("{degradation}", degradation.replace(":", "-")))
         path = self._index(folder).get(name)
         if path is None:
             raise FileNotFoundError(f"{self.title} has no image named {name!r} in {folder}")
-        return read_image(path)
+        return _read(path)
 
     def _run(self, command: str, ir: torch.Tensor, vi: torch.Tensor) -> Color:
         with TemporaryDirectory() as place:
             paths = {key: Path(place) / f"{key}.png" for key in ("ir", "vi", "out")}
-            write_image(paths["ir"], ir)
-            write_image(paths["vi"], vi)
+            write_image(paths["ir"], to_bytes(ir))
+            write_image(paths["vi"], to_bytes(vi))
             run_command(command, paths, timeout=self.timeout, log=self.log_file, cwd=self.cwd)
-            return read_image(written(paths["out"], command))
+            return _read(written(paths["out"], command))
 
     def _run_once(self, batch: Batch, command: str) -> list[Color]:
         with TemporaryDirectory() as place:
@@ -107,10 +113,14 @@ class External(Method):
             for path in paths.values():
                 path.mkdir()
             for name, ir, vi in zip(batch["name"], batch["ir"], batch["vi"], strict=True):
-                write_image(paths["ir_dir"] / f"{name}.png", ir)
-                write_image(paths["vi_dir"] / f"{name}.png", vi)
+                write_image(paths["ir_dir"] / f"{name}.png", to_bytes(ir))
+                write_image(paths["vi_dir"] / f"{name}.png", to_bytes(vi))
             run_command(command, paths, timeout=self.timeout, log=self.log_file, cwd=self.cwd)
-            found = index_folder(paths["out_dir"])
+            found = image_files(paths["out_dir"])
             if missing := [name for name in batch["name"] if name not in found]:
                 raise FileNotFoundError(f"{command!r} wrote no image named {missing[0]!r} to {{out_dir}}")
-            return [read_image(found[name]) for name in batch["name"]]
+            return [_read(found[name]) for name in batch["name"]]
+
+
+def _read(path: Path) -> Color:
+    return to_tensor(read_image(path, channels=3))

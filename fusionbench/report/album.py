@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from fusionbench.data.cards import shown_as
+from fusionbench.images.files import image_size, read_image
 from fusionbench.report.crops import salient_crops
 from fusionbench.results import INPUTS, REFERENCES, CellFolder, path_name
 
@@ -46,7 +45,7 @@ class Album:
             if not target.exists() or target.stat().st_mtime_ns < source.stat().st_mtime_ns:
                 try:
                     _shrink(source, target, side)
-                except (UnidentifiedImageError, OSError, SyntaxError):
+                except (ValueError, OSError):
                     return None  # A damaged picture; the table says why its scores are missing.
             self._used.add(target)
         return quote(target.relative_to(self.page).as_posix())
@@ -61,11 +60,10 @@ class Album:
 def _shrink(source: Path, target: Path, side: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".part")
-    with Image.open(source) as image:
-        copy = image if image.mode in ("L", "RGB") else image.convert("RGB")
-        copy.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=None)
-        # Colour at full resolution: these pictures are compared at several times their size.
-        copy.save(unfinished, format="JPEG", quality=QUALITY, subsampling=0)
+    copy = Image.fromarray(read_image(source))
+    copy.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=None)
+    # Colour at full resolution: these pictures are compared at several times their size.
+    copy.save(unfinished, format="JPEG", quality=QUALITY, subsampling=0)
     unfinished.replace(target)
 
 
@@ -98,7 +96,7 @@ def _entry(
     references = album.run / dataset / REFERENCES
     crop = (0.5, 0.5, ZOOM)
     if sources:
-        ir, vi = (_read(references / modality / f"{image}.png") for modality in ("ir", "vi"))
+        ir, vi = (read_image(references / modality / f"{image}.png") for modality in ("ir", "vi"))
         width, height = vi.shape[1], vi.shape[0]
         if found := salient_crops(ir, vi, count=1):
             (box,) = found
@@ -108,8 +106,7 @@ def _entry(
         first = next(iter(degradations))
         method = degradations[first][0][0]
         fused = CellFolder(album.run / dataset / path_name(first) / path_name(method))
-        with Image.open(fused.image(image)) as opened:
-            width, height = opened.size
+        height, width = image_size(fused.image(image))
     return {
         "dataset": dataset,
         "image": image,
@@ -137,8 +134,3 @@ def _pictures(
     for label, path in labelled:
         if address := album.copy(path, FULL):
             yield label, address
-
-
-def _read(path: Path) -> npt.NDArray[np.uint8]:
-    with Image.open(path) as image:
-        return np.asarray(image)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from fusionbench.data.cards import shown_as
+from fusionbench.images.files import read_image
 from fusionbench.report.crops import salient_crops
 from fusionbench.report.figure import Panel, Row, comparison
 from fusionbench.results import INPUTS, REFERENCES, CellFolder, cells_of, path_name
@@ -46,14 +44,13 @@ def _rows(dataset: Path, image: str, by_degradation: Mapping[Path, Sequence[Cell
 
 
 def _sources(folder: Path, image: str, dataset: str) -> list[Panel]:
-    return [Panel(_read(folder / modality / f"{image}.png"), label) for modality, label in shown_as(dataset).items()]
+    return [
+        Panel(read_image(folder / modality / f"{image}.png"), label) for modality, label in shown_as(dataset).items()
+    ]
 
 
 def _fused(folder: CellFolder, image: str) -> Panel | None:
-    path = folder.image(image)
-    return Panel(_read(path), folder.folder.name) if path.exists() else None
-
-
-def _read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    with Image.open(path) as image:
-        return np.asarray(image)
+    try:
+        return Panel(read_image(folder.image(image)), folder.folder.name)
+    except (ValueError, OSError):
+        return None  # Damaged or missing; the table says why its scores are.

@@ -8,14 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from fusionbench import methods
+from fusionbench.images import files
+from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.command import fields_of, restored, run_command, words_of
-from fusionbench.methods.files import index_folder, read_image, write_image
 
 PYTHON = shlex.quote(sys.executable)
 
@@ -50,6 +49,10 @@ def script(tmp_path):
         return f"{PYTHON} {shlex.quote(str(path))}"
 
     return write
+
+
+def write_image(path: Path, image: torch.Tensor) -> None:
+    files.write_image(path, to_bytes(image))
 
 
 def eight_bit(image: torch.Tensor) -> torch.Tensor:
@@ -211,34 +214,15 @@ def test_restoration_must_keep_the_size(script):
         restored(torch.zeros(3, 5, 8), program + " {out}")
 
 
-def test_images_of_all_kinds_are_read(tmp_path):
-    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10
-    color = Image.fromarray(pixels)
-    color.save(tmp_path / "rgb.png")
-    color.convert("RGBA").save(tmp_path / "rgba.png")
-    color.convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "palette.png")
-    Image.fromarray(pixels[..., 0]).save(tmp_path / "gray.bmp")
-    Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(tmp_path / "deep.tiff")
-    expected = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-    for name in ("rgb.png", "rgba.png", "palette.png"):
-        torch.testing.assert_close(read_image(tmp_path / name), expected)
-    for name in ("gray.bmp", "deep.tiff"):
-        torch.testing.assert_close(read_image(tmp_path / name), expected[:1].expand(3, -1, -1))
-        torch.testing.assert_close(read_image(tmp_path / name, channels=1), expected[:1])
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*; known suffixes are"):
+        methods.load("external", folder=tmp_path)
 
 
-def test_what_is_no_image_is_refused(tmp_path):
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(b"\x89PNG not really")
-    with pytest.raises(ValueError, match="cannot be read as an image"):
-        read_image(broken)
-
-
-def test_two_files_of_one_stem_are_refused(tmp_path):
-    write_image(tmp_path / "a.png", torch.zeros(3, 2, 2))
-    write_image(tmp_path / "b.png", torch.zeros(1, 2, 2))
-    (tmp_path / "notes.txt").touch()
-    assert sorted(index_folder(tmp_path)) == ["a", "b"]
-    Image.new("L", (2, 2)).save(tmp_path / "a.jpg")
-    with pytest.raises(ValueError, match="have one name"):
-        index_folder(tmp_path)
+def test_hidden_files_beside_the_fused_images_are_passed_over(tmp_path, pairs):
+    batch = pairs(6, 8)
+    write_image(tmp_path / "pair0.png", batch["vi"][0])
+    (tmp_path / "._pair0.png").write_bytes(b"resource fork")
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    write_image(tmp_path / ".ipynb_checkpoints" / "pair0.png", batch["ir"][0])
+    torch.testing.assert_close(methods.load("external", folder=tmp_path).fuse(batch), eight_bit(batch["vi"]))

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fusionbench.images.files import read_image
+from fusionbench.images.tensors import to_tensor
 from fusionbench.methods import cscfuse, densefuse
 from fusionbench.methods.color import chroma, luma, rgb
-from fusionbench.methods.files import read_image
 from fusionbench.methods.lrrnet import normalised
 from fusionbench.methods.mufusion import corners
 from fusionbench.methods.seafusion import luma_cr_cb
@@ -267,7 +268,7 @@ def test_densefuse_fuses_luma_as_the_gray_network_does(official, crop):
 def test_published_images_are_met_to_one_gray_level(official, shared, name, options, triple):
     """Images from the authors' programs, which cut the fraction off where files are rounded here."""
     ir, vi, published = (
-        read_image(shared / "golden" / "images" / triple / f"{part}.png", channels=channels)[None]
+        to_tensor(read_image(shared / "golden" / "images" / triple / f"{part}.png", channels=channels))[None]
         for part, channels in (("ir", 1), ("vi", 3), ("fused", 3))
     )
     batch = Batch(name=["golden"], degradation=["clean"], ir=ir, vi=vi, ir_scale=[1], vi_scale=[1])
