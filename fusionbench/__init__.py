@@ -19,9 +19,23 @@ _PUBLIC = {
     "evaluate": "fusionbench.metrics:evaluate",
     "from_pretrained": "fusionbench.cards:from_pretrained",
     "parse": "fusionbench.degradations:parse",
+    "read_image": "fusionbench.api:read_image",
+    "write_image": "fusionbench.api:write_image",
 }
 
-__all__ = ["Batch", "Benchmark", "Method", "Pair", "__version__", "evaluate", "from_pretrained", "fuse", "parse"]
+__all__ = [
+    "Batch",
+    "Benchmark",
+    "Method",
+    "Pair",
+    "__version__",
+    "evaluate",
+    "from_pretrained",
+    "fuse",
+    "parse",
+    "read_image",
+    "write_image",
+]
 
 
 def __getattr__(name: str) -> Any:

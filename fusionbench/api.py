@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from fusionbench.benchmark import DatasetChoice, MethodChoice
-from fusionbench.data.folders import Files, FolderSource
+from fusionbench.data.first_look import Files
+from fusionbench.data.folders import FolderSource
 from fusionbench.data.pairs import Pairs
+from fusionbench.data.source import check_names
 from fusionbench.degradations import parse
 from fusionbench.fusing import Told, fuse_batch, fuse_cell
-from fusionbench.images.files import read_image, to_tensor
+from fusionbench.images import files
+from fusionbench.images.files import is_false_colour, read_infrared, read_visible
+from fusionbench.images.levels import is_coloured
+from fusionbench.images.options import AS_STORED, ImageWarning, ReadOptions, UnclearImageError, read_options
+from fusionbench.images.tensors import ImageLike, as_image, to_bytes, to_tensor
 from fusionbench.methods import load
 from fusionbench.methods.color import luma
 from fusionbench.methods.method import UNTOLD
@@ -23,53 +29,107 @@ from fusionbench.results import CellFolder
 from fusionbench.run import open_method
 from fusionbench.scoring import open_pairs
 from fusionbench.spread import Share, shares, spread
-from fusionbench.types import Batch, Color
+from fusionbench.types import Batch, Color, Gray, Image
 
 if TYPE_CHECKING:
     from fusionbench.methods.method import Method
 
-Source = str | Path | np.ndarray[Any, Any] | Tensor
-"""An image file, an array of bytes (H, W) or (H, W, 3), or a tensor (1|3, H, W) in [0, 1]."""
+
+def read_image(
+    path: str | Path, *, ir_range: str | Sequence[float] | None = None, ir_channel: int | str | None = None
+) -> Image:
+    """Read an image file, (1 or 3, H, W) in [0, 1], the right way up.
+
+    What the file says of itself is followed. 16-bit files are scaled by their full range, and rounded to 8 bits as
+    everywhere here.
+
+    Args:
+        ir_range: the values that become black and white, (low, high), for raw frames, temperatures and other files
+            without a range of their own; 'auto' takes the 0.1 and 99.9 % quantiles.
+        ir_channel: the only channel to read, counted from 0; 'luma' gives the luma of colours.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, no image, or leaves open what it shows; the message names the way out.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     write_image(f"{folder}/a.png", torch.tensor([[[0.0, 1.0]]]))
+        ...     read_image(f"{folder}/a.png")
+        tensor([[[0., 1.]]])
+    """
+    return to_tensor(files.read_chosen(path, read_options(ir_range, ir_channel)))
+
+
+def write_image(path: str | Path, image: ImageLike) -> None:
+    """Write an image with 8 bits and without loss; the file appears complete or not at all.
+
+    Args:
+        path: its suffix chooses the format: .png, .bmp, .tif or .tiff.
+        image: an array or tensor of floats from 0 to 1 or bytes from 0 to 255, (H, W), (H, W, 3) or (1 or 3, H, W).
+
+    Raises:
+        ValueError: the format loses information, or this is no image.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     write_image(f"{folder}/a.png", torch.rand(3, 4, 6))
+        ...     read_image(f"{folder}/a.png").shape
+        torch.Size([3, 4, 6])
+    """
+    files.write_image(path, to_bytes(as_image(image)))
 
 
 def fuse(
     method: str | Method,
-    ir: Source,
-    vi: Source,
+    ir: ImageLike,
+    vi: ImageLike,
     *,
     degradation: str | None = None,
     prompt: str | None = None,
     name: str = "image",
     tile: int = 0,
+    ir_range: str | Sequence[float] | None = None,
+    ir_channel: int | str | None = None,
 ) -> Color:
     """Fuse one pair.
+
+    Images are files, or arrays and tensors of bytes from 0 to 255 or floats from 0 to 1: (H, W), (H, W, 3) or
+    (1 or 3, H, W).
 
     Args:
         degradation: what is wrong with the images, for methods that are told; nothing is degraded here.
         prompt: the same in words, for methods that read text.
         name: what methods that draw random numbers derive them from.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses the whole image.
+        ir_range: the values of an infrared file that become black and white, (low, high), for raw frames and
+            temperatures; 'auto' takes the 0.1 and 99.9 % quantiles.
+        ir_channel: the channel of an infrared file that is the infrared image, counted from 0, or 'luma'.
 
     Returns:
         The fused image, (3, H, W) in [0, 1].
 
     Raises:
         FileNotFoundError: an image or the method's weights are missing.
-        ValueError: the sizes differ, or a name is unknown.
+        ValueError: an image is none, has another range, or leaves open what it shows; the sizes differ; or a name is
+            unknown.
 
     Example:
         >>> ir, vi = torch.zeros(1, 8, 8), torch.ones(3, 8, 8)
         >>> fuse("average", ir, vi).mean()
         tensor(0.5000)
     """
-    infrared, visible = _tensor(ir), _tensor(vi)
+    reading = read_options(ir_range, ir_channel)
+    infrared, visible = _infrared(ir, reading), _visible(vi, reading)
     if infrared.shape[-2:] != visible.shape[-2:]:
         sizes = [f"{image.shape[-1]}x{image.shape[-2]}" for image in (infrared, visible)]
         raise ValueError(f"ir is {sizes[0]} and vi is {sizes[1]}; register and resize one to the other first")
     batch = Batch(
         name=[name],
         degradation=[told(degradation)],
-        ir=luma(infrared.expand(3, -1, -1))[None],
+        ir=infrared[None],
         vi=visible.expand(3, -1, -1)[None],
         ir_scale=[1],
         vi_scale=[1],
@@ -90,14 +150,26 @@ def told(degradation: str | None) -> str:
     return UNTOLD if degradation is None else str(parse(degradation))
 
 
-def _tensor(image: Source) -> Tensor:
-    if isinstance(image, Tensor):
-        tensor = image.float()
+def _infrared(given: ImageLike, reading: ReadOptions) -> Gray:
+    if isinstance(given, (str, Path)):
+        coloured = is_false_colour(given, reading)
+        image = to_tensor(read_infrared(given, reading))
     else:
-        tensor = to_tensor(image if isinstance(image, np.ndarray) else read_image(image))
-    if tensor.ndim != 3 or tensor.shape[0] not in (1, 3):
-        raise ValueError(f"an image of shape {tuple(tensor.shape)}; expected (1, H, W) or (3, H, W)")
-    return tensor
+        image = as_image(given, "ir").float()
+        coloured = len(image) == 3 and is_coloured(to_bytes(image))
+    if coloured:
+        warnings.warn(
+            "ir is in colour; its luma is taken, which false colours put out of order: give the channel that is meant",
+            ImageWarning,
+            stacklevel=3,
+        )
+    return luma(image.expand(3, -1, -1))
+
+
+def _visible(given: ImageLike, reading: ReadOptions) -> Image:
+    if isinstance(given, (str, Path)):
+        return to_tensor(read_visible(given, reading))
+    return as_image(given, "vi").float()
 
 
 def fuse_files(
@@ -109,6 +181,7 @@ def fuse_files(
     prompt: str | None = None,
     degradation: str | None = None,
     resize: bool = False,
+    reading: ReadOptions = AS_STORED,
     seed: int = 0,
     **options: Any,
 ) -> tuple[list[Path], dict[str, str]]:
@@ -117,6 +190,8 @@ def fuse_files(
     Args:
         prompt: what is wrong with the images, in words, for methods that read text.
         degradation: what is wrong with the images, for methods that are told; nothing is degraded here.
+        resize: bring the infrared image to the size of the visible one where they differ.
+        reading: how infrared files are read where they leave it open.
         options: passed to `fuse_cell`; a `trainer` of several devices has the images dealt out to processes.
 
     Returns:
@@ -133,7 +208,9 @@ def fuse_files(
         raise ValueError(f"{ir} and {vi}: one is a folder and the other is not; give two files or two folders")
     _keep_sources(ir, vi, out)
     dealt = shares(options.pop("trainer", None))
-    pairs, folder, method = _pairs_of(ir, vi, resize, seed), CellFolder(out, images=out), open_method(choice)
+    data = DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize, reading=reading)
+    data, pairs = _stretched_where_unclear(data, seed)
+    folder, method = CellFolder(out, images=out), open_method(choice)
     options |= {"told": Told(prompt, told(degradation)), "redo": True}
     if len(dealt) == 1:
         fuse_cell(method, pairs, folder, trainer=dealt[0].trainer, **options)
@@ -141,7 +218,7 @@ def fuse_files(
         spread(
             _share_of_files,
             dealt,
-            (choice, ir, vi, out, resize, seed, options),
+            (choice, data, out, seed, options),
             jobs=1,
             done=lambda count: None,
             ended=lambda job: folder.gather(pairs.source.names),
@@ -149,16 +226,35 @@ def fuse_files(
     return [folder.image(name) for name in pairs.source.names if name in folder.fused()], folder.failures()
 
 
-def _pairs_of(ir: Path, vi: Path, resize: bool, seed: int) -> Pairs:
-    if ir.is_dir():
-        return open_pairs(DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize), seed=seed)["clean"]
-    return Pairs(FolderSource("folder", [Files(vi.stem, ir, vi)], resize=resize), seed=seed)
+def _stretched_where_unclear(data: DatasetChoice, seed: int) -> tuple[DatasetChoice, Pairs]:
+    """The sources and their pairs; infrared images of unknown range are stretched each by itself, which is told.
+
+    A picture is better made with a guess that is told than not at all; what is scored is refused instead.
+    """
+    try:
+        return data, _pairs_of(data, seed)
+    except UnclearImageError as error:
+        if not error.auto:
+            raise
+        warnings.warn(f"{error}, as is done now", ImageWarning, stacklevel=3)
+        data = replace(data, reading=replace(data.reading, ir_range="auto"))
+        return data, _pairs_of(data, seed)
+
+
+def _pairs_of(data: DatasetChoice, seed: int) -> Pairs:
+    """The pairs of two folders, or the pair of two files."""
+    if data.ir_dir is None or data.vi_dir is None or data.vi_dir.is_dir():
+        return open_pairs(data, seed=seed)["clean"]
+    pair = Files(data.vi_dir.stem, data.ir_dir, data.vi_dir)
+    check_names([pair.name], data.vi_dir)
+    return Pairs(FolderSource(data.name, [pair], resize=data.resize, reading=data.reading), seed=seed)
 
 
 def _share_of_files(share: Share, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
     """What one of several processes does: its images of the folder."""
-    choice, ir, vi, out, resize, seed, options = rest
-    pairs = _pairs_of(ir, vi, resize, seed)
+    warnings.simplefilter("ignore", ImageWarning)  # The process that started this one says it.
+    choice, data, out, seed, options = rest
+    pairs = _pairs_of(data, seed)
     own = pairs.some(share.of(len(pairs)))
     folder = CellFolder(out, images=out).part(share.process, own.source.names)
     fuse_cell(open_method(choice), own, folder, trainer=share.trainer, **options)

@@ -16,6 +16,7 @@ from fusionbench.choices import (
     split_names,
     split_restorers,
 )
+from fusionbench.images.options import read_options
 from fusionbench.outcomes import DONE, INCOMPLETE, finish, warn
 
 
@@ -30,6 +31,8 @@ def bench(
     cmd: Names = "",
     pre: Names = "",
     timeout: float = 600.0,
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
     limit: int | None = None,
     seed: int = 0,
     tile: int = 0,
@@ -56,6 +59,9 @@ def bench(
         cmd: METHOD=COMMAND,... that external methods run, with {ir}, {vi} and {out} in it.
         pre: restoration commands such as 'vi:restore {in} {out}', where the paper restores images before fusion.
         timeout: seconds for one call of such a command.
+        ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
+            auto stretches each image by itself. The range of the file's own depth without it.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
         limit: use only the first so many pairs of each data set.
         seed: what degradations and methods draw from, together with each image's name.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
@@ -86,6 +92,7 @@ def bench(
         split_commands(cmd, split_names(methods)),
         entries,
         strict,
+        read_options(ir_range, ir_channel),
     )
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     options = {"batch_size": batch_size, "workers": workers, "trainer": trainer}

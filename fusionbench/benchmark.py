@@ -13,6 +13,7 @@ from typing import Literal
 
 from fusionbench.data import DATASETS
 from fusionbench.degradations import parse
+from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.lazy import lookup
 from fusionbench.methods import METHODS
 from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
@@ -80,6 +81,7 @@ class DatasetChoice:
         vi_dir: folder of visible images, for the data set `folder`.
         resize: bring infrared images to the size of the visible ones where they differ.
         unmatched: whether images without a partner are refused or left out.
+        reading: how infrared files are read where they leave it open.
     """
 
     name: str
@@ -89,6 +91,7 @@ class DatasetChoice:
     vi_dir: Path | None = None
     resize: bool = False
     unmatched: Literal["refuse", "skip"] = "refuse"
+    reading: ReadOptions = AS_STORED
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", lookup("dataset", self.name, DATASETS))

@@ -11,7 +11,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -70,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if {"--quiet", "--verbose"} <= set(words):
             raise ValueError("--quiet and --verbose contradict each other; give one of them")
-        with showing(quiet="--quiet" in words, verbose="--verbose" in words):
+        with _warnings_as_sentences(), showing(quiet="--quiet" in words, verbose="--verbose" in words):
             return _dispatch([word for word in words if word not in FLAGS])
     except (ValueError, OSError, ImportError) as error:
         if debug:
@@ -89,6 +91,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         what = f"{type(error).__name__}: {_sentence(error)}"
         print(f"fusionbench: a defect of the program ({what}); --debug shows the traceback", file=sys.stderr)  # noqa: T201
         return DEFECT
+
+
+@contextmanager
+def _warnings_as_sentences() -> Iterator[None]:
+    """What is said of image files becomes one line each, said once; other warnings look as Python shows them."""
+    from fusionbench.images.options import ImageWarning
+
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **rest: Any) -> None:
+            if not issubclass(category, ImageWarning):
+                others(message, category, *where, **rest)
+            elif str(message) not in told:
+                told.add(str(message))
+                print(f"fusionbench: warning: {message}", file=sys.stderr)  # noqa: T201
+
+        warnings.simplefilter("always", ImageWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _way_on(words: Sequence[str]) -> str:

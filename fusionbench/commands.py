@@ -24,6 +24,7 @@ from fusionbench.choices import (
     split_restorers,
     split_roots,
 )
+from fusionbench.images.options import read_options
 from fusionbench.outcomes import DONE, finish, note, warn
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def run(
     ir: Path | None = None,
     vi: Path | None = None,
     resize: bool = False,
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
     weights: str = "",
     fused: str = "",
     cmd: Names = "",
@@ -80,6 +83,9 @@ def run(
         ir: folder of infrared images, for --dataset folder.
         vi: folder of visible images, for --dataset folder.
         resize: bring the infrared image to the size of the visible one where they differ.
+        ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
+            auto stretches each image by itself. The range of the file's own depth without it.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
         weights: METHOD=FILE,... in place of the files that the methods look for.
         fused: METHOD=DIR,... folders of images made elsewhere.
         cmd: NAME=COMMAND,... that external methods run, with {ir}, {vi} and {out} in it; one alone needs no NAME.
@@ -99,9 +105,10 @@ def run(
     from fusionbench.progress import plain_console
 
     roots = split_roots(root, split_datasets(dataset))
+    reading = read_options(ir_range, ir_channel)
     benchmark = Benchmark(
         datasets=tuple(
-            DatasetChoice(name, root=roots.get(name), split=split, ir_dir=ir, vi_dir=vi, resize=resize)
+            DatasetChoice(name, roots.get(name), split, ir_dir=ir, vi_dir=vi, resize=resize, reading=reading)
             for name in split_datasets(dataset)
         ),
         degradations=tuple(split_names(degradation)),
@@ -139,6 +146,9 @@ def score(
     split: str = "test",
     metrics: Names = "",
     protocol: str = "exact",
+    resize: bool = False,
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
     out: Path = Path("runs/score"),
     unmatched: Literal["refuse", "skip"] = "refuse",
     limit: int | None = None,
@@ -155,6 +165,10 @@ def score(
         metrics: scores, separated by commas; MI@tang picks a variant. Eleven common ones, as far as the protocol has
             them, when none are named.
         protocol: which variant a score without one means.
+        resize: bring infrared images to the size of the visible ones where they differ.
+        ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
+            auto stretches each image by itself. The range of the file's own depth without it.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
         out: where scores.csv goes; an interrupted run goes on there.
         unmatched: 'refuse' refuses files without a partner, 'skip' leaves them out and says so.
         limit: use only the first so many pairs.
@@ -166,7 +180,8 @@ def score(
 
     if fused is None:
         raise ValueError("score needs --fused, the folder of fused images")
-    choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi, unmatched=unmatched)
+    reading = read_options(ir_range, ir_channel)
+    choice = DatasetChoice(dataset, root, split, ir, vi, resize=resize, unmatched=unmatched, reading=reading)
     console = plain_console()
     problems = score_folder(
         fused, choice, _metrics(metrics, protocol), protocol, out, unmatched=unmatched, limit=limit, console=console
@@ -204,6 +219,9 @@ def degrade(
     export: Path = Path("degraded"),
     ir: Path | None = None,
     vi: Path | None = None,
+    resize: bool = False,
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
 ) -> int:
     """Write a degraded test set with a manifest of checksums.
 
@@ -218,11 +236,16 @@ def degrade(
         export: folder that gets <degradation>/{ir,vi}/<name>.png and manifest.csv.
         ir: folder of infrared images, for --dataset folder.
         vi: folder of visible images, for --dataset folder.
+        resize: bring infrared images to the size of the visible ones where they differ.
+        ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
+            auto stretches each image by itself. The range of the file's own depth without it.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
     """
     from fusionbench.export import export_degraded
     from fusionbench.progress import plain_console
 
-    choice = DatasetChoice(dataset, root=root, split=split, ir_dir=ir, vi_dir=vi)
+    reading = read_options(ir_range, ir_channel)
+    choice = DatasetChoice(dataset, root, split, ir, vi, resize=resize, reading=reading)
     console = plain_console()
     manifest, problems = export_degraded(
         choice, split_names(degradation), export, seed=seed, workers=workers, limit=limit, console=console

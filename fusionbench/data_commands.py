@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from fusionbench.choices import split_names
+from fusionbench.images.options import read_options
 from fusionbench.outcomes import DONE, finish
 from fusionbench.progress import plain_console
 
@@ -51,18 +52,26 @@ def download(name: str, root: Path | None = None) -> int:
     return DONE
 
 
-def check(name: str, root: Path | None = None) -> int:
+def check(
+    name: str,
+    root: Path | None = None,
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
+) -> int:
     """Read every image of a data set and count its pairs by split.
 
     Args:
         name: the data set; see `fusionbench data list`.
         root: its folder, or the one that holds it; $FUSIONBENCH_DATA without it.
+        ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
+            auto stretches each image by itself. The range of the file's own depth without it.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
     """
     from fusionbench.data import check as check_all
 
     console = plain_console()
     problems = []
-    for split in check_all(name, root):
+    for split in check_all(name, root, read_options(ir_range, ir_channel)):
         published = "" if split.published is None else f" of {split.published} published"
         console.print(f"{split.split}: {split.pairs} pairs{published}", highlight=False)
         problems += [f"{split.split}: {problem}" for problem in split.problems]
@@ -76,6 +85,8 @@ def shard(
     split: str = "train",
     per_shard: int = 128,
     resize: bool = False,
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
     limit: int | None = None,
 ) -> int:
     """Write a data set as WebDataset shards, for storage that reads long files faster than many; train with --data OUT.
@@ -87,15 +98,18 @@ def shard(
         split: splits, separated by commas.
         per_shard: pairs in a tar file.
         resize: bring infrared images to the size of the visible ones where they differ.
+        ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
+            auto stretches each image by itself. The range of the file's own depth without it.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
         limit: at most so many pairs of each split.
     """
     from fusionbench.data import load
     from fusionbench.data.sharding import write_shards
     from fusionbench.progress import progress
 
-    console = plain_console()
+    console, reading = plain_console(), read_options(ir_range, ir_channel)
     for part in split_names(split):
-        source = load(dataset, root=root, split=part, resize=resize, limit=limit)
+        source = load(dataset, root=root, split=part, resize=resize, limit=limit, reading=reading)
         with progress(console, len(source)) as (describe, done):
             describe(f"{dataset}, {part}")
             written = write_shards(source, part, out, per_shard, done)

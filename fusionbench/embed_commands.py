@@ -7,6 +7,7 @@ from typing import Literal
 
 from fusionbench.benchmark import DatasetChoice
 from fusionbench.choices import WEIGHTS, Names, choose_methods, split_names
+from fusionbench.images.options import read_options
 from fusionbench.outcomes import DONE, note
 
 
@@ -15,6 +16,8 @@ def embed(
     dataset: str = "synthetic",
     root: Path | None = None,
     split: str = "test",
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
     degradation: Names = "",
     view: Literal["kind", "prior"] = "kind",
     weights: str = "",
@@ -34,6 +37,9 @@ def embed(
         dataset: one data set; see `fusionbench list datasets`.
         root: its folder.
         split: of the data set.
+        ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
+            auto stretches each image by itself. The range of the file's own depth without it.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
         degradation: specs, separated by commas; every image is shown under each of them. By default those that the
             method is trained on.
         view: of DSPFusion; kind, the vector that the contrastive loss shapes, or prior, what guides the fusion.
@@ -58,7 +64,7 @@ def embed(
 
     from fusionbench.embedding import picture
 
-    data = DatasetChoice(dataset, root, split)
+    data = DatasetChoice(dataset, root, split, reading=read_options(ir_range, ir_channel))
     said = picture(choice, data, split_names(degradation), view, limit=limit, crop=crop, seed=seed, out=out)
     for sentence in [*said, f"written: {out / 'tsne.png'}, {out / 'embedding.csv'}"]:
         console.print(sentence, highlight=False, soft_wrap=True)

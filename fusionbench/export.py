@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from fusionbench.benchmark import DatasetChoice
 from fusionbench.degradations import parse
-from fusionbench.images.files import to_bytes, write_image
+from fusionbench.images.files import write_image
+from fusionbench.images.tensors import to_bytes
 from fusionbench.progress import progress
 from fusionbench.results import path_name, sha256_of
 from fusionbench.scoring import open_pairs

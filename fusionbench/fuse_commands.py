@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fusionbench.benchmark import MethodChoice
 from fusionbench.choices import WEIGHTS, choose_methods
+from fusionbench.images.options import read_options
 from fusionbench.outcomes import finish, note
 
 
@@ -19,6 +20,8 @@ def fuse_images(
     weights: str = "",
     strict: bool = False,
     resize: bool = False,
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
     seed: int = 0,
     tile: int = 0,
     batch_size: int = 1,
@@ -40,6 +43,9 @@ def fuse_images(
         strict: refuse a method whose own weights are missing, instead of fusing with the small network that comes with
             the package.
         resize: bring the infrared image to the size of the visible one where they differ.
+        ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
+            auto stretches each image by itself. The range of the file's own depth without it.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
         seed: what methods draw from, together with each image's name.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
         batch_size: images of one size to fuse at a time on a GPU; a CPU fuses one after the other.
@@ -68,6 +74,7 @@ def fuse_images(
         prompt=prompt,
         degradation=degradation,
         resize=resize,
+        reading=read_options(ir_range, ir_channel),
         seed=seed,
         tile=tile,
         batch_size=batch_size,

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fusionbench.data.pairs import Pairs, collate
-from fusionbench.images.files import to_bytes, write_image
+from fusionbench.images.files import write_image
+from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.tiling import fuse_tiled
 from fusionbench.results import CellFolder
 from fusionbench.threads import one_thread

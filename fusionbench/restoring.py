@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from fusionbench.degradations import Degradation, parse
-from fusionbench.images.files import read_image, to_bytes, to_tensor, write_image
+from fusionbench.images.files import read_image, write_image
+from fusionbench.images.tensors import to_bytes, to_tensor
 from fusionbench.methods.command import restored
 from fusionbench.types import Image, Pair
 

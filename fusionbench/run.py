@@ -16,7 +16,9 @@ from fusionbench import methods, preflight
 from fusionbench.benchmark import Benchmark, Cell, MethodChoice, restorers
 from fusionbench.degradations import parse
 from fusionbench.fusing import Told, fuse_cell
-from fusionbench.images.files import to_bytes, write_image
+from fusionbench.images.files import write_image
+from fusionbench.images.options import ImageWarning
+from fusionbench.images.tensors import to_bytes
 from fusionbench.progress import progress
 from fusionbench.restoring import Restorer
 from fusionbench.results import INPUTS, OK, REFERENCES, CellFolder, give_places, path_name
@@ -72,6 +74,7 @@ def settings_of(benchmark: Benchmark, cell: Cell, weights: str) -> dict[str, Any
         "dataset": cell.dataset.name,
         "split": cell.dataset.split,
         "resize": cell.dataset.resize,
+        **cell.dataset.reading.settings,
         "degradation": cell.degradation,
         "spec": str(parse(cell.degradation)),
         "method": cell.method.name,
@@ -229,6 +232,7 @@ class _Job:
 
 def _share_of_cells(share: Share, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
     """What one of several processes does: its images of every cell."""
+    warnings.simplefilter("ignore", ImageWarning)  # The process that started this one says it.
     job, out = _Job.open(*rest), rest[1]
     for place, cell in enumerate(job.cells):
         reach(place)

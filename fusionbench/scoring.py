@@ -11,7 +11,8 @@ from fusionbench.benchmark import DatasetChoice
 from fusionbench.data import DATASETS, load
 from fusionbench.data.cache import CachedSource
 from fusionbench.data.pairs import Pairs
-from fusionbench.images.files import read_image, to_tensor
+from fusionbench.images.files import read_image
+from fusionbench.images.tensors import to_tensor
 from fusionbench.metrics import INPUT, evaluate
 from fusionbench.metrics import row as metric_row
 from fusionbench.results import OK, CellFolder, Row, sha256_of
@@ -52,6 +53,7 @@ def _source(choice: DatasetChoice, only: Sequence[str] | None = None) -> Source:
         vi_dir=choice.vi_dir,
         unmatched=choice.unmatched,
         only=only,
+        reading=choice.reading,
     )
     return CachedSource(source, CACHE_BYTES)
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 
 from fusionbench.benchmark import DatasetChoice
-from fusionbench.data.folders import image_files
+from fusionbench.data.first_look import look_at_fused
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.source import Subset
 from fusionbench.images.files import SUFFIXES, image_size
+from fusionbench.images.folders import image_files
 from fusionbench.lazy import lookup
 from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
 from fusionbench.preflight import check_metrics
@@ -51,12 +52,13 @@ def score_folder(
 
     Raises:
         FileNotFoundError: a folder is missing or empty.
-        ValueError: files do not pair, sizes differ, or a name is unknown.
+        ValueError: files do not pair, sizes differ, values need an explanation, or a name is unknown.
     """
     protocol, metrics = lookup("protocol", protocol, PROTOCOLS), [canonical(metric) for metric in metrics]
     for metric in metrics:
         choose(metric.removesuffix(INPUT), protocol)
     images = _images(fused)
+    look_at_fused(list(images.values()))
     source, notes = _pair(fused, images, open_pairs(choice)["clean"].source, unmatched)
     names = source.names[:limit]
     if unmatched == "refuse":
@@ -86,6 +88,8 @@ def _settings(fused: Path, choice: DatasetChoice, protocol: str) -> dict[str, ob
         "fused": str(fused.resolve()),
         "dataset": choice.name,
         "split": choice.split,
+        "resize": choice.resize,
+        **choice.reading.settings,
         "ir": None if choice.ir_dir is None else str(choice.ir_dir.resolve()),
         "vi": None if choice.vi_dir is None else str(choice.vi_dir.resolve()),
         "protocol": protocol,

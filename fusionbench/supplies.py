@@ -9,6 +9,7 @@ from pathlib import Path
 from fusionbench import methods
 from fusionbench.benchmark import DatasetChoice, MethodChoice
 from fusionbench.choices import WEIGHTS
+from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.preflight import check_metrics
 from fusionbench.published import Panel, Paper
 from fusionbench.report.comparison import score_name
@@ -63,6 +64,7 @@ class Supplies:
         commands: command template by method.
         pre: restoration commands, 'vi:COMMAND', for methods that the paper gives restored images.
         strict: leave a method without its own weights out, instead of adding a row of its fallback.
+        reading: how infrared files are read where they leave it open.
     """
 
     home: Path | None = None
@@ -72,10 +74,12 @@ class Supplies:
     commands: Mapping[str, str] = field(default_factory=dict)
     pre: tuple[str, ...] = ()
     strict: bool = False
+    reading: ReadOptions = AS_STORED
 
     def dataset(self, panel: Panel) -> DatasetChoice:
         """Where the panel's pairs are looked for."""
-        return DatasetChoice(panel.dataset, root=self.homes.get(panel.dataset, self.home), split=panel.split)
+        root = self.homes.get(panel.dataset, self.home)
+        return DatasetChoice(panel.dataset, root, panel.split, reading=self.reading)
 
     def method(self, name: str, panel: Panel) -> MethodChoice:
         """A method with what it is given for a panel."""

@@ -18,6 +18,8 @@ def train(
     seed: int = 0,
     save_every: int = 500,
     start: str = "",
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
     options: dict[str, Any] | None = None,
     loader: dict[str, Any] | None = None,
     trainer: dict[str, Any] | None = None,
@@ -40,6 +42,9 @@ def train(
         save_every: optimiser steps between two checkpoints.
         start: weights to begin with, a file or the folder of an exported method; the method's name takes those that it
             fuses with; without it, random numbers.
+        ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
+            auto stretches each image by itself. The range of the file's own depth without it.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
         options: constructor arguments of the method, such as --options.learning_rate 1e-4.
         loader: arguments of the data module, such as --loader.batch_size 8.
         trainer: arguments of Lightning's Trainer, such as --trainer.devices 4.
@@ -51,10 +56,12 @@ def train(
     from fusionbench.train import Recipe
     from fusionbench.train import train as train_method
 
+    # What is not said is no part of the recipe, so that one of an earlier version stays the same.
+    reading = {key: value for key, value in (("ir_range", ir_range), ("ir_channel", ir_channel)) if value is not None}
     recipe = Recipe(
         method,
         options=options or {},
-        loader=_loader(data, dataset, loader or {}),
+        loader=_loader(data, dataset, {**(loader or {}), **reading}),
         trainer=trainer or {},
         phases=phases or {},
         seed=seed,

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
-from fusionbench.images.files import to_bytes
+from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.method import Method
 from fusionbench.report.figure import Panel, Row, comparison
 from fusionbench.types import Batch

@@ -21,7 +21,8 @@ from fusionbench.data.pairs import as_pair, collate, specs
 from fusionbench.data.source import RawPair, Source
 from fusionbench.data.training import Turn, cut, random_box
 from fusionbench.degradations import Degradation, Term, draw, parse
-from fusionbench.images.files import read_image, to_tensor
+from fusionbench.images.files import read_image
+from fusionbench.images.tensors import to_tensor
 from fusionbench.types import Batch, Bytes, Pair
 
 POSITIVES, NEGATIVES = 3, 6

@@ -24,6 +24,7 @@ from fusionbench.data.shards import blocks_of
 from fusionbench.data.sharedcache import SharedCache
 from fusionbench.data.source import Joined, Source, Subset
 from fusionbench.data.training import TrainingPairs
+from fusionbench.images.options import read_options
 from fusionbench.lazy import lookup
 from fusionbench.types import Pair
 
@@ -57,6 +58,8 @@ class FusionDataModule(LightningDataModule):
         cache_gib: memory for decoded training images, in GiB for each of the Trainer's processes with its workers.
         cache_dir: folder on a fast disk, where `cache_gib` of decoded images are kept instead while the training runs.
         resize: bring infrared images to the size of the visible ones.
+        ir_range: the values of infrared files that become black and white, 'LOW,HIGH', or 'auto' for each by itself.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0, or 'luma'.
         contrasts: give training pairs what their degradations are told from, for methods that learn by contrast.
         limit: at most so many pairs of each data set and split, for trying things out.
     """
@@ -79,6 +82,8 @@ class FusionDataModule(LightningDataModule):
         cache_gib: float = 2.0,
         cache_dir: str | Path | None = None,
         resize: bool = False,
+        ir_range: str | None = None,
+        ir_channel: int | str | None = None,
         contrasts: bool = False,
         limit: int | None = None,
     ) -> None:
@@ -109,6 +114,7 @@ class FusionDataModule(LightningDataModule):
         self.cache_gib = cache_gib
         self.cache_dir = cache_dir
         self.resize = resize
+        self.reading = read_options(ir_range, ir_channel)
         self.contrasts = contrasts
         self.limit = limit
         self.train_pairs: Shown | None = None
@@ -177,9 +183,9 @@ class FusionDataModule(LightningDataModule):
 
     def _load(self, name: str, split: str) -> Source:
         if name in RESTORATION:
-            source = restoration(name, candidates(name, self.root))
+            source = restoration(name, candidates(name, self.root), self.reading)
             return source if self.limit is None else Subset(source, range(min(self.limit, len(source))))
-        return load(name, root=self.root, split=split, resize=self.resize, limit=self.limit)
+        return load(name, root=self.root, split=split, resize=self.resize, limit=self.limit, reading=self.reading)
 
     def _train_and_val(self, name: str) -> tuple[Source, Source]:
         train = self._load(name, self.train_split)

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from fusionbench.data.folders import image_files, read_prompts
+from fusionbench.data.folders import read_prompts
 from fusionbench.data.source import RawPair
 from fusionbench.degradations import parse
-from fusionbench.images.files import image_size, read_image
+from fusionbench.images.files import image_size, read_infrared, read_visible
+from fusionbench.images.folders import image_files
+from fusionbench.images.options import AS_STORED, ReadOptions
 
 NORMAL = "Norm"
 
@@ -82,13 +84,19 @@ class EmsSource:
     """
 
     def __init__(
-        self, dataset: str, scenes: dict[str, Scene], records: Sequence[Record], prompts: dict[str, str] | None = None
+        self,
+        dataset: str,
+        scenes: dict[str, Scene],
+        records: Sequence[Record],
+        prompts: dict[str, str] | None = None,
+        reading: ReadOptions = AS_STORED,
     ) -> None:
         self.dataset = dataset
         self.scenes = scenes
         self.records = list(records)
         self.names = [record.name for record in self.records]
         self.prompts = prompts or {}
+        self.reading = reading
 
     def __len__(self) -> int:
         return len(self.records)
@@ -107,9 +115,10 @@ class EmsSource:
         """
         record = self.records[index]
         scene = self.scenes[record.scene]
-        ir, vi = read_image(scene.ir[record.ir_code], channels=1), read_image(scene.vi[record.vi_code], channels=3)
-        ir_clean = None if scene.ir_clean is None else read_image(scene.ir_clean, channels=1)
-        vi_clean = None if scene.vi_clean is None else read_image(scene.vi_clean, channels=3)
+        ir = read_infrared(scene.ir[record.ir_code], self.reading)
+        vi = read_visible(scene.vi[record.vi_code], self.reading)
+        ir_clean = None if scene.ir_clean is None else read_infrared(scene.ir_clean, self.reading)
+        vi_clean = None if scene.vi_clean is None else read_visible(scene.vi_clean, self.reading)
         if ir_clean is None and record.ir_code == NORMAL:
             ir_clean = ir
         if vi_clean is None and record.vi_code == NORMAL:
@@ -122,13 +131,21 @@ class EmsSource:
         return RawPair(record.name, ir, vi, ir_clean, vi_clean, degradation=record.spec, prompt=prompt)
 
 
-def open_ems(dataset: str, roots: Iterable[Path], split: str, only: Sequence[str] | None, advice: str) -> EmsSource:
+def open_ems(
+    dataset: str,
+    roots: Iterable[Path],
+    split: str,
+    only: Sequence[str] | None,
+    advice: str,
+    reading: ReadOptions = AS_STORED,
+) -> EmsSource:
     """Find the scenes of a split and pair their files.
 
     Args:
         roots: folders to look in.
         only: degradations to keep, of all combinations on disk; DSPFusion's conditions without it.
         advice: how to get the data set, for the message when it is missing.
+        reading: how infrared files are read where they leave it open.
 
     Raises:
         FileNotFoundError: no such split in any root.
@@ -152,7 +169,7 @@ def open_ems(dataset: str, roots: Iterable[Path], split: str, only: Sequence[str
         for vi_code, ir_code in product(sorted(scenes[scene].vi), sorted(scenes[scene].ir))
     ]
     prompts = read_prompts([root / split, root])
-    return EmsSource(dataset, scenes, _kept(records, only, root / split), prompts)
+    return EmsSource(dataset, scenes, _kept(records, only, root / split), prompts, reading)
 
 
 def _kept(records: list[Record], only: Sequence[str] | None, folder: Path) -> list[Record]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 
+from fusionbench.data.first_look import Files, differing, look
 from fusionbench.data.source import RawPair
-from fusionbench.images.files import SUFFIXES, image_size, read_image
+from fusionbench.images.files import SUFFIXES, image_size, read_infrared, read_visible
+from fusionbench.images.folders import image_files
+from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.types import Bytes
 
 Unmatched = Literal["refuse", "skip"]
@@ -21,65 +23,27 @@ PROMPTS = "prompts.csv"
 """An optional table beside the image folders: columns `name` and `prompt`."""
 
 
-@dataclass(frozen=True)
-class Files:
-    """One pair of files.
-
-    Attributes:
-        name: unique within its data set.
-        ir: infrared image.
-        vi: visible image.
-    """
-
-    name: str
-    ir: Path
-    vi: Path
-
-
-def image_files(folder: Path) -> dict[str, Path]:
-    """The images in a folder and its subfolders, by name.
-
-    The name is the path below the folder without its suffix, with `__` between folders.
-
-    Raises:
-        FileNotFoundError: there is no such folder.
-        ValueError: two files have the same name, or names that differ only in case.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}")
-    files: dict[str, Path] = {}
-    lowered: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or not path.is_file():
-            continue
-        name = "__".join(path.relative_to(folder).with_suffix("").parts)
-        other = lowered.setdefault(name.lower(), path)
-        if other is not path:
-            raise ValueError(
-                f"{other} and {path} would both be the image {name!r}; names must differ in more than suffix and case"
-            )
-        files[name] = path
-    return files
-
-
-def match(ir_dir: Path, vi_dir: Path, unmatched: Unmatched = "refuse") -> list[Files]:
+def match(ir_dir: Path, vi_dir: Path, unmatched: Unmatched = "refuse", reading: ReadOptions = AS_STORED) -> list[Files]:
     """Pair the images of two folders by name, sorted; differences of case are overlooked where nothing else fits.
 
     Args:
         unmatched: 'refuse' raises when an image has no partner, 'skip' leaves it out.
+        reading: one folder is both where a channel of its files is the infrared image.
 
     Raises:
         FileNotFoundError: a folder is missing or holds no image.
         ValueError: images without a partner, or no pair at all.
     """
     if ir_dir.resolve() == vi_dir.resolve():
-        raise ValueError(f"{ir_dir} is given for both modalities; give one folder per modality")
+        if isinstance(reading.ir_channel, int):
+            return [Files(name, path, path) for name, path in sorted(_images(ir_dir).items())]
+        raise ValueError(
+            f"{ir_dir} is given for both modalities; give one folder per modality, or say which channel of its files "
+            "is the infrared image (--ir-channel 3 for the fourth)"
+        )
     if ir_dir.resolve() in vi_dir.resolve().parents or vi_dir.resolve() in ir_dir.resolve().parents:
         raise ValueError(f"one of {ir_dir} and {vi_dir} lies in the other; give separate folders")
-    ir, vi = image_files(ir_dir), image_files(vi_dir)
-    for folder, found in ((ir_dir, ir), (vi_dir, vi)):
-        if not found:
-            raise FileNotFoundError(f"no image in {folder}; known suffixes are {', '.join(SUFFIXES)}")
+    ir, vi = _images(ir_dir), _images(vi_dir)
     lowered = {name.lower(): name for name in ir}
     partner = {name: name if name in ir else lowered.get(name.lower()) for name in vi}
     pairs = [Files(name, ir[match], vi[name]) for name, match in partner.items() if match is not None]
@@ -92,6 +56,12 @@ def match(ir_dir: Path, vi_dir: Path, unmatched: Unmatched = "refuse") -> list[F
             + ("" if not pairs else ", or leave them out with unmatched='skip'")
         )
     return sorted(pairs, key=lambda files: files.name)
+
+
+def _images(folder: Path) -> dict[str, Path]:
+    if found := image_files(folder):
+        return found
+    raise FileNotFoundError(f"no image in {folder}; known suffixes are {', '.join(SUFFIXES)}")
 
 
 def _some(names: Sequence[str]) -> str:
@@ -121,21 +91,32 @@ def read_prompts(folders: Iterable[Path]) -> dict[str, str]:
 class FolderSource:
     """Pairs of files, degraded by nobody.
 
+    Args:
+        resize: bring infrared images to the size of the visible ones.
+        prompts: a sentence by name.
+        reading: how infrared files are read where they leave it open.
+
     Raises:
-        ValueError: two images of a pair differ in size and `resize` is not set.
+        ValueError: two images of a pair differ in size and `resize` is not set, or files cannot be read without help.
     """
 
     def __init__(
-        self, dataset: str, files: Sequence[Files], *, resize: bool = False, prompts: dict[str, str] | None = None
+        self,
+        dataset: str,
+        files: Sequence[Files],
+        *,
+        resize: bool = False,
+        prompts: dict[str, str] | None = None,
+        reading: ReadOptions = AS_STORED,
     ) -> None:
         self.dataset = dataset
         self.files = list(files)
         self.names = [pair.name for pair in self.files]
         self.resize = resize
         self.prompts = prompts or {}
+        self.reading = reading
         self._sizes: dict[int, tuple[int, int]] = {}
-        if not resize:
-            self._refuse_differing_sizes()
+        look(self.files, resize, reading)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -154,35 +135,13 @@ class FolderSource:
             ValueError: an image cannot be read, or the two differ in size.
         """
         files = self.files[index]
-        ir, vi = read_image(files.ir, channels=1), read_image(files.vi, channels=3)
+        ir, vi = read_infrared(files.ir, self.reading), read_visible(files.vi, self.reading)
         if ir.shape == vi.shape[:2]:
             return RawPair(files.name, ir, vi, prompt=self.prompts.get(files.name))
         if not self.resize:
-            raise ValueError(_differing(files, ir.shape[:2], vi.shape[:2]))
+            raise ValueError(differing(files, ir.shape[:2], vi.shape[:2]))
         scale = max(1, round(vi.shape[0] / ir.shape[0]))
         return RawPair(files.name, resized(ir, vi.shape[:2]), vi, ir_scale=scale, prompt=self.prompts.get(files.name))
-
-    def _refuse_differing_sizes(self) -> None:
-        differing = []
-        for index, files in enumerate(self.files):
-            try:
-                ir, vi = image_size(files.ir), self.size(index)
-            except ValueError:
-                continue  # A damaged file is reported when it is read, so that it does not stop the others.
-            if ir != vi:
-                differing.append(_differing(files, ir, vi))
-        if differing:
-            others = f"; so do {len(differing) - 1} other pairs" if len(differing) > 1 else ""
-            raise ValueError(
-                f"{differing[0]}{others}; with resize (--resize) infrared images are brought to the size of the visible"
-            )
-
-
-def _differing(files: Files, ir: tuple[int, ...], vi: tuple[int, ...]) -> str:
-    return (
-        f"the images of {files.name!r} differ in size: infrared {ir[1]}x{ir[0]} ({files.ir}), "
-        f"visible {vi[1]}x{vi[0]} ({files.vi})"
-    )
 
 
 def resized(image: Bytes, size: tuple[int, int]) -> Bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from fusionbench.data.acquire import places_of
 from fusionbench.data.cards import DATASETS, DatasetCard, split_names
 from fusionbench.data.loading import advice, candidates, load, splits_on_disk
+from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.lazy import lookup
 
 
@@ -53,12 +54,17 @@ def describe(name: str) -> dict[str, str]:
 
 
 def check(
-    name: str, root: str | Path | None = None, *, done: Callable[[int, int], None] = lambda read, total: None
+    name: str,
+    root: str | Path | None = None,
+    reading: ReadOptions = AS_STORED,
+    *,
+    done: Callable[[int, int], None] = lambda read, total: None,
 ) -> list[SplitCheck]:
     """Look at every pair of a data set on disk: names, partners, sizes, and whether each image can be read.
 
     Args:
         root: folder of the data set, or folder that holds it; $FUSIONBENCH_DATA without it.
+        reading: how infrared files are read where they leave it open.
         done: called after each pair of a split with how many were read and how many there are.
 
     Returns:
@@ -75,16 +81,18 @@ def check(
         places = " or ".join(map(str, candidates(name, root)))
         raise FileNotFoundError(f"nothing of {name} is in {places}; {advice(name, card, root)}")
     absent = [split for split in card.counts if split not in there and there != ["all"]]
-    return [_look(name, split, root, done) for split in there] + [
+    return [_look(name, split, root, reading, done) for split in there] + [
         SplitCheck(split, 0, card.counts[split], ["not there"]) for split in absent
     ]
 
 
-def _look(name: str, split: str, root: str | Path | None, done: Callable[[int, int], None]) -> SplitCheck:
+def _look(
+    name: str, split: str, root: str | Path | None, reading: ReadOptions, done: Callable[[int, int], None]
+) -> SplitCheck:
     card = DATASETS[name]
     published = card.counts.get(split)
     try:
-        source = load(name, root=root, split=split)
+        source = load(name, root=root, split=split, reading=reading)
     except (ValueError, FileNotFoundError) as error:
         return SplitCheck(split, 0, published, [str(error)])
     problems = []

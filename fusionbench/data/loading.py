@@ -8,10 +8,12 @@ from pathlib import Path
 
 from fusionbench.data.cards import DATASETS, DatasetCard, Layout, split_names
 from fusionbench.data.ems import open_ems
-from fusionbench.data.folders import Files, FolderSource, Unmatched, match, read_prompts
+from fusionbench.data.first_look import Files
+from fusionbench.data.folders import FolderSource, Unmatched, match, read_prompts
 from fusionbench.data.shards import has_shards, open_shards
-from fusionbench.data.source import Source, Subset
+from fusionbench.data.source import Source, Subset, check_names
 from fusionbench.images.files import SUFFIXES
+from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.lazy import lookup, resolve
 
 
@@ -27,6 +29,7 @@ def load(
     names: str | Path | None = None,
     unmatched: Unmatched = "refuse",
     only: Sequence[str] | None = None,
+    reading: ReadOptions = AS_STORED,
 ) -> Source:
     """The pairs of a data set.
 
@@ -41,6 +44,7 @@ def load(
         names: text file with the names of the pairs to keep, one per line, with or without suffix.
         unmatched: whether images without a partner are an error or left out.
         only: degradations to keep, for data sets that are degraded on disk.
+        reading: how infrared files are read where they leave it open.
 
     Raises:
         FileNotFoundError: the data set, or pairs of its published split, are not there.
@@ -55,17 +59,20 @@ def load(
     source: Source
     sharded = next((folder for folder in candidates(name, root) if has_shards(folder)), None)
     if ir_dir is not None or vi_dir is not None:
-        source = _two_folders(name, ir_dir, vi_dir, resize, unmatched)
+        source = _two_folders(name, ir_dir, vi_dir, resize, unmatched, reading)
     elif sharded is not None:
         if only is not None:
             raise ValueError(f"{sharded} holds shards, whose pairs are not chosen by degradation; name the folders")
+        _refuse_options(reading, f"{sharded} holds shards", "shard the data set with them")
         source = open_shards(sharded, name, split)
     elif card.target:
+        _refuse_options(reading, f"the scenes of {name} are generated", "leave them out")
         source = resolve(card.target)(split=split)
     elif card.degraded:
-        source = open_ems(name, candidates(name, root), split, only, advice(name, card, root))
+        source = open_ems(name, candidates(name, root), split, only, advice(name, card, root), reading)
     else:
-        source = _published(name, card, root, split, resize, unmatched)
+        source = _published(name, card, root, split, resize, unmatched, reading)
+    check_names(source.names, sharded or vi_dir or root or name)
     if names is not None:
         source = _listed(source, Path(names))
     return source if limit is None else Subset(source, range(min(limit, len(source))))
@@ -139,26 +146,44 @@ def splits_on_disk(name: str, root: str | Path | None = None) -> list[str]:
     return []
 
 
+def _refuse_options(reading: ReadOptions, what: str, way_out: str) -> None:
+    if reading != AS_STORED:
+        raise ValueError(f"{what}, which --ir-range and --ir-channel say nothing of; {way_out}")
+
+
 def _two_folders(
-    name: str, ir_dir: str | Path | None, vi_dir: str | Path | None, resize: bool, unmatched: Unmatched
+    name: str,
+    ir_dir: str | Path | None,
+    vi_dir: str | Path | None,
+    resize: bool,
+    unmatched: Unmatched,
+    reading: ReadOptions,
 ) -> FolderSource:
     if ir_dir is None or vi_dir is None:
         raise ValueError("a folder of infrared and one of visible images go together; give both (--ir and --vi)")
     ir, vi = Path(ir_dir).expanduser(), Path(vi_dir).expanduser()
-    return FolderSource(name, match(ir, vi, unmatched), resize=resize, prompts=read_prompts([ir.parent, vi.parent]))
+    prompts = read_prompts([ir.parent, vi.parent])
+    return FolderSource(name, match(ir, vi, unmatched, reading), resize=resize, prompts=prompts, reading=reading)
 
 
 def _published(
-    name: str, card: DatasetCard, root: str | Path | None, split: str, resize: bool, unmatched: Unmatched
+    name: str,
+    card: DatasetCard,
+    root: str | Path | None,
+    split: str,
+    resize: bool,
+    unmatched: Unmatched,
+    reading: ReadOptions,
 ) -> FolderSource:
     for folder in candidates(name, root):
         found = find_layout(card, folder, split)
         if found is not None:
             layout, ir, vi = found
-            files = match(ir, vi, unmatched)
+            files = match(ir, vi, unmatched, reading)
             if "{split}" not in layout.ir and not layout.only:
                 files = _divide(name, card, split, files, ir)
-            return FolderSource(name, files, resize=resize, prompts=read_prompts([ir.parent, folder]))
+            prompts = read_prompts([ir.parent, folder])
+            return FolderSource(name, files, resize=resize, prompts=prompts, reading=reading)
     wanted = [
         f"{layout.ir} and {layout.vi}".replace("{split}", split)
         for layout in card.layouts

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from fusionbench.data.source import RawPair, Source, Subset
 from fusionbench.degradations import Degradation, Degraded, draw, parse
-from fusionbench.images.files import to_tensor
+from fusionbench.images.tensors import to_tensor
 from fusionbench.types import Batch, Pair
 
 

@@ -15,9 +15,10 @@ from typing import Literal
 
 import numpy as np
 
-from fusionbench.data.folders import image_files
-from fusionbench.data.source import RawPair
-from fusionbench.images.files import image_size, read_image
+from fusionbench.data.source import RawPair, check_names
+from fusionbench.images.files import image_size, read_infrared, read_visible
+from fusionbench.images.folders import image_files
+from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.lazy import lookup
 from fusionbench.types import Bytes
 
@@ -110,12 +111,20 @@ class RestorationSource:
         degradation: canonical spec of what the images suffer from on disk.
     """
 
-    def __init__(self, dataset: str, files: Sequence[Restored], modality: Modality, degradation: str) -> None:
+    def __init__(
+        self,
+        dataset: str,
+        files: Sequence[Restored],
+        modality: Modality,
+        degradation: str,
+        reading: ReadOptions = AS_STORED,
+    ) -> None:
         self.dataset = dataset
         self.files = list(files)
         self.names = [each.name for each in self.files]
         self.modality: Modality = modality
         self.degradation = degradation
+        self.reading = reading
 
     def __len__(self) -> int:
         return len(self.files)
@@ -144,15 +153,16 @@ class RestorationSource:
         return RawPair(files.name, blank, image, blank, clean, self.degradation, only="vi")
 
     def _read(self, path: Path) -> Bytes:
-        return read_image(path, channels=1 if self.modality == "ir" else 3)
+        return (read_infrared if self.modality == "ir" else read_visible)(path, self.reading)
 
 
-def restoration(name: str, roots: Sequence[Path]) -> RestorationSource:
+def restoration(name: str, roots: Sequence[Path], reading: ReadOptions = AS_STORED) -> RestorationSource:
     """The images of a restoration data set.
 
     Args:
         name: a row of `RESTORATION`.
         roots: folders to look in.
+        reading: how infrared files are read where they leave it open.
 
     Raises:
         FileNotFoundError: the folders are not there, or are empty.
@@ -167,7 +177,8 @@ def restoration(name: str, roots: Sequence[Path]) -> RestorationSource:
             continue
         files = _matched(name, degraded, clean, card.keep)
         if files:
-            return RestorationSource(name, files, card.modality, card.degradation)
+            check_names((each.name for each in files), root)
+            return RestorationSource(name, files, card.modality, card.degradation, reading)
     wanted = " and ".join(" or ".join(folders) for folders in (card.degraded, card.clean) if folders)
     origin = f"; it comes from {card.url}" if card.url else ""
     raise FileNotFoundError(f"no images of {name} in {' or '.join(map(str, roots))}; looked for {wanted}{origin}")

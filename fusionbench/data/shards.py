@@ -60,6 +60,8 @@ class ShardSource:
         self.dataset = dataset
         self.folder = folder
         for shard in shards:
+            if Path(shard["file"]).name != shard["file"]:
+                raise ValueError(f"{folder / INDEX} names a shard {shard['file']!r} outside of its folder; shard again")
             _check_complete(folder / shard["file"], shard["bytes"])
         self._entries = [_entry(pair, shard["file"]) for shard in shards for pair in shard["pairs"]]
         self.names = [entry.name for entry in self._entries]

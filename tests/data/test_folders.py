@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fusionbench.data.folders import FolderSource, image_files, match, read_prompts, resized
+from fusionbench.data.folders import FolderSource, match, read_prompts, resized
+from fusionbench.images.folders import image_files
+from fusionbench.images.options import ImageWarning
 
 
 @pytest.fixture
@@ -100,7 +102,8 @@ def test_pairs_are_read_as_gray_and_colour(folders, save):
     red[..., 0] = 255
     save(ir / "a.png", red)
     save(vi / "a.png", np.full((6, 8), 9, np.uint8))
-    source = FolderSource("folder", match(ir, vi))
+    with pytest.warns(ImageWarning, match="1 of 1 infrared images looked at are in colour"):
+        source = FolderSource("folder", match(ir, vi))
     raw = source.read(0)
     assert (raw.name, raw.degradation, raw.ir_scale, raw.vi_scale) == ("a", "clean", 1, 1)
     np.testing.assert_array_equal(raw.ir, np.full((6, 8), 76))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from fusionbench.data import DATASETS, load
 from fusionbench.data.cards import SPLITS, split_names
 from fusionbench.data.loading import find_layout
+from fusionbench.data.source import check_names
 from fusionbench.images.files import read_image
 
 PUBLISHED = [
@@ -213,3 +215,43 @@ def test_real_three_channel_infrared_comes_back_exactly(shared):
     stored = read_image(folder / f"{source.names[0]}.png")
     assert stored.ndim == 3
     np.testing.assert_array_equal(source.read(0).ir, stored[:, :, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "is empty"),
+        (".", "begins with a dot"),
+        ("../a", "begins with a dot"),
+        ("a/b", "holds '/'"),
+        ("a\\b", "holds '\\\\'"),
+        ("a\0", "holds '\\x00'"),
+        ("COM1.left", "is that of a device"),
+        ("a" * 240, "has more than 230 bytes"),
+        ("\udcff", "is not in UTF-8"),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_refused(name, why):
+    with pytest.raises(ValueError, match=f"here names a pair .*, which {re.escape(why)}.*; rename it"):
+        check_names(["fine", name], "here")
+
+
+@pytest.mark.parametrize("name", ["a", "a.b", "über 1", "-x", "a..b", "console", "a\nb", "0.10"])
+def test_names_of_files_are_let_pass(name):
+    check_names([name], "here")
+
+
+def test_a_list_of_names_is_no_way_out_of_the_folder(tmp_path, make_pairs):
+    make_pairs(tmp_path / "ir", tmp_path / "vi", ["a"])
+    (tmp_path / "names.txt").write_text("../a\n")
+    with pytest.raises(ValueError, match="names 1 pairs, of which 1 are not in folder"):
+        load("folder", root=tmp_path, names=tmp_path / "names.txt")
+
+
+def test_folders_of_systems_and_hidden_ones_hold_no_images(tmp_path, make_pairs):
+    make_pairs(tmp_path / "ir", tmp_path / "vi", ["a", "night/b"])
+    for junk in (".ipynb_checkpoints", "__MACOSX", "night/.thumbnails", "@eaDir", "$RECYCLE.BIN"):
+        make_pairs(tmp_path / "ir" / junk, tmp_path / "other", ["c-checkpoint", "._a"])
+    (tmp_path / "vi" / "Thumbs.db").write_bytes(b"x")
+    (tmp_path / "vi" / "._a.png").write_bytes(b"x")
+    assert load("folder", root=tmp_path).names == ["a", "night__b"]

@@ -13,7 +13,7 @@ from fusionbench.data import load
 from fusionbench.data.pairs import Pairs, collate
 from fusionbench.data.source import RawPair
 from fusionbench.degradations import parse
-from fusionbench.images.files import to_bytes
+from fusionbench.images.tensors import to_bytes
 
 NAMES = [f"p{number}" for number in range(6)]
 

@@ -231,6 +231,41 @@ def test_shards_that_are_not_right_are_refused_with_a_sentence(shards, tmp_path)
         load("msrs", root=shards, split="train")
 
 
+@pytest.mark.parametrize("name", ["../../outside", "/tmp/outside", "a/../../b", "..", "", "a\0b", "..\\b", "nul", ".a"])
+def test_names_that_lead_out_of_the_folder_are_refused_where_shards_are_opened(shards, tmp_path, name, capsys):
+    index = read_index(shards)
+    index["splits"]["train"][0]["pairs"][1]["name"] = name
+    (shards / INDEX).write_text(json.dumps(index))
+    before = set(tmp_path.rglob("*"))
+    out = tmp_path / "deep" / "out"
+    words = [
+        "run",
+        "--dataset",
+        "msrs",
+        "--root",
+        str(shards),
+        "--split",
+        "train",
+        "--metrics",
+        "EN",
+        "--out",
+        str(out),
+    ]
+    assert main([*words, "--method", "average"]) == 2
+    assert f"{shards} names a pair {name!r}, which " in capsys.readouterr().err
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_shards_lie_in_their_own_folder(shards, tmp_path):
+    index = read_index(shards)
+    first = index["splits"]["train"][0]
+    (shards / first["file"]).rename(tmp_path / "elsewhere.tar")
+    first["file"] = "../elsewhere.tar"
+    (shards / INDEX).write_text(json.dumps(index))
+    with pytest.raises(ValueError, match=r"names a shard '\.\./elsewhere\.tar' outside of its folder; shard again"):
+        load("msrs", root=shards, split="train")
+
+
 def test_the_command_shards_splits_and_refuses_one_that_is_there(folders, tmp_path, make_pairs, capsys):
     make_pairs(folders / "test" / "ir", folders / "test" / "vi", ["x", "y"], size=(32, 40))
     words = ["data", "shard", "--dataset", "msrs", "--root", str(folders), "--out", str(tmp_path / "out")]

@@ -15,7 +15,7 @@ from fusionbench.data.sharedcache import FACTS, SharedCache
 from fusionbench.data.source import Joined, RawPair, Subset
 from fusionbench.data.training import Box, TrainingPairs, Turn, cut, reach
 from fusionbench.degradations import KINDS, parse
-from fusionbench.images.files import to_bytes
+from fusionbench.images.tensors import to_bytes
 
 
 class Places:

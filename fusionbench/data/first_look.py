@@ -1,0 +1,168 @@
+"""A first look at pairs of files, before anything is computed: what would be wrong in silence is refused or told.
+
+Every header is looked at, and the pixels of a few pairs. A damaged file is passed over: it is reported when it is read,
+so that it does not stop the others.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from fusionbench.images.decoding import Header
+from fusionbench.images.files import image_header, is_false_colour, read_image, read_visible
+from fusionbench.images.options import ImageWarning, ReadOptions, UnclearImageError
+
+T = TypeVar("T")
+
+LOOKED_AT = 5
+"""Pairs whose pixels are looked at, evenly spread over the set."""
+
+STRETCHED = 1.05
+"""Ratio of two aspect ratios that --resize does not hide."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """One pair of files.
+
+    Attributes:
+        name: unique within its data set.
+        ir: infrared image.
+        vi: visible image.
+    """
+
+    name: str
+    ir: Path
+    vi: Path
+
+
+class Headers(NamedTuple):
+    """A pair of files with what their headers say."""
+
+    files: Files
+    ir: Header
+    vi: Header
+
+
+def look(files: Sequence[Files], resize: bool, reading: ReadOptions) -> None:
+    """Look at a set of pairs.
+
+    Args:
+        resize: infrared images are brought to the size of the visible ones.
+
+    Raises:
+        ValueError: images of a pair differ in size or in their turn, or hold values that need an explanation.
+
+    Warns:
+        ImageWarning: one line for each thing that may be meant or not, with the first file and the count.
+    """
+    pairs = [Headers(each, *headers) for each in files if (headers := _readable(lambda each=each: _headers(each)))]
+    for pair in pairs:
+        _refuse_false_turn(pair)
+    if not resize:
+        _refuse_differing_sizes(pairs)
+    turned = [pair for pair in pairs if pair.ir.orientation != pair.vi.orientation]
+    stretched = [pair for pair in pairs if _aspect(pair.ir, pair.vi) > STRETCHED]
+    sample = _few(pairs)
+    coloured = [pair for pair in sample if _readable(lambda pair=pair: _coloured(pair.files, reading))]
+    if turned:
+        _warn(
+            f"an EXIF orientation turns one image of {_count(turned, pairs)}, first {_turned(turned[0])}; remove the "
+            "tag if these pairs were registered without the turn"
+        )
+    if stretched:
+        _warn(
+            f"{_count(stretched, pairs)} differ in shape, which stretches the infrared image, first "
+            f"{differing(stretched[0].files, stretched[0].ir[:2], stretched[0].vi[:2])}; crop them to one view first"
+        )
+    if coloured:
+        _warn(
+            f"{len(coloured)} of {len(sample)} infrared images looked at are in colour, first {coloured[0].files.ir}; "
+            "their luma is taken, which false colours put out of order: export gray levels, name a channel "
+            "(--ir-channel 0 is the first), or say that the luma is meant (--ir-channel luma)"
+        )
+
+
+def look_at_fused(paths: Sequence[Path]) -> None:
+    """Look at a few of a set of fused images.
+
+    Raises:
+        UnclearImageError: one cannot be read without an explanation, and probably all of them.
+    """
+    for path in _few(paths):
+        _readable(lambda path=path: read_image(path))
+
+
+def differing(files: Files, ir: tuple[int, ...], vi: tuple[int, ...]) -> str:
+    """That two images differ in size, in words."""
+    return (
+        f"the images of {files.name!r} differ in size: infrared {ir[1]}x{ir[0]} ({files.ir}), "
+        f"visible {vi[1]}x{vi[0]} ({files.vi})"
+    )
+
+
+def _few(things: Sequence[T]) -> Sequence[T]:
+    """Some of a set, evenly spread, the first among them."""
+    return things[:: max(1, -(-len(things) // LOOKED_AT))]
+
+
+def _headers(files: Files) -> tuple[Header, Header]:
+    return image_header(files.ir), image_header(files.vi)
+
+
+def _coloured(files: Files, reading: ReadOptions) -> bool:
+    read_visible(files.vi, reading)
+    return is_false_colour(files.ir, reading)
+
+
+def _readable(read: Callable[[], T]) -> T | None:
+    """What a function reads; None where a file is damaged or gone."""
+    try:
+        return read()
+    except UnclearImageError:
+        raise
+    except (ValueError, OSError):
+        return None
+
+
+def _refuse_differing_sizes(pairs: Sequence[Headers]) -> None:
+    found = [pair for pair in pairs if pair.ir[:2] != pair.vi[:2]]
+    if found:
+        others = f"; so do {len(found) - 1} other pairs" if len(found) > 1 else ""
+        raise ValueError(
+            f"{differing(found[0].files, found[0].ir[:2], found[0].vi[:2])}{others}; with resize (--resize) infrared "
+            "images are brought to the size of the visible"
+        )
+
+
+def _refuse_false_turn(pair: Headers) -> None:
+    """Refuse a pair that fits only as its pixels are stored, while the tag of one image turns it by a right angle."""
+    turns = [each.orientation > 4 for each in (pair.ir, pair.vi)]
+    if turns[0] != turns[1] and _aspect(pair.ir, pair.vi) > _aspect(pair.ir, pair.vi, turn=True):
+        raise ValueError(
+            f"the images of {pair.files.name!r} fit only without the turn that an EXIF orientation asks for: "
+            f"{_turned(pair)}; remove the tag, or turn the pixels"
+        )
+
+
+def _turned(pair: Headers) -> str:
+    path, header = (pair.files.vi, pair.vi) if pair.vi.orientation != 1 else (pair.files.ir, pair.ir)
+    return f"{path} (orientation {header.orientation})"
+
+
+def _aspect(first: Header, second: Header, *, turn: bool = False) -> float:
+    """How far two shapes are apart: 1 where they are similar."""
+    ratio = first.width / first.height / (second.height / second.width if turn else second.width / second.height)
+    return max(ratio, 1 / ratio)
+
+
+def _count(some: Sequence[Headers], pairs: Sequence[Headers]) -> str:
+    return f"{len(some)} of {len(pairs)} pairs"
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, ImageWarning, stacklevel=4)
