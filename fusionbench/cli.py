@@ -141,6 +141,8 @@ def _dispatch(words: list[str]) -> int:
     if words[0] in VERSION:
         print(f"fusionbench {__version__}")  # noqa: T201
         return DONE
+    if words[0] == "list" and (len(words) == 1 or words[1].startswith("--format")):
+        words = ["list", "tables", *words[1:]]
     if words[0] == "train":
         words = list(with_recipe_files(words))
     try:

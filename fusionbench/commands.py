@@ -24,6 +24,7 @@ from fusionbench.choices import (
     split_restorers,
     split_roots,
 )
+from fusionbench.columns import Format
 from fusionbench.images.options import read_options
 from fusionbench.outcomes import DONE, finish, note, warn
 
@@ -254,16 +255,35 @@ def degrade(
     return finish(console, problems)
 
 
-def show_list(what: Literal["methods", "datasets", "degradations", "metrics", "protocols"]) -> int:
+def show_list(
+    what: Literal["tables", "methods", "datasets", "degradations", "metrics", "protocols"],
+    match: str = "",
+    all: bool = False,  # noqa: A002 - the option's name
+    format: Format = "text",  # noqa: A002
+) -> int:
     """List methods, datasets, degradations, metrics or protocols.
 
     Args:
-        what: which table.
+        what: which of them; `fusionbench list` alone says what there is.
+        match: a pattern that names must fit, such as 'lure*'.
+        all: show variants and ablations of methods, too.
+        format: text fits the terminal; csv and json are for programs and hold everything.
     """
-    from fusionbench.listing import TABLES
+    from fusionbench.columns import show
+    from fusionbench.listing import LISTINGS, overview
     from fusionbench.progress import plain_console
 
-    plain_console().print(TABLES[what]())
+    console = plain_console()
+    if what == "tables":
+        show(overview(), console, long="what", form=format)
+        return DONE
+    listing = LISTINGS[what]
+    rows = listing.chosen(match, every=all or format != "text")
+    if not rows:
+        raise ValueError(f"--match {match!r} fits none of the {what}; fusionbench list {what} shows them")
+    show(rows, console, long=listing.long, cut=listing.cut, form=format)
+    if format == "text" and listing.note and not (match or all):
+        console.print(f"\n{listing.note}", style="dim", soft_wrap=True)
     return DONE
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.table import Table
-
 from fusionbench.choices import split_names
+from fusionbench.columns import Format, show, show_facts
 from fusionbench.images.options import read_options
 from fusionbench.outcomes import DONE, finish
 from fusionbench.progress import plain_console
 
 
-def list_all() -> int:
-    """Print every data set: what it shows, its splits, its licence."""
-    from fusionbench.listing import datasets
+def list_all(format: Format = "text") -> int:  # noqa: A002 - the option's name
+    """List every dataset with what it shows, its splits and its licence.
 
-    plain_console().print(datasets())
+    Args:
+        format: text fits the terminal; csv and json are for programs and hold everything.
+    """
+    from fusionbench.listing import LISTINGS
+
+    listing = LISTINGS["datasets"]
+    show(listing.chosen(), plain_console(), long=listing.long, form=format)
     return DONE
 
 
@@ -28,13 +32,7 @@ def info(name: str) -> int:
     """
     from fusionbench.data import describe
 
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for heading, text in describe(name).items():
-        if text:
-            table.add_row(heading, text)
-    plain_console().print(table)
+    show_facts(describe(name), plain_console())
     return DONE
 
 

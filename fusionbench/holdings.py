@@ -36,10 +36,10 @@ MISSING, ALTERED = "missing", "altered or unknown"
 
 @dataclass(frozen=True)
 class Holder:
-    """A method or a score with the files that it reads.
+    """A method or a metric with the files that it reads.
 
     Attributes:
-        kind: 'method' or 'score'.
+        kind: 'method' or 'metric'.
         cards: what it reads.
         published: the authors' files where those are not read as they are.
         importer: makes the file that is read of the published ones; see MethodCard.
@@ -57,8 +57,8 @@ class Holder:
         if path is None:
             return MISSING
         try:
-            how = verify(self.name, card, path, need=self.kind == "score")
-            return how or ("comes with the package" if PRETRAINED in path.parents else "here, own or imported")
+            how = verify(self.name, card, path, need=self.kind == "metric")
+            return how or ("in the package" if PRETRAINED in path.parents else "here, own or imported")
         except ValueError:
             return ALTERED
 
@@ -69,7 +69,7 @@ class Holder:
 
 
 def holders() -> Iterator[Holder]:
-    """All that read weights and are listed: methods, then scores."""
+    """All that read weights and are listed: methods, then metrics."""
     for name, card in methods.METHODS.items():
         if card.weights:
             yield Holder(name, "method", card.weights, card.published, card.importer)
@@ -105,7 +105,7 @@ def everything() -> list[Holder]:
 
 
 def _score(name: str) -> Holder:
-    return Holder(name, "score", tuple(NETWORKS[pyiqa_name(name)].cards().values()))
+    return Holder(name, "metric", tuple(NETWORKS[pyiqa_name(name)].cards().values()))
 
 
 def fetch(owner: Holder, *, progress: bool = True) -> list[Path]:
@@ -197,7 +197,7 @@ def _put(owner: Holder, card: WeightsCard, source: Path, target: Path | None, un
     also = {digest: name for name, digest in card.also.items()}
     place = target or expected_path(owner.name, card).with_name(also.get(sha256(source), card.file))
     if not unverified:
-        verify(owner.name, card, source, need=owner.kind == "score")
+        verify(owner.name, card, source, need=owner.kind == "metric")
     if source.resolve() != place.resolve():
         place.parent.mkdir(parents=True, exist_ok=True)
         unfinished = place.with_name(f".{place.name}.{os.getpid()}.part")

@@ -1,81 +1,138 @@
-"""What `fusionbench list` prints: the tables, read without importing what they name."""
+"""What `fusionbench list` shows and `list_methods()` returns, read from the tables without importing what they name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
-from rich.table import Table
-
+from fusionbench.columns import Row
 from fusionbench.data import DATASETS
 from fusionbench.degradations import KINDS, SCENARIOS
-from fusionbench.methods import METHODS
+from fusionbench.methods import METHODS, fallback, is_ready, variant_of
 from fusionbench.metrics import METRICS, PROTOCOLS
 from fusionbench.metrics.networks import LICENCE
 
-ARROWS = {True: "↑", False: "↓", None: ""}
+BETTER = {True: "higher", False: "lower", None: ""}
 
 
-def methods() -> Table:
-    """One row per method: what it is, its paper and its licence."""
-    rows = ((name, card.family, card.paper, card.licence) for name, card in METHODS.items())
-    return _table(("method", "family", "paper", "licence"), rows)
+@dataclass(frozen=True)
+class Listing:
+    """One of the tables.
+
+    Attributes:
+        about: what it holds.
+        rows: its rows; the first column is the name.
+        long: the column that gets the room that the others leave.
+        cut: whether its texts are cut to one line.
+        folded: whether a name is a variant that is shown only when asked for.
+        note: a sentence below it.
+    """
+
+    about: str
+    rows: Callable[[], Iterator[Row]]
+    long: str
+    cut: bool = False
+    folded: Callable[[str], bool] = lambda name: False
+    note: str = ""
+
+    def chosen(self, match: str = "", *, every: bool = False) -> list[Row]:
+        """Its rows.
+
+        Args:
+            match: a pattern such as 'lure*' that names must fit, in any case; without it, variants are left out.
+            every: keep the variants in any case.
+        """
+        pattern = match.casefold()
+        named = [(next(iter(row.values())), row) for row in self.rows()]
+        return [
+            row
+            for name, row in named
+            if (fnmatchcase(name.casefold(), pattern) if match else every or not self.folded(name))
+        ]
 
 
-def datasets() -> Table:
-    """One row per data set: what it shows, its splits, its licence."""
-    rows = ((name, card.title, ", ".join(card.splits), card.licence) for name, card in DATASETS.items())
-    return _table(("data set", "title", "splits", "licence"), rows)
+def state_of(name: str) -> str:
+    """Whether a method can run here: 'ready', 'runs as ...', 'needs weights' or 'external'."""
+    if METHODS[name].family == "external":
+        return "external"
+    if is_ready(name):
+        return "ready"
+    small = fallback(name)
+    return f"runs as {small}" if small else "needs weights"
 
 
-def degradations() -> Table:
-    """One row per degradation code and scenario: where it applies, its parameters, what it does."""
-    rows = [
-        (code, " ".join(kind.on), ", ".join(parameter.name for parameter in kind.parameters), kind.about)
-        for code, kind in KINDS.items()
-    ]
-    rows += [(name, "pair", scenario.spec, scenario.about) for name, scenario in SCENARIOS.items()]
-    return _table(("code", "on", "parameters or terms", "what it does"), rows)
+def _methods() -> Iterator[Row]:
+    for name, card in METHODS.items():
+        yield {
+            "method": name,
+            "state": state_of(name),
+            "family": card.family,
+            "paper": card.paper,
+            "licence": card.licence,
+            "note": card.note,
+            "variant of": variant_of(name),
+            "repository": card.repository,
+        }
 
 
-def metrics() -> Table:
-    """One row per score: direction, range, what it reads, source."""
-    rows = (
-        (f"{name} {ARROWS[row.higher_is_better]}".strip(), row.title, _span(row.range, row.unit), row.reads, row.source)
-        for name, row in METRICS.items()
-    )
-    table = _table(("score", "title", "range", "reads", "source"), rows)
-    table.caption = f"Any other no-reference score of pyiqa goes by its name there: pyiqa:brisque. {LICENCE}"
-    table.caption_justify = "left"
-    return table
+def _datasets() -> Iterator[Row]:
+    for name, card in DATASETS.items():
+        yield {"dataset": name, "title": card.title, "splits": ", ".join(card.splits), "licence": card.licence}
 
 
-def protocols() -> Table:
-    """One row per protocol: whose it is and which scores it has."""
-    rows = (
-        (name, protocol.title, "all" if name == "exact" else ", ".join(sorted(protocol.scores())))
-        for name, protocol in PROTOCOLS.items()
-    )
-    return _table(("protocol", "title", "scores"), rows)
+def _degradations() -> Iterator[Row]:
+    for code, kind in KINDS.items():
+        parameters = ", ".join(parameter.name for parameter in kind.parameters)
+        yield {"degradation": code, "on": " ".join(kind.on), "what it does": kind.about, "parameters": parameters}
+    for name, scenario in SCENARIOS.items():
+        yield {"degradation": name, "on": "pair", "what it does": scenario.about, "parameters": scenario.spec}
 
 
-TABLES: dict[str, Callable[[], Table]] = {
-    "datasets": datasets,
-    "degradations": degradations,
-    "methods": methods,
-    "metrics": metrics,
-    "protocols": protocols,
+def _metrics() -> Iterator[Row]:
+    for name, row in METRICS.items():
+        low, high = (f"{limit:g}".replace("inf", "∞") for limit in row.range)
+        yield {
+            "metric": name,
+            "better": BETTER[row.higher_is_better],
+            "title": row.title,
+            "range": f"{low} to {high} {row.unit}".strip(),
+            "reads": row.reads,
+            "source": row.source,
+        }
+
+
+def _protocols() -> Iterator[Row]:
+    for name, protocol in PROTOCOLS.items():
+        metrics = "all" if name == "exact" else ", ".join(sorted(protocol.scores()))
+        yield {"protocol": name, "title": protocol.title, "metrics": metrics}
+
+
+LISTINGS = {
+    "methods": Listing(
+        "fusion methods, for --method",
+        _methods,
+        "paper",
+        cut=True,
+        folded=lambda name: bool(variant_of(name)),
+        note="Variants and ablations are not shown: --all.",
+    ),
+    "datasets": Listing("datasets of image pairs, for --dataset", _datasets, "title"),
+    "degradations": Listing("degradations of images, for --degradation", _degradations, "what it does"),
+    "metrics": Listing(
+        "metrics of fused images, for --metrics",
+        _metrics,
+        "title",
+        note=f"Any other no-reference metric of pyiqa goes by its name there: pyiqa:brisque. {LICENCE}",
+    ),
+    "protocols": Listing("ways to compute metrics, for --protocol", _protocols, "title"),
 }
+"""Every table that can be listed, by the word that the command takes."""
 
 
-def _span(limits: tuple[float, float], unit: str) -> str:
-    low, high = (f"{limit:g}".replace("inf", "∞") for limit in limits)
-    return f"{low} to {high} {unit}".strip()
-
-
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for index, title in enumerate(header):
-        table.add_column(title, overflow="fold", style="bold" if index == 0 else "")
-    for row in rows:
-        table.add_row(*row)
-    return table
+def overview() -> list[Row]:
+    """The tables themselves, with how many rows each has."""
+    return [
+        {"table": name, "rows": str(len(listing.chosen(every=True))), "what": listing.about}
+        for name, listing in LISTINGS.items()
+    ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
+from fusionbench.columns import Format, Row, show, show_facts
 from fusionbench.outcomes import DONE, finish
 from fusionbench.progress import plain_console
 
@@ -18,15 +17,26 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
-def list_all() -> int:
-    """Print every weight file of methods and scores: its size, its licence, and whether it is here."""
-    from fusionbench.holdings import holders
+def list_all(all: bool = False, format: Format = "text") -> int:  # noqa: A002 - the options' names
+    """List methods and metrics that read weights: whether the files are here, their size and licence.
 
-    table = _columns("for", "kind", "file", "size", "licence", "state")
-    for owner, card in _files(holders()):
-        size = _size(card.size, card.about)
-        table.add_row(owner.name, owner.kind, card.file, size, card.licence, owner.state(card))
-    plain_console().print(table)
+    Args:
+        all: show variants and ablations of methods, and every file on a line of its own.
+        format: text fits the terminal; csv and json are for programs and hold everything.
+    """
+    from fusionbench.holdings import holders
+    from fusionbench.methods import METHODS, variant_of
+
+    owners = [*holders()]
+    if all or format != "text":
+        rows = [_row(owner, [card]) for owner in owners for card in owner.cards]
+    else:
+        shown = [owner for owner in owners if owner.name not in METHODS or not variant_of(owner.name)]
+        rows = [_row(owner, owner.cards) for owner in shown]
+    console = plain_console()
+    show(rows, console, long="files", least=20, cut=True, form=format)
+    if format == "text" and not all:
+        console.print("\nVariants and ablations are not shown: --all.", style="dim")
     return DONE
 
 
@@ -36,16 +46,12 @@ def info(names: str) -> int:
     Args:
         names: methods and metrics, separated by commas; --all for every one.
     """
+    console = plain_console()
     for owner in _holders(names):
-        table = Table(title=owner.name, title_justify="left", title_style="bold", box=None, show_header=False)
-        table.add_column(style="bold")
-        table.add_column(overflow="fold")
+        console.print(owner.name, style="bold")
         for card in (*owner.cards, *owner.published):
-            for heading, text in _described(owner, card):
-                if text:
-                    table.add_row(heading, text)
-            table.add_row("", "")
-        plain_console().print(table)
+            show_facts(_described(owner, card), console)
+            console.print()
     return DONE
 
 
@@ -157,7 +163,7 @@ def verify(names: str) -> int:
             _say(f"{owner.name}: {card.file} is not here")
             continue
         try:
-            how = verify_file(owner.name, card, place, need=owner.kind == "score")
+            how = verify_file(owner.name, card, place, need=owner.kind == "metric")
             _say(f"{owner.name}: {place}: {how or 'no checksum is published'}")
         except ValueError as error:
             problems.append(str(error))
@@ -175,29 +181,36 @@ def _files(owners: Iterable[Holder]) -> Iterator[tuple[Holder, WeightsCard]]:
     return ((owner, card) for owner in owners for card in owner.cards)
 
 
-def _columns(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column(first, overflow="fold", style="bold")
-    for heading in others:
-        table.add_column(heading, overflow="fold")
-    return table
+def _row(owner: Holder, cards: Sequence[WeightsCard]) -> dict[str, str]:
+    states = {owner.state(card): None for card in cards}
+    return {
+        "name": owner.name,
+        "state": " and ".join(states),
+        "size": _size(
+            sum(card.size for card in cards) if all(card.size for card in cards) else 0,
+            sum(card.size or card.about for card in cards),
+        ),
+        "kind": owner.kind,
+        "files": cards[0].file if len(cards) == 1 else f"{len(cards)} files",
+        "licence": ", ".join(dict.fromkeys(card.licence for card in cards)),
+    }
 
 
-def _described(owner: Holder, card: WeightsCard) -> list[tuple[str, str]]:
+def _described(owner: Holder, card: WeightsCard) -> dict[str, str]:
     from fusionbench.weights import places
 
     read = card in owner.cards
-    return [
-        ("file", card.file),
-        ("size", _size(card.size, card.about)),
-        ("sha256", card.sha256 or "not published"),
-        ("licence", card.licence),
-        ("source", card.source),
-        ("addresses", "\n".join(card.urls) or "none"),
-        ("looked for at", "\n".join(map(str, places(owner.name, card))) if read else "read by the import only"),
-        ("state", owner.state(card) if read else ""),
-        ("note", card.note),
-    ]
+    return {
+        "file": card.file,
+        "size": _size(card.size, card.about),
+        "sha256": card.sha256 or "not published",
+        "licence": card.licence,
+        "source": card.source,
+        "addresses": "\n".join(card.urls) or "none",
+        "looked for at": "\n".join(map(str, places(owner.name, card))) if read else "read by the import only",
+        "state": owner.state(card) if read else "",
+        "note": card.note,
+    }
 
 
 def _show_plan(owners: list[Holder]) -> None:
@@ -208,16 +221,17 @@ def _show_plan(owners: list[Holder]) -> None:
     for owner in owners:
         for card in owner.lacking():
             cards.setdefault((card.folder or owner.name, card.file), (owner.name, card))
-    table = _columns("for", "file", "size", "from")
+    rows: list[Row] = []
     total, unknown = 0, 0
     servers = Servers()
     for name, card in cards.values():
         exact = card.size or servers.size(card.urls)
         size = exact or card.about
         total, unknown = total + size, unknown + (not size)
-        table.add_row(name, card.file, _size(exact, card.about), card.urls[0] if card.urls else "no address")
+        address = card.urls[0] if card.urls else "no address"
+        rows.append({"name": name, "size": _size(exact, card.about), "file": card.file, "address": address})
     console = plain_console()
-    console.print(table)
+    show(rows, console, long="file")
     rest = f", and {unknown} files of unknown size" if unknown else ""
     console.print(f"{len(cards)} files, about {_size(total)}{rest}; nothing was fetched", highlight=False)
 

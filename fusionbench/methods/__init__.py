@@ -78,6 +78,29 @@ def spelled(name: str) -> str:
     return lookup("method", name, METHODS)
 
 
+VARIANTS_SHOWN = ("-s", "-medical", "-s-medical")
+"""Endings of names that are no variants: the small networks, and those of other data."""
+
+
+def variant_of(name: str) -> str:
+    """The method of which another is a variant or an ablation, such as 'lure' of 'lure-gate'; empty for all others.
+
+    Example:
+        >>> variant_of("lure-s-gate"), variant_of("lure-s"), variant_of("ifcnn-sum")
+        ('lure-s', '', 'ifcnn')
+    """
+    name = spelled(name)
+    bases = [base for base in METHODS if name.startswith(f"{base}-") and METHODS[base].target == METHODS[name].target]
+    shown = any(name == base + ending for base in bases for ending in VARIANTS_SHOWN)
+    return "" if shown else max(bases, key=len, default="")
+
+
+def is_ready(name: str) -> bool:
+    """Whether a method runs here by itself: it needs no weights, or they are here."""
+    card = card_of(name)
+    return card.family != "external" and all(located(spelled(name), part) for part in card.weights)
+
+
 def weight_files(name: str, weights: Path | None = None) -> list[Path]:
     """The weight files that a method would read, in the order of its card.
 

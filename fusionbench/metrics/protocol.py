@@ -158,7 +158,7 @@ _VIFB = Protocol(
 )
 
 PROTOCOLS: dict[str, Protocol] = {
-    "exact": Protocol("the definitions of METRICS", same=tuple(METRICS)),
+    "exact": Protocol("the definitions of fusionbench, see list metrics", same=tuple(METRICS)),
     "cddfuse": Protocol(
         "CDDFuse's Evaluator (Python)",
         same=("CC", "EN", "Qabf", "SCD", "SD", "SF", "VIF"),
