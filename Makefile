@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 DATA ?=
 ARGS ?=
 
-.PHONY: setup demo bench bench-dspfusion bench-lure bench-drfusion bench-small test test-slow snapshots check format readme clean
+.PHONY: setup demo bench bench-dspfusion bench-lure bench-drfusion bench-small measured test test-slow snapshots check format readme clean
 
 setup: $(INSTALLED)
 
@@ -28,6 +28,9 @@ bench-dspfusion bench-lure bench-drfusion: bench-%: setup   ## a paper's tables 
 	$(BIN)/fusionbench bench $* $(if $(DATA),--root '$(DATA)') $(ARGS) || test $$? -eq 3
 
 bench: bench-dspfusion bench-lure bench-drfusion            ## all of them
+
+measured: setup      ## renew the measured values that come with the package; needs DATA=DIR
+	$(BIN)/python benchmarks/measured.py --data '$(DATA)' $(ARGS)
 
 bench-small: setup   ## the small networks that come with the package beside the baselines; needs DATA=DIR
 	$(BIN)/python benchmarks/small.py --data '$(DATA)' $(ARGS)

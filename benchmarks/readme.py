@@ -1,23 +1,28 @@
 """Renew the README's two tables and its picture from files.
 
-`--demo` takes the demo's from the folder that `fusionbench demo` wrote. The paper's table is drawn from
-benchmarks/measured, to which `--bench` first copies the table of a `fusionbench bench lure` run.
+`--demo` takes the demo's from the folder that `fusionbench demo` wrote. The paper's table is of the measured values
+that come with the package, `benchmarks/measured`.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
 from PIL import Image
+
+from fusionbench.measured import Measurement, read_measured
+from fusionbench.published import MEASURED, load_paper
+from fusionbench.report.comparison import Comparison, is_measured
+from fusionbench.report.sidebyside import NOTHING, cell_texts
+from fusionbench.supplies import shipped, wanted
 
 ROOT = Path(__file__).parents[1]
 PICTURE = Path("docs/images/demo.png")
 WIDTH = 1400  # pixels; the figure itself is for print
-MEASURED = ROOT / "benchmarks" / "measured" / "lure_table1.csv"
+PAPER, TABLE = "lure", "1"
 
 
 def demo_section(run: Path) -> str:
@@ -27,25 +32,35 @@ def demo_section(run: Path) -> str:
     return f"![Sources and fused images of one scene]({PICTURE.as_posix()})\n\n{caption}\n\n{table.strip()}"
 
 
-def bench_section(cells: pd.DataFrame) -> str:
-    """Published and measured means of the methods that have both, a table per data set."""
-    measured = cells.dropna(subset=["measured"])
-    parts = []
-    for dataset, rows in measured.groupby("dataset", sort=False):
-        images = " to ".join(str(n) for n in sorted({int(n) for n in rows["images"]}))
-        metrics = list(dict.fromkeys(rows["metric"]))
-        lines = [
-            f"### {dataset} ({images} images)",
-            "",
-            "| method | " + " | ".join(metrics) + " |",
-            "| --- |" + " ---: |" * len(metrics),
-        ]
-        for method, values in rows.groupby("method", sort=False):
-            found = {row.metric: row for row in values.itertuples()}
-            texts = [f"{found[m].printed} / {found[m].measured:.2f}" if m in found else "-" for m in metrics]
-            lines.append(f"| {method} | " + " | ".join(texts) + " |")
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+def bench_section(known: Sequence[Measurement]) -> str:
+    """Published and measured means of a paper's table, for the first of its data sets that has any.
+
+    Args:
+        known: measured values.
+    """
+    paper = load_paper(PAPER)
+    table = paper.tables[TABLE]
+    for panel in table.panels:
+        one = Comparison(paper, table, panel, shipped=shipped(paper, panel, known, wanted(paper, panel, ())))
+        if is_measured(one):
+            return _grid(one)
+    raise SystemExit(f"nothing was measured of table {TABLE} of {paper.title}; run `make measured DATA=DIR`")
+
+
+def _grid(one: Comparison) -> str:
+    texts = cell_texts(one)
+    measured = [method for method in one.methods if one.means.loc[method].notna().any()]
+    lines = [
+        f"Table {one.table.name} of {one.paper.title}, {one.panel.printed}: published / measured",
+        "",
+        f"| method | images | {' | '.join(one.metrics)} |",
+        "| --- | ---: |" + " ---: |" * len(one.metrics),
+    ]
+    for method in measured:
+        cells = [texts[method, metric] for metric in one.metrics]
+        pairs = [f"{cell.published or NOTHING} / {cell.measured or NOTHING}" for cell in cells]
+        lines.append(f"| {method} | {one.counts.loc[method].max()} | {' | '.join(pairs)} |")
+    return "\n".join(lines)
 
 
 def replace(text: str, mark: str, section: str) -> str:
@@ -61,7 +76,6 @@ def main() -> None:
     """Copy picture and table where they are new, and replace what stands between the marks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", type=Path, help="folder of a `fusionbench demo` run")
-    parser.add_argument("--bench", type=Path, help="folder of a `fusionbench bench lure --table 1` run")
     arguments = parser.parse_args()
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
@@ -70,9 +84,7 @@ def main() -> None:
             small = figure.convert("RGB").resize((WIDTH, round(figure.height * WIDTH / figure.width)), Image.LANCZOS)
         small.save(ROOT / PICTURE, optimize=True)
         text = replace(text, "demo", demo_section(arguments.demo))
-    if arguments.bench:
-        shutil.copyfile(arguments.bench / "report" / "table1.csv", MEASURED)
-    text = replace(text, "bench", bench_section(pd.read_csv(MEASURED, dtype={"printed": str})))
+    text = replace(text, "bench", bench_section(read_measured(ROOT / "benchmarks" / MEASURED)))
     readme.write_text(text, encoding="utf-8")
 
 

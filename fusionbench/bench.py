@@ -12,9 +12,12 @@ from typing import Any
 import pandas as pd
 import torch
 from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
 
 from fusionbench.benchmark import Benchmark, Cell
 from fusionbench.lazy import lookup
+from fusionbench.measured import Measurement
 from fusionbench.methods import METHODS
 from fusionbench.outcomes import finish
 from fusionbench.profile import Profile, Request, parse_size, profile_all
@@ -23,13 +26,17 @@ from fusionbench.report.comparison import Comparison, Measured
 from fusionbench.report.latex import document
 from fusionbench.report.origins import origins
 from fusionbench.report.sidebyside import show, write_table
+from fusionbench.report.skipped import Skipped, gathered, page, summary
 from fusionbench.results import CellFolder, path_name, write_atomically
 from fusionbench.run import run
 from fusionbench.scoring import open_pairs
-from fusionbench.supplies import Ready, Skipped, Supplies, gathered, ready, wanted
+from fusionbench.supplies import Ready, Supplies, ready, rows_of, shipped, wanted
 from fusionbench.version import __version__
 
 REPORT = "report"
+
+SKIPPED = "skipped.md"
+"""The list of what was not measured, among the reports."""
 
 EFFICIENCY: dict[str, Callable[[Profile], float]] = {
     "Params (M)": lambda cost: cost.parameters / 1e6,
@@ -54,6 +61,7 @@ class Settings:
         seed: of the degradations.
         tile: side of the tiles that a method fuses at a time; 0 fuses whole images.
         timeout: seconds for one call of a command.
+        efficiency: measure size, operations and time too.
         options: passed to `run`: batch_size, workers, trainer.
     """
 
@@ -62,6 +70,7 @@ class Settings:
     seed: int = 0
     tile: int = 0
     timeout: float = 600.0
+    efficiency: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -88,6 +97,8 @@ def bench(
     tables: Sequence[Table],
     supplies: Supplies,
     settings: Settings,
+    *,
+    known: Sequence[Measurement] = (),
     console: Console | None = None,
 ) -> Outcome:
     """Measure tables as far as possible and write them beside the published values, below `out/report`.
@@ -95,30 +106,30 @@ def bench(
     An interrupted bench of the same settings goes on in the same folder. Panels that share a data set, a degradation
     and a method share its images and scores.
 
+    Args:
+        known: values that were measured before; they are shown where this bench measures none.
+        console: where progress is shown; nothing is shown without.
+
     Raises:
         ValueError: an input is wrong, or the folder holds other settings.
     """
     settings = replace(settings, only=check_only(paper, settings.only))
     bench_ = _Bench(paper, out, supplies, settings, console)
     outcome = Outcome()
-    skips: list[tuple[str, str, str]] = []
+    skips: list[Skipped] = []
     for table in tables:
         found = []
         for panel in table.panels:
-            if console is not None:
-                console.print(f"table {table.name}: {panel.title}", style="dim", highlight=False)
-            comparison, skipped = bench_.compare(table, panel)
-            found.append(comparison)
-            skips += [(table.name, what, why) for what, why in skipped]
+            measured, skipped = bench_.measure(table, panel)
+            rows = rows_of(paper, panel, supplies, settings.only)
+            found.append(Comparison(paper, table, panel, measured, shipped(paper, panel, known, rows, settings.seed)))
+            skips += [replace(entry, tables=(table.name,)) for entry in skipped]
         outcome.comparisons += found
         outcome.files += write_table(table, found, out / REPORT)
     outcome.problems = bench_.problems
     outcome.skipped = gathered(skips)
     outcome.files += _write_summary(paper, outcome.skipped, out / REPORT)
     return outcome
-
-
-Skips = list[tuple[str, str]]
 
 
 class _Bench:
@@ -134,22 +145,25 @@ class _Bench:
         self.paper, self.out, self.supplies, self.settings, self.console = paper, out, supplies, settings, console
         self.problems: list[str] = []
 
-    def compare(self, table: Table, panel: Panel) -> tuple[Comparison, Skips]:
-        """One panel, and what of it is not measured."""
+    def measure(self, table: Table, panel: Panel) -> tuple[Measured | None, list[Skipped]]:
+        """What can be measured of a panel, and what cannot."""
         if panel.unmeasured:
-            return Comparison(self.paper, table, panel), [(panel.title, panel.unmeasured)]
+            return None, [Skipped("unpublished", (panel.title,), panel.unmeasured)]
+        if panel.size and not self.settings.efficiency:
+            return None, [Skipped("efficiency", (panel.title,), f"`--efficiency`, or `--table {table.name}`")]
         if panel.size:
-            measured, skipped = self._efficiency(panel)
-        else:
-            at_hand = ready(self.paper, panel, self.supplies, self.settings.only)
-            measured, skipped = self._scores(panel, at_hand), at_hand.skipped
-        lacking = "; ".join(f"{what}: {why}" for what, why in skipped)
-        why_not = lacking or "none of its methods was chosen"
-        return Comparison(self.paper, table, panel, measured, "" if measured else why_not), skipped
+            return self._efficiency(table, panel)
+        at_hand = ready(self.paper, panel, self.supplies, self.settings.only)
+        return self._scores(table, panel, at_hand), at_hand.skipped
 
-    def _scores(self, panel: Panel, at_hand: Ready) -> Measured | None:
+    def _tell(self, table: Table, panel: Panel) -> None:
+        if self.console is not None:
+            self.console.print(f"table {table.name}: {panel.title}", style="dim", highlight=False)
+
+    def _scores(self, table: Table, panel: Panel, at_hand: Ready) -> Measured | None:
         if not (at_hand.data and at_hand.methods and at_hand.metrics):
             return None
+        self._tell(table, panel)
         benchmark = self._benchmark(panel, at_hand)
         restored = self.supplies.pre if panel.restored else ()
         whole = [choice for printed, choice in at_hand.methods.items() if printed in at_hand.end_to_end or not restored]
@@ -176,16 +190,17 @@ class _Bench:
             timeout=self.settings.timeout,
         )
 
-    def _efficiency(self, panel: Panel) -> tuple[Measured | None, Skips]:
+    def _efficiency(self, table: Table, panel: Panel) -> tuple[Measured | None, list[Skipped]]:
+        self._tell(table, panel)
         height, width = parse_size(panel.size)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         found: dict[str, Profile] = {}
-        skipped: Skips = []
+        skipped: list[Skipped] = []
         for printed, name in wanted(self.paper, panel, self.settings.only).items():
             try:
                 request = Request(name, self.supplies.weights.get(name), height, width, device, allowed=ALLOWED)
             except ValueError as error:
-                skipped.append((printed, str(error)))
+                skipped.append(Skipped("refused", (printed,), str(error)))
                 continue
             cost, failed = _profiled(request, self.out / "efficiency", self.console)
             self.problems += failed
@@ -258,37 +273,55 @@ def _profiled(request: Request, folder: Path, console: Console | None) -> tuple[
 
 def _write_summary(paper: Paper, skipped: Sequence[Skipped], folder: Path) -> list[Path]:
     """The list of what was skipped, and a document of all tables."""
-    lines = [f"# {paper.title}: not measured, and what to get for it", ""]
-    lines += [f"- {sentence(entry)}" for entry in skipped] or ["Nothing."]
     # Tables of earlier benches in the same folder belong into the document too.
     parts = sorted(path.name for path in folder.glob("table*.tex"))
-    texts = {folder / "skipped.md": "\n".join(lines) + "\n", folder / f"{paper.name}.tex": document(paper, parts)}
+    texts = {
+        folder / SKIPPED: page(paper.title, skipped),
+        folder / f"{paper.name}.tex": document(paper, parts),
+    }
     for path, text in texts.items():
         write_atomically(path, text)
     return list(texts)
 
 
-def sentence(entry: Skipped) -> str:
-    """What is skipped, where, and what to get for it."""
-    where = f"table{'s' if len(entry.tables) > 1 else ''} {', '.join(entry.tables)}"
-    return f"{'; '.join(entry.what)} ({where}): {entry.why}"
-
-
-def count(comparisons: Sequence[Comparison]) -> tuple[int, int]:
-    """How many published values have a measured one beside them, and how many there are."""
-    printed = [one.published.notna() for one in comparisons]
-    both = [(known & one.means.notna()).to_numpy().sum() for known, one in zip(printed, comparisons, strict=True)]
-    return int(sum(both)), int(sum(known.to_numpy().sum() for known in printed))
+def count(comparisons: Sequence[Comparison]) -> tuple[int, int, int]:
+    """How many published values have one of this run beside them, how many a shipped one, and how many there are."""
+    of_run = [(one.published.notna() & one.run_means.notna()).to_numpy().sum() for one in comparisons]
+    both = [(one.published.notna() & one.means.notna()).to_numpy().sum() for one in comparisons]
+    printed = [one.published.notna().to_numpy().sum() for one in comparisons]
+    return int(sum(of_run)), int(sum(both)) - int(sum(of_run)), int(sum(printed))
 
 
 def tell(outcome: Outcome, console: Console) -> None:
-    """Print the tables, the files, and what is missing with the way to get it."""
+    """Print the tables, where the files are, and what is missing: a line for each kind of reason."""
     show(outcome.comparisons, console)
-    console.print("\nwritten: " + ", ".join(str(path) for path in outcome.files), highlight=False, soft_wrap=True)
     finish(console, outcome.problems)
+    folder = outcome.files[-1].parent
     if outcome.skipped:
-        console.print("\nnot measured, and what to get for it:", style="bold")
-    for entry in outcome.skipped:
-        console.print(f"- {sentence(entry)}", highlight=False, soft_wrap=True, markup=False)
-    measured, printed = count(outcome.comparisons)
-    console.print(f"\n{measured} of {printed} published values have a measured one beside them.", highlight=False)
+        console.print(f"\nNot measured in this run; {folder / SKIPPED} has the details:", highlight=False)
+        lines = Grid.grid(padding=(0, 2))
+        for heading, names in summary(outcome.skipped):
+            lines.add_row(Text(f"  {heading}", style="bold"), Text(names))
+        console.print(lines)
+    console.print(f"\nwritten to {folder}: {', '.join(_brief(outcome.files))}", highlight=False)
+    measured, shipped, printed = count(outcome.comparisons)
+    console.print(
+        f"{measured + shipped} of {printed} published values have a measured one beside them: {measured} of this run, "
+        f"{shipped} shipped with the package.",
+        highlight=False,
+    )
+
+
+def _brief(files: Sequence[Path]) -> list[str]:
+    """File names, those that differ in their suffix alone as one.
+
+    Example:
+        >>> _brief([Path("a.md"), Path("a.csv"), Path("b.tex")])
+        ['a.{md,csv}', 'b.tex']
+    """
+    suffixes: dict[str, list[str]] = {}
+    for path in files:
+        suffixes.setdefault(path.stem, []).append(path.suffix[1:])
+    return [
+        f"{stem}.{found[0]}" if len(found) == 1 else f"{stem}.{{{','.join(found)}}}" for stem, found in suffixes.items()
+    ]

@@ -36,6 +36,7 @@ def bench(
     limit: int | None = None,
     seed: int = 0,
     tile: int = 0,
+    efficiency: bool = False,
     benchmarks: Path | None = None,
     out: Path | None = None,
     batch_size: int = 1,
@@ -50,7 +51,8 @@ def bench(
     Args:
         paper: whose tables.
         table: which of them, separated by commas; all without.
-        methods: which methods, in print or in `fusionbench list methods`; all of the tables' without. Others are added.
+        methods: which methods, in print or in `fusionbench list methods`; without it all of the tables', the small
+            networks and three classical methods. Others are added.
         root: folder that holds data sets in folders of their names, and NAME=DIR,... for those elsewhere.
         weights: METHOD=FILE,... in place of the files that the methods look for.
         strict: leave a method without its own weights out, instead of adding a row of the small network that comes with
@@ -65,6 +67,7 @@ def bench(
         limit: use only the first so many pairs of each data set.
         seed: what degradations and methods draw from, together with each image's name.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
+        efficiency: measure size, operations and time too; without it only in tables that --table names.
         benchmarks: folder of the tables' files, in place of those that come with the package.
         out: where images, scores and tables go, runs/bench/<paper> without; an interrupted bench goes on there.
         batch_size: images of one size to fuse at a time on a GPU; a CPU fuses one after the other.
@@ -76,8 +79,9 @@ def bench(
     """
     from fusionbench.bench import Settings, tell
     from fusionbench.bench import bench as bench_paper
+    from fusionbench.measured import read_measured
     from fusionbench.progress import plain_console
-    from fusionbench.published import load_paper
+    from fusionbench.published import MEASURED, folder, load_paper
     from fusionbench.supplies import Supplies
 
     described = load_paper(paper, benchmarks)
@@ -96,10 +100,12 @@ def bench(
     )
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     options = {"batch_size": batch_size, "workers": workers, "trainer": trainer}
-    settings = Settings(tuple(split_names(methods)), limit, seed, tile, timeout, options)
+    tables = split_names(table)
+    settings = Settings(tuple(split_names(methods)), limit, seed, tile, timeout, efficiency or bool(tables), options)
     console = plain_console()
     place = Path("runs") / "bench" / paper if out is None else out
-    outcome = bench_paper(described, place, described.choose(split_names(table)), supplies, settings, console)
+    known = read_measured((benchmarks or folder()) / MEASURED)
+    outcome = bench_paper(described, place, described.choose(tables), supplies, settings, known=known, console=console)
     tell(outcome, console)
     if wandb is not None and any(one.measured and one.panel.dataset for one in outcome.comparisons):
         from fusionbench.dashboards import publish

@@ -15,9 +15,13 @@ from typing import Any
 from fusionbench.data import DATASETS
 from fusionbench.degradations import parse
 from fusionbench.lazy import lookup, unknown
+from fusionbench.methods import METHODS
 from fusionbench.resources import resources
 
 PAPERS = ("drfusion", "dspfusion", "lure")
+
+MEASURED = "measured"
+"""Folder beside the papers' files with what was measured of their tables."""
 
 
 def folder() -> Path:
@@ -48,6 +52,7 @@ class Panel:
         restored: what the paper restores images with before it fuses them; empty where it does not.
         end_to_end: the methods that it gives the degraded images.
         unmeasured: why nothing is measured here; empty where something is.
+        baselines: methods of this package that are measured beside those of the paper.
     """
 
     printed: str
@@ -64,9 +69,12 @@ class Panel:
     restored: str = ""
     end_to_end: tuple[str, ...] = ()
     unmeasured: str = ""
+    baselines: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         parse(self.degradation)
+        for name in self.baselines:
+            lookup("method", name, METHODS)
         if self.dataset:
             lookup("dataset", self.dataset, DATASETS)
         if sum(map(bool, (self.dataset, self.size, self.unmeasured))) != 1:
@@ -179,6 +187,7 @@ def load_paper(name: str, place: Path | None = None) -> Paper:
         text: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is no YAML: {error}") from error
+    baselines = text.get("baselines", [])
     return Paper(
         name=name,
         title=text["paper"],
@@ -186,7 +195,7 @@ def load_paper(name: str, place: Path | None = None) -> Paper:
         protocol=text["protocol"],
         methods=text["methods"],
         scores=text.get("scores", {}),
-        tables={key: _table(key, entry, path) for key, entry in text["tables"].items()},
+        tables={key: _table(key, {"baselines": baselines, **entry}, path) for key, entry in text["tables"].items()},
         values=read_values(place / "reported" / f"{name}.csv"),
     )
 

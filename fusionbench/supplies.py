@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
-from fusionbench import methods
 from fusionbench.benchmark import DatasetChoice, MethodChoice
 from fusionbench.choices import WEIGHTS
 from fusionbench.images.options import AS_STORED, ReadOptions
+from fusionbench.measured import Measurement, matching
+from fusionbench.methods import FALLBACKS, METHODS, fallback, fallback_notice
+from fusionbench.methods import lacking as lacking_weights
 from fusionbench.preflight import check_metrics
 from fusionbench.published import Panel, Paper
 from fusionbench.report.comparison import score_name
+from fusionbench.report.skipped import Skipped
 from fusionbench.run import open_method
 from fusionbench.scoring import open_pairs
 
 DATASET = "{dataset}"
 """Stands for the data set in folders of images made elsewhere."""
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """What is not measured for one reason.
-
-    Attributes:
-        what: data sets, methods, scores or whole panels.
-        why: what is missing and how to get it.
-        tables: which tables lack it.
-    """
-
-    what: tuple[str, ...]
-    why: str
-    tables: tuple[str, ...]
-
-
-def gathered(entries: Iterable[tuple[str, str, str]]) -> list[Skipped]:
-    """Entries of the same reason as one, in the order of their first appearance.
-
-    Args:
-        entries: table, what is not measured, and why.
-
-    Example:
-        >>> gathered([("2", "EN", "x"), ("2", "SF", "y"), ("5", "SD", "x")])[0]
-        Skipped(what=('EN', 'SD'), why='x', tables=('2', '5'))
-    """
-    found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
-    for table, what, why in entries:
-        things, tables = found.setdefault(why, ({}, {}))
-        things[what] = tables[table] = None
-    return [Skipped(tuple(things), why, tuple(tables)) for why, (things, tables) in found.items()]
 
 
 @dataclass(frozen=True)
@@ -108,21 +80,57 @@ class Ready:
     methods: dict[str, MethodChoice] = field(default_factory=dict)
     metrics: dict[str, str] = field(default_factory=dict)
     end_to_end: set[str] = field(default_factory=set)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
 
 
 def wanted(paper: Paper, panel: Panel, only: Sequence[str]) -> dict[str, str]:
     """The methods to measure: name in METHODS by name in print, '' where the package has none.
 
     Args:
-        only: names in METHODS or in print; all of the panel's without it. Names that the panel does not have are added.
+        only: names in METHODS or in print; without it all of the panel's, and its baselines. Names that the panel does
+            not have are added.
     """
     rows = {printed: paper.methods.get(printed, "") for printed in panel.methods}
     if not only:
-        return rows
+        return rows | {name: name for name in panel.baselines if name not in rows.values()}
     chosen = {printed: name for printed, name in rows.items() if printed in only or name in only}
-    others = {name: name for name in only if name in methods.METHODS and name not in chosen.values()}
+    others = {name: name for name in only if name in METHODS and name not in chosen.values()}
     return chosen | others
+
+
+def rows_of(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = ()) -> dict[str, str]:
+    """The methods to measure as `wanted` says, and the fallbacks of those whose own weights are missing.
+
+    A fallback is a row of its own: the published numbers of a method stay without measured ones of another.
+    """
+    rows = wanted(paper, panel, only)
+    small = filter(None, (_fallback(name, supplies) for name in rows.values()))
+    return rows | {name: name for name in small if name not in rows.values()}
+
+
+def _fallback(name: str, supplies: Supplies) -> str:
+    """The small network that runs in a method's place here; empty where none does."""
+    return "" if supplies.strict or not name else fallback(name, supplies.weights.get(name))
+
+
+def shipped(
+    paper: Paper, panel: Panel, known: Sequence[Measurement], rows: Mapping[str, str], seed: int = 0
+) -> dict[tuple[str, str], Measurement]:
+    """Values that were measured before of what a panel asks for, by method and metric as printed.
+
+    Args:
+        known: all of them, such as those that come with the package.
+        rows: name in METHODS by name in print.
+        seed: of the degradations.
+    """
+    if not panel.dataset:
+        return {}
+    lines = matching(known, panel.dataset, panel.split, panel.degradation, paper.protocol, seed)
+    return {
+        (printed, metric): line
+        for (printed, name), metric in product(rows.items(), panel.metrics)
+        if (line := lines.get((name, score_name(paper, metric)))) is not None
+    }
 
 
 def ready(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = ()) -> Ready:
@@ -130,42 +138,47 @@ def ready(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = 
 
     What else is missing is said of panels without data too, so that one list is enough.
     """
-    found = Ready(end_to_end={*panel.end_to_end})
+    found = Ready()
     try:
         open_pairs(supplies.dataset(panel), [panel.degradation])
     except (FileNotFoundError, ValueError) as error:
         found.data = False
-        found.skipped.append((panel.dataset, str(error)))
-    asked = wanted(paper, panel, only)
-    for printed, name in asked.items():
+        found.skipped.append(Skipped("data", (panel.dataset,), str(error)))
+    rows = rows_of(paper, panel, supplies, only)
+    for printed, name in rows.items():
         choice = supplies.method(name, panel)
-        if name and not supplies.strict and (small := methods.fallback(name, choice.weights)):
-            # A row of its own: the published numbers of a method stay without measured ones of another.
-            found.skipped.append((printed, methods.fallback_notice(name, WEIGHTS.format(name=name))))
-            if small not in asked.values():
-                found.methods[small] = supplies.method(small, panel)
-            if printed in panel.end_to_end:
-                found.end_to_end.add(small)
-        elif why := lacking(choice):
-            found.skipped.append((printed, why))
+        if _fallback(name, supplies):
+            why = fallback_notice(name, WEIGHTS.format(name=name))
+            found.skipped.append(Skipped("fallback", (printed,), why, name=name))
+        elif lacks := lacking(printed, choice):
+            found.skipped.append(lacks)
         else:
             found.methods[printed] = choice
+    whole = {printed for printed in panel.end_to_end if printed in rows}
+    # A small network restores as the method does that it is one of.
+    small = {FALLBACKS.get(rows[printed]) for printed in whole}
+    found.end_to_end = whole | {printed for printed, name in rows.items() if name in small}
     scores = {metric: score_name(paper, metric) for metric in panel.metrics}
     missing = check_metrics(list(scores.values())).missing
     found.metrics = {metric: score for metric, score in scores.items() if score not in missing}
-    found.skipped += [(metric, missing[score]) for metric, score in scores.items() if score in missing]
+    found.skipped += [
+        Skipped("metrics", (metric,), missing[score]) for metric, score in scores.items() if score in missing
+    ]
     return found
 
 
-def lacking(choice: MethodChoice) -> str:
-    """Why a method cannot run; empty where it can."""
-    if choice.name not in methods.METHODS:
-        return "it is no method of this package; run it elsewhere and give its images as --fused external=DIR"
+def lacking(printed: str, choice: MethodChoice) -> Skipped | None:
+    """What a method needs before it can run; None where it can."""
+    if choice.name not in METHODS:
+        return Skipped("elsewhere", (printed,), "no method of this package: --fused external=DIR", name="external")
+    card = METHODS[choice.name]
     try:
-        if methods.METHODS[choice.name].family == "external":
+        if card.family == "external":
             open_method(choice)
-        else:
-            return methods.lacking(choice.name, choice.weights, option=WEIGHTS.format(name=choice.name))
+            return None
+        why = lacking_weights(choice.name, choice.weights, option=WEIGHTS.format(name=choice.name))
     except (FileNotFoundError, ValueError) as error:
-        return str(error)
-    return ""
+        why = str(error)
+    if card.family == "external":
+        return Skipped("elsewhere", (printed,), why, name=choice.name, code=card.repository, licence=card.licence)
+    return Skipped("weights", (printed,), why, name=choice.name) if why else None

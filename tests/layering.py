@@ -20,7 +20,7 @@ LAYERS = [
     {"progress", "columns"},
     {"types", "lazy", "version", "outcomes", "processes", "threads", "trainers", "download", "results", "tensorfile"},
     {"degradations", "images", "nn", "resources", "weights", "spread"},
-    {"data", "methods", "metrics"},
+    {"data", "measured", "methods", "metrics"},
     {"published", "benchmark", "parsing", "profile", "holdings", "listing", "fusing", "restoring", "trained"},
     {"scoring", "preflight", "choices", "report"},
     {"run", "standalone", "export", "dashboards", "training", "modelcard"},

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from fusionbench.cli import main
 from fusionbench.images.files import write_image
-from fusionbench.supplies import gathered
+from fusionbench.measured import Measurement, write_file
+from fusionbench.published import folder
+from fusionbench.report.skipped import Skipped, gathered
 
 
 @pytest.fixture(autouse=True)
@@ -17,13 +21,42 @@ def nothing_cached(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path / "cache"))
 
 
-def test_without_data_one_list_says_everything_that_is_missing(tmp_path, capsys):
-    assert main(["bench", "lure", "--table", "1", "--out", str(tmp_path / "o")]) == 3
-    told = " ".join(capsys.readouterr().out.split())
-    for part in ("msrs (table 1):", "m3fd (table 1):", "MMDRFuse (table 1):", "DCINN (table 1):", "--fused dcinn=DIR"):
-        assert told.count(part) == 1, part
-    assert "0 of 80 published values have a measured one" in told
+def told(capsys) -> str:
+    """What was printed, without line breaks."""
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_without_data_every_kind_of_reason_is_a_line_and_a_file_has_the_details(tmp_path, capsys):
+    assert main(["bench", "lure", "--out", str(tmp_path / "o")]) == 3
+    text = told(capsys)
+    for part in ("data sets msrs, m3fd, tno, roadscene, ems:", "weights CSCFuse,", "authors' code DCINN, GTMFuse,"):
+        assert part in text
+    assert "http" not in text
+    assert "--fused METHOD=DIR" in text
+    page = (tmp_path / "o" / "report" / "skipped.md").read_text(encoding="utf-8")
+    assert "| DCINN | dcinn | 1, 2, 3, 4 | https://github.com/wwhappylife/DCINN | none stated |" in page
+    for part in ("- msrs (table 1): no images of msrs", "- MMDRFuse (tables 1, 2, 3, 4): no weights for 'mmdrfuse'"):
+        assert page.count(part) == 1, part
     assert (tmp_path / "o" / "report" / "table1.tex").exists()
+
+
+def test_efficiency_is_measured_only_when_it_is_asked_for(tmp_path, capsys):
+    for part in ("drfusion.yaml", "reported/drfusion.csv"):
+        text = (folder() / part).read_text(encoding="utf-8").replace("768x1024", "32x40")
+        (tmp_path / "b" / part).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "b" / part).write_text(text, encoding="utf-8")
+    words = ["bench", "drfusion", "--benchmarks", str(tmp_path / "b"), "--out", str(tmp_path / "o")]
+    words += ["--methods", "average"]
+    times = tmp_path / "o" / "efficiency"
+    assert main(words) == 3
+    assert "efficiency M3FD, Composite: measured when asked for" in told(capsys)
+    assert not times.exists()
+    assert main([*words, "--efficiency"]) == 3
+    assert "efficiency M3FD" not in told(capsys)
+    (kept,) = times.rglob("*.json")
+    kept.unlink()
+    assert main([*words, "--table", "5"]) == 3
+    assert kept.exists()
 
 
 @pytest.fixture
@@ -43,8 +76,10 @@ def test_what_is_there_is_measured_and_a_second_call_changes_nothing(campus, tmp
     assert main(campus) == 3
     first = pd.read_csv(out / "report" / "table1.csv")
     found = first[first["measured"].notna()]
-    assert set(found["method"]) == {"average", "max"}
-    assert set(found["images"]) == {2}
+    campus_ = found[found["dataset"] == "M3FD"]
+    assert set(campus_["method"]) == {"average", "max"}
+    assert set(campus_["images"]) == {2}
+    assert set(campus_["origin"]) == {"run"}
     assert (out / "report" / "table1_differences.csv").exists()
     assert "not comparable" in " ".join(capsys.readouterr().out.split())
     dates = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
@@ -60,5 +95,43 @@ def test_scores_are_mirrored_to_a_dashboard(campus, tmp_path):
 
 
 def test_what_lacks_the_same_is_listed_once():
-    (one,) = gathered([("2", "EN", "x"), ("2", "SF", "x"), ("5", "EN", "x")])
+    parts = [("2", "EN"), ("2", "SF"), ("5", "EN")]
+    (one,) = gathered([Skipped("metrics", (what,), "x", (table,)) for table, what in parts])
     assert (one.what, one.tables) == (("EN", "SF"), ("2", "5"))
+
+
+@pytest.fixture
+def known(tmp_path):
+    """The papers' files with two measured values of LURE's first table."""
+    place = {"split": "test", "degradation": "clean", "seed": 0, "protocol": "lure", "weights": "", "metric": "CC"}
+    rest = {"mean": 0.25, "std": 0.1, "images": 7, "image_set": "x", "version": "0.1.0", "torch": "2.9"}
+    lines = [
+        Measurement(dataset=dataset, method=method, date="2026-11-27", **place, **rest)
+        for dataset, method in (("m3fd", "average"), ("m3fd", "mmdrfuse"))
+    ]
+    write_file(tmp_path / "papers" / "measured" / "lure.csv", lines)
+    for part in ("lure.yaml", "reported/lure.csv"):
+        (tmp_path / "papers" / part).parent.mkdir(exist_ok=True)
+        shutil.copyfile(folder() / part, tmp_path / "papers" / part)
+    return ["--benchmarks", str(tmp_path / "papers")]
+
+
+def test_values_of_the_package_are_shown_as_such_and_those_of_the_run_win(campus, known, tmp_path, capsys):
+    assert main(["bench", "lure", "--table", "1", "--out", str(tmp_path / "bare"), *known]) == 3
+    text = told(capsys)
+    assert "MMDRFuse, shipped 7 0.25" in text
+    assert "average, shipped 7 0.25" in text
+    assert "1 of 80 published values have a measured one beside them: 0 of this run, 1 shipped" in text
+    assert main([*campus, *known]) == 3
+    text = told(capsys)
+    assert "average, measured 2 " in text
+    assert "shipped" not in text.split("written to")[0].replace("1 shipped", "")
+    found = pd.read_csv(tmp_path / "o" / "report" / "table1.csv").query("method == 'average' and metric == 'CC'")
+    assert found["origin"].dropna().tolist() == ["run"]
+
+
+def test_small_networks_and_classical_methods_stand_beside_the_papers_methods(tmp_path, campus):
+    words = [word for word in campus if word not in ("--methods", "average,max")]
+    assert main([*words, "--limit", "1"]) == 3
+    found = pd.read_csv(tmp_path / "o" / "report" / "table1.csv").query("origin == 'run'")
+    assert set(found["method"]) == {"lure-s", "average", "lap", "gff"}

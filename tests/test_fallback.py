@@ -168,7 +168,9 @@ def test_a_paper_keeps_its_row_and_the_small_network_has_one_of_its_own(campus, 
     assert set(measured["method"]) == {"average", "lure-s"}
     assert measured["published"].isna().all()
     assert table.loc[table["method"] == "LURE", "published"].notna().any()
-    assert "the weights of 'lure' are not here: 'lure-s' runs" in " ".join(capsys.readouterr().out.split())
+    assert "small network LURE: the one that comes with the package" in " ".join(capsys.readouterr().out.split())
+    page = Path("out/report/skipped.md").read_text(encoding="utf-8")
+    assert "- LURE (table 1): the weights of 'lure' are not here: 'lure-s' runs" in page
 
 
 def test_a_strict_bench_leaves_the_row_empty(campus):

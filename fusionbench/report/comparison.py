@@ -1,15 +1,22 @@
-"""A published panel beside what was measured: differences, agreement of rankings, whether the two may be compared."""
+"""A published panel beside what was measured: differences, agreement of rankings, whether the two may be compared.
+
+Measured values are of two origins: those of the run at hand, and those that come with the package (`measured.py`),
+which stand in where the run has none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from textwrap import shorten
 from typing import cast
 
 import numpy as np
 import pandas as pd
 
+from fusionbench.data import DATASETS
+from fusionbench.measured import Measurement, image_set
 from fusionbench.metrics import PROTOCOLS
 from fusionbench.metrics.table import row
 from fusionbench.published import Panel, Paper, Table, Value
@@ -43,8 +50,8 @@ class Comparison:
     """One panel of a table, published and measured.
 
     Attributes:
-        measured: None where nothing was.
-        why_not: why nothing was, if so.
+        measured: in this run; None where nothing was.
+        shipped: what comes with the package, by method and metric as printed.
         seed: of the bootstrap.
     """
 
@@ -52,14 +59,14 @@ class Comparison:
     table: Table
     panel: Panel
     measured: Measured | None = None
-    why_not: str = ""
+    shipped: Mapping[tuple[str, str], Measurement] = field(default_factory=dict)
     seed: int = 0
 
     @cached_property
     def methods(self) -> list[str]:
         """Rows: those of the paper, then others that were measured."""
-        found = [] if self.measured is None else list(dict.fromkeys(self.measured.scores["method"]))
-        return [*self.panel.methods, *(name for name in found if name not in self.panel.methods)]
+        found = [] if self.measured is None else list(self.measured.scores["method"])
+        return list(dict.fromkeys([*self.panel.methods, *found, *(method for method, _ in self.shipped)]))
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -88,14 +95,25 @@ class Comparison:
         return pd.DataFrame(numbers, index=self.methods, dtype=float)
 
     @cached_property
-    def means(self) -> pd.DataFrame:
-        """Measured means over images, NaN where there is none."""
+    def run_means(self) -> pd.DataFrame:
+        """Means over the images of this run, NaN where there is none."""
         return self._by_method("mean")
+
+    @cached_property
+    def means(self) -> pd.DataFrame:
+        """Measured means, of this run where it has one and else of the package; NaN where there is none."""
+        return self.run_means.fillna(self._of_package("mean"))
 
     @cached_property
     def counts(self) -> pd.DataFrame:
         """How many images each mean is over."""
-        return self._by_method("count").fillna(0).astype(int)
+        of_run = self._by_method("count").where(self.run_means.notna())
+        return of_run.fillna(self._of_package("images")).fillna(0).astype(int)
+
+    @cached_property
+    def used(self) -> dict[tuple[str, str], Measurement]:
+        """The values of the package that this run does not replace."""
+        return {cell: line for cell, line in self.shipped.items() if np.isnan(at(self.run_means, *cell))}
 
     def _by_method(self, what: str) -> pd.DataFrame:
         if self.measured is None:
@@ -104,9 +122,32 @@ class Comparison:
         found: pd.DataFrame = scores.groupby("method")[list(self.metrics)].agg(what)
         return found.reindex(self.methods)
 
+    def _of_package(self, what: str) -> pd.DataFrame:
+        lines = [
+            [getattr(self.shipped.get((method, metric)), what, np.nan) for metric in self.metrics]
+            for method in self.methods
+        ]
+        return pd.DataFrame(lines, index=self.methods, columns=list(self.metrics), dtype=float)
+
     def marks(self, numbers: pd.DataFrame) -> pd.DataFrame:
         """1 and 2 for the best and the second best number of each column, 0 for the rest."""
         return pd.DataFrame({m: places(numbers[m], self.higher_is_better(m)) for m in self.metrics})
+
+    @cached_property
+    def rankable(self) -> pd.DataFrame:
+        """The measured means of each column that are over the same images as most others there; NaN for the rest."""
+        return pd.DataFrame({metric: self._alike(metric) for metric in self.metrics})
+
+    def _alike(self, metric: str) -> pd.Series[float]:
+        means = self.means[metric]
+        of_run = "" if self.measured is None else image_set(self.measured.scores["image"].unique())
+        sets = {
+            method: self.used[method, metric].image_set if (method, metric) in self.used else of_run
+            for method in means.dropna().index
+        }
+        found = list(sets.values())
+        most = max(sets.values(), key=lambda one: (found.count(one), one == of_run), default="")
+        return pd.Series([means[method] if sets.get(method) == most else np.nan for method in means.index], means.index)
 
     def decimals(self, metric: str) -> int:
         """Digits that the paper prints in a column."""
@@ -114,8 +155,8 @@ class Comparison:
         return max((value.decimals for value in values if value is not None), default=3)
 
     def tau(self, metric: str) -> tuple[float | None, int]:
-        """Kendall's tau between printed and measured numbers, and over how many methods."""
-        both = self.published[metric].notna() & self.means[metric].notna()
+        """Kendall's tau between printed and measured numbers of the same images, and over how many methods."""
+        both = self.published[metric].notna() & self.rankable[metric].notna()
         return kendall_tau(self.published.loc[both, metric].tolist(), self.means.loc[both, metric].tolist()), int(
             both.sum()
         )
@@ -129,6 +170,10 @@ class Comparison:
         return differences(self.measured.scores, columns, seed=self.seed)
 
 
+COMMANDS = 200
+"""Characters of restoration commands that a caption repeats."""
+
+
 def at(numbers: pd.DataFrame, method: str, metric: str) -> float:
     """One number of a table of methods by metrics."""
     return cast("float", numbers.loc[method, metric])
@@ -140,32 +185,54 @@ def title(comparison: Comparison) -> str:
 
 
 def caption(comparison: Comparison) -> str:
+    """Which part of which table it is, and its conditions. A few lines, whatever is missing."""
+    return f"{title(comparison)}: {comparison.table.caption}. {conditions(comparison)}"
+
+
+def conditions(comparison: Comparison) -> str:
     """What was measured on what, and whether it may be compared with the print."""
-    panel, measured = comparison.panel, comparison.measured
-    start = f"{title(comparison)}: {comparison.table.caption}."
-    if measured is None:
-        return f"{start} Published values only: {comparison.why_not or panel.unmeasured}."
+    panel = comparison.panel
+    if panel.unmeasured:
+        return f"Published values only: {panel.unmeasured}."
+    if not is_measured(comparison):
+        return "Published values only."
     if panel.size:
         body = f"Measured: fusionbench {__version__}, images of {panel.size}; operations are multiply-adds."
     else:
-        body = _conditions(comparison, measured)
-    return f"{start} {body} {verdict(comparison)}"
+        body = _on_images(comparison)
+    return f"{body} {verdict(comparison)}"
 
 
-def _conditions(comparison: Comparison, measured: Measured) -> str:
+def is_measured(comparison: Comparison) -> bool:
+    """Whether a value of this run or of the package stands beside the print."""
+    return bool(comparison.means.notna().any(axis=None))
+
+
+def _on_images(comparison: Comparison) -> str:
     panel, protocol = comparison.panel, comparison.paper.protocol
-    count = f"{measured.images} images"
-    if measured.images < measured.available:
-        count = f"the first {measured.images} of {measured.available} images"
     known = f" ({panel.known})" if panel.known else ""
     parts = [
-        f"Measured: fusionbench {__version__} on {panel.dataset}, split {panel.split}, degradation "
-        f"{panel.degradation}, mean over {count}{known}.",
-        f"Scores: protocol {protocol}, {PROTOCOLS[protocol].title}.",
+        f"Measured on {panel.dataset}, split {panel.split}, degradation {panel.degradation}, "
+        f"mean over {_images(comparison)}{known}.",
+        f"Metrics: protocol {protocol}, {PROTOCOLS[protocol].title}.",
     ]
     if any(row(score_name(comparison.paper, metric)).reads == "sources" for metric in comparison.metrics):
-        parts.append("Scores that read the sources compare with the clean ones.")
+        parts.append("Those that read the sources compare with the clean ones.")
     return " ".join(parts)
+
+
+def _images(comparison: Comparison) -> str:
+    measured = comparison.measured
+    of_run = ""
+    if measured is not None:
+        of_run = f"{measured.images} images"
+        if measured.images < measured.available:
+            of_run = f"the first {measured.images} of {measured.available} images"
+    counts = sorted({line.images for line in comparison.used.values()})
+    of_package = f"{' or '.join(map(str, counts))} images" if counts else ""
+    if of_run and of_package:
+        return f"{of_run}; values marked as shipped over {of_package}"
+    return of_run or of_package
 
 
 def score_name(paper: Paper, metric: str) -> str:
@@ -177,12 +244,14 @@ def verdict(comparison: Comparison) -> str:
     """Whether printed and measured numbers may be compared, and why not."""
     panel, measured = comparison.panel, comparison.measured
     reasons = [f"it is not known {panel.unknown}"] if panel.unknown else []
-    if measured is not None and panel.images is not None and measured.images != panel.images:
-        reasons.append(f"the paper has {panel.images} images, here are {measured.images}")
-    if measured is not None and panel.restored:
-        how = f"here by {', '.join(measured.restored)}" if measured.restored else "here they are fused as they are"
-        others = f", except for {' and '.join(panel.end_to_end)}" if panel.end_to_end else ""
-        reasons.append(f"the paper restores images before it fuses them by {panel.restored}{others}; {how}")
+    counts = {line.images for line in comparison.used.values()} | ({measured.images} if measured is not None else set())
+    if panel.images is not None and (others := sorted(counts - {panel.images})):
+        reasons.append(f"the paper has {panel.images} images, here are {' or '.join(map(str, others))}")
+    if panel.restored:
+        commands = ", ".join(measured.restored) if measured is not None else ""
+        how = f"here by {shorten(commands, COMMANDS)}" if commands else "here they are fused as they are"
+        excepted = f", except for {' and '.join(panel.end_to_end)}" if panel.end_to_end else ""
+        reasons.append(f"the paper restores images before it fuses them by {panel.restored}{excepted}; {how}")
     if not reasons:
         return "Published and measured numbers are of the same images."
     return f"Published and measured numbers are not comparable: {'; '.join(reasons)}."
@@ -198,14 +267,28 @@ def notes(comparison: Comparison) -> list[str]:
                 found.setdefault(value.note, []).append(f"{method} {metric}")
     lines = [f"Print, {_some(cells)}: {note}." for note, cells in found.items()]
     measured = comparison.measured
-    if measured is None:
-        return lines
-    for metric in comparison.metrics:
-        for method in dict.fromkeys(measured.scores["method"]):
-            count = int(at(comparison.counts, method, metric))
-            if 0 < count < measured.images:
-                lines.append(f"{metric} of {method} is over {count} of {measured.images} images.")
-    return [*lines, *measured.notes]
+    if measured is not None:
+        for metric in comparison.metrics:
+            for method in dict.fromkeys(measured.scores["method"]):
+                count = int(at(comparison.counts, method, metric))
+                if 0 < count < measured.images and (method, metric) not in comparison.used:
+                    lines.append(f"{metric} of {method} is over {count} of {measured.images} images.")
+        lines += [f"This run: fusionbench {__version__}.", *measured.notes]
+    return lines + origins_of_shipped(comparison)
+
+
+def origins_of_shipped(comparison: Comparison) -> list[str]:
+    """Where the values of the package come from: images, weights, version and date."""
+    groups: dict[tuple[int, str, str], dict[str, None]] = {}
+    for (method, _), line in comparison.used.items():
+        name = f"{method} ({line.weights})" if line.weights else method
+        groups.setdefault((line.images, line.version, line.date), {})[name] = None
+    size = DATASETS[comparison.panel.dataset].counts.get(comparison.panel.split) if groups else None
+    return [
+        f"Shipped with the package, measured with fusionbench {version} on {date} over {images}"
+        f"{f' of {size}' if size and size != images else ''} images: {', '.join(names)}."
+        for (images, version, date), names in groups.items()
+    ]
 
 
 def _some(cells: Sequence[str]) -> str:
@@ -228,7 +311,7 @@ def long(comparisons: Sequence[Comparison]) -> pd.DataFrame:
         for metric in one.metrics:
             tau, shared = one.tau(metric)
             for method in one.methods:
-                value = one.value(method, metric)
+                value, line = one.value(method, metric), one.used.get((method, metric))
                 mean, number = at(one.means, method, metric), at(one.published, method, metric)
                 lines.append(
                     {
@@ -242,6 +325,7 @@ def long(comparisons: Sequence[Comparison]) -> pd.DataFrame:
                         "published": number,
                         "measured": mean,
                         "difference": mean - number,
+                        "origin": "" if np.isnan(mean) else "run" if line is None else "shipped",
                         "images": int(at(one.counts, method, metric)),
                         "images_published": one.panel.images,
                         "kendall_tau": tau,

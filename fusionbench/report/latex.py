@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fusionbench.published import Paper
-from fusionbench.report.comparison import TESTS, Comparison, caption, notes, title
+from fusionbench.report.comparison import TESTS, Comparison, caption, is_measured, notes, title
 from fusionbench.report.sidebyside import (
+    LEGEND,
     MENDED,
     NOTHING,
+    SHIPPED,
     CellText,
     arrow,
     cell_texts,
@@ -23,6 +25,8 @@ PREAMBLE = r"""\documentclass[a4paper]{article}
 \usepackage[T1]{fontenc}
 \usepackage[landscape,margin=15mm]{geometry}
 \usepackage{booktabs,graphicx,longtable}
+\setlength{\belowcaptionskip}{6pt}
+\renewcommand{\tablename}{Part}
 """
 
 _SPECIAL = {
@@ -43,6 +47,7 @@ _SPECIAL = {
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
     MENDED: r"\textdagger{}",
+    SHIPPED: r"\textdaggerdbl{}",
     "\u00d7": r"$\times$",
     "…": r"\ldots{}",
 }
@@ -66,7 +71,7 @@ def fragment(comparisons: Sequence[Comparison]) -> str:
 
 
 def _panel(one: Comparison) -> str:
-    measured = one.measured is not None
+    measured = is_measured(one)
     width = 3 if measured else 1
     lines = [
         r"\begin{table}[htbp]",
@@ -112,7 +117,8 @@ def _parts(text: CellText, measured: bool) -> list[str]:
     published = _emphasis(text.published, text.published_place) + (escape(MENDED) if text.mended else "")
     if not measured:
         return [published]
-    return [published or NOTHING, _emphasis(text.measured, text.measured_place) or NOTHING, _signed(text.difference)]
+    mean = _emphasis(text.measured, text.measured_place) + (escape(SHIPPED) if text.shipped else "")
+    return [published or NOTHING, mean or NOTHING, _signed(text.difference)]
 
 
 def _emphasis(text: str, place: int) -> str:
@@ -124,7 +130,8 @@ def _signed(text: str) -> str:
 
 
 def _remarks(one: Comparison) -> list[str]:
-    remarks = [f"Bold: best, underlined: second best. {MENDED}: a reading error of the print is mended.", *notes(one)]
+    shipped = [f"{SHIPPED}: shipped with the package."] if one.used else []
+    remarks = [LEGEND, *shipped, *notes(one)]
     return [
         r"\par\smallskip",
         r"\begin{minipage}{\textwidth}\footnotesize",

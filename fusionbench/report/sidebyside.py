@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table as Terminal
 
@@ -14,9 +16,9 @@ from fusionbench.published import Table
 from fusionbench.report.comparison import (
     TESTS,
     Comparison,
-    Measured,
     at,
-    caption,
+    conditions,
+    is_measured,
     long,
     long_differences,
     notes,
@@ -31,6 +33,26 @@ NOTHING = "-"
 MENDED = "†"
 """Marks numbers that differ from what is printed; the notes say how."""
 
+SHIPPED = "‡"
+"""Marks measured numbers that come with the package, where they stand in a row with others."""
+
+TAU_FROM = 4
+"""Methods that a ranking must have before its agreement with another one is shown."""
+
+GAP = 2
+"""Characters between columns of the terminal's tables."""
+
+LEGEND = (
+    "Bold: best, underlined: second best of the published numbers, and of those measured on the same images. "
+    f"{MENDED}: a reading error of the print is mended."
+)
+
+ROWS = (
+    "Rows: published by the paper; measured in this run; shipped, that is measured before and installed with the "
+    f"package. In brackets: difference to the published number. {LEGEND} [skipped.md](skipped.md) says what was not "
+    "measured and how to get it."
+)
+
 
 @dataclass(frozen=True)
 class CellText:
@@ -41,6 +63,7 @@ class CellText:
         measured: with as many decimals; empty where there is none.
         difference: measured minus published, signed.
         mended: whether the published number differs from what is printed.
+        shipped: whether the measured number comes with the package.
         published_place: 1 or 2 for the best and the second best published number of the column, else 0.
         measured_place: the same among the measured ones.
     """
@@ -49,13 +72,14 @@ class CellText:
     measured: str
     difference: str
     mended: bool
+    shipped: bool
     published_place: int
     measured_place: int
 
 
 def cell_texts(comparison: Comparison) -> dict[tuple[str, str], CellText]:
     """The texts of all cells by method and metric."""
-    published_places, measured_places = comparison.marks(comparison.published), comparison.marks(comparison.means)
+    published_places, measured_places = comparison.marks(comparison.published), comparison.marks(comparison.rankable)
     texts = {}
     for metric in comparison.metrics:
         digits = comparison.decimals(metric)
@@ -68,6 +92,7 @@ def cell_texts(comparison: Comparison) -> dict[tuple[str, str], CellText]:
                 measured="" if math.isnan(mean) else f"{mean:.{digits}f}",
                 difference=f"{mean - number:+.{digits}f}" if both else "",
                 mended=value is not None and value.mended,
+                shipped=(method, metric) in comparison.used,
                 published_place=int(at(published_places, method, metric)),
                 measured_place=int(at(measured_places, method, metric)),
             )
@@ -75,9 +100,9 @@ def cell_texts(comparison: Comparison) -> dict[tuple[str, str], CellText]:
 
 
 def tau_text(comparison: Comparison, metric: str) -> str:
-    """Kendall's tau with the number of methods it is over."""
+    """Kendall's tau with the number of methods it is over; none where these are too few to say anything."""
     tau, count = comparison.tau(metric)
-    return f"{NOTHING} ({count})" if tau is None else f"{tau:.2f} ({count})"
+    return f"{NOTHING} ({count})" if tau is None or count < TAU_FROM else f"{tau:.2f} ({count})"
 
 
 def p_text(p: float | None) -> str:
@@ -104,12 +129,47 @@ def arrow(comparison: Comparison, metric: str) -> str:
     return "↑" if comparison.higher_is_better(metric) else "↓"
 
 
+@dataclass(frozen=True)
+class Line:
+    """A row of a table that shows published and measured numbers one below the other.
+
+    Attributes:
+        method: whose numbers.
+        origin: 'published', 'measured' in this run, or 'shipped' with the package.
+        images: how many the mean is over; 0 where it is not told.
+        cells: text by metric; metrics without a number are absent.
+    """
+
+    method: str
+    origin: str
+    images: int
+    cells: Mapping[str, CellText]
+
+
+def lines_of(one: Comparison) -> list[Line]:
+    """The rows of a panel: of each method what is published, what was measured in this run, what is shipped."""
+    texts = cell_texts(one)
+    found = []
+    for method in one.methods:
+        cells = {metric: texts[method, metric] for metric in one.metrics}
+        by_origin = {
+            "published": {metric: cell for metric, cell in cells.items() if cell.published},
+            "measured": {metric: cell for metric, cell in cells.items() if cell.measured and not cell.shipped},
+            "shipped": {metric: cell for metric, cell in cells.items() if cell.shipped},
+        }
+        for origin, part in by_origin.items():
+            counts = [int(at(one.counts, method, metric)) for metric in part if one.panel.dataset]
+            if part:
+                found.append(Line(method, origin, 0 if origin == "published" else max(counts, default=0), part))
+    return found
+
+
 def markdown(table: Table, comparisons: Sequence[Comparison]) -> str:
     """All panels of a table, each with its caption, the agreement of its rankings, its notes and differences."""
     first = comparisons[0]
-    parts = [f"# {first.paper.title}, Table {table.name}: {table.caption}", f"{first.paper.citation}."]
+    parts = [f"# {first.paper.title}, Table {table.name}: {table.caption}", f"{first.paper.citation}.", ROWS]
     for one in comparisons:
-        parts += [f"## {one.panel.title}", caption(one), _grid(one)]
+        parts += [f"## {one.panel.title}", conditions(one), _grid(one)]
         if remarks := notes(one):
             parts.append("\n".join(f"- {remark}" for remark in remarks))
         if one.differences:
@@ -118,16 +178,13 @@ def markdown(table: Table, comparisons: Sequence[Comparison]) -> str:
 
 
 def _grid(one: Comparison) -> str:
-    texts = cell_texts(one)
-    measured = one.measured is not None
-    heads = [f"{metric} {arrow(one, metric)}" for metric in one.metrics]
-    lines = [_row(["method", *heads]), _row(["---", *("---:" for _ in heads)])]
-    for method in one.methods:
-        lines.append(_row([method, *(_cell(texts[method, metric], measured) for metric in one.metrics)]))
-    if measured:
-        lines.append(_row(["Kendall tau (methods)", *(tau_text(one, metric) for metric in one.metrics)]))
-        lines.append("\nCells: published / measured / difference.")
-    lines.append(f"Bold: best, underlined: second best. {MENDED}: a reading error of the print is mended.")
+    heads = [_head(one, metric) for metric in one.metrics]
+    lines = [_row(["method", "images", *heads]), _row(["---", *("---:" for _ in ["images", *heads])])]
+    for line in lines_of(one):
+        cells = [_cell(line, metric) for metric in one.metrics]
+        lines.append(_row([_label(line), str(line.images or ""), *cells]))
+    if any(one.tau(metric)[1] >= TAU_FROM for metric in one.metrics):
+        lines.append(_row(["Kendall tau (methods)", "", *(tau_text(one, metric) for metric in one.metrics)]))
     return "\n".join(lines)
 
 
@@ -135,12 +192,14 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(text: CellText, measured: bool) -> str:
-    published = _emphasis(text.published, text.published_place) + (MENDED if text.mended else "")
-    if not measured:
-        return published
-    parts = (published, _emphasis(text.measured, text.measured_place), text.difference)
-    return " / ".join(part or NOTHING for part in parts)
+def _cell(line: Line, metric: str) -> str:
+    text = line.cells.get(metric)
+    if text is None:
+        return NOTHING
+    if line.origin == "published":
+        return _emphasis(text.published, text.published_place) + (MENDED if text.mended else "")
+    difference = f" ({text.difference})" if text.difference else ""
+    return _emphasis(text.measured, text.measured_place) + difference
 
 
 def _emphasis(text: str, place: int) -> str:
@@ -161,24 +220,58 @@ def _details(found: Sequence[Difference]) -> str:
 
 
 def show(comparisons: Sequence[Comparison], console: Console) -> None:
-    """Print the panels of which something was measured, those rows only."""
-    for one in comparisons:
-        if one.measured is None:
-            continue
+    """Print the panels that have a measured number; the others are one line."""
+    shown = [one for one in comparisons if is_measured(one)]
+    for place, one in enumerate(shown):
         console.print(f"\n{title(one)}", style="bold", highlight=False)
-        console.print(_terminal(one, one.measured))
-        console.print(verdict(one), style="dim", highlight=False)
+        for metrics in _fitting(one, console.width):
+            console.print(_terminal(one, metrics))
+        # Neighbours often share it.
+        if verdict(one) not in map(verdict, shown[place + 1 : place + 2]):
+            console.print(verdict(one), style="dim", highlight=False)
+    bare = Counter(one.table.name for one in comparisons if not is_measured(one))
+    parts = [f"{name} ({count} part{'s' if count > 1 else ''})" for name, count in bare.items()]
+    if parts:
+        console.print(f"\nPublished values only: table {', '.join(parts)}", highlight=False)
 
 
-def _terminal(one: Comparison, measured: Measured) -> Terminal:
-    texts = cell_texts(one)
-    table = Terminal()
-    table.add_column("method", overflow="fold")
+def _fitting(one: Comparison, width: int) -> list[list[str]]:
+    """The metrics, cut into runs of columns that fit beside the methods' names."""
+    lines = lines_of(one)
+    room = width - max(len(_label(line)) for line in lines) - len("images") - GAP
+    runs: list[list[str]] = [[]]
+    used = 0
     for metric in one.metrics:
-        table.add_column(f"{metric} {arrow(one, metric)}\npublished / measured", justify="right")
-    for method in dict.fromkeys(measured.scores["method"]):
-        cells = [texts[method, metric] for metric in one.metrics]
-        table.add_row(method, *(f"{cell.published or NOTHING} / {cell.measured or NOTHING}" for cell in cells))
+        needed = GAP + max(len(text) for text in (_head(one, metric), *(_plain(line, metric) for line in lines)))
+        if runs[-1] and used + needed > room:
+            runs.append([])
+            used = 0
+        runs[-1].append(metric)
+        used += needed
+    return runs
+
+
+def _head(one: Comparison, metric: str) -> str:
+    return f"{metric} {arrow(one, metric)}"
+
+
+def _label(line: Line) -> str:
+    return line.method if line.origin == "published" else f"{line.method}, {line.origin}"
+
+
+def _plain(line: Line, metric: str) -> str:
+    text = line.cells.get(metric)
+    return NOTHING if text is None else text.published if line.origin == "published" else text.measured
+
+
+def _terminal(one: Comparison, metrics: Sequence[str]) -> Terminal:
+    table = Terminal(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for head in ("method", "images", *(_head(one, metric) for metric in metrics)):
+        table.add_column(head, justify="left" if head == "method" else "right", no_wrap=True)
+    for line in lines_of(one):
+        style = "" if line.origin == "published" else "cyan"
+        cells = [_plain(line, metric) for metric in metrics]
+        table.add_row(_label(line), str(line.images or ""), *cells, style=style)
     return table
 
 

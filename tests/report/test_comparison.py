@@ -7,7 +7,9 @@ import subprocess
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
+from fusionbench.measured import Measurement, image_set
 from fusionbench.published import PAPERS, Panel, Paper, Table, Value, load_paper
 from fusionbench.report.comparison import (
     Comparison,
@@ -19,7 +21,7 @@ from fusionbench.report.comparison import (
     verdict,
 )
 from fusionbench.report.latex import difference_tables, document, escape, fragment
-from fusionbench.report.sidebyside import cell_texts, markdown, write_table
+from fusionbench.report.sidebyside import cell_texts, markdown, show, write_table
 
 VALUES = {
     ("A", "EN"): Value("6350", "6.350", True, "decimal point lost; read 6.350"),
@@ -41,7 +43,7 @@ def panel(**changes) -> Panel:
     return Panel("MSRS", "typical fusion", ("A", "B", "C"), ("EN", "MI"), **given)
 
 
-def comparison(measured=True, **changes) -> Comparison:
+def comparison(measured=True, shipped=None, **changes) -> Comparison:
     one = panel(**changes)
     table = Table("1", "fusion of undegraded images", (one,))
     paper = Paper(
@@ -53,7 +55,14 @@ def comparison(measured=True, **changes) -> Comparison:
         tables={"1": table},
         values={("1", "MSRS", "typical fusion", *cell): value for cell, value in VALUES.items()},
     )
-    return Comparison(paper, table, one, scores() if measured else None, "" if measured else "no data")
+    return Comparison(paper, table, one, scores() if measured else None, shipped or {})
+
+
+def line(method, metric, mean, images=361, names="set", **changes) -> Measurement:
+    """A value of the package."""
+    given = {"method": method, "weights": "", "metric": metric, "mean": mean, "images": images, "image_set": names}
+    place = {"dataset": "msrs", "split": "test", "degradation": "clean", "seed": 0, "protocol": "dspfusion"}
+    return Measurement(**place, **given, std=0.1, version="0.1.0", torch="2.9", date="2026-11-27", **changes)
 
 
 def scores(images=3, available=3, **changes) -> Measured:
@@ -147,7 +156,7 @@ def test_caption_names_what_the_numbers_depend_on():
     one = comparison()
     partial = Comparison(one.paper, one.table, one.panel, scores(images=3, available=9))
     assert "the first 3 of 9 images" in caption(partial)
-    assert "Published values only: no data." in caption(comparison(measured=False))
+    assert caption(comparison(measured=False)).endswith("Published values only.")
 
 
 def test_restoration_before_fusion_is_told():
@@ -176,13 +185,15 @@ def test_csv_has_a_line_per_cell():
 def test_markdown_shows_published_measured_and_difference():
     one = comparison()
     text = markdown(one.table, [one])
-    assert "| A | <u>6.350</u>† / <u>6.100</u> / -0.250 |" in text
-    assert "| lap_2 | - / 5.100 / - | - / 1.00 / - |" in text
-    assert "| Kendall tau (methods) | - (1) | -1.00 (2) |" in text
+    assert (
+        "| A |  | <u>6.350</u>† | **3.05** |\n| A, measured | 3 | <u>6.100</u> (-0.250) | <u>2.20</u> (-0.85) |" in text
+    )
+    assert "| lap_2, measured | 3 | 5.100 | 1.00 |" in text
+    assert "Kendall" not in text  # two methods have one order or the other, whatever they are
     assert "6 measured differences between methods" in text
     assert "not comparable" in text
     bare = markdown(one.table, [comparison(measured=False)])
-    assert "| B | **7.100** | <u>2.9</u> |" in bare
+    assert "| B |  | **7.100** | <u>2.9</u> |" in bare
 
 
 def test_latex_uses_booktabs_and_marks():
@@ -208,6 +219,75 @@ def test_an_earlier_runs_differences_do_not_stay(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["table1.csv", "table1.md", "table1.tex"]
 
 
+def test_values_of_the_package_stand_in_where_the_run_has_none():
+    one = comparison(shipped={("A", "EN"): line("A", "EN", 6.5), ("B", "EN"): line("B", "EN", 7.25)})
+    texts = cell_texts(one)
+    assert (texts["A", "EN"].measured, texts["A", "EN"].shipped) == ("6.100", False)  # the run's own wins
+    assert (texts["B", "EN"].measured, texts["B", "EN"].shipped) == ("7.250", True)
+    assert one.counts.loc[["A", "B", "C"], "EN"].tolist() == [3, 361, 3]
+    text = markdown(one.table, [one])
+    assert "| B, shipped | 361 | 7.250 (+0.150) | - |" in text
+    assert "Shipped with the package, measured with fusionbench 0.1.0 on 2026-11-27 over 361 images: B." in text
+    assert long([one]).query("method == 'B' and metric == 'EN'")["origin"].tolist() == ["shipped"]
+    assert r"7.250\textdaggerdbl{}" in fragment([one])
+
+
+def test_values_over_other_images_are_not_ranked_together():
+    one = comparison(shipped={("B", "EN"): line("B", "EN", 99.0)})
+    assert cell_texts(one)["B", "EN"].measured_place == 0
+    assert cell_texts(one)["C", "EN"].measured_place == 1
+    assert one.tau("EN") == (None, 1)
+    same = comparison(shipped={("B", "EN"): line("B", "EN", 99.0, 3, image_set("012"))})
+    assert cell_texts(same)["B", "EN"].measured_place == 1
+    assert one.differences == comparison().differences
+
+
+def test_values_of_the_package_are_compared_only_on_the_papers_images():
+    cells = {("A", "EN"): line("A", "EN", 6.5)}
+    assert "of the same images" in verdict(comparison(False, cells))
+    cells["C", "EN"] = line("C", "EN", 6.5, 34)
+    assert "not comparable: the paper has 361 images, here are 34." in verdict(comparison(False, cells))
+    assert "mean over 34 or 361 images" in caption(comparison(False, cells))
+    assert "over 34 of 361 images: C." in " ".join(notes(comparison(False, cells)))
+    assert "not known which" in verdict(comparison(False, cells, unknown="which"))
+
+
+LONGEST = 1000
+"""Characters of a caption. LaTeX sets it in one line first, which may be 5.7 m long: some 4,000 characters."""
+
+
+def shown(paper, table, one, measured) -> Comparison:
+    """A panel of which nothing, or everything, was measured."""
+    if not measured or one.unmeasured:
+        return Comparison(paper, table, one)
+    lines = [{"method": m, "image": "1", **dict.fromkeys(one.metrics, 1.0)} for m in one.methods]
+    many = Measured(pd.DataFrame(lines), 1, 1, ("vi:restore {in} {out}",) * 500, ("x " * 4000,))
+    return Comparison(paper, table, one, many)
+
+
+@pytest.mark.parametrize("measured", [False, True])
+@pytest.mark.parametrize("name", PAPERS)
+def test_captions_are_short_enough_for_latex(name, measured):
+    paper = load_paper(name)
+    for table in paper.tables.values():
+        for one in table.panels:
+            assert len(caption(shown(paper, table, one, measured))) < LONGEST
+
+
+@pytest.mark.parametrize("width", [80, 100])
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_terminal_of_eighty_columns_shows_every_number(name, width, capsys):
+    paper = load_paper(name)
+    found = [shown(paper, table, one, True) for table in paper.tables.values() for one in table.panels]
+    show(found, Console(width=width))
+    told = capsys.readouterr().out
+    assert "…" not in told
+    assert max(map(len, told.splitlines())) <= width
+    for one in found:
+        for metric in one.metrics if one.measured else ():
+            assert all(f"{one.value(method, metric).text}" in told for method in one.panel.methods)
+
+
 def compiled(folder, name):
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", name]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
@@ -219,7 +299,7 @@ def compiled(folder, name):
 def test_measured_tables_compile(tmp_path):
     hostile = Comparison(
         *(getattr(comparison(), part) for part in ("paper", "table", "panel")),
-        scores(notes=('weights x_1@abc & 100 % ~/a\\b #3 ${HOME} {out} → ü 日本 "quoted" <a|b>',)),
+        measured=scores(notes=('weights x_1@abc & 100 % ~/a\\b #3 ${HOME} {out} → ü 日本 "quoted" <a|b>',)),
     )
     (tmp_path / "table1.tex").write_text(fragment([hostile, comparison(measured=False)]), encoding="utf-8")
     (tmp_path / "table1_differences.tex").write_text(difference_tables([hostile]), encoding="utf-8")
@@ -230,11 +310,12 @@ def test_measured_tables_compile(tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+@pytest.mark.parametrize("measured", [False, True])
 @pytest.mark.parametrize("name", PAPERS)
-def test_published_tables_compile(name, tmp_path):
+def test_published_tables_compile(name, measured, tmp_path):
     paper = load_paper(name)
     for table in paper.tables.values():
-        write_table(table, [Comparison(paper, table, one) for one in table.panels], tmp_path)
-    parts = [f"table{number}.tex" for number in paper.tables]
+        write_table(table, [shown(paper, table, one, measured) for one in table.panels], tmp_path)
+    parts = sorted(path.name for path in tmp_path.glob("table*.tex"))
     (tmp_path / "all.tex").write_text(document(paper, parts), encoding="utf-8")
     compiled(tmp_path, "all.tex")

@@ -1,0 +1,111 @@
+"""What a bench could not measure, and how to get it: a line per kind of reason on the screen, all of it in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["data", "fallback", "weights", "elsewhere", "metrics", "efficiency", "unpublished", "refused"]
+
+KINDS: dict[Kind, tuple[str, str]] = {
+    "data": (
+        "data sets",
+        "`fusionbench data info NAME` says where to get one; DATA=DIR or --root DIR says where it is",
+    ),
+    "fallback": (
+        "small network",
+        "the one that comes with the package has a row of its own; `fusionbench weights info METHOD` says how to get "
+        "the weights of the full one",
+    ),
+    "weights": ("weights", "`fusionbench weights info METHOD` says how to get them"),
+    "elsewhere": (
+        "authors' code",
+        "give a method's images, --fused METHOD=DIR, or its command, --cmd 'METHOD=COMMAND'",
+    ),
+    "metrics": ("metrics", "`fusionbench weights download METRIC` fetches what one needs"),
+    "efficiency": ("efficiency", "measured when asked for: --efficiency, or --table with its number"),
+    "unpublished": ("never", "the paper does not say enough"),
+    "refused": ("impossible", "no option helps"),
+}
+"""What is missing and the way out, for each kind of reason, in the order in which they are told."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What is not measured for one reason.
+
+    Attributes:
+        kind: of the reason.
+        what: data sets, methods, metrics or whole panels, as printed.
+        why: what is missing and how to get it.
+        tables: which tables lack it.
+        name: in the package, where that is one method.
+        code: address of that method's own code, where it runs elsewhere.
+        licence: of that code.
+    """
+
+    kind: Kind
+    what: tuple[str, ...]
+    why: str
+    tables: tuple[str, ...] = ()
+    name: str = ""
+    code: str = ""
+    licence: str = ""
+
+
+def gathered(entries: Iterable[Skipped]) -> list[Skipped]:
+    """Entries of one reason as one, in the order of their first appearance.
+
+    Example:
+        >>> first = Skipped("metrics", ("EN",), "x", ("2",))
+        >>> gathered([first, Skipped("metrics", ("SF",), "x", ("5",))])[0].what
+        ('EN', 'SF')
+    """
+    found: dict[tuple[str, str], list[Skipped]] = {}
+    for entry in entries:
+        found.setdefault((entry.kind, entry.why), []).append(entry)
+    return [_joined(same) for same in found.values()]
+
+
+def _joined(same: Sequence[Skipped]) -> Skipped:
+    first = same[0]
+    what = tuple(dict.fromkeys(name for entry in same for name in entry.what))
+    tables = tuple(dict.fromkeys(table for entry in same for table in entry.tables))
+    return Skipped(first.kind, what, first.why, tables, first.name, first.code, first.licence)
+
+
+def summary(entries: Sequence[Skipped]) -> Iterator[tuple[str, str]]:
+    """For each kind of reason: what is missing, and of what, with the way out."""
+    for kind, (heading, way_out) in KINDS.items():
+        names = list(dict.fromkeys(name for entry in entries if entry.kind == kind for name in entry.what))
+        if names:
+            yield heading, f"{', '.join(names)}: {way_out}"
+
+
+def page(title: str, entries: Sequence[Skipped]) -> str:
+    """All of it as markdown.
+
+    Args:
+        title: of the paper.
+    """
+    parts = [f"# {title}: what was not measured, and how to get it"]
+    for kind, (heading, way_out) in KINDS.items():
+        if same := [entry for entry in entries if entry.kind == kind]:
+            parts += [f"## {heading.capitalize()}", f"{way_out[0].upper()}{way_out[1:]}.", _listed(kind, same)]
+    return "\n\n".join(parts if entries else [*parts, "Everything was measured."]) + "\n"
+
+
+def _listed(kind: Kind, entries: Sequence[Skipped]) -> str:
+    if kind != "elsewhere":
+        return "\n".join(f"- {', '.join(entry.what)} ({_tables(entry)}): {entry.why}" for entry in entries)
+    rows = [
+        f"| {', '.join(entry.what)} | {entry.name} | {', '.join(entry.tables)} | {entry.code or '-'} "
+        f"| {entry.licence or '-'} |"
+        for entry in entries
+    ]
+    return "\n".join(["| method | METHOD | tables | code | licence |", "| --- | --- | --- | --- | --- |", *rows])
+
+
+def _tables(entry: Skipped) -> str:
+    return f"table{'s' if len(entry.tables) > 1 else ''} {', '.join(entry.tables)}"
