@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fusionbench.benchmark import MethodChoice, restorers, split_choices
 from fusionbench.choices import (
@@ -17,7 +17,14 @@ from fusionbench.choices import (
     split_restorers,
 )
 from fusionbench.images.options import read_options
+from fusionbench.lazy import lookup
+from fusionbench.methods import METHODS
 from fusionbench.outcomes import DONE, INCOMPLETE, finish, warn
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fusionbench.bench import Outcome
 
 
 def bench(
@@ -91,8 +98,8 @@ def bench(
     supplies = Supplies(
         home,
         homes,
-        split_choices(weights, "--weights"),
-        split_choices(fused, "--fused"),
+        _by_method(weights, "--weights"),
+        _by_method(fused, "--fused"),
         split_commands(cmd, split_names(methods)),
         entries,
         strict,
@@ -107,12 +114,24 @@ def bench(
     known = read_measured((benchmarks or folder()) / MEASURED)
     outcome = bench_paper(described, place, described.choose(tables), supplies, settings, known=known, console=console)
     tell(outcome, console)
-    if wandb is not None and any(one.measured and one.panel.dataset for one in outcome.comparisons):
-        from fusionbench.dashboards import publish
-
-        if warning := publish(place, wandb, group=f"bench {paper}"):
-            warn(console, warning)
+    if wandb is not None:
+        _publish(outcome, place, wandb, paper, console)
     return INCOMPLETE if outcome.problems or outcome.skipped else DONE
+
+
+def _by_method(text: str, option: str) -> dict[str, Path]:
+    """The paths that 'METHOD=PATH,...' gives to methods of the package."""
+    return {lookup("method", name, METHODS): path for name, path in split_choices(text, option).items()}
+
+
+def _publish(outcome: Outcome, place: Path, mode: Literal["offline", "online"], paper: str, console: Console) -> None:
+    """Show on Weights and Biases what was measured in this run."""
+    from fusionbench.dashboards import publish
+
+    if not any(one.measured and one.panel.dataset for one in outcome.comparisons):
+        warn(console, "nothing was measured in this run, so nothing is sent to Weights and Biases")
+    elif warning := publish(place, mode, group=f"bench {paper}"):
+        warn(console, warning)
 
 
 def profile(

@@ -24,6 +24,8 @@ Key = tuple[str, str, str, int, str, str, str]
 
 PLAIN: Mapping[str, Any] = {
     "resize": False,
+    "ir_range": None,
+    "ir_channel": None,
     "tile": 0,
     "prompt": None,
     "pre": [],

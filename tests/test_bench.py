@@ -94,6 +94,19 @@ def test_scores_are_mirrored_to_a_dashboard(campus, tmp_path):
     assert list(tmp_path.rglob("offline-run-*/run-*.wandb"))
 
 
+def test_a_dashboard_for_which_nothing_was_measured_is_told(tmp_path, capsys):
+    assert main(["bench", "lure", "--table", "1", "--wandb", "offline", "--out", str(tmp_path / "o")]) == 3
+    assert "warning: nothing was measured in this run, so nothing is sent" in told(capsys)
+    assert not list(tmp_path.rglob("*.wandb"))
+
+
+@pytest.mark.parametrize("option", ["--weights", "--fused"])
+def test_a_path_for_an_unknown_method_is_refused(option, tmp_path, capsys):
+    assert main(["bench", "lure", option, "mmdrfus=x", "--out", str(tmp_path / "o")]) == 2
+    assert "unknown method 'mmdrfus'; did you mean 'mmdrfuse'" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
 def test_what_lacks_the_same_is_listed_once():
     parts = [("2", "EN"), ("2", "SF"), ("5", "EN")]
     (one,) = gathered([Skipped("metrics", (what,), "x", (table,)) for table, what in parts])
