@@ -2,24 +2,47 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CORE := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+LOWEST ?= .venv-lowest
+
+# CPU=1 takes PyTorch's builds for processors, without the libraries of CUDA.
+CPU ?=
+CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 # Of the bench targets: where data sets lie (DATA=DIR, or NAME=DIR,... for some elsewhere) and further options, such as
 # ARGS="--table 2 --limit 4"; `fusionbench bench --help` lists them.
 DATA ?=
 ARGS ?=
 
-.PHONY: setup demo bench bench-dspfusion bench-lure bench-drfusion bench-small measured test test-slow snapshots check format readme clean
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo bench bench-dspfusion bench-lure bench-drfusion bench-small \
+	measured test test-slow test-lowest snapshots check format readme clean
 
-setup: $(INSTALLED)
+help:                ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { \
+		n = split($$1, names, " "); for (i = 1; i <= n; i++) printf "  make %-16s %s\n", names[i], $$2 }' Makefile
+	@echo "Options: VENV=DIR, PYTHON=python3.12, CPU=1 (PyTorch without CUDA); of the bench targets DATA=DIR, ARGS='--limit 4'"
 
-$(INSTALLED): pyproject.toml
+setup: $(CORE)       ## the package with what it needs, in .venv
+
+setup-dev: $(DEV)    ## and with every extra and the development tools
+
+$(CORE): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[all]"
+	$(PIP) install --quiet --upgrade pip
+	@echo "fusionbench: installing into $(VENV), $(if $(CPU),about 2 GB,about 6 GB with PyTorch for CUDA; make setup CPU=1 takes 2 GB)"
+	$(if $(CPU),$(PIP) install --index-url $(CPU_INDEX) torch torchvision)
+	$(PIP) install -e .
 	touch $@
 
-demo: setup          ## the main job on generated scenes
+$(DEV): $(CORE)
+	@echo "fusionbench: adding every extra and the development tools to $(VENV), about 1.5 GB more"
+	$(PIP) install -e ".[all]"
+	touch $@
+
+demo: setup          ## the main job on generated scenes, into runs/demo
 	$(BIN)/fusionbench demo --out runs/demo
 
 # Status 3 says that not everything could be measured, which the list at the end explains; the papers' closed methods
@@ -27,7 +50,7 @@ demo: setup          ## the main job on generated scenes
 bench-dspfusion bench-lure bench-drfusion: bench-%: setup   ## a paper's tables beside what can be measured here
 	$(BIN)/fusionbench bench $* $(if $(DATA),--root '$(DATA)') $(ARGS) || test $$? -eq 3
 
-bench: bench-dspfusion bench-lure bench-drfusion            ## all of them
+bench: bench-dspfusion bench-lure bench-drfusion            ## the three of them
 
 measured: setup      ## renew the measured values that come with the package; needs DATA=DIR
 	$(BIN)/python benchmarks/measured.py --data '$(DATA)' $(ARGS)
@@ -35,24 +58,27 @@ measured: setup      ## renew the measured values that come with the package; ne
 bench-small: setup   ## the small networks that come with the package beside the baselines; needs DATA=DIR
 	$(BIN)/python benchmarks/small.py --data '$(DATA)' $(ARGS)
 
-test: setup          ## the tests that take minutes at most
+test: setup-dev      ## the tests that take minutes at most
 	$(BIN)/python -m pytest -q
 
-test-slow: setup     ## the long proofs
+test-slow: setup-dev ## the long proofs
 	$(BIN)/python -m pytest -q -m slow
 
-snapshots: setup     ## renew tests/snapshots after a change that is meant
-	$(BIN)/python -m pytest -q tests/test_snapshots.py --renew
+test-lowest:         ## the tests with every dependency at its lower bound, in .venv-lowest
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) tests/lowest.py > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check install -c $(LOWEST)/lowest.txt -e ".[all]"
+	$(LOWEST)/bin/python -m pytest -q
 
 readme: demo         ## renew the README's tables and picture
 	$(BIN)/python benchmarks/readme.py --demo runs/demo
 
-check: setup         ## what continuous integration checks before the tests
+check: setup-dev     ## format, lint and types, as continuous integration checks them
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: setup        ## put the code in form
+format: setup-dev    ## put the code in form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

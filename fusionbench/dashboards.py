@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from fusionbench.data.cards import shown_as
+from fusionbench.extras import adding
 from fusionbench.report.html import write_html
 from fusionbench.report.table import LABELS, read_scores
 from fusionbench.results import INPUTS, REFERENCES, CellFolder, one_line, path_name
@@ -55,7 +56,7 @@ class Harmless:
         missing = isinstance(error, ImportError) and str(error.name).partition(".")[0] == "wandb"
         if not isinstance(error, Exception) or not (missing or _passes_wandb(trace)):
             return False
-        way = "pip install 'fusionbench[wandb]'" if missing else "the files on disk are complete"
+        way = adding("wandb") if missing else "the files on disk are complete"
         self.reason = f"Weights and Biases failed ({one_line(str(error)) or type(error).__name__}); {way}"
         return True
 

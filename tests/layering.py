@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fusionbench"
 
 LAYERS = [
-    {"progress", "columns"},
+    {"extras", "progress", "columns"},
     {"types", "lazy", "version", "outcomes", "processes", "threads", "trainers", "download", "results", "tensorfile"},
     {"degradations", "images", "nn", "resources", "weights", "spread"},
     {"data", "measured", "methods", "metrics"},

@@ -16,6 +16,7 @@ from PIL import Image
 
 from fusionbench.data.shards import FACTS, FORMAT, IMAGES, INDEX, has_shards, read_index
 from fusionbench.data.source import RawPair, Source
+from fusionbench.extras import adding
 from fusionbench.results import write_atomically
 from fusionbench.types import Bytes
 
@@ -100,7 +101,7 @@ def _writer(stream: BinaryIO) -> TarWriter:
     try:
         from webdataset import TarWriter
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("shards are written by webdataset; pip install 'fusionbench[stream]'") from error
+        raise ModuleNotFoundError(f"shards are written by webdataset; {adding('stream')}") from error
     # A fixed time makes equal pairs equal files.
     return TarWriter(stream, encoder=False, mtime=0.0, user="", group="")
 

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from fusionbench.extras import adding
 from fusionbench.lazy import unknown
 from fusionbench.metrics.networks import LEFT_OUT, NETWORKS, Network
 from fusionbench.weights import PUBLISHED, WeightsCard, located, places, sha256, verify
@@ -83,9 +84,7 @@ def ready(metric: str, name: str = "") -> Ready:
 def _check_packages(name: str, network: Network) -> None:
     for package in ("pyiqa", *network.packages):
         if find_spec(package) is None:
-            # openai-clip imports pkg_resources, which setuptools dropped with version 81.
-            remedy = "'setuptools<81'" if package == "pkg_resources" else "'fusionbench[iqa]'"
-            raise ModuleNotFoundError(f"{name} needs the package {package}; pip install {remedy}")
+            raise ModuleNotFoundError(f"{name} needs the package {package}; {adding('iqa')}")
 
 
 def _lacking(name: str, cards: list[WeightsCard]) -> str:

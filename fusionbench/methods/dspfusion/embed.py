@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from fusionbench.degradations import parse
+from fusionbench.extras import adding
 from fusionbench.methods.dspfusion.method import DSPFusion, padded, three
 from fusionbench.methods.method import UNTOLD
 from fusionbench.types import Batch
@@ -105,12 +106,13 @@ def tsne(embedding: Embedding, seed: int = 0, perplexity: float = 30) -> Points:
     """The vectors in two dimensions (n, 2), neighbours kept together.
 
     Raises:
-        ValueError: scikit-learn is not installed, or there are fewer than four vectors.
+        ModuleNotFoundError: scikit-learn is not installed.
+        ValueError: there are fewer than four vectors.
     """
     try:
         from sklearn.manifold import TSNE
     except ImportError as error:
-        raise ValueError("t-SNE needs scikit-learn; pip install scikit-learn") from error
+        raise ModuleNotFoundError(f"t-SNE needs the package scikit-learn; {adding('embed')}") from error
     count = len(embedding.names)
     if count < 4:
         raise ValueError(f"{count} vectors make no map; embed four or more")
@@ -128,7 +130,8 @@ def draw(embedding: Embedding, path: Path, *, seed: int = 0) -> None:
         seed: of the map.
 
     Raises:
-        ValueError: scikit-learn is not installed, or there are fewer than four vectors.
+        ModuleNotFoundError: scikit-learn is not installed.
+        ValueError: there are fewer than four vectors.
     """
     from matplotlib.figure import Figure
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from fusionbench.extras import adding
 from fusionbench.methods.lure.method import Lure
 from fusionbench.methods.lure.tasks import CANONICAL, IN_WORDS, PSEUDO, TASKS
 from fusionbench.methods.lure.triples import MODALITIES, triples_of
@@ -157,12 +158,12 @@ def draw_tsne(states: Mapping[str, TaskLatents], path: Path, *, seed: int = 0) -
         path: of the picture; its suffix chooses the format.
 
     Raises:
-        ValueError: scikit-learn is not installed.
+        ModuleNotFoundError: scikit-learn is not installed.
     """
     try:
         from sklearn.manifold import TSNE
     except ImportError as error:
-        raise ValueError("t-SNE needs scikit-learn; pip install scikit-learn") from error
+        raise ModuleNotFoundError(f"t-SNE needs the package scikit-learn; {adding('embed')}") from error
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * len(states), 4.5), layout="constrained")

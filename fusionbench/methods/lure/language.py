@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
+from fusionbench.extras import adding
 from fusionbench.lazy import unknown
 from fusionbench.methods.lure import ngrams
 from fusionbench.methods.lure.cards import DISTILBERT
@@ -128,7 +129,7 @@ def _pretrained(source: str | Path) -> tuple[Any, Any]:
         from transformers import AutoTokenizer, DistilBertModel
     except ImportError as error:
         raise ValueError(
-            "the text encoder 'distilbert' needs the package transformers; pip install 'fusionbench[text]', or take "
+            f"the text encoder 'distilbert' needs the package transformers; {adding('text')}, or take "
             "text_encoder='ngrams' with weights that were trained with it"
         ) from error
     try:

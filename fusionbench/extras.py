@@ -1,0 +1,40 @@
+"""The optional parts of the package, what each is for, and the command that adds one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Extra:
+    """What `pip install 'fusionbench[NAME]'` adds.
+
+    Attributes:
+        purpose: what it is for.
+        modules: what that imports.
+    """
+
+    purpose: str
+    modules: tuple[str, ...]
+
+
+EXTRAS = {
+    "embed": Extra("t-SNE maps of what a method encodes: fusionbench embed", ("sklearn.manifold",)),
+    "iqa": Extra(
+        "no-reference metrics such as MUSIQ and CLIP-IQA, for noncommercial use", ("pyiqa", "clip", "pkg_resources")
+    ),
+    "stream": Extra("writing shards: fusionbench data shard", ("webdataset",)),
+    "text": Extra("DistilBERT as LURE's text encoder", ("transformers",)),
+    "wandb": Extra("dashboards: --wandb", ("wandb",)),
+}
+"""By name, sorted. `dev` are the development tools, and `all` is everything."""
+
+
+def adding(name: str) -> str:
+    """The command that adds an extra to the installation at hand, whether it is of a wheel or of a checkout.
+
+    Example:
+        >>> adding("stream")
+        "pip install 'fusionbench[stream]'"
+    """
+    return f"pip install 'fusionbench[{name}]'"
