@@ -70,6 +70,9 @@ test-lowest:         ## the tests with every dependency at its lower bound, in .
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install -c $(LOWEST)/lowest.txt -e ".[all]"
 	$(LOWEST)/bin/python -m pytest -q
 
+snapshots: setup-dev ## renew tests/snapshots after a change that is meant
+	$(BIN)/python -m pytest -q tests/test_snapshots.py --renew
+
 readme: demo         ## renew the README's tables and picture
 	$(BIN)/python benchmarks/readme.py --demo runs/demo
 
