@@ -10,12 +10,17 @@ from fusionbench.benchmark import MethodChoice, split_choices, split_commas
 from fusionbench.data import DATASETS
 from fusionbench.lazy import lookup
 from fusionbench.methods import METHODS
+from fusionbench.metrics import PROTOCOLS
 
 Names = list[str] | str
 """'a,b' on the command line or a list in YAML."""
 
 WEIGHTS = "--weights {name}=FILE"
 """How the command line spells the option that names a method's weight file."""
+
+
+COMMON_METRICS = ("EN", "SD", "SF", "AG", "MI", "CC", "SCD", "PSNR", "SSIM", "VIF", "Qabf")
+"""What is computed where nothing is named."""
 
 
 def split_names(value: Names | Sequence[str]) -> list[str]:
@@ -32,7 +37,7 @@ def split_methods(value: Names | Sequence[str]) -> list[str]:
     return [lookup("method", name, METHODS) for name in split_names(value)]
 
 
-def split_datasets(value: Names) -> list[str]:
+def split_datasets(value: Names | Sequence[str]) -> list[str]:
     """The data sets of a list, as DATASETS spells them.
 
     Raises:
@@ -105,6 +110,16 @@ def choose_methods(
         MethodChoice(name, weights=files.get(name), folder=folders.get(name), command=commands.get(name))
         for name in names
     )
+
+
+def choose_metrics(names: Names | Sequence[str], protocol: str) -> list[str]:
+    """The metrics that are named, or the common ones that the protocol has.
+
+    Raises:
+        ValueError: there is no such protocol.
+    """
+    has = PROTOCOLS[lookup("protocol", protocol, PROTOCOLS)].scores()
+    return split_names(names) or [name for name in COMMON_METRICS if name in has]
 
 
 def refuse_strays(option: str, choices: Collection[str], names: Sequence[str]) -> None:

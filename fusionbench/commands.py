@@ -19,6 +19,7 @@ from fusionbench.choices import (
     WEIGHTS,
     Names,
     choose_methods,
+    choose_metrics,
     split_datasets,
     split_names,
     split_restorers,
@@ -31,7 +32,6 @@ from fusionbench.outcomes import DONE, finish, note, warn
 if TYPE_CHECKING:
     from rich.console import Console
 
-DEFAULT_METRICS = "EN,SD,SF,AG,MI,CC,SCD,PSNR,SSIM,VIF,Qabf"
 DEMO_METHODS = "average,max,lap,dwt,gff,adf"
 DEMO_DEGRADATIONS = "clean,ll+lc,rain+sn"
 
@@ -114,7 +114,7 @@ def run(
         ),
         degradations=tuple(split_names(degradation)),
         methods=choose_methods(split_names(method), weights, fused, cmd),
-        metrics=tuple(_metrics(metrics, protocol)),
+        metrics=tuple(choose_metrics(metrics, protocol)),
         protocol=protocol,
         seed=seed,
         limit=limit,
@@ -185,7 +185,14 @@ def score(
     choice = DatasetChoice(dataset, root, split, ir, vi, resize=resize, unmatched=unmatched, reading=reading)
     console = plain_console()
     problems = score_folder(
-        fused, choice, _metrics(metrics, protocol), protocol, out, unmatched=unmatched, limit=limit, console=console
+        fused,
+        choice,
+        choose_metrics(metrics, protocol),
+        protocol,
+        out,
+        unmatched=unmatched,
+        limit=limit,
+        console=console,
     )
     show([folder_block(out, fused.name)], console)
     return finish(console, problems)
@@ -285,15 +292,6 @@ def show_list(
     if format == "text" and listing.note and not (match or all):
         console.print(f"\n{listing.note}", style="dim", soft_wrap=True)
     return DONE
-
-
-def _metrics(names: Names, protocol: str) -> list[str]:
-    """The scores that were named, or the common ones that the protocol has."""
-    from fusionbench.lazy import lookup
-    from fusionbench.metrics import PROTOCOLS
-
-    has = PROTOCOLS[lookup("protocol", protocol, PROTOCOLS)].scores()
-    return split_names(names) or [name for name in split_names(DEFAULT_METRICS) if name in has]
 
 
 def _run(

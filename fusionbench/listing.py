@@ -130,6 +130,77 @@ LISTINGS = {
 """Every table that can be listed, by the word that the command takes."""
 
 
+def list_methods(match: str = "", *, ready: bool = False, every: bool = False) -> list[str]:
+    """Names of methods.
+
+    Args:
+        match: a pattern that names must fit, such as 'lure*'; without it, variants and ablations are left out.
+        ready: only methods that run here as they are: they need no weights, or these are here.
+        every: variants and ablations, too.
+
+    Example:
+        >>> list_methods("lure*", ready=True)
+        ['lure-s']
+    """
+    return [name for name in _names("methods", match, every) if not ready or is_ready(name)]
+
+
+def list_metrics(match: str = "") -> list[str]:
+    """Names of metrics.
+
+    Args:
+        match: a pattern that names must fit, in any case.
+
+    Example:
+        >>> list_metrics("vif*")
+        ['VIF', 'VIFF']
+    """
+    return _names("metrics", match)
+
+
+def list_datasets(match: str = "") -> list[str]:
+    """Names of datasets.
+
+    Args:
+        match: a pattern that names must fit, in any case.
+
+    Example:
+        >>> list_datasets("harvard*")
+        ['harvard_ct_mri', 'harvard_pet_mri', 'harvard_spect_mri']
+    """
+    return _names("datasets", match)
+
+
+def list_degradations(match: str = "") -> list[str]:
+    """Codes of degradations, which a spec joins by '+', and names of scenarios.
+
+    Args:
+        match: a pattern that names must fit, in any case.
+
+    Example:
+        >>> list_degradations("l*")
+        ['lc', 'll', 'lr']
+    """
+    return _names("degradations", match)
+
+
+def list_protocols(match: str = "") -> list[str]:
+    """Names of protocols, each a paper's or toolkit's way to compute metrics.
+
+    Args:
+        match: a pattern that names must fit, in any case.
+
+    Example:
+        >>> list_protocols("vifb*")
+        ['vifb', 'vifb-gray']
+    """
+    return _names("protocols", match)
+
+
+def _names(table: str, match: str, every: bool = False) -> list[str]:
+    return list(dict.fromkeys(next(iter(row.values())) for row in LISTINGS[table].chosen(match, every=every)))
+
+
 def overview() -> list[Row]:
     """The tables themselves, with how many rows each has."""
     return [

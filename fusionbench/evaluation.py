@@ -1,0 +1,203 @@
+"""The commands `run` and `score` in Python: the same folders on disk, and the numbers as a table, a row an image."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import pandas as pd
+
+from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.choices import choose_metrics, split_datasets, split_methods, split_names, split_roots
+from fusionbench.images.options import read_options
+from fusionbench.preflight import settle
+from fusionbench.report.table import read_scores
+from fusionbench.run import run as run_benchmark
+from fusionbench.standalone import score_folder
+
+Names = str | Sequence[str]
+"""'a,b' or ['a', 'b']."""
+
+Place = str | Path
+
+
+def run(
+    method: Names = "average,lap",
+    *,
+    dataset: Names = "synthetic",
+    data: Place | Mapping[str, Place] | None = None,
+    split: str = "test",
+    degradation: Names = "clean",
+    metrics: Names = "",
+    protocol: str = "exact",
+    out: Place | None = "runs/run",
+    seed: int = 0,
+    limit: int | None = None,
+    ir: Place | None = None,
+    vi: Place | None = None,
+    resize: bool = False,
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
+    weights: Mapping[str, Place] | None = None,
+    prompt: str | None = None,
+    tile: int = 0,
+    strict: bool = False,
+    workers: int = 0,
+    trainer: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Degrade, fuse and score images, as `fusionbench run` does; what is done already in `out` is not done again.
+
+    Args:
+        method: methods by name; see `list_methods`.
+        dataset: datasets by name; see `list_datasets`.
+        data: the dataset's folder, or folders by name where there are several datasets.
+        split: which pairs of the dataset.
+        degradation: specs, such as 'll+lc'; see `list_degradations`.
+        metrics: by name; see `list_metrics`. Eleven common ones without it.
+        protocol: which variant of a metric is meant where its name has none.
+        out: the run's folder, with images, scores and settings; None keeps nothing.
+        seed: what degradations and methods draw from, together with each image's name.
+        limit: use only the first so many pairs.
+        ir: folder of infrared images, for the dataset 'folder'.
+        vi: folder of visible images, likewise.
+        resize: bring infrared images to the size of the visible ones where they differ.
+        ir_range: the values 'LOW,HIGH' of infrared files that become black and white, or 'auto'.
+        ir_channel: the channel of infrared files that is the infrared image, from 0, or 'luma'.
+        weights: weight files by method, in place of those that the methods look for.
+        prompt: what is wrong with the images, in words, for methods that read text.
+        tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
+        strict: raise where a metric cannot be computed or a method's own weights are missing.
+        workers: processes that read and degrade images.
+        trainer: arguments of the Lightning Trainer: accelerator, devices, precision.
+
+    Returns:
+        One row for each image of each dataset, degradation and method: these names, the weights, the status ('ok' or
+        why something is missing) and a column for each metric, NaN where it is missing.
+
+    Raises:
+        FileNotFoundError: a dataset or a weight file is missing.
+        ValueError: a name is unknown, or the folder holds results of other settings.
+
+    Example:
+        >>> table = run("average,max", metrics="EN,VIF", limit=2, out=None)
+        >>> table.groupby("method")["EN"].mean().round(1).to_dict()
+        {'average': 6.3, 'max': 6.6}
+    """
+    names = split_datasets(dataset)
+    roots: Mapping[str, Any]
+    if isinstance(data, Mapping):
+        roots = {split_datasets([name])[0]: Path(place) for name, place in data.items()}
+    else:
+        roots = split_roots(None if data is None else str(data), names)
+    files = {split_methods([name])[0]: Path(path) for name, path in (weights or {}).items()}
+    methods, notices = settle([MethodChoice(name, files.get(name)) for name in split_methods(method)], strict=strict)
+    _warn(notices)
+    reading = read_options(ir_range, ir_channel)
+    benchmark = Benchmark(
+        datasets=tuple(
+            DatasetChoice(name, roots.get(name), split, _path(ir), _path(vi), resize=resize, reading=reading)
+            for name in names
+        ),
+        degradations=tuple(split_names(degradation)),
+        methods=methods,
+        metrics=tuple(choose_metrics(metrics, protocol)),
+        protocol=protocol,
+        seed=seed,
+        limit=limit,
+        tile=tile,
+        prompt=prompt,
+    )
+    with _folder(out) as place:
+        outcome = run_benchmark(
+            benchmark, Path(place), strict=strict, workers=workers, trainer=None if trainer is None else dict(trainer)
+        )
+        table = read_scores(Path(place))
+    _warn(outcome.problems)
+    cells = {(cell.dataset.name, cell.degradation, cell.method.name) for cell in benchmark.cells()}
+    asked = [key in cells for key in zip(table["dataset"], table["degradation"], table["method"], strict=True)]
+    return table[asked].reset_index(drop=True)
+
+
+def score(
+    fused: Place,
+    ir: Place | None = None,
+    vi: Place | None = None,
+    *,
+    dataset: str = "folder",
+    data: Place | None = None,
+    split: str = "test",
+    metrics: Names = "",
+    protocol: str = "exact",
+    resize: bool = False,
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
+    unmatched: Literal["refuse", "skip"] = "refuse",
+    limit: int | None = None,
+    out: Place | None = None,
+) -> pd.DataFrame:
+    """Score a folder of fused images, made anywhere, against its sources, as `fusionbench score` does.
+
+    Args:
+        fused: folder of fused images; they pair with the sources by name.
+        ir: folder of infrared images.
+        vi: folder of visible images.
+        dataset: a known dataset in place of `ir` and `vi`.
+        data: the dataset's folder.
+        split: which pairs of the dataset.
+        metrics: by name; see `list_metrics`. Eleven common ones without it.
+        protocol: which variant of a metric is meant where its name has none.
+        resize: bring infrared images to the size of the visible ones where they differ.
+        ir_range: the values 'LOW,HIGH' of infrared files that become black and white, or 'auto'.
+        ir_channel: the channel of infrared files that is the infrared image, from 0, or 'luma'.
+        unmatched: 'refuse' raises for files without a partner, 'skip' leaves them out.
+        limit: use only the first so many pairs.
+        out: folder that keeps the scores, so that an interrupted call goes on there.
+
+    Returns:
+        One row an image: its name, the status ('ok' or why something is missing) and a column for each metric, NaN
+        where it is missing.
+
+    Raises:
+        FileNotFoundError: a folder is missing or empty.
+        ValueError: files do not pair, sizes differ, or a name is unknown.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> from fusionbench import write_image
+        >>> folder = Path(mkdtemp())
+        >>> for name, level in {"ir": 50, "vi": 150, "fused": 100}.items():
+        ...     image = np.full((48, 64), level, np.uint8)
+        ...     image[:, :32] += 50
+        ...     write_image(folder / name / "street.png", image)
+        >>> score(folder / "fused", folder / "ir", folder / "vi", metrics="EN,CC")
+            image status   EN   CC
+        0  street     ok  1.0  1.0
+    """
+    reading = read_options(ir_range, ir_channel)
+    choice = DatasetChoice(
+        dataset, _path(data), split, _path(ir), _path(vi), resize=resize, unmatched=unmatched, reading=reading
+    )
+    names = choose_metrics(metrics, protocol)
+    with _folder(out) as place:
+        problems = score_folder(Path(fused), choice, names, protocol, Path(place), unmatched=unmatched, limit=limit)
+        table = pd.read_csv(Path(place) / "scores.csv", dtype={"image": str, "status": str})
+    _warn(problems)
+    return table
+
+
+def _path(place: Place | None) -> Path | None:
+    return None if place is None else Path(place).expanduser()
+
+
+def _folder(out: Place | None) -> AbstractContextManager[Place]:
+    return TemporaryDirectory() if out is None else nullcontext(Path(out).expanduser())
+
+
+def _warn(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        warnings.warn(sentence, stacklevel=3)
