@@ -16,7 +16,7 @@ from typing_extensions import override
 from fusionbench.data.cards import DATASETS
 from fusionbench.data.contrastive import collate_contrasts, contrastive
 from fusionbench.data.loading import candidates, load
-from fusionbench.data.pairs import Pairs, collate
+from fusionbench.data.pairs import Pairs, collate, specs
 from fusionbench.data.restoration import RESTORATION, restoration
 from fusionbench.data.resumable import ResumableLoader
 from fusionbench.data.sampling import EpochSampler, EqualSizes, Shown, check_enough
@@ -47,8 +47,9 @@ class FusionDataModule(LightningDataModule):
         workers: processes per loader that read and degrade.
         crop: side of the training crops in pixels; None trains on whole images.
         flip: flip half of the crops left to right.
-        degradations: specs of which every training pair gets one, anew in each epoch.
-        eval_degradations: specs of which every other pair gets one, always the same.
+        degradations: specs of which every training pair gets one, anew in each epoch; without any, those that the
+            Trainer's module asks for (`training_degradations`), or 'clean'.
+        eval_degradations: specs of which every other pair gets one, always the same; without any, the training's.
         seed: of the order, the crops and the degradations.
         train_split: split that is trained on.
         val_split: split that is validated on; without it the published `val` split, or, where there is none, the last
@@ -60,7 +61,8 @@ class FusionDataModule(LightningDataModule):
         resize: bring infrared images to the size of the visible ones.
         ir_range: the values of infrared files that become black and white, 'LOW,HIGH', or 'auto' for each by itself.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0, or 'luma'.
-        contrasts: give training pairs what their degradations are told from, for methods that learn by contrast.
+        contrasts: give training pairs what their degradations are told from, for methods that learn by contrast; None
+            does so where the Trainer's module asks for it (`reads_contrasts`).
         limit: at most so many pairs of each data set and split, for trying things out.
     """
 
@@ -72,8 +74,8 @@ class FusionDataModule(LightningDataModule):
         workers: int = 2,
         crop: int | None = 256,
         flip: bool = True,
-        degradations: Sequence[str] = ("clean",),
-        eval_degradations: Sequence[str] = ("clean",),
+        degradations: str | Sequence[str] | None = None,
+        eval_degradations: str | Sequence[str] | None = None,
         seed: int = 0,
         train_split: str = "train",
         val_split: str | None = None,
@@ -84,7 +86,7 @@ class FusionDataModule(LightningDataModule):
         resize: bool = False,
         ir_range: str | None = None,
         ir_channel: int | str | None = None,
-        contrasts: bool = False,
+        contrasts: bool | None = None,
         limit: int | None = None,
     ) -> None:
         super().__init__()
@@ -104,8 +106,8 @@ class FusionDataModule(LightningDataModule):
         self.workers = workers
         self.crop = crop
         self.flip = flip
-        self.degradations = list(degradations)
-        self.eval_degradations = list(eval_degradations)
+        self.degradations = None if degradations is None else list(specs(degradations))
+        self.eval_degradations = None if eval_degradations is None else list(specs(eval_degradations))
         self.seed = seed
         self.train_split = train_split
         self.val_split = val_split
@@ -118,25 +120,32 @@ class FusionDataModule(LightningDataModule):
         self.contrasts = contrasts
         self.limit = limit
         self.train_pairs: Shown | None = None
+        self._asked: tuple[bool, list[str]] | None = None
         self.blocks: list[list[int]] = []
         self.val_pairs: Pairs | None = None
         self.test_pairs: Pairs | None = None
 
     @override
     def setup(self, stage: str) -> None:
-        if stage in ("fit", "validate") and self.train_pairs is None:
+        module = None if self.trainer is None else self.trainer.lightning_module
+        degradations = self.degradations or list(getattr(module, "training_degradations", ("clean",)))
+        contrasts = getattr(module, "reads_contrasts", False) if self.contrasts is None else self.contrasts
+        # Another phase of a method may ask for other pairs.
+        if stage in ("fit", "validate") and self._asked != (contrasts, degradations):
+            self._asked = contrasts, degradations
             divided = [self._train_and_val(name) for name in self.datasets]
             train = _joined([train for train, _ in divided])
             self.blocks = blocks_of(train)
-            drawn = (self.degradations, self.seed, self.crop, self.flip)
-            if self.contrasts:
+            drawn = (degradations, self.seed, self.crop, self.flip)
+            if contrasts:
                 self.train_pairs = contrastive(train, *drawn, cached=self._cached)
             else:
                 self.train_pairs = TrainingPairs(self._cached(train), *drawn)
-            self.val_pairs = Pairs(_joined([val for _, val in divided]), self.eval_degradations, self.seed)
-        if stage in ("test", "predict") and self.test_pairs is None:
+            val = _joined([val for _, val in divided])
+            self.val_pairs = Pairs(val, self.eval_degradations or degradations, self.seed)
+        if stage in ("test", "predict"):
             tests = [self._load(name, self.test_split) for name in self.datasets]
-            self.test_pairs = Pairs(_joined(tests), self.eval_degradations, self.seed)
+            self.test_pairs = Pairs(_joined(tests), self.eval_degradations or degradations, self.seed)
 
     @override
     def train_dataloader(self) -> DataLoader[Pair]:
@@ -151,7 +160,7 @@ class FusionDataModule(LightningDataModule):
             given=lambda: 0 if trainer is None else trainer.fit_loop.epoch_loop.batch_progress.current.ready,
             batch_size=self.batch_size,
             drop_last=len(sampler) >= self.batch_size,
-            collate_fn=collate_contrasts if self.contrasts else collate,
+            collate_fn=collate_contrasts if self._asked and self._asked[0] else collate,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             pin_memory=torch.cuda.is_available(),

@@ -25,7 +25,6 @@ class Method(LightningModule, ABC):
     Attributes:
         phases: names of the training phases in order; empty for methods that are not trained here.
         phase: the phase being trained; empty at inference.
-        reads_contrasts: whether training steps of the phase read `ir_positives`, `vi_positives` and `negatives`.
         weights_name: `<method>@<8 hex of sha256>` of the weight files that were loaded; empty where there are none.
     """
 
@@ -34,8 +33,8 @@ class Method(LightningModule, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.phase = ""
-        self.reads_contrasts = False
         self.weights_name = ""
+        self._chosen = ""
 
     @abstractmethod
     def fuse(self, batch: Batch) -> Color:
@@ -48,15 +47,46 @@ class Method(LightningModule, ABC):
             ValueError: they belong to another configuration.
         """
 
-    def begin_phase(self, phase: str) -> None:
-        """Enter a training phase: remember it; subclasses freeze and unfreeze what it trains.
+    @property
+    def next_phase(self) -> str:
+        """The phase that a fit trains: the one begun, else the one chosen, else the first."""
+        return self.phase or self._chosen or self.phases[0]
+
+    @property
+    def reads_contrasts(self) -> bool:
+        """Whether training steps of the phase read `ir_positives`, `vi_positives` and `negatives`."""
+        return False
+
+    @property
+    def training_degradations(self) -> tuple[str, ...]:
+        """Specs that the phase is trained on where no others are asked for."""
+        return ("clean",)
+
+    def choose_phase(self, phase: str) -> None:
+        """Say which phase a fit shall train; the first one where it is empty.
 
         Raises:
             ValueError: the method has no such phase.
         """
-        if phase not in self.phases:
+        if phase and phase not in self.phases:
             raise ValueError(f"{type(self).__name__} has no phase {phase!r}; its phases are {', '.join(self.phases)}")
+        self._chosen = phase
+
+    def begin_phase(self, phase: str) -> None:
+        """Enter a training phase: remember it and unfreeze everything; subclasses freeze what it does not train.
+
+        Raises:
+            ValueError: the method has no such phase.
+        """
+        self.choose_phase(phase)
         self.phase = phase
+        self.requires_grad_(True)
+
+    @override
+    def setup(self, stage: str) -> None:
+        """Enter the phase to train, in training mode: loaded weights come frozen and in evaluation mode."""
+        if stage == "fit" and self.phases:
+            self.train().begin_phase(self.next_phase)
 
     def _log(self, stage: str, values: Mapping[str, Tensor], count: int) -> None:
         """Log what a training or validation step measured, as means over so many images.

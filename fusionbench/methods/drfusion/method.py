@@ -52,6 +52,7 @@ class DRFusion(Method):
         noisy_gamma: the same for blur with noise.
         learning_rate: Adam's, at the start.
         milestones: epochs after which it is halved.
+        phase: there is one.
     """
 
     phases: ClassVar[tuple[str, ...]] = ("fusion",)
@@ -71,6 +72,7 @@ class DRFusion(Method):
         noisy_gamma: float = NOISY_GAMMA,
         learning_rate: float = 1e-4,
         milestones: Sequence[int] = (10, 20, 30, 40),
+        phase: str = "",
     ) -> None:
         super().__init__()
         if objective not in OBJECTIVES:
@@ -90,6 +92,12 @@ class DRFusion(Method):
         self.diffusion.freeze_unused()
         if quiet_start:
             self.diffusion.unet.start_quietly()
+        self.choose_phase(phase)
+
+    @property
+    @override
+    def training_degradations(self) -> tuple[str, ...]:
+        return ("noise", "blur", "composite")
 
     @override
     @torch.no_grad()

@@ -32,6 +32,13 @@ from fusionbench.types import Batch, Color, Image
 MULTIPLE = 8
 """What the sides of the network's input are divisible by."""
 
+PAPER = tuple(
+    "+".join(filter(None, (visible, infrared))) or "clean"
+    for visible in ("", "vi:blur", "rain", "ll", "oe", "vi:rn")
+    for infrared in ("", "lc", "ir:rn", "sn")
+)
+"""What the paper trains on: five degradations of the visible image or none, with three of the infrared one or none."""
+
 
 class DSPFusion(Method):
     """Four networks, named as in the official release: `net_g` fuses, `net_sp` and `net_dp` see, `net_dm` restores.
@@ -58,6 +65,7 @@ class DSPFusion(Method):
         clip: largest norm of all gradients; a Trainer's own value goes first.
         early_crop: side of the random part of the crops that is trained on during the constant part; 0 for all of it.
         late_batch: how many pairs of a batch are trained on afterwards; 0 for all of them.
+        phase: what a fit trains; 'priors' where it is empty.
     """
 
     phases: ClassVar[tuple[str, ...]] = ("priors", "diffusion")
@@ -82,6 +90,7 @@ class DSPFusion(Method):
         clip: float = 0.01,
         early_crop: int = 0,
         late_batch: int = 0,
+        phase: str = "",
     ) -> None:
         super().__init__()
         if objective not in OBJECTIVES:
@@ -109,6 +118,21 @@ class DSPFusion(Method):
         self.degradation_rate = degradation_rate
         self.betas, self.weight_decay, self.clip = betas, weight_decay, clip
         self.early_crop, self.late_batch = early_crop, late_batch
+        self.choose_phase(phase)
+
+    @property
+    @override
+    def reads_contrasts(self) -> bool:
+        return self.next_phase == "priors" and self._sees()
+
+    def _sees(self) -> bool:
+        """Whether the degradation encoder learns in the first phase."""
+        return self.guides.degradation > 0 and self.degradation_rate != 0
+
+    @property
+    @override
+    def training_degradations(self) -> tuple[str, ...]:
+        return PAPER
 
     @override
     @torch.no_grad()
@@ -149,11 +173,9 @@ class DSPFusion(Method):
     @override
     def begin_phase(self, phase: str) -> None:
         super().begin_phase(phase)
-        sees = self.guides.degradation > 0 and self.degradation_rate != 0
-        self.reads_contrasts = phase == "priors" and sees
         for name, network in self.named_children():
             learns = (name == "net_dm") == (phase == "diffusion")
-            network.requires_grad_(learns and (sees or name != "net_dp"))
+            network.requires_grad_(learns and (self._sees() or name != "net_dp"))
 
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -260,9 +282,9 @@ class DSPFusion(Method):
         parts = {key: value[window] if isinstance(value, Tensor) else value for key, value in batch.items()}
         return cast("Batch", parts)
 
-    def _iterations(self) -> int:
-        """Of the present phase."""
-        return self.iterations or int(self.trainer.estimated_stepping_batches)
+    def _iterations(self) -> float:
+        """Of the present phase; infinite where only a time limits it, and the rate stays constant."""
+        return self.iterations or self.trainer.estimated_stepping_batches or 1  # of a phase that is passed over
 
     @override
     def configure_optimizers(self) -> OptimizerLRScheduler:

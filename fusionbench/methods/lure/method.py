@@ -49,6 +49,9 @@ REPRESENTATION, FUSION, SINGLE = "representation", "fusion", "single"
 Perceptual = Literal["vgg", "latent", "none"]
 PERCEPTUAL = ("latent", "none", "vgg")
 
+LEARNED = ("ll(0.4~0.8)", "oe(0.4~0.8)", "haze(0.3~0.7)", "lc(0.4~0.8)", "sr4", "sr8")
+"""What the first phase learns to undo, one degradation of one image at a time."""
+
 LAST_RATE = 1e-6
 """The learning rate at the end of a phase."""
 
@@ -94,6 +97,7 @@ class Lure(Method):
         weight_decay: AdamW's.
         warm_up: share of a phase's steps in which the rate rises.
         seed: of the sentences drawn in training.
+        phase: what a fit trains; 'representation' where it is empty.
     """
 
     phases: ClassVar[tuple[str, ...]] = (REPRESENTATION, FUSION)
@@ -127,6 +131,7 @@ class Lure(Method):
         weight_decay: float = 1e-4,
         warm_up: float = 0.05,
         seed: int = 0,
+        phase: str = "",
     ) -> None:
         super().__init__()
         _check("guidance of lure", guidance, GUIDANCES)
@@ -160,6 +165,14 @@ class Lure(Method):
             self.phases = (SINGLE,)
         # In a tuple, so that it is no part of the checkpoint.
         self._features: tuple[Features, ...] = ()
+        self.choose_phase(phase)
+
+    @property
+    @override
+    def training_degradations(self) -> tuple[str, ...]:
+        if self.next_phase != FUSION:
+            return LEARNED
+        return ("clean", *LEARNED) if self.fuse_degraded else ("clean",)
 
     @override
     @torch.no_grad()
@@ -224,7 +237,7 @@ class Lure(Method):
         self.text.requires_grad_(phase != FUSION)
         self.network.decoder.requires_grad_(phase != FUSION or self.decoder_rate > 0)
         self.network.fusion.requires_grad_(phase != REPRESENTATION)
-        if phase != REPRESENTATION and self.perceptual == "vgg":
+        if phase != REPRESENTATION and self.perceptual == "vgg" and not self._features:
             self._features = (vgg16(self.vgg_weights),)
 
     @override
@@ -254,8 +267,10 @@ class Lure(Method):
             step: of the training; the sentences are drawn anew in each.
 
         Raises:
-            ValueError: the batch lacks what the phase learns from.
+            ValueError: no phase has begun, or the batch lacks what it learns from.
         """
+        if self.phase not in self.phases:
+            raise ValueError(f"no phase has begun; call begin_phase with one of {', '.join(self.phases)}")
         terms: dict[str, Tensor] = {}
         if self.phase != FUSION:
             terms |= self.representation_terms(triples_of(batch, seed=self.seed, step=step))

@@ -1,0 +1,134 @@
+"""The methods under a Trainer of one's own: a phase is entered, and the data are what it learns from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning import Trainer
+
+from fusionbench import methods
+from fusionbench.data.datamodule import FusionDataModule
+from fusionbench.images.files import write_image
+from fusionbench.methods.dspfusion.method import PAPER
+from fusionbench.methods.lure.method import LEARNED
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers.*",
+    "ignore:.*smaller than the logging interval.*",
+    "ignore:.*LeafSpec.*:FutureWarning",
+)
+
+OPTIONS = {"drfusion-s": {}, "dspfusion-s": {}, "lure-s": {"perceptual": "none"}}
+PHASES = [
+    ("drfusion-s", "fusion"),
+    ("dspfusion-s", "priors"),
+    ("dspfusion-s", "diffusion"),
+    ("lure-s", "representation"),
+    ("lure-s", "fusion"),
+]
+
+
+def data(**options) -> FusionDataModule:
+    return FusionDataModule(limit=4, crop=32, batch_size=2, workers=0, val_share=0.25, **options)
+
+
+def fit(method, pairs, **options) -> Trainer:
+    trainer = Trainer(
+        accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, num_sanity_val_steps=0, use_distributed_sampler=False, log_every_n_steps=1,
+        **{"max_steps": 1, **options},
+    )  # fmt: skip
+    trainer.fit(method, datamodule=pairs)
+    return trainer
+
+
+@pytest.mark.parametrize(("name", "phase"), PHASES)
+@pytest.mark.parametrize("how", ["built", "loaded"])
+def test_every_phase_trains_what_it_is_for_on_built_and_on_loaded_weights(name, phase, how):
+    make = methods.load if how == "loaded" else methods.untrained
+    method = make(name, phase=phase, **OPTIONS[name])
+    before = {key: value.clone() for key, value in method.state_dict().items()}
+    trainer = fit(method, data())
+    assert method.phase == phase
+    assert method.training
+    moved = {key.split(".")[0] for key, value in method.state_dict().items() if not value.equal(before[key])}
+    expected = {
+        "priors": {"net_g", "net_dp", "net_sp"}, "diffusion": {"net_dm"}, "representation": {"network", "text"},
+        "fusion": {"network"} if name == "lure-s" else {"diffusion"},
+    }  # fmt: skip
+    assert moved == expected[phase]
+    assert trainer.logged_metrics["train/loss"].isfinite()
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_without_a_phase_the_first_is_trained(name):
+    method = methods.untrained(name, **OPTIONS[name])
+    fit(method, data())
+    assert method.phase == method.phases[0]
+    frozen = [parameter for parameter in method.parameters() if not parameter.requires_grad]
+    assert frozen  # of the later phase, or of no phase
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_phase_that_there_is_not_is_refused_where_it_is_named(name):
+    with pytest.raises(ValueError, match="has no phase 'fuson'; its phases are"):
+        methods.untrained(name, phase="fuson", **OPTIONS[name])
+
+
+def test_data_are_degraded_as_the_method_learns_and_have_contrasts_where_it_reads_them():
+    for name, phase, expected, contrasts in (
+        ("dspfusion-s", "priors", PAPER, True),
+        ("dspfusion-s", "diffusion", PAPER, False),
+        ("lure-s", "representation", LEARNED, False),
+        ("lure-s", "fusion", ("clean",), False),
+        ("drfusion-s", "fusion", ("noise", "blur", "composite"), False),
+    ):
+        pairs = data()
+        fit(methods.untrained(name, phase=phase, **OPTIONS[name]), pairs, max_steps=0)
+        assert pairs.train_pairs.degradations == pairs.val_pairs.degradations == expected
+        assert ("negatives" in next(iter(pairs.train_dataloader()))) == contrasts
+
+
+def test_degradations_that_are_named_go_first():
+    pairs = data(degradations="ll", eval_degradations=["oe"])
+    fit(methods.untrained("dspfusion-s"), pairs, max_steps=0)
+    assert (pairs.train_pairs.degradations, pairs.val_pairs.degradations) == (("ll",), ("oe",))
+
+
+def test_one_data_module_serves_phase_after_phase():
+    method, pairs = methods.untrained("dspfusion-s"), data()
+    fit(method, pairs)
+    assert "negatives" in next(iter(pairs.train_dataloader()))
+    method.begin_phase("diffusion")
+    fit(method, pairs)
+    assert "negatives" not in next(iter(pairs.train_dataloader()))
+
+
+def test_lure_without_a_phase_is_not_trained_on_everything_at_once():
+    method = methods.untrained("lure-s", perceptual="none")
+    with pytest.raises(ValueError, match="no phase has begun; call begin_phase with one of representation, fusion"):
+        method.terms({"vi": torch.zeros(1, 3, 8, 8)}, 0)
+
+
+def test_the_script_of_the_training_page_runs(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for name in map(str, range(25)):
+        write_image(tmp_path / "data/msrs/train/ir" / f"{name}.png", rng.integers(0, 256, (64, 64), dtype=np.uint8))
+        write_image(tmp_path / "data/msrs/train/vi" / f"{name}.png", rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    script = page.split("```python\n")[1].split("```")[0]
+    for length in ("max_steps=3600", "max_steps=700"):
+        assert length in script
+        script = script.replace(length, "max_steps=1, accelerator='cpu', enable_model_summary=False")
+    held: dict[str, Any] = {}
+    exec(script, held)
+    assert held["method"].phase == "diffusion"
+
+
+def test_a_time_alone_may_limit_a_training():
+    fit(methods.untrained("dspfusion-s"), data(), max_steps=-1, max_time="00:00:00:01", limit_val_batches=0)
