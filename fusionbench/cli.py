@@ -119,7 +119,7 @@ def _way_on(words: Sequence[str]) -> str:
     spoken = [word for word in words if not word.startswith("-")]
     command = " ".join(spoken[: 2 if spoken[:1] in (["data"], ["weights"]) else 1])
     if command == "train":
-        return "the same command with --resume goes on where it stopped"
+        return "the same command with --resume goes on from its last checkpoint"
     if command in RESUMING:
         return "the same command goes on where it stopped"
     return "the same command begins again"
@@ -133,6 +133,7 @@ def _dispatch(words: list[str]) -> int:
     from fusionbench.commands import COMMANDS
     from fusionbench.parsing import HELP, call
     from fusionbench.resources import with_recipe_files
+    from fusionbench.train_commands import override_words
     from fusionbench.version import __version__
 
     if not words or words[0] in HELP:
@@ -144,7 +145,7 @@ def _dispatch(words: list[str]) -> int:
     if words[0] == "list" and (len(words) == 1 or words[1].startswith("--format")):
         words = ["list", "tables", *words[1:]]
     if words[0] == "train":
-        words = list(with_recipe_files(words))
+        words = list(override_words(list(with_recipe_files(words))))
     try:
         return call(words, COMMANDS)
     except SystemExit as stop:  # after a --help

@@ -7,19 +7,20 @@ leaves, and `<out>/<method>.safetensors` the result.
 from __future__ import annotations
 
 import copy
-import inspect
 import json
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -28,12 +29,13 @@ from fusionbench.dashboards import Mode, training_loggers
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.lazy import unknown
 from fusionbench.processes import leads
+from fusionbench.recipe import Recipe
 from fusionbench.report.curves import draw_curves
 from fusionbench.results import write_atomically
 from fusionbench.tensorfile import write_tensors
 from fusionbench.trained import portable
 from fusionbench.trainers import interruptible, quiet
-from fusionbench.training import FiniteLoss, RandomState, Samples
+from fusionbench.training import FiniteLoss, ProgressBar, RandomState, Samples
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
@@ -42,77 +44,8 @@ if TYPE_CHECKING:
 
     from fusionbench.methods.method import Method
 
-OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
-"""Arguments of the Trainer that training sets itself."""
-
-ENTRIES = ("trainer", "loader", "keep")
-"""Of a phase in a recipe."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a method is trained; what `experiments/*.yaml` hold.
-
-    Attributes:
-        method: in METHODS.
-        options: constructor arguments of the method.
-        loader: arguments of `FusionDataModule`.
-        trainer: arguments of the Lightning Trainer.
-        phases: by phase, what differs there, `loader` and `trainer`; and `keep`, the share of the weights that the
-            phase began with in those that it ends with: 0.5 averages both, which holds on to what a training loses
-            while it learns other things (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022).
-        seed: of everything that is drawn.
-        save_every: optimiser steps between two checkpoints.
-        start: weights to begin with, a file or the folder of an exported method; the method's own name takes those
-            that it fuses with. Empty: random numbers.
-
-    Raises:
-        ValueError: a name is unknown, or a share is none.
-    """
-
-    method: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    loader: Mapping[str, Any] = field(default_factory=dict)
-    trainer: Mapping[str, Any] = field(default_factory=dict)
-    phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    seed: int = 0
-    save_every: int = 500
-    start: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "method", methods.spelled(self.method))
-        known = set(inspect.signature(Trainer.__init__).parameters) - {"self"} - OURS
-        loader = set(inspect.signature(FusionDataModule.__init__).parameters) - {"self"}
-        for part in (self._own(), *self.phases.values()):
-            for what, names in (("trainer", known), ("loader", loader)):
-                if not isinstance(part.get(what, {}), Mapping):
-                    raise ValueError(f"{what} is {part[what]!r}; give a table of its options")
-                for name in set(part.get(what, {})) - names:
-                    raise unknown(f"{what} option", name, names)
-            for name in set(part) - set(ENTRIES):
-                raise unknown("entry of a phase", name, ENTRIES)
-        for phase, part in self.phases.items():
-            share = part.get("keep", 0)
-            if not isinstance(share, int | float) or not 0 <= share < 1:
-                raise ValueError(
-                    f"phase {phase!r} cannot keep {share} of its first weights; give a share, 0 to below 1"
-                )
-
-    def _own(self) -> dict[str, Mapping[str, Any]]:
-        return {"trainer": self.trainer, "loader": self.loader}
-
-    def entries(self, **changes: Any) -> dict[str, Any]:
-        """The recipe as a table with these changes; without `start` where it is empty."""
-        table = {**asdict(self), **changes}
-        return {name: value for name, value in table.items() if name != "start" or value}
-
-    def of(self, phase: str, what: str) -> dict[str, Any]:
-        """The 'loader' or 'trainer' arguments of a phase."""
-        return {**self._own()[what], **self.phases.get(phase, {}).get(what, {})}
-
-    def kept(self, phase: str) -> float:
-        """The share of a phase's first weights in its last."""
-        return float(self.phases.get(phase, {}).get("keep", 0))
+CHECKPOINT, FINISHED = "last.ckpt", "weights.safetensors"
+"""Files in the folder of a phase: where it goes on, and what it ended with."""
 
 
 def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None = None) -> Path:
@@ -121,14 +54,15 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
     Args:
         out: folder of the checkpoints, logs, curves and weights.
         resume: go on where an interrupted run of the same recipe stopped, even in the middle of a phase.
-        wandb: 'online' or 'offline' mirrors the logs to Weights and Biases.
+        wandb: 'online' or 'offline' mirrors the logs, sample pictures and the recipe to Weights and Biases.
 
     Returns:
         The file of the trained weights.
 
     Raises:
         ValueError: the method is not trained, the folder holds another recipe, the weights to start from are of another
-            architecture, a loss became NaN or infinite, or the memory did not suffice.
+            architecture, a checkpoint to go on from is damaged, a loss became NaN or infinite, or the memory did not
+            suffice.
         FileNotFoundError: the data or the weights to start from are missing.
     """
     methods.untrained(recipe.method, **recipe.options)  # What its first import draws must not move the seed.
@@ -138,6 +72,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
         raise ValueError(f"{recipe.method!r} has no training phases; it is run as it is")
     if stray := sorted(set(recipe.phases) - set(method.phases)):
         raise unknown(f"phase of {recipe.method}", stray[0], method.phases)
+    recipe = _rehearsed(method, recipe, out)
     if leads():
         _claim(recipe, out, resume)
     for phase in method.phases:
@@ -163,37 +98,89 @@ def _begun(recipe: Recipe) -> Method:
     )
 
 
+def _rehearsed(method: Method, recipe: Recipe, out: Path) -> Recipe:
+    """The recipe with the method's own degradations where it names none.
+
+    What a later phase would be refused for is refused now, before hours of training and before anything is written.
+    """
+    phases = {phase: dict(part) for phase, part in recipe.phases.items()}
+    with torch.random.fork_rng(devices=[]), quiet():
+        for phase in method.phases:
+            _trainer(recipe, phase, out / phase, [])
+            method.begin_phase(phase)
+            if FusionDataModule(**recipe.of(phase, "loader")).degradations is None:
+                loader = {**phases.get(phase, {}).get("loader", {}), "degradations": list(method.training_degradations)}
+                phases[phase] = {**phases.get(phase, {}), "loader": loader}
+    return replace(recipe, phases=phases)
+
+
 def _claim(recipe: Recipe, out: Path, resume: bool) -> None:
-    path, text = out / "recipe.json", json.dumps(recipe.entries(), indent=2, sort_keys=True, default=str) + "\n"
-    if path.exists():
+    """Write the recipe into a folder that holds no training yet, or holds one of this recipe that shall go on."""
+    path, table = out / "recipe.json", recipe.entries()
+    text = json.dumps(table, indent=2, sort_keys=True, default=str) + "\n"
+    # A recipe alone is that of a training which was refused or ended before its first checkpoint.
+    if any(path for pattern in (f"*/{CHECKPOINT}", f"*/{FINISHED}") for path in out.glob(pattern)):
         if not resume:
             raise ValueError(f"{out} holds a training already; go on with --resume, or choose another --out")
-        if path.read_text(encoding="utf-8") != text:
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
             raise ValueError(f"{out} holds a training of another recipe (see {path}); choose another --out")
     write_atomically(path, text)
 
 
 def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resume: bool, wandb: Mode | None) -> None:
-    finished = folder / "weights.safetensors"
+    finished, checkpoint = folder / FINISHED, folder / CHECKPOINT
     if resume and finished.exists():
-        method.load_state_dict(load_file(finished))
+        _take_up(method, finished)
         return
-    method.train().requires_grad_(True)
     method.begin_phase(phase)
-    data = FusionDataModule(**{"seed": recipe.seed, "contrasts": method.reads_contrasts, **recipe.of(phase, "loader")})
-    checkpoint = folder / "last.ckpt"
-    start = str(checkpoint) if resume and checkpoint.exists() else None
+    data = FusionDataModule(**{"seed": recipe.seed, **recipe.of(phase, "loader")})
+    start = checkpoint if resume and checkpoint.exists() else None
+    if start is not None:
+        _check_checkpoint(method, start)
     share = recipe.kept(phase)
     first = copy.deepcopy(method.state_dict()) if share else {}
     mirrored = training_loggers(wandb, folder, method=recipe.method, phase=phase)
-    with mirrored as mirrors, quiet(), _sentences(phase, checkpoint):
+    with mirrored as mirrors, quiet():
         trainer = _trainer(recipe, phase, folder, mirrors)
-        with interruptible(trainer):
-            trainer.fit(method, datamodule=data, ckpt_path=start)
+        with interruptible(trainer), _sentences(phase, checkpoint):
+            trainer.fit(method, datamodule=data, ckpt_path=start, weights_only=True)
     _keep(method, first, share)
     if trainer.is_global_zero:
         write_tensors(method.state_dict(), finished, {"phase": phase})
         draw_curves(folder / "logs", folder / "curves", f"{recipe.method}, {phase}")
+
+
+def _take_up(method: Method, finished: Path) -> None:
+    """Go on from the weights of a finished phase."""
+    try:
+        method.load_state_dict(load_file(finished))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ValueError(
+            f"{finished} is damaged or of another network; delete it, and --resume ends phase {finished.parent.name!r} "
+            "again from its last checkpoint"
+        ) from error
+
+
+def _check_checkpoint(method: Method, path: Path) -> None:
+    """Refuse a file that this method cannot go on from.
+
+    Raises:
+        ValueError: it is damaged, no checkpoint of a training, of another network, or holds code.
+    """
+    remedy = f"delete it, and --resume begins phase {path.parent.name!r} again"
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} holds more than numbers, and code from a checkpoint is never run; {remedy}"
+        ) from error
+    except (RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged or no checkpoint; {remedy}") from error
+    if not isinstance(held, dict) or not {"state_dict", "optimizer_states", "loops"} <= held.keys():
+        raise ValueError(f"{path} is no checkpoint of a training; {remedy}")
+    shapes = {name: tensor.shape for name, tensor in method.state_dict().items()}
+    if shapes != {name: tensor.shape for name, tensor in held["state_dict"].items()}:
+        raise ValueError(f"{path} is the checkpoint of another network; {remedy}")
 
 
 def _keep(method: Method, first: Mapping[str, Tensor], share: float) -> None:
@@ -205,17 +192,17 @@ def _keep(method: Method, first: Mapping[str, Tensor], share: float) -> None:
 
 @contextmanager
 def _sentences(phase: str, checkpoint: Path) -> Iterator[None]:
-    """Say in a sentence what to do about memory that did not suffice, on a device, in this process or a worker.
-
-    Devices and strategies that Lightning finds wrong are wrong input, too.
-    """
+    """Say in a sentence what to do about memory that did not suffice, on a device, in this process or a worker."""
     try:
         yield
     except MisconfigurationException as error:
         raise ValueError(f"the trainer of phase {phase!r} cannot work as asked: {error}") from error
     except (MemoryError, RuntimeError) as error:
         kept = f"the last checkpoint is {checkpoint}" if checkpoint.exists() else "no checkpoint was saved yet"
-        if "DataLoader worker" in str(error) and "killed by signal" in str(error):
+        if "DataLoader worker" in str(error):
+            # What asks all processes of a group to end may reach those that load data first.
+            if "signal: Terminated" in str(error) or "signal: Interrupt" in str(error):
+                raise KeyboardInterrupt from error
             raise ValueError(
                 f"phase {phase!r} lost a process that loads data, which the system kills when memory runs out; lower "
                 f"loader.workers or loader.cache_gib; {kept}"
@@ -230,28 +217,37 @@ def _sentences(phase: str, checkpoint: Path) -> Iterator[None]:
 
 
 def _trainer(recipe: Recipe, phase: str, folder: Path, mirrors: Sequence[Logger]) -> Trainer:
+    """The Trainer of a phase.
+
+    Raises:
+        ValueError: devices, strategies or other options are such as Lightning refuses.
+    """
     options = recipe.of(phase, "trainer")
     callbacks: list[Callback] = [
         RandomState(),
-        FiniteLoss(folder / "last.ckpt"),
+        FiniteLoss(folder / CHECKPOINT),
         Samples(folder / "samples"),
         LearningRateMonitor("step"),
         ModelCheckpoint(
             dirpath=folder,
-            filename="last",
+            filename=Path(CHECKPOINT).stem,
             every_n_train_steps=recipe.save_every,
             save_on_train_epoch_end=False,
             enable_version_counter=False,
         ),
     ]
     if options.get("enable_progress_bar", True):
-        callbacks.append(RichProgressBar())
+        callbacks.append(ProgressBar())
     loggers = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20), *mirrors]
     # Lightning's summary counts operations of a forward pass, which these methods do not have, and prints 0.
-    ours = {"log_every_n_steps": 10, "num_sanity_val_steps": 0, "enable_model_summary": False}
-    return Trainer(
-        **{**ours, "use_distributed_sampler": False, **options},
-        default_root_dir=folder,
-        callbacks=callbacks,
-        logger=loggers,
-    )
+    logged = 10 if options.get("max_steps", -1) not in range(100) else 1
+    ours = {"log_every_n_steps": logged, "num_sanity_val_steps": 0, "enable_model_summary": False}
+    try:
+        return Trainer(
+            **{**ours, "use_distributed_sampler": False, **options},
+            default_root_dir=folder,
+            callbacks=callbacks,
+            logger=loggers,
+        )
+    except (TypeError, ValueError, ImportError, MisconfigurationException) as error:
+        raise ValueError(f"the trainer of phase {phase!r} cannot work as asked: {error}") from error

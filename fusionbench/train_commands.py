@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ def train(
     loader: dict[str, Any] | None = None,
     trainer: dict[str, Any] | None = None,
     phases: dict[str, dict[str, dict[str, Any] | float]] | None = None,
+    overrides: list[str] | str | None = None,
     wandb: Literal["offline", "online"] | None = None,
 ) -> int:
     """Train a method through all its phases.
@@ -48,48 +50,69 @@ def train(
         options: constructor arguments of the method, such as --options.learning_rate 1e-4.
         loader: arguments of the data module, such as --loader.batch_size 8.
         trainer: arguments of Lightning's Trainer, such as --trainer.devices 4.
-        phases: what differs in a phase, such as --phases '{fusion: {trainer: {max_epochs: 10}}}'.
+        phases: what differs in a phase, such as --phases.fusion.trainer.max_epochs 10.
+        overrides: entries of these four tables, such as trainer.max_steps=6, that hold for every phase, whatever the
+            recipe and its phases say; --trainer.max_steps 6 is short for --overrides trainer.max_steps=6.
         wandb: mirror the logs to Weights and Biases.
     """
     from fusionbench.processes import leads
     from fusionbench.progress import plain_console
-    from fusionbench.train import Recipe
+    from fusionbench.recipe import Recipe, overridden, parsed
     from fusionbench.train import train as train_method
 
+    tables = {"options": options or {}, "loader": loader or {}, "trainer": trainer or {}, "phases": phases or {}}
+    tables = overridden(tables, parsed([overrides] if isinstance(overrides, str) else overrides or []))
     # What is not said is no part of the recipe, so that one of an earlier version stays the same.
-    reading = {key: value for key, value in (("ir_range", ir_range), ("ir_channel", ir_channel)) if value is not None}
-    recipe = Recipe(
-        method,
-        options=options or {},
-        loader=_loader(data, dataset, {**(loader or {}), **reading}),
-        trainer=trainer or {},
-        phases=phases or {},
-        seed=seed,
-        save_every=save_every,
-        start=start,
-    )
+    reading = {"loader.ir_range": ir_range, "loader.ir_channel": ir_channel}
+    said = {name: value for name, value in reading.items() if value is not None}
+    tables = overridden(tables, {**_data(data, dataset, tables), **said})
+    tables["loader"] = {"datasets": "synthetic", **tables["loader"]}
+    recipe = Recipe(method, seed=seed, save_every=save_every, start=start, **tables)
     path = train_method(recipe, out, resume=resume, wandb=wandb)
     if leads():
         plain_console().print(f"written: {path}", highlight=False, soft_wrap=True)
     return DONE
 
 
-def _loader(data: str | None, dataset: str | None, loader: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of the data module, with what `--data` and `--dataset` say of the data."""
+def override_words(words: Sequence[str]) -> Iterator[str]:
+    """The words of a command line in which options of a recipe's tables are overrides, where it is `train`'s.
+
+    Example:
+        >>> list(override_words(["train", "--trainer.max_steps", "6", "--loader={crop: 64}", "--out", "runs/a"]))
+        ['train', '--overrides+', 'trainer.max_steps=6', '--overrides+', 'loader={crop: 64}', '--out', 'runs/a']
+    """
+    rest = iter(words)
+    if list(words[:1]) != ["train"]:
+        yield from words
+        return
+    for word in rest:
+        name, equals, value = word.partition("=")
+        name = name[:2] + name[2:].replace("-", "_")
+        if not re.fullmatch(r"--overrides|--(options|loader|trainer|phases)(\..+)?", name):
+            yield word
+            continue
+        if not equals and (value := next(rest, "--")).startswith("--"):
+            yield from (word, *([value] if value != "--" else []))  # The parser says that the value is missing.
+            continue
+        yield from ("--overrides+", value if name == "--overrides" else f"{name[2:]}={value}")
+
+
+def _data(data: str | None, dataset: str | None, tables: Mapping[str, Any]) -> dict[str, Any]:
+    """What `--data` and `--dataset` change in a recipe, for all of its phases."""
     from fusionbench.data import DATASETS
     from fusionbench.data.shards import has_shards, read_index
     from fusionbench.lazy import lookup
 
     dataset = dataset and lookup("dataset", dataset, DATASETS)
     if data is None:
-        return {"datasets": dataset or "synthetic", **loader}
+        return {"loader.datasets": dataset} if dataset else {}
     if data in DATASETS and dataset is None:
-        return {**loader, "datasets": data}
+        return {"loader.datasets": data}
     if dataset is None and has_shards(data):
         dataset = read_index(Path(data).expanduser())["dataset"]
     name = dataset or Path(data).expanduser().resolve().name.lower()
     if name in DATASETS:
-        return {**loader, "datasets": name, "root": data}
-    if "datasets" not in loader:
+        return {"loader.datasets": name, "loader.root": data}
+    if not any("datasets" in part.get("loader", {}) for part in (tables, *tables["phases"].values())):
         raise ValueError(f"--data {data!r} names no data set; say which one the folder holds with --dataset")
-    return {**loader, "root": data}
+    return {"loader.root": data}

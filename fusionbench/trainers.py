@@ -27,6 +27,10 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         # A phase's logs lie beside its checkpoint; whether a folder is taken is checked before.
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+        # The folder of a training may be moved before it goes on; its only checkpoint is named on each start.
+        warnings.filterwarnings("ignore", message="The dirpath has changed")
+        # An epoch may be short; what is logged then is logged over several.
+        warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         yield
 
 

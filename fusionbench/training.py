@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
 from typing_extensions import override
 
 from fusionbench.images.tensors import to_bytes
@@ -89,6 +90,15 @@ class FiniteLoss(Callback):
                 f"the loss is {float(loss)} at step {trainer.global_step}; {kept}; lower the learning rate, clip "
                 "gradients with trainer.gradient_clip_val, or train with trainer.precision=32-true"
             )
+
+
+class ProgressBar(RichProgressBar):
+    """Lightning's bar; an epoch of a training whose length is in steps is not said to be one of -2."""
+
+    @override
+    def _get_train_description(self, current_epoch: int) -> str:
+        described = super()._get_train_description(current_epoch)
+        return described.replace("/-2", "")
 
 
 class Samples(Callback):

@@ -24,7 +24,7 @@ LAYERS = [
     {"published", "benchmark", "parsing", "profile", "holdings", "listing", "fusing", "restoring", "trained"},
     {"scoring", "preflight", "choices", "report"},
     {"run", "standalone", "export", "dashboards", "training", "modelcard"},
-    {"cards", "api", "evaluation", "embedding", "supplies"},
+    {"cards", "api", "evaluation", "embedding", "recipe", "supplies"},
     {"bench", "train"},
     {"bench_commands", "data_commands", "embed_commands", "fuse_commands", "train_commands", "weights_commands"},
     {"commands"},

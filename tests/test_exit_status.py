@@ -36,7 +36,7 @@ def test_debug_shows_a_defect_in_full(monkeypatch):
         ("data download", "the same command goes on where it stopped"),
         ("data shard", "the same command begins again"),
         ("fuse", "the same command begins again"),
-        ("train", "the same command with --resume goes on where it stopped"),
+        ("train", "the same command with --resume goes on from its last checkpoint"),
     ],
 )
 def test_an_interrupted_command_says_what_is_true_of_it(words, way, monkeypatch, capsys):

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 import torch
+from lightning import Trainer
 from safetensors.torch import load_file
 
 from fusionbench import methods
-from fusionbench.methods.lure.method import Lure
+from fusionbench.methods.lure.method import LEARNED, Lure
+from fusionbench.recipe import Recipe
 from fusionbench.report.curves import read_logs
 from fusionbench.tensorfile import read_notes
-from fusionbench.train import Recipe, train
+from fusionbench.train import train
+from fusionbench.training import ProgressBar
 from fusionbench.weights import PRETRAINED, digest8
 
 pytestmark = pytest.mark.filterwarnings(
@@ -123,10 +132,136 @@ def test_weights_to_start_from_are_named_where_they_are_missing_or_of_another_me
 
 def test_finished_folder_is_refused_without_resume(tmp_path):
     (tmp_path / "recipe.json").write_text("{}")
+    (tmp_path / "single").mkdir()
+    (tmp_path / "single" / "weights.safetensors").touch()
     with pytest.raises(ValueError, match=r"--resume.*another --out"):
         train(recipe(), tmp_path)
     with pytest.raises(ValueError, match="another recipe"):
         train(recipe(), tmp_path, resume=True)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A training that was interrupted after its second checkpoint."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        step = Lure.training_step
+
+        def interrupted(self, batch, batch_idx):
+            if self.global_step == 2:
+                raise KeyboardInterrupt
+            return step(self, batch, batch_idx)
+
+        patch.setattr(Lure, "training_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe(save_every=1), folder)
+    return folder
+
+
+class Payload:
+    def __reduce__(self):
+        return exec, ("raise SystemExit('code was run')",)
+
+
+def of_another_network(path):
+    held = torch.load(path, weights_only=True)
+    held["state_dict"] = {name: tensor[..., :1] for name, tensor in held["state_dict"].items()}
+    torch.save(held, path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(b""), "is damaged or no checkpoint"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-3000]), "is damaged or no checkpoint"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "is damaged or no checkpoint"),
+        (lambda path: path.write_text("<html>"), "is damaged or no checkpoint|holds more than numbers"),
+        (
+            lambda path: torch.save(torch.load(path, weights_only=True)["state_dict"], path),
+            "no checkpoint of a training",
+        ),
+        (of_another_network, "is the checkpoint of another network"),
+        (lambda path: torch.save({"state_dict": Payload()}, path), "code from a checkpoint is never run"),
+    ],
+    ids=["empty", "cut", "cut short", "text", "weights", "another network", "payload"],
+)
+def test_a_checkpoint_that_cannot_be_gone_on_from_is_named(stopped, tmp_path, damage, message):
+    checkpoint = shutil.copytree(stopped, tmp_path / "out") / "single" / "last.ckpt"
+    damage(checkpoint)
+    with pytest.raises(ValueError, match=message) as raised:
+        train(recipe(save_every=1), tmp_path / "out", resume=True)
+    assert str(raised.value).startswith(str(checkpoint))
+    assert str(raised.value).endswith("delete it, and --resume begins phase 'single' again")
+
+
+def test_damaged_weights_of_a_finished_phase_are_named(tmp_path):
+    whole = train(recipe(save_every=1), tmp_path)
+    before, finished = whole.read_bytes(), tmp_path / "single" / "weights.safetensors"
+    held = finished.read_bytes()
+    for damaged in (b"", held[:1000], held[:-1000]):
+        finished.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"weights.safetensors is damaged or of another network; delete it"):
+            train(recipe(save_every=1), tmp_path, resume=True)
+    finished.unlink()
+    assert train(recipe(save_every=1), tmp_path, resume=True).read_bytes() == before
+
+
+def test_checkpoints_are_read_without_running_code(stopped, tmp_path, monkeypatch):
+    out = shutil.copytree(stopped, tmp_path / "out")
+    asked, load = [], torch.load
+    monkeypatch.setattr(torch, "load", lambda *given, **options: asked.append(options) or load(*given, **options))
+    train(recipe(save_every=1), out, resume=True)
+    assert len(asked) > 1
+    assert all(options["weights_only"] is True for options in asked)
+
+
+def test_a_training_that_ended_before_its_first_checkpoint_claims_nothing(tmp_path, monkeypatch):
+    step = Lure.training_step
+    monkeypatch.setattr(Lure, "training_step", lambda self, batch, index: batch["ir"].sum() * float("nan"))
+    with pytest.raises(ValueError, match="the loss is nan"):
+        train(recipe(), tmp_path)
+    monkeypatch.setattr(Lure, "training_step", step)
+    train(recipe(seed=1), tmp_path)
+    assert json.loads((tmp_path / "recipe.json").read_text())["seed"] == 1
+
+
+def test_what_a_later_phase_is_refused_for_is_said_before_the_first_begins(tmp_path):
+    later = {"fusion": {"trainer": {"strategy": "ddpp"}}}
+    with pytest.raises(ValueError, match="the trainer of phase 'fusion' cannot work as asked"):
+        train(recipe(options={"perceptual": "none"}, phases=later), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "phase", "expected"),
+    [
+        ({}, "representation", LEARNED),
+        ({}, "fusion", ("clean",)),
+        ({"fuse_degraded": True}, "fusion", ("clean", *LEARNED)),
+        ({"single_stage": True}, "single", LEARNED),
+    ],
+)
+def test_a_training_without_degradations_has_those_of_its_method(tmp_path, options, phase, expected):
+    loader = {name: value for name, value in LOADER.items() if name != "degradations"}
+    never = {**TRAINER, "max_epochs": 0}
+    path = train(recipe(options={"perceptual": "none", **options}, loader=loader, trainer=never), tmp_path)
+    told = json.loads((tmp_path / "recipe.json").read_text())
+    assert told["phases"][phase]["loader"]["degradations"] == list(expected)
+    assert read_notes(path)["recipe"]["phases"] == told["phases"]
+
+
+def test_short_trainings_log_every_step_and_lightning_keeps_its_advice_to_itself(tmp_path, recwarn):
+    trainer = {name: value for name, value in TRAINER.items() if name not in ("max_epochs", "log_every_n_steps")}
+    train(recipe(trainer={**trainer, "max_steps": 3}), tmp_path)
+    assert read_logs(tmp_path / "single" / "logs")["train/loss"].notna().sum() == 3
+    assert not [warning for warning in recwarn if "logging interval" in str(warning.message)]
+
+
+@pytest.mark.parametrize(("length", "shown"), [({"max_steps": 3}, "Epoch 1 "), ({"max_epochs": 3}, "Epoch 1/2")])
+def test_the_bar_shows_no_last_epoch_where_the_length_is_in_steps(length, shown):
+    bar = ProgressBar()
+    bar._trainer = Trainer(**length, accelerator="cpu", logger=False, enable_checkpointing=False)
+    assert f"{bar._get_train_description(1)} ".startswith(shown)
 
 
 def test_loss_that_is_no_number_stops_with_a_sentence(tmp_path, monkeypatch):
@@ -154,3 +289,22 @@ def test_method_without_phases_and_unknown_phase_are_named(tmp_path):
         train(Recipe("lap"), tmp_path)
     with pytest.raises(ValueError, match="unknown phase of lure-s 'sinlge'; did you mean 'single'"):
         train(recipe(phases={"sinlge": {}}), tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are POSIX")
+def test_a_group_that_is_asked_to_end_says_that_the_training_was_interrupted(tmp_path):
+    words = (
+        f"{sys.executable} -m fusionbench train --method lure-s --options.perceptual none --dataset synthetic "
+        "--loader.limit 8 --loader.batch_size 2 --loader.crop 32 --loader.workers 2 --trainer.max_steps 100000 "
+        f"--trainer.accelerator cpu --trainer.enable_progress_bar false --save-every 1 --out {tmp_path}"
+    ).split()
+    with subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(1200):
+            if (tmp_path / "representation" / "last.ckpt").exists() or process.poll() is not None:
+                break
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    interrupted = "fusionbench: interrupted; the same command with --resume goes on from its last checkpoint"
+    assert errors.splitlines()[-1] == interrupted

@@ -277,6 +277,6 @@ def test_the_command_shards_splits_and_refuses_one_that_is_there(folders, tmp_pa
 
 
 def test_training_takes_the_data_set_from_the_index(shards):
-    from fusionbench.train_commands import _loader
+    from fusionbench.train_commands import _data
 
-    assert _loader(str(shards), None, {}) == {"datasets": "msrs", "root": str(shards)}
+    assert _data(str(shards), None, {}) == {"loader.datasets": "msrs", "loader.root": str(shards)}

@@ -1,0 +1,215 @@
+"""What a training is told: a recipe, checked before anything runs, and how a command line changes one."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, get_type_hints
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser, get_loader
+from lightning import Trainer
+
+from fusionbench import methods
+from fusionbench.benchmark import split_commas
+from fusionbench.data.datamodule import FusionDataModule
+from fusionbench.lazy import resolve, unknown
+
+OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
+"""Arguments of the Trainer that training sets itself."""
+
+TABLES = ("trainer", "loader")
+"""Entries of a recipe that a phase may have, too."""
+
+ENTRIES = (*TABLES, "keep")
+"""Of a phase in a recipe."""
+
+LISTS = ("datasets", "degradations", "eval_degradations")
+"""Arguments of the data module that a command line may write as 'a,b'."""
+
+LENGTHS = ("max_steps", "max_epochs")
+"""Arguments of the Trainer that say how long a phase is; 0 passes it over."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a method is trained; what `experiments/*.yaml` hold.
+
+    Attributes:
+        method: in METHODS.
+        options: constructor arguments of the method.
+        loader: arguments of `FusionDataModule`.
+        trainer: arguments of the Lightning Trainer.
+        phases: by phase, what differs there, `loader` and `trainer`; and `keep`, the share of the weights that the
+            phase began with in those that it ends with: 0.5 averages both, which holds on to what a training loses
+            while it learns other things (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022).
+        seed: of everything that is drawn.
+        save_every: optimiser steps between two checkpoints.
+        start: weights to begin with, a file or the folder of an exported method; the method's own name takes those
+            that it fuses with. Empty: random numbers.
+
+    Raises:
+        ValueError: a name is unknown, a value is of another type than its argument, or a share is none.
+    """
+
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    loader: Mapping[str, Any] = field(default_factory=dict)
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seed: int = 0
+    save_every: int = 500
+    start: str = ""
+
+    def __post_init__(self) -> None:
+        # The one field that is not taken as it is given; frozen fields are set this way.
+        object.__setattr__(self, "method", methods.spelled(self.method))
+        target = resolve(methods.card_of(self.method).target)
+        _check("method", self.options, target, set(self.options))  # Which names it has is said where it is made.
+        if "phase" in self.options:
+            raise ValueError(
+                "a recipe goes through every phase of its method; leave out the option 'phase', and pass one over with "
+                "phases.NAME.trainer.max_epochs=0"
+            )
+        for part in ({what: getattr(self, what) for what in TABLES}, *self.phases.values()):
+            if not isinstance(part, Mapping):
+                raise ValueError(f"a phase is {part!r}; give a table of its entries {', '.join(ENTRIES)}")
+            _check("trainer", part.get("trainer", {}), Trainer, _arguments(Trainer) - OURS)
+            _check("loader", part.get("loader", {}), FusionDataModule, _arguments(FusionDataModule))
+            for name in set(part) - set(ENTRIES):
+                raise unknown("entry of a phase", name, ENTRIES)
+        for phase, part in self.phases.items():
+            share = part.get("keep", 0)
+            if not isinstance(share, int | float) or not 0 <= share < 1:
+                raise ValueError(
+                    f"phase {phase!r} cannot keep {share} of its first weights; give a share, 0 to below 1"
+                )
+
+    def entries(self, **changes: Any) -> dict[str, Any]:
+        """The recipe as a table with these changes; without `start` where it is empty."""
+        table = {**asdict(self), **changes}
+        return {name: value for name, value in table.items() if name != "start" or value}
+
+    def of(self, phase: str, what: str) -> dict[str, Any]:
+        """The 'loader' or 'trainer' arguments of a phase."""
+        own: Mapping[str, Any] = getattr(self, what)
+        return {**own, **self.phases.get(phase, {}).get(what, {})}
+
+    def kept(self, phase: str) -> float:
+        """The share of a phase's first weights in its last."""
+        return float(self.phases.get(phase, {}).get("keep", 0))
+
+
+def _arguments(target: type) -> set[str]:
+    return set(inspect.signature(target).parameters)
+
+
+def _check(what: str, options: object, target: type, known: set[str]) -> None:
+    """Refuse options that the target does not have, or whose values are of other types than it takes."""
+    if not isinstance(options, Mapping):
+        raise ValueError(f"{what} is {options!r}; give a table of its options")
+    hints = get_type_hints(target.__init__) if options else {}
+    for name, value in options.items():
+        if name not in known:
+            raise unknown(f"{what} option", name, known)
+        if name not in hints:
+            continue
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_argument("--value", type=hints[name])
+        try:
+            parser.parse_object({"value": value})
+        except ArgumentError as error:
+            raise ValueError(f"{what} option {name!r} is {value!r}; it takes {_readable(hints[name])}") from error
+
+
+def _readable(hint: Any) -> str:
+    """A type as a reader of a message knows it."""
+    text = hint.__name__ if isinstance(hint, type) else str(hint)
+    for module in ("typing.", "collections.abc.", "pathlib."):
+        text = text.replace(module, "")
+    return text
+
+
+def parsed(overrides: Sequence[str]) -> dict[str, Any]:
+    """The entries that texts such as 'trainer.max_steps=6' set, by their names.
+
+    Raises:
+        ValueError: one has no value, or is no entry of a recipe's tables.
+
+    Example:
+        >>> parsed(["trainer.max_steps=6", "phases.fusion={keep: 0.5}"])
+        {'trainer.max_steps': 6, 'phases.fusion': {'keep': 0.5}}
+    """
+    found = {}
+    for text in overrides:
+        name, equals, value = text.partition("=")
+        if not equals or name.partition(".")[0] not in ("options", "phases", *TABLES):
+            raise ValueError(f"{text!r} sets no entry of a recipe; write such as trainer.max_steps=6")
+        try:
+            found[name] = get_loader("yaml")(value)
+        except yaml.YAMLError:
+            found[name] = value
+        if isinstance(found[name], str) and name.rpartition(".")[2] in LISTS:
+            found[name] = split_commas(value)
+    return found
+
+
+def overridden(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of a recipe with some entries changed, which then hold for every phase.
+
+    What is changed in `trainer` or `loader` is dropped from the phases' own, and a length in steps takes the place of
+    one in epochs and the reverse. Phases of no steps or epochs stay passed over.
+
+    Args:
+        tables: `options`, `loader`, `trainer` and `phases`.
+        changes: values by names such as 'trainer.max_steps' or, for one phase, 'phases.fusion.trainer.max_steps', which
+            count more; a table changes each of its entries.
+
+    Raises:
+        ValueError: a table is changed to something else.
+
+    Example:
+        >>> overridden({"phases": {"fusion": {"trainer": {"max_steps": 9000}}}}, {"trainer.max_epochs": 2})
+        {'phases': {'fusion': {'trainer': {}}}, 'trainer': {'max_epochs': 2}}
+    """
+    changed = copy.deepcopy(dict(tables))
+    leaves = [leaf for name, value in changes.items() for leaf in _spread(tuple(name.split(".")), value)]
+    for path, value in sorted(leaves, key=lambda leaf: leaf[0][0] == "phases"):
+        if path[0] in TABLES and len(path) > 1:
+            _clear(changed, path[0], path[1])
+        _set(changed, path, value)
+    return changed
+
+
+def _spread(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The entries that a change makes: a table changes each of its own."""
+    depth = 2 if path[0] != "phases" else 3 if path[2:] == ("keep",) else 4
+    if len(path) >= depth:
+        yield path, value
+        return
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{'.'.join(path)} is {value!r}; give a table of its entries")
+    for name, inner in value.items():
+        yield from _spread((*path, str(name)), inner)
+
+
+def _clear(tables: dict[str, Any], what: str, name: str) -> None:
+    """Drop an entry, and the one that says the same in another unit, from the table and from each phase's own."""
+    names = LENGTHS if name in LENGTHS else (name,)
+    phases = tables.get("phases")
+    for part in (tables, *(phases.values() if isinstance(phases, Mapping) else ())):
+        own = part.get(what) if isinstance(part, Mapping) else None
+        if isinstance(own, dict) and not any(own.get(length) == 0 for length in names if length in LENGTHS):
+            for each in names:
+                own.pop(each, None)
+
+
+def _set(tables: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    table = tables
+    for name in path[:-1]:
+        if not isinstance(table.get(name), dict):
+            table[name] = {}
+        table = table[name]
+    table[path[-1]] = value
