@@ -14,7 +14,7 @@ from fusionbench import (
     train_commands,
     weights_commands,
 )
-from fusionbench.benchmark import Benchmark, DatasetChoice
+from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.choices import (
     WEIGHTS,
     Names,
@@ -32,8 +32,15 @@ from fusionbench.outcomes import DONE, finish, note, warn
 if TYPE_CHECKING:
     from rich.console import Console
 
-DEMO_METHODS = "average,max,lap,dwt,gff,adf"
-DEMO_DEGRADATIONS = "clean,ll+lc,rain+sn"
+DEMO = {
+    "clean": ("lap", "gff", "dspfusion-s", "lure-s"),
+    "ll+lc": ("lap", "gff", "dspfusion-s", "lure-s"),
+    "noise": ("lap", "gff", "dspfusion-s", "drfusion-s"),
+}
+"""What the demo shows of each degradation: two classical methods, and the small networks that were trained for it."""
+
+DEMO_METRICS = ("EN", "SF", "MI", "SSIM", "VIF", "Qabf")
+DEMO_SCENES = 3
 
 
 def run(
@@ -128,14 +135,29 @@ def run(
     return _run(benchmark, out, plain_console(), wandb=wandb, **options)
 
 
-def demo(out: Path = Path("runs/demo"), limit: int | None = None) -> int:
-    """Fuse and score generated scenes, and draw a picture of them.
+def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
+    """Fuse and score generated scenes with classical methods and the small networks, and draw a picture of them.
 
     Args:
         out: where images, scores, tables and the picture go.
-        limit: use only the first so many scenes.
+        limit: how many scenes; there are six.
     """
-    return run(method=DEMO_METHODS, dataset="synthetic", degradation=DEMO_DEGRADATIONS, out=out, limit=limit)
+    from fusionbench.progress import plain_console
+    from fusionbench.run import run as run_benchmark
+
+    console = plain_console()
+    problems: list[str] = []
+    for degradation, methods in DEMO.items():
+        benchmark = Benchmark(
+            datasets=(DatasetChoice("synthetic"),),
+            degradations=(degradation,),
+            methods=tuple(MethodChoice(name) for name in methods),
+            metrics=DEMO_METRICS,
+            limit=limit,
+        )
+        problems += run_benchmark(benchmark, out, console=console).problems
+    _report(out, console)
+    return finish(console, problems)
 
 
 def score(
