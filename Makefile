@@ -48,7 +48,7 @@ demo: setup          ## the main job on generated scenes, into runs/demo
 # Status 3 says that not everything could be measured, which the list at the end explains; the papers' closed methods
 # make that the usual end, so make goes on.
 bench-dspfusion bench-lure bench-drfusion: bench-%: setup   ## a paper's tables beside what can be measured here
-	$(BIN)/fusionbench bench $* $(if $(DATA),--root '$(DATA)') $(ARGS) || test $$? -eq 3
+	$(BIN)/fusionbench bench $* $(if $(DATA),--data '$(DATA)') $(ARGS) || test $$? -eq 3
 
 bench: bench-dspfusion bench-lure bench-drfusion            ## the three of them
 

@@ -31,7 +31,7 @@ def bench(
     paper: Literal["dspfusion", "lure", "drfusion"],
     table: Names = "",
     methods: Names = "",
-    root: str = "",
+    data: str = "",
     weights: str = "",
     strict: bool = False,
     fused: str = "",
@@ -60,7 +60,7 @@ def bench(
         table: which of them, separated by commas; all without.
         methods: which methods, in print or in `fusionbench list methods`; without it all of the tables', the small
             networks and three classical methods. Others are added.
-        root: folder that holds data sets in folders of their names, and NAME=DIR,... for those elsewhere.
+        data: folder that holds data sets in folders of their names, and NAME=DIR,... for those elsewhere.
         weights: METHOD=FILE,... in place of the files that the methods look for.
         strict: leave a method without its own weights out, instead of adding a row of the small network that comes with
             the package.
@@ -92,7 +92,7 @@ def bench(
     from fusionbench.supplies import Supplies
 
     described = load_paper(paper, benchmarks)
-    home, homes = split_homes(root)
+    home, homes = split_homes(data)
     entries = split_restorers(pre)
     restorers(entries)
     supplies = Supplies(

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from fusionbench.benchmark import MethodChoice, split_choices, split_commas
+from fusionbench.benchmark import DatasetChoice, MethodChoice, split_choices, split_commas
 from fusionbench.data import DATASETS
+from fusionbench.data.cards import ANY, DRAWN, data_root
+from fusionbench.data.discovery import discover
 from fusionbench.lazy import lookup
 from fusionbench.methods import METHODS
 from fusionbench.metrics import PROTOCOLS
+from fusionbench.outcomes import note, warn
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Names = list[str] | str
 """'a,b' on the command line or a list in YAML."""
@@ -21,6 +29,9 @@ WEIGHTS = "--weights {name}=FILE"
 
 COMMON_METRICS = ("EN", "SD", "SF", "AG", "MI", "CC", "SCD", "PSNR", "SSIM", "VIF", "Qabf")
 """What is computed where nothing is named."""
+
+Data = str | Path | Mapping[str, str | Path]
+"""Where data sets are; see `split_homes`."""
 
 
 def split_names(value: Names | Sequence[str]) -> list[str]:
@@ -122,43 +133,129 @@ def choose_metrics(names: Names | Sequence[str], protocol: str) -> list[str]:
     return split_names(names) or [name for name in COMMON_METRICS if name in has]
 
 
-def refuse_strays(option: str, choices: Collection[str], names: Sequence[str]) -> None:
-    """Check that an option speaks only of methods that are run.
+def refuse_strays(option: str, choices: Collection[str], names: Sequence[str], among: str = "--method") -> None:
+    """Check that an option speaks only of what is run.
 
     Raises:
-        ValueError: it speaks of another one.
+        ValueError: it speaks of something else.
     """
     if stray := sorted(set(choices) - set(names)):
-        raise ValueError(f"{option} speaks of {stray[0]!r}, which is not among --method {','.join(names)}")
+        raise ValueError(f"{option} speaks of {stray[0]!r}, which is not among {among} {','.join(names)}")
 
 
-def split_roots(root: str | None, datasets: Sequence[str]) -> dict[str, Path]:
-    """The folder of each data set that '--root' says: one folder for one data set, or NAME=DIR,NAME=DIR.
+@dataclass(frozen=True)
+class ChosenData:
+    """The data sets of a command.
+
+    Attributes:
+        datasets: where each of them is, and how it is read.
+        taken: which were taken where none was named, as a sentence; empty otherwise.
+        left_out: one sentence for each that was found and cannot be opened.
+    """
+
+    datasets: tuple[DatasetChoice, ...]
+    taken: str = ""
+    left_out: tuple[str, ...] = ()
+
+    def tell(self, console: Console) -> DatasetChoice:
+        """Say what a person did not; the first data set, which is the only one of many commands."""
+        note(console, filter(None, [self.taken]))
+        warn(console, *self.left_out)
+        return self.datasets[0]
+
+
+def choose_datasets(
+    names: Names | Sequence[str] = "",
+    data: Data = "",
+    *,
+    split: str = "test",
+    ir: Path | None = None,
+    vi: Path | None = None,
+    **details: Any,
+) -> ChosenData:
+    """The data sets that are named, or else those that there are.
+
+    Without names these are the two folders `ir` and `vi`; or what `data` says or holds; or what lies where data sets
+    are looked for; or the generated scenes that come with the package.
+
+    Args:
+        data: as for `split_homes`; the folder is a data set's, or holds data sets under their names.
+        details: other fields of DatasetChoice.
 
     Raises:
-        ValueError: one folder is given for several data sets.
+        FileNotFoundError: `data` holds no data set.
+        ValueError: a name is unknown, or `data` is not of its form.
     """
-    if root is None:
-        return {}
-    if "=" in root:
-        return split_choices(root, "--root", "dataset")
-    if len(datasets) > 1:
-        raise ValueError(f"--root {root!r} names one folder for {len(datasets)} data sets; write NAME=DIR,NAME=DIR")
-    return {datasets[0]: Path(root).expanduser()}
+    home, homes = split_homes(data)
+    chosen = split_datasets(names) or ([ANY] if ir is not None or vi is not None else list(homes))
+    taken, left_out = "", list[str]()
+    if chosen:
+        roots = _roots(chosen, home, homes)
+    else:
+        roots, taken, left_out = _discovered(home, split=split, **details)
+    made = (DatasetChoice(name, root, split=split, ir_dir=ir, vi_dir=vi, **details) for name, root in roots.items())
+    return ChosenData(tuple(made), taken, tuple(left_out))
 
 
-def split_homes(root: str) -> tuple[Path | None, dict[str, Path]]:
+def _roots(names: Sequence[str], home: Path | None, homes: Mapping[str, Path]) -> dict[str, Path | None]:
+    """The folder of each data set that `data` says; one folder for several holds each under its name."""
+    refuse_strays("--data", homes, names, "--dataset")
+    alone = len(names) == 1
+    for name in names:
+        if DATASETS[name].target and (name in homes or (home is not None and alone)):
+            raise ValueError(f"{name!r} is generated and reads no folder; leave out --data, or name another data set")
+    return {name: homes.get(name, home if home is None or alone else home / name) for name in names}
+
+
+def choose_dataset(name: str, data: Data, default: str, **details: Any) -> ChosenData:
+    """The one data set of a command that takes one; as `choose_datasets`.
+
+    Args:
+        default: what is taken where neither a name nor folders are given.
+
+    Raises:
+        FileNotFoundError: `data` holds no data set.
+        ValueError: it holds several.
+    """
+    given = name or data or details.get("ir") is not None or details.get("vi") is not None
+    chosen = choose_datasets(name if given else default, data, **details)
+    if len(chosen.datasets) > 1:
+        there = " and ".join(one.name for one in chosen.datasets)
+        raise ValueError(f"{data} holds {there}; name one of them with --dataset")
+    return chosen
+
+
+def _discovered(home: Path | None, split: str, **opening: Any) -> tuple[dict[str, Path | None], str, list[str]]:
+    """The folders of the data sets that there are, which these are as a sentence, and why others are left out."""
+    folder = data_root() if home is None else home
+    found, left_out = discover(folder, split, **opening) if folder.is_dir() else ({}, [])
+    if found:
+        return {**found}, f"no data set was named: taking {' and '.join(found)} of {folder}", left_out
+    if home is not None:
+        raise FileNotFoundError(
+            f"no data set with a split {split!r} in {home}; expected a data set's folder, one that holds some under "
+            f"their names, or one with ir and vi in it: name it with --dataset{''.join('; ' + why for why in left_out)}"
+        )
+    taken = "no data set was named: taking the generated scenes that come with the package; --data DIR names real ones"
+    return {DRAWN: None}, taken, left_out
+
+
+def split_homes(data: Data) -> tuple[Path | None, dict[str, Path]]:
     """A folder that holds data sets, each in a folder of its name, and the folders of those that lie elsewhere.
 
     Args:
-        root: 'DIR', 'NAME=DIR,NAME=DIR', or both.
+        data: 'DIR', 'NAME=DIR,NAME=DIR', or both; in Python also a path, or paths by name.
 
     Raises:
         ValueError: two folders without a name, or a name that is no data set's.
     """
+    if isinstance(data, Mapping):
+        return None, {lookup("dataset", name, DATASETS): Path(place).expanduser() for name, place in data.items()}
+    if isinstance(data, Path):
+        return data.expanduser(), {}
     bare: list[Path] = []
     named: dict[str, Path] = {}
-    for part in split_commas(root):
+    for part in split_commas(data):
         name, equals, place = part.partition("=")
         if not equals:
             bare.append(Path(part).expanduser())
@@ -166,6 +263,6 @@ def split_homes(root: str) -> tuple[Path | None, dict[str, Path]]:
             named[lookup("dataset", name, DATASETS)] = Path(place).expanduser()
     if len(bare) > 1:
         raise ValueError(
-            f"--root names the folders {bare[0]} and {bare[1]}; give one, and NAME=DIR for data sets elsewhere"
+            f"--data names the folders {bare[0]} and {bare[1]}; give one, and NAME=DIR for data sets elsewhere"
         )
     return (bare[0] if bare else None), named

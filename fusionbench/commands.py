@@ -18,16 +18,17 @@ from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.choices import (
     WEIGHTS,
     Names,
+    choose_dataset,
+    choose_datasets,
     choose_methods,
     choose_metrics,
-    split_datasets,
     split_names,
     split_restorers,
-    split_roots,
 )
 from fusionbench.columns import Format
+from fusionbench.data.cards import ANY, DRAWN
 from fusionbench.images.options import read_options
-from fusionbench.outcomes import DONE, finish, note, warn
+from fusionbench.outcomes import DONE, finish, warn
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,8 +46,8 @@ DEMO_SCENES = 3
 
 def run(
     method: Names = "average,lap",
-    dataset: Names = "synthetic",
-    root: str | None = None,
+    dataset: Names = "",
+    data: str = "",
     split: str = "test",
     degradation: Names = "clean",
     metrics: Names = "",
@@ -78,8 +79,9 @@ def run(
 
     Args:
         method: methods, separated by commas; see `fusionbench list methods`.
-        dataset: data sets, separated by commas; see `fusionbench list datasets`.
-        root: the data set's folder, or NAME=DIR,NAME=DIR for several data sets.
+        dataset: data sets, separated by commas; see `fusionbench list datasets`. When none is named, those that --data
+            or $FUSIONBENCH_DATA holds, and without any, the generated scenes that come with the package.
+        data: a data set's folder, one that holds data sets under their names, or NAME=DIR,NAME=DIR.
         split: which pairs of the data set.
         degradation: specs, separated by commas, such as clean,ll+lc,vi:rain+ir:sn.
         metrics: scores, separated by commas; MI@tang picks a variant, CC@input compares with the degraded sources.
@@ -88,8 +90,8 @@ def run(
         out: the run's folder; an interrupted run of the same settings goes on there.
         seed: what degradations and methods draw from, together with each image's name.
         limit: use only the first so many pairs; the table is marked partial.
-        ir: folder of infrared images, for --dataset folder.
-        vi: folder of visible images, for --dataset folder.
+        ir: folder of infrared images of your own.
+        vi: folder of visible images of your own.
         resize: bring the infrared image to the size of the visible one where they differ.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
@@ -112,13 +114,10 @@ def run(
     """
     from fusionbench.progress import plain_console
 
-    roots = split_roots(root, split_datasets(dataset))
     reading = read_options(ir_range, ir_channel)
+    chosen = choose_datasets(dataset, data, split=split, ir=ir, vi=vi, resize=resize, reading=reading)
     benchmark = Benchmark(
-        datasets=tuple(
-            DatasetChoice(name, roots.get(name), split, ir_dir=ir, vi_dir=vi, resize=resize, reading=reading)
-            for name in split_datasets(dataset)
-        ),
+        datasets=chosen.datasets,
         degradations=tuple(split_names(degradation)),
         methods=choose_methods(split_names(method), weights, fused, cmd),
         metrics=tuple(choose_metrics(metrics, protocol)),
@@ -132,7 +131,9 @@ def run(
     )
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     options: dict[str, Any] = {"strict": strict, "batch_size": batch_size, "workers": workers, "trainer": trainer}
-    return _run(benchmark, out, plain_console(), wandb=wandb, **options)
+    console = plain_console()
+    chosen.tell(console)
+    return _run(benchmark, out, console, wandb=wandb, **options)
 
 
 def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
@@ -164,8 +165,8 @@ def score(
     fused: Path | None = None,
     ir: Path | None = None,
     vi: Path | None = None,
-    dataset: str = "folder",
-    root: Path | None = None,
+    dataset: str = "",
+    data: str = "",
     split: str = "test",
     metrics: Names = "",
     protocol: str = "exact",
@@ -183,7 +184,7 @@ def score(
         ir: folder of infrared images.
         vi: folder of visible images.
         dataset: a known data set in place of --ir and --vi.
-        root: the data set's folder.
+        data: the data set's folder, or one that holds it under its name.
         split: which pairs of the data set.
         metrics: scores, separated by commas; MI@tang picks a variant. Eleven common ones, as far as the protocol has
             them, when none are named.
@@ -203,9 +204,10 @@ def score(
 
     if fused is None:
         raise ValueError("score needs --fused, the folder of fused images")
-    reading = read_options(ir_range, ir_channel)
-    choice = DatasetChoice(dataset, root, split, ir, vi, resize=resize, unmatched=unmatched, reading=reading)
+    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    chosen = choose_dataset(dataset, data, ANY, split=split, ir=ir, vi=vi, **details)
     console = plain_console()
+    choice = chosen.tell(console)
     problems = score_folder(
         fused,
         choice,
@@ -239,8 +241,8 @@ def report(run: Path, html: bool = False) -> int:
 
 
 def degrade(
-    dataset: str = "synthetic",
-    root: Path | None = None,
+    dataset: str = "",
+    data: str = "",
     split: str = "test",
     degradation: Names = "ll+lc",
     seed: int = 0,
@@ -256,16 +258,17 @@ def degrade(
     """Write a degraded test set with a manifest of checksums.
 
     Args:
-        dataset: one data set; see `fusionbench list datasets`.
-        root: the data set's folder.
+        dataset: one data set; see `fusionbench list datasets`. When none is named, the one that --data holds, or else
+            the generated scenes that come with the package.
+        data: the data set's folder, or one that holds it under its name.
         split: which pairs of the data set.
         degradation: specs, separated by commas.
         seed: what degradations draw from, together with each image's name.
         workers: processes that read and degrade images.
         limit: only the first so many pairs.
         export: folder that gets <degradation>/{ir,vi}/<name>.png and manifest.csv.
-        ir: folder of infrared images, for --dataset folder.
-        vi: folder of visible images, for --dataset folder.
+        ir: folder of infrared images of your own.
+        vi: folder of visible images of your own.
         resize: bring infrared images to the size of the visible ones where they differ.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
@@ -275,8 +278,9 @@ def degrade(
     from fusionbench.progress import plain_console
 
     reading = read_options(ir_range, ir_channel)
-    choice = DatasetChoice(dataset, root, split, ir, vi, resize=resize, reading=reading)
+    chosen = choose_dataset(dataset, data, DRAWN, split=split, ir=ir, vi=vi, resize=resize, reading=reading)
     console = plain_console()
+    choice = chosen.tell(console)
     manifest, problems = export_degraded(
         choice, split_names(degradation), export, seed=seed, workers=workers, limit=limit, console=console
     )
@@ -329,7 +333,7 @@ def _run(
 
     # What is lacking is said at once; the import of torch alone takes seconds.
     methods, notices = settle(benchmark.methods, strict=strict, option=WEIGHTS)
-    note(console, notices)
+    warn(console, *notices)
     benchmark = replace(benchmark, methods=methods)
     finish(console, check(benchmark, strict=strict, option=WEIGHTS).problems)
 

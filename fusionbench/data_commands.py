@@ -36,23 +36,23 @@ def info(name: str) -> int:
     return DONE
 
 
-def download(name: str, root: Path | None = None) -> int:
+def download(name: str, data: Path | None = None) -> int:
     """Fetch a data set, or say what to put where when that needs a browser; an interrupted transfer goes on.
 
     Args:
         name: the data set; see `fusionbench data list`.
-        root: its folder, or the one that shall hold it; $FUSIONBENCH_DATA without it.
+        data: its folder, or the one that shall hold it; $FUSIONBENCH_DATA without it.
     """
     from fusionbench.data import download as fetch
 
-    for sentence in fetch(name, root):
+    for sentence in fetch(name, data):
         plain_console().print(sentence, highlight=False, soft_wrap=True, markup=False)
     return DONE
 
 
 def check(
     name: str,
-    root: Path | None = None,
+    data: Path | None = None,
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
 ) -> int:
@@ -60,7 +60,7 @@ def check(
 
     Args:
         name: the data set; see `fusionbench data list`.
-        root: its folder, or the one that holds it; $FUSIONBENCH_DATA without it.
+        data: its folder, or the one that holds it; $FUSIONBENCH_DATA without it.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
@@ -69,7 +69,7 @@ def check(
 
     console = plain_console()
     problems = []
-    for split in check_all(name, root, read_options(ir_range, ir_channel)):
+    for split in check_all(name, data, read_options(ir_range, ir_channel)):
         published = "" if split.published is None else f" of {split.published} published"
         console.print(f"{split.split}: {split.pairs} pairs{published}", highlight=False)
         problems += [f"{split.split}: {problem}" for problem in split.problems]
@@ -78,7 +78,7 @@ def check(
 
 def shard(
     dataset: str = "",
-    root: Path | None = None,
+    data: Path | None = None,
     out: Path = Path("shards"),
     split: str = "train",
     per_shard: int = 128,
@@ -91,7 +91,7 @@ def shard(
 
     Args:
         dataset: the data set; see `fusionbench data list`.
-        root: its folder, or the one that holds it; $FUSIONBENCH_DATA without it.
+        data: its folder, or the one that holds it; $FUSIONBENCH_DATA without it.
         out: folder of the tar files and their index; further splits of the data set can be added later.
         split: splits, separated by commas.
         per_shard: pairs in a tar file.
@@ -107,7 +107,7 @@ def shard(
 
     console, reading = plain_console(), read_options(ir_range, ir_channel)
     for part in split_names(split):
-        source = load(dataset, root=root, split=part, resize=resize, limit=limit, reading=reading)
+        source = load(dataset, root=data, split=part, resize=resize, limit=limit, reading=reading)
         with progress(console, len(source)) as (describe, done):
             describe(f"{dataset}, {part}")
             written = write_shards(source, part, out, per_shard, done)

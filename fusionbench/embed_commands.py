@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from fusionbench.benchmark import DatasetChoice
-from fusionbench.choices import WEIGHTS, Names, choose_methods, split_names
+from fusionbench.choices import WEIGHTS, Names, choose_dataset, choose_methods, split_names
+from fusionbench.data.cards import DRAWN
 from fusionbench.images.options import read_options
-from fusionbench.outcomes import DONE, note
+from fusionbench.outcomes import DONE, warn
 
 
 def embed(
     method: str = "dspfusion-s",
-    dataset: str = "synthetic",
-    root: Path | None = None,
+    dataset: str = "",
+    data: str = "",
     split: str = "test",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
@@ -34,8 +34,9 @@ def embed(
 
     Args:
         method: a row of DSPFusion with degradation priors, or of LURE.
-        dataset: one data set; see `fusionbench list datasets`.
-        root: its folder.
+        dataset: one data set; see `fusionbench list datasets`. When none is named, the one that --data holds, or else
+            the generated scenes that come with the package.
+        data: its folder, or one that holds it under its name.
         split: of the data set.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
@@ -59,13 +60,14 @@ def embed(
     if crop < 0:
         raise ValueError(f"crop is {crop}; give the side of a square in pixels, or 0 for whole images")
     choice, notices = settle_one(choose_methods([method], weights)[0], strict=strict, option=WEIGHTS)
+    chosen = choose_dataset(dataset, data, DRAWN, split=split, reading=read_options(ir_range, ir_channel))
     console = plain_console()
-    note(console, notices)
+    shown = chosen.tell(console)
+    warn(console, *notices)
 
     from fusionbench.embedding import picture
 
-    data = DatasetChoice(dataset, root, split, reading=read_options(ir_range, ir_channel))
-    said = picture(choice, data, split_names(degradation), view, limit=limit, crop=crop, seed=seed, out=out)
+    said = picture(choice, shown, split_names(degradation), view, limit=limit, crop=crop, seed=seed, out=out)
     for sentence in [*said, f"written: {out / 'tsne.png'}, {out / 'embedding.csv'}"]:
         console.print(sentence, highlight=False, soft_wrap=True)
     return DONE

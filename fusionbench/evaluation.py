@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.choices import choose_metrics, split_datasets, split_methods, split_names, split_roots
+from fusionbench.benchmark import Benchmark, MethodChoice
+from fusionbench.choices import choose_dataset, choose_datasets, choose_metrics, split_methods, split_names
+from fusionbench.data.cards import ANY
 from fusionbench.images.options import read_options
 from fusionbench.preflight import settle
 from fusionbench.report.table import read_scores
@@ -28,7 +29,7 @@ Place = str | Path
 def run(
     method: Names = "average,lap",
     *,
-    dataset: Names = "synthetic",
+    dataset: Names = "",
     data: Place | Mapping[str, Place] | None = None,
     split: str = "test",
     degradation: Names = "clean",
@@ -53,8 +54,9 @@ def run(
 
     Args:
         method: methods by name; see `list_methods`.
-        dataset: datasets by name; see `list_datasets`.
-        data: the dataset's folder, or folders by name where there are several datasets.
+        dataset: datasets by name; see `list_datasets`. When none is named, those that `data` or $FUSIONBENCH_DATA
+            holds, and without any, the generated scenes that come with the package.
+        data: a dataset's folder, one that holds datasets under their names, or folders by name.
         split: which pairs of the dataset.
         degradation: specs, such as 'll+lc'; see `list_degradations`.
         metrics: by name; see `list_metrics`. Eleven common ones without it.
@@ -62,8 +64,8 @@ def run(
         out: the run's folder, with images, scores and settings; None keeps nothing.
         seed: what degradations and methods draw from, together with each image's name.
         limit: use only the first so many pairs.
-        ir: folder of infrared images, for the dataset 'folder'.
-        vi: folder of visible images, likewise.
+        ir: folder of infrared images of your own.
+        vi: folder of visible images of your own.
         resize: bring infrared images to the size of the visible ones where they differ.
         ir_range: the values 'LOW,HIGH' of infrared files that become black and white, or 'auto'.
         ir_channel: the channel of infrared files that is the infrared image, from 0, or 'luma'.
@@ -87,21 +89,16 @@ def run(
         >>> table.groupby("method")["EN"].mean().round(1).to_dict()
         {'average': 6.3, 'max': 6.6}
     """
-    names = split_datasets(dataset)
-    roots: Mapping[str, Any]
-    if isinstance(data, Mapping):
-        roots = {split_datasets([name])[0]: Path(place) for name, place in data.items()}
-    else:
-        roots = split_roots(None if data is None else str(data), names)
+    reading = read_options(ir_range, ir_channel)
+    chosen = choose_datasets(
+        dataset, data or "", split=split, ir=_path(ir), vi=_path(vi), resize=resize, reading=reading
+    )
+    _warn(chosen.left_out)
     files = {split_methods([name])[0]: Path(path) for name, path in (weights or {}).items()}
     methods, notices = settle([MethodChoice(name, files.get(name)) for name in split_methods(method)], strict=strict)
     _warn(notices)
-    reading = read_options(ir_range, ir_channel)
     benchmark = Benchmark(
-        datasets=tuple(
-            DatasetChoice(name, roots.get(name), split, _path(ir), _path(vi), resize=resize, reading=reading)
-            for name in names
-        ),
+        datasets=chosen.datasets,
         degradations=tuple(split_names(degradation)),
         methods=methods,
         metrics=tuple(choose_metrics(metrics, protocol)),
@@ -127,7 +124,7 @@ def score(
     ir: Place | None = None,
     vi: Place | None = None,
     *,
-    dataset: str = "folder",
+    dataset: str = "",
     data: Place | None = None,
     split: str = "test",
     metrics: Names = "",
@@ -146,7 +143,7 @@ def score(
         ir: folder of infrared images.
         vi: folder of visible images.
         dataset: a known dataset in place of `ir` and `vi`.
-        data: the dataset's folder.
+        data: the dataset's folder, or one that holds it under its name.
         split: which pairs of the dataset.
         metrics: by name; see `list_metrics`. Eleven common ones without it.
         protocol: which variant of a metric is meant where its name has none.
@@ -178,10 +175,10 @@ def score(
             image status   EN   CC
         0  street     ok  1.0  1.0
     """
-    reading = read_options(ir_range, ir_channel)
-    choice = DatasetChoice(
-        dataset, _path(data), split, _path(ir), _path(vi), resize=resize, unmatched=unmatched, reading=reading
-    )
+    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    chosen = choose_dataset(dataset, data or "", ANY, split=split, ir=_path(ir), vi=_path(vi), **details)
+    _warn(chosen.left_out)
+    (choice,) = chosen.datasets
     names = choose_metrics(metrics, protocol)
     with _folder(out) as place:
         problems = score_folder(Path(fused), choice, names, protocol, Path(place), unmatched=unmatched, limit=limit)

@@ -7,7 +7,7 @@ from pathlib import Path
 from fusionbench.benchmark import MethodChoice
 from fusionbench.choices import WEIGHTS, choose_methods
 from fusionbench.images.options import read_options
-from fusionbench.outcomes import finish, note
+from fusionbench.outcomes import finish, warn
 
 
 def fuse_images(
@@ -61,7 +61,7 @@ def fuse_images(
         raise ValueError("fuse needs --ir and --vi, two image files or two folders")
     console = plain_console()
     choice, notices = settle_one(_own_weights(method, weights), strict=strict, option=WEIGHTS)
-    note(console, notices)
+    warn(console, *notices)
 
     from fusionbench.api import fuse_files
 

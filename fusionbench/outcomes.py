@@ -24,14 +24,15 @@ def finish(console: Console, problems: Iterable[str], *, label: str = "missing: 
 
 
 def note(console: Console, sentences: Iterable[str]) -> None:
-    """Print what runs otherwise than a person may expect, before it runs."""
+    """Print what was chosen for a person who left it open, before it runs."""
     for sentence in sentences:
         console.print(f"note: {sentence}", style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
-def warn(console: Console, warning: str) -> None:
-    """Print what a person should know, though nothing is missing."""
-    _audible(console).print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+def warn(console: Console, *warnings: str) -> None:
+    """Print what a person should know, though nothing is missing, however little else is shown."""
+    for warning in warnings:
+        _audible(console).print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def _audible(console: Console) -> Console:

@@ -102,7 +102,7 @@ def github_card(source: str, sha256: str, size: int, **details: Any) -> WeightsC
 
 def home() -> Path:
     """The folder for everything that is downloaded: `$FUSIONBENCH_HOME`, by default `~/.cache/fusionbench`."""
-    return Path(os.environ.get("FUSIONBENCH_HOME") or Path.home() / ".cache" / "fusionbench")
+    return Path(os.environ.get("FUSIONBENCH_HOME") or "~/.cache/fusionbench").expanduser()
 
 
 def expected_path(method: str, card: WeightsCard) -> Path:

@@ -50,7 +50,7 @@ CASES = {
     "negative tile": ("run --tile=-1 --out o", "tile is -1"),
     "missing data set": ("run --dataset msrs --root nowhere --out o", "nowhere"),
     "data set not downloaded": ("run --dataset roadscene --out o", "roadscene"),
-    "one root for two data sets": ("run --dataset msrs,tno --root r --out o", "one folder for 2 data sets"),
+    "one folder that holds neither of two data sets": ("run --dataset msrs,tno --data r --out o", "r/msrs"),
     "split that does not exist": ("run --dataset synthetic --split dev --out o", "dev"),
     "missing weights": ("run --method ifcnn --out o", "--weights ifcnn="),
     "weights file that is not there": ("run --method ifcnn --weights ifcnn=no.pth --out o", "no.pth"),

@@ -68,7 +68,7 @@ def full(bare) -> Path:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_small_network_runs_under_its_own_name_and_one_line_says_so(name, capsys):
     assert call(f"{RUN} {name}") == 0
-    (notice,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    (notice,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
     assert f"the weights of '{name}' are not here: '{name}-s' runs" in notice
     assert ways(name, f"--weights {name}=FILE") in notice
     assert rows() == {f"{name}-s"}
@@ -86,7 +86,7 @@ def test_a_second_run_computes_nothing_anew(capsys):
     before = {path: path.stat().st_mtime_ns for path in Path("out").rglob("images/*.png")}
     assert call(f"{RUN} lure") == 0
     assert {path: path.stat().st_mtime_ns for path in Path("out").rglob("images/*.png")} == before
-    assert capsys.readouterr().out.count("note: ") == 2
+    assert capsys.readouterr().out.count("warning: ") == 2
 
 
 def test_both_names_are_one_cell():
@@ -101,7 +101,7 @@ def test_weights_that_come_later_make_another_row(full, capsys):
     kept.rename(full)
     capsys.readouterr()
     assert call(f"{RUN} dspfusion") == 0
-    assert "note: " not in capsys.readouterr().out
+    assert "warning: " not in capsys.readouterr().out
     assert rows() == {"dspfusion", "dspfusion-s"}
     table = pd.read_csv("out/report/table.csv").set_index("method")
     assert table.loc["dspfusion", "weights"] == f"dspfusion@{digest8(full)}"

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from rich.progress import track
 
-from fusionbench.data.cards import DATASETS, DatasetCard, Place
-from fusionbench.data.loading import data_root, splits_on_disk
+from fusionbench.data.cards import DATASETS, DatasetCard, Place, data_root
+from fusionbench.data.loading import splits_on_disk
 from fusionbench.download import fetch
 from fusionbench.lazy import lookup
 from fusionbench.progress import plain_console
@@ -49,7 +49,7 @@ def download(name: str, root: str | Path | None = None, progress: bool = True) -
     # An archive that is still there has not been unpacked to its end.
     unpacked = not any((folder / place.file).is_file() for place in card.places if place.file)
     if unpacked and (there := splits_on_disk(name, folder)) and set(card.counts) <= set(there):
-        return [f"{name} is in {folder} already; `fusionbench data check {name} --root {folder}` looks at every pair"]
+        return [f"{name} is in {folder} already; `fusionbench data check {name} --data {folder}` looks at every pair"]
     done = []
     for place in card.places:
         if place.urls:
@@ -67,7 +67,7 @@ def by_hand(name: str, place: Place, folder: Path) -> str:
     steps = place.put.replace("ROOT", str(folder))
     return (
         f"{name} cannot be fetched by a program: open {place.page} in a browser, then {steps}; "
-        f"`fusionbench data check {name} --root {folder}` tells whether it fits"
+        f"`fusionbench data check {name} --data {folder}` tells whether it fits"
     )
 
 

@@ -6,8 +6,11 @@ holds all pairs, which the split lists in `splits/` then divide.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from fusionbench.weights import home
 
 SPLITS = Path(__file__).parent / "splits"
 
@@ -87,6 +90,10 @@ class DatasetCard:
     shown: tuple[str, str] = ("infrared", "visible")
 
 
+ANY, DRAWN = "folder", "synthetic"
+"""The data set that is any folder with infrared and visible images in it, and the one that needs no folder."""
+
+
 def split_names(card: DatasetCard, split: str) -> list[str]:
     """The pairs of a published split; empty where none is published."""
     if split not in card.lists:
@@ -153,7 +160,7 @@ DATASETS: dict[str, DatasetCard] = {
         licence="yours",
         splits=("all",),
         layouts=(BY_SPLIT, FLAT, Layout("infrared", "visible")),
-        note="Give --ir DIR --vi DIR, or --root with ir and vi in it.",
+        note="Give --ir DIR --vi DIR, or --data with ir and vi in it.",
     ),
     "harvard_ct_mri": DatasetCard(
         title="Harvard Whole Brain Atlas, CT and MRI",
@@ -313,3 +320,9 @@ def shown_as(dataset: str) -> dict[str, str]:
     """What the images of `ir` and `vi` are called where pairs of a data set are shown."""
     names = DATASETS[dataset].shown if dataset in DATASETS else DatasetCard.shown
     return dict(zip(("ir", "vi"), names, strict=True))
+
+
+def data_root() -> Path:
+    """Where data sets are looked for: $FUSIONBENCH_DATA, or `data` in $FUSIONBENCH_HOME."""
+    given = os.environ.get("FUSIONBENCH_DATA")
+    return Path(given).expanduser() if given else home() / "data"

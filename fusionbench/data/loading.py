@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from fusionbench.data.cards import DATASETS, DatasetCard, Layout, split_names
+from fusionbench.data.cards import ANY, DATASETS, DatasetCard, Layout, data_root, split_names
 from fusionbench.data.ems import open_ems
 from fusionbench.data.first_look import Files
 from fusionbench.data.folders import FolderSource, Unmatched, match, read_prompts
@@ -78,27 +77,24 @@ def load(
     return source if limit is None else Subset(source, range(min(limit, len(source))))
 
 
-def data_root() -> Path:
-    """Where data sets are without a root: $FUSIONBENCH_DATA, or `data` in $FUSIONBENCH_HOME."""
-    home = Path(os.environ.get("FUSIONBENCH_HOME", "~/.cache/fusionbench")).expanduser()
-    return Path(os.environ.get("FUSIONBENCH_DATA", home / "data")).expanduser()
-
-
 def candidates(name: str, root: str | Path | None) -> list[Path]:
     """The folders in which a data set is looked for."""
     if root is None:
         return [data_root() / name]
-    return [Path(root).expanduser(), Path(root).expanduser() / name]
+    folder = Path(root).expanduser()
+    # Data sets are laid out alike: the folder of one must not be read as another.
+    others = DATASETS.keys() - {name, ANY}
+    return [folder / name] if name != ANY and folder.name.lower() in others else [folder, folder / name]
 
 
 def advice(name: str, card: DatasetCard, root: str | Path | None) -> str:
     """How to get a data set that is not there."""
-    where = "" if root is None else f" --root {root}"
+    where = "" if root is None else f" --data {root}"
     if any(place.urls for place in card.places):
-        return f"`fusionbench data download {name}{where}` fetches it, or --root names its folder"
+        return f"`fusionbench data download {name}{where}` fetches it, or --data names its folder"
     if card.places:
-        return f"`fusionbench data download {name}{where}` says how to get it; --root names its folder"
-    return "--root names a folder with ir and vi in it, or --ir and --vi name the two folders"
+        return f"`fusionbench data download {name}{where}` says how to get it; --data names its folder"
+    return "--data names a folder with ir and vi in it, or --ir and --vi name the two folders"
 
 
 def below(folder: Path, relative: str) -> Path | None:

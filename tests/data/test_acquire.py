@@ -100,7 +100,7 @@ def test_places_for_a_browser_say_what_to_put_where(tmp_path, name):
     assert "http" in message
     assert str(tmp_path / name) in message
     assert "ROOT" not in message
-    assert f"fusionbench data check {name} --root {tmp_path / name}" in message
+    assert f"fusionbench data check {name} --data {tmp_path / name}" in message
 
 
 @pytest.mark.parametrize("name", ["synthetic", "folder"])

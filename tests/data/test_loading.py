@@ -83,7 +83,7 @@ def test_missing_data_set_says_where_it_looked_and_how_to_get_it(tmp_path):
     message = str(error.value)
     assert f"no images of msrs, split 'test', in {tmp_path} or {tmp_path / 'msrs'}" in message
     assert "looked for test/ir and test/vi" in message
-    assert "`fusionbench data download msrs --root" in message
+    assert "`fusionbench data download msrs --data" in message
 
 
 def test_unknown_data_set_gets_the_nearest_names():
