@@ -211,7 +211,7 @@ def fuse_files(
     data = DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize, reading=reading)
     data, pairs = _stretched_where_unclear(data, seed)
     folder, method = CellFolder(out, images=out), open_method(choice)
-    options |= {"told": Told(prompt, told(degradation)), "redo": True}
+    options |= {"told": Told(prompt, told(degradation))}
     if len(dealt) == 1:
         fuse_cell(method, pairs, folder, trainer=dealt[0].trainer, **options)
     else:
@@ -223,7 +223,8 @@ def fuse_files(
             done=lambda count: None,
             ended=lambda job: folder.gather(pairs.source.names),
         )
-    return [folder.image(name) for name in pairs.source.names if name in folder.fused()], folder.failures()
+    fused = folder.fused()
+    return [folder.image(name) for name in pairs.source.names if name in fused], folder.failures()
 
 
 def _stretched_where_unclear(data: DatasetChoice, seed: int) -> tuple[DatasetChoice, Pairs]:

@@ -351,11 +351,12 @@ def _run(
 
 def _report(out: Path, console: Console) -> None:
     from fusionbench.report.pictures import draw_run
-    from fusionbench.report.table import blocks
+    from fusionbench.report.table import read_results
     from fusionbench.report.write import show, write_report
 
-    show(blocks(out), console)
-    paths = [*write_report(out), *draw_run(out)]
+    results = read_results(out)
+    show(results.blocks, console)
+    paths = [*write_report(out, results), *draw_run(out)]
     console.print("written: " + ", ".join(str(path) for path in paths), highlight=False, soft_wrap=True)
 
 

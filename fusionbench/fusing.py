@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
@@ -94,9 +94,16 @@ def single(batch: Batch, index: int) -> Batch:
 class _Writer(LightningModule):
     """Runs a method under `Trainer.predict` and writes each image as soon as it is fused."""
 
-    def __init__(self, method: Method, folder: CellFolder, tile: int, done: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        method: Method,
+        folder: CellFolder,
+        sources: Mapping[str, str] | None,
+        tile: int,
+        done: Callable[[int], None],
+    ) -> None:
         super().__init__()
-        self.method, self.folder, self.tile, self.done = method, folder, tile, done
+        self.method, self.folder, self.sources, self.tile, self.done = method, folder, sources, tile, done
 
     def predict_step(self, load: _Load, batch_idx: int) -> int:
         for name, reason in load["failures"]:
@@ -118,7 +125,8 @@ class _Writer(LightningModule):
                 self.folder.fail(batch["name"][0], f"{type(error).__name__}: {error}")
             return
         for name, image in zip(batch["name"], fused, strict=True):
-            self.folder.drop(name)
+            if self.sources is not None:
+                self.folder.begin(name, self.sources[name])
             write_image(self.folder.image(name), to_bytes(image))
 
 
@@ -159,23 +167,24 @@ def fuse_cell(
     tile: int = 0,
     told: Told | None = None,
     restore: Restore | None = None,
-    redo: bool = False,
+    sources: Mapping[str, str] | None = None,
     batch_size: int = 1,
     workers: int = 0,
     trainer: dict[str, Any] | None = None,
     done: Callable[[int], None] = lambda count: None,
 ) -> None:
-    """Fuse the pairs of a cell that have no image yet; failures are recorded in the folder.
+    """Fuse the pairs of a cell that have no image of their sources yet; failures are recorded in the folder.
 
     Args:
         tile: side of a tile in pixels; 0 fuses whole images.
         restore: what is done to every pair before it is fused.
-        redo: fuse again what is there.
+        sources: digest of every pair, by name; an image that was made from others is fused again. Without it nothing
+            is known of the images that are there, and all are fused.
         trainer: arguments of the Lightning Trainer (accelerator, devices, precision, ...).
         done: called with the number of images that were just finished.
     """
     folder.forget_failures()
-    there = set() if redo else folder.fused()
+    there = set() if sources is None else folder.made_from(sources)
     names = pairs.source.names[:limit]
     missing = [index for index, name in enumerate(names) if name not in there]
     done(len(names) - len(missing))
@@ -186,4 +195,4 @@ def fuse_cell(
     with quiet():
         predictor = quiet_trainer(**(trainer or {}))
         with interruptible(predictor):
-            predictor.predict(_Writer(method, folder, tile, done), loader, return_predictions=False)
+            predictor.predict(_Writer(method, folder, sources, tile, done), loader, return_predictions=False)

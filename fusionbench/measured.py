@@ -170,7 +170,7 @@ def collect(run: Path, date: str) -> Iterator[Measurement]:
 
 def _means(cell: CellFolder, meta: Mapping[str, Any], date: str) -> Iterator[Measurement]:
     settings, rows = meta["settings"], cell.rows()
-    for metric in cell.metrics:
+    for metric in cell.scores.metrics:
         values = {name: row.values[metric] for name, row in rows.items() if metric in row.values}
         if not values:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,20 @@ from rich.console import Console
 
 from fusionbench import methods, preflight
 from fusionbench.benchmark import Benchmark, Cell, MethodChoice, restorers
+from fusionbench.claims import check_settings, drop_pictured, precision_of, sources_of, with_files
+from fusionbench.data.source import digests
 from fusionbench.degradations import parse
+from fusionbench.files import remove_unfinished
 from fusionbench.fusing import Told, fuse_cell
 from fusionbench.images.files import write_image
 from fusionbench.images.options import ImageWarning
 from fusionbench.images.tensors import to_bytes
+from fusionbench.methods.external import External
 from fusionbench.progress import progress
 from fusionbench.restoring import Restorer
 from fusionbench.results import INPUTS, OK, REFERENCES, CellFolder, give_places, path_name
 from fusionbench.scoring import open_pairs, score_cell
+from fusionbench.sources import Sources, listed
 from fusionbench.spread import Share, shares, spread
 from fusionbench.version import __version__
 
@@ -68,8 +73,11 @@ def open_method(choice: MethodChoice, *, log: Path | None = None, timeout: float
     return methods.load(choice.name, weights=choice.weights, **options)
 
 
-def settings_of(benchmark: Benchmark, cell: Cell, weights: str) -> dict[str, Any]:
-    """What makes two results comparable; a folder holds results of one such set only."""
+def settings_of(benchmark: Benchmark, cell: Cell, weights: str, precision: str) -> dict[str, Any]:
+    """What makes two results comparable; a folder holds results of one such set only.
+
+    What the images were made from belongs to it, too, and stands in files of its own: see `sources`.
+    """
     return {
         "dataset": cell.dataset.name,
         "split": cell.dataset.split,
@@ -86,6 +94,7 @@ def settings_of(benchmark: Benchmark, cell: Cell, weights: str) -> dict[str, Any
         "tile": benchmark.tile,
         "prompt": benchmark.prompt,
         "pre": list(benchmark.pre),
+        "precision": precision,
         "version": __version__,
     }
 
@@ -136,22 +145,24 @@ def run(
     benchmark = replace(benchmark, methods=settled)
     checked = preflight.check(benchmark, strict=strict)
     job = _Job.open(benchmark, out, frozenset(checked.missing), batch_size, workers)
-    folders = [_claim(benchmark, cell, out, job.methods[cell.method.name]) for cell in job.cells]
-    give_places(folders, out)
+    folders = _claim(job, out, precision_of(trainer), console)
     for cell, folder in zip(job.cells, folders, strict=True):
-        folder.gather(job.names(cell))  # Several processes may have been interrupted here.
+        # Several processes may have been interrupted here.
+        folder.gather(job.names(cell), job.pairs_of(cell).source.names)
         checked.record(folder, cell.method.name)
+        if folder.meta().get("images") != job.images(cell):
+            folder.note({"images": None})  # Until the cell is done, its table is over what is there.
     outcome = Outcome(out, checked.problems)
     for dataset, by_degradation in job.pairs.items():
         for degradation, pairs in by_degradation.items():
-            keep_inputs(pairs, out, dataset, degradation)
+            keep_inputs(pairs, pairs.source.names[: benchmark.limit], out, dataset, degradation)
     with progress(console, 2 * sum(len(job.names(cell)) for cell in job.cells)) as (describe, done):
 
         def ended(place: int) -> None:
             cell, folder = job.cells[place], folders[place]
-            names, pairs = job.names(cell), job.pairs[cell.dataset.name][cell.degradation]
-            folder.gather(names)
-            folder.note({"images": {"scored": len(names), "available": len(pairs.source.names)}})
+            names = job.names(cell)
+            folder.gather(names, job.pairs_of(cell).source.names)
+            folder.note({"images": job.images(cell)})
             outcome.problems += problems(_label(cell), folder, names)
             begin(place + 1)
 
@@ -194,19 +205,30 @@ class _Job:
         restore = _restorer(benchmark, out)
         return cls(benchmark, list(benchmark.cells()), opened, loaded, restore, skip, batch_size, workers)
 
+    def pairs_of(self, cell: Cell) -> Pairs:
+        """All pairs of a cell."""
+        return self.pairs[cell.dataset.name][cell.degradation]
+
     def names(self, cell: Cell) -> list[str]:
-        """The pairs of a cell, in order."""
-        return self.pairs[cell.dataset.name][cell.degradation].source.names[: self.benchmark.limit]
+        """The pairs of a cell that are asked for, in order."""
+        return self.pairs_of(cell).source.names[: self.benchmark.limit]
+
+    def images(self, cell: Cell) -> dict[str, int]:
+        """How many pairs of a cell are asked for, and how many there are."""
+        return {"scored": len(self.names(cell)), "available": len(self.pairs_of(cell).source.names)}
 
     def fuse_and_score(self, cell: Cell, folder: CellFolder, share: Share, done: Callable[[int], None]) -> None:
         """Bring a process's share of a cell to its end, in files of its own where it is one of several."""
-        pairs, names = self.pairs[cell.dataset.name][cell.degradation], self.names(cell)
+        pairs, names, method = self.pairs_of(cell), self.names(cell), self.methods[cell.method.name]
         if share.processes > 1:
             own = share.of(len(names))
             folder = folder.part(share.process, [names[index] for index in own])
             pairs = pairs.some(own)
+        sources = digests(pairs.source, self.benchmark.limit)
+        if isinstance(method, External) and method.folder is not None:
+            sources = with_files(sources, method, str(parse(cell.degradation)))
         fuse_cell(
-            self.methods[cell.method.name],
+            method,
             pairs,
             folder,
             limit=self.benchmark.limit,
@@ -214,6 +236,7 @@ class _Job:
             told=Told(prompt=self.benchmark.prompt),
             # Images that were made elsewhere are there already, whatever they were made from.
             restore=self.restore if cell.method.folder is None else None,
+            sources=sources,
             batch_size=self.batch_size,
             workers=self.workers,
             trainer=share.trainer,
@@ -225,6 +248,7 @@ class _Job:
             self.benchmark.metrics,
             protocol=self.benchmark.protocol,
             limit=self.benchmark.limit,
+            sources=sources,
             skip=self.skip,
             done=done,
         )
@@ -249,12 +273,12 @@ def _restorer(benchmark: Benchmark, out: Path) -> Restorer | None:
     return Restorer(commands, out / RESTORED, benchmark.timeout) if commands else None
 
 
-def keep_inputs(pairs: Pairs, out: Path, dataset: str, degradation: str) -> None:
+def keep_inputs(pairs: Pairs, names: Sequence[str], out: Path, dataset: str, degradation: str) -> None:
     """Write the sources of the first images, so that pictures can be drawn from the run's folder alone.
 
     What stays in the folder are the images as the methods see them, and their references where these are known.
     """
-    for index, name in enumerate(pairs.source.names[:PICTURED]):
+    for index, name in enumerate(names[:PICTURED]):
         inputs = out / dataset / path_name(degradation) / INPUTS
         if (inputs / "vi" / f"{name}.png").exists():
             continue
@@ -276,7 +300,34 @@ def problems(label: str, folder: CellFolder, names: list[str]) -> list[str]:
     return [f"{label}, {name}: {rows[name].status}" for name in names if name in rows and rows[name].status != OK]
 
 
-def _claim(benchmark: Benchmark, cell: Cell, out: Path, method: Method) -> CellFolder:
-    folder = CellFolder(out / cell.path)
-    folder.claim(settings_of(benchmark, cell, methods.weights_name(method)), environment())
-    return folder
+def _claim(job: _Job, out: Path, precision: str, console: Console | None) -> list[CellFolder]:
+    """The cells' folders, bound to their settings and to what the pairs are made from.
+
+    Raises:
+        ValueError: they hold results of others; nothing has been written.
+    """
+    benchmark, changed = job.benchmark, {}
+    now = {
+        choice.name: sources_of(choice, [pairs.source for pairs in job.pairs[choice.name].values()], benchmark.limit)
+        for choice in benchmark.datasets
+    }
+    before = {dataset: Sources.read(out / dataset) for dataset in now}
+    for dataset, sources in now.items():
+        changed[dataset] = sources.changed(before[dataset], out / dataset)
+    folders = [CellFolder(out / cell.path) for cell in job.cells]
+    settings = [
+        settings_of(benchmark, cell, methods.weights_name(job.methods[cell.method.name]), precision)
+        for cell in job.cells
+    ]
+    check_settings(out, list(zip(folders, settings, strict=True)))
+    remove_unfinished(out)
+    for folder, wanted in zip(folders, settings, strict=True):
+        folder.claim(wanted, environment())
+    give_places(folders, out)
+    for dataset, sources in now.items():
+        if changed[dataset] and console is not None:
+            names = listed(changed[dataset])
+            console.print(f"{dataset}: sources changed since they were fused, and are fused again: {names}")
+        drop_pictured(out / dataset, changed[dataset])
+        sources.write(out / dataset, before[dataset])
+    return folders

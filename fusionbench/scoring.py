@@ -11,6 +11,7 @@ from fusionbench.benchmark import DatasetChoice
 from fusionbench.data import DATASETS, load
 from fusionbench.data.cache import CachedSource
 from fusionbench.data.pairs import Pairs
+from fusionbench.data.source import digests
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor
 from fusionbench.metrics import INPUT, evaluate
@@ -66,6 +67,7 @@ def score_cell(
     protocol: str = "exact",
     limit: int | None = None,
     images: Mapping[str, Path] | None = None,
+    sources: Mapping[str, str] | None = None,
     skip: Iterable[str] = (),
     done: Callable[[int], None] = lambda count: None,
 ) -> None:
@@ -74,55 +76,61 @@ def score_cell(
     Args:
         metrics: names as the user wrote them; they become the columns.
         images: fused image by pair name; the cell's own images where it is not given.
+        sources: digest of every pair, by name; that of the pairs as they are now without it.
         skip: metrics that cannot be computed here; their cells stay empty.
         done: called with the number of images that were just finished.
     """
     failures = folder.failures() if images is None else {}
     names = pairs.source.names[:limit]
+    made = digests(pairs.source, limit) if sources is None else sources
     todo = [name for name in metrics if name not in set(skip)]
     for index, name in enumerate(names):
         path = folder.image(name) if images is None else images[name]
-        _score_image(pairs, index, path, folder, (metrics, todo), protocol, failures.get(name))
+        if path.exists():
+            row = _scored(pairs, index, path, folder, todo, protocol, made[name])
+            if row is not None and not row.digest and images is None:
+                path.unlink()  # It is damaged; a pair without an image is fused again.
+                row.status += "; the same command fuses it again"
+        else:
+            row = Row(name, failures.get(name) or f"no fused image {path.name}", sources=made[name])
+        if row is not None:
+            folder.scores.add(row, metrics)
         done(1)
-    folder.arrange(names)
+    folder.scores.arrange(names, pairs.source.names)
 
 
-def _score_image(
-    pairs: Pairs,
-    index: int,
-    path: Path,
-    folder: CellFolder,
-    metrics: tuple[Sequence[str], Sequence[str]],
-    protocol: str,
-    failure: str | None,
-) -> None:
+def _scored(
+    pairs: Pairs, index: int, path: Path, folder: CellFolder, todo: Sequence[str], protocol: str, sources: str
+) -> Row | None:
+    """The row of one image, with what is known of it already; None where that is all.
+
+    The row of an image that cannot be read has no digest.
+    """
     name = pairs.source.names[index]
-    columns, todo = metrics
-    if not path.exists():
-        folder.add(Row(name, failure or f"no fused image {path.name}"), columns)
-        return
     digest = sha256_of(path)
-    row = folder.rows().get(name)
-    if row is None or row.digest != digest or row.status != OK:
-        row = Row(name, digest=digest)
-    wanted = [metric for metric in todo if metric not in row.values]
-    if not wanted and row.image in folder.rows():
-        return
+    row = folder.scores.rows.get(name)
+    if row is not None and sources and (row.digest, row.sources, row.status) == (digest, sources, OK):
+        wanted = [metric for metric in todo if metric not in row.values]
+        if not wanted:
+            return None
+    else:
+        row, wanted = Row(name), list(todo)
     try:
-        values, reasons = _scores(pairs, index, path, wanted, protocol)
+        fused = to_tensor(read_image(path))[None]
+    except (ValueError, OSError) as error:
+        return Row(name, str(error), sources=sources)
+    try:
+        values, reasons = _scores(pairs, index, fused, path, wanted, protocol)
     except (ValueError, OSError) as error:
         values, reasons = {}, [str(error)]
-    row.values.update(values)
-    row.status = "; ".join(reasons) or OK
-    folder.add(row, columns)
+    return Row(name, "; ".join(reasons) or OK, {**row.values, **values}, digest, sources)
 
 
 def _scores(
-    pairs: Pairs, index: int, path: Path, wanted: Sequence[str], protocol: str
+    pairs: Pairs, index: int, fused: Tensor, path: Path, wanted: Sequence[str], protocol: str
 ) -> tuple[dict[str, float], list[str]]:
     """The scores that exist, and why the others do not."""
     raw = pairs.source.read(index)
-    fused = to_tensor(read_image(path))[None]
     check_size(fused, raw, path)
     clean = [metric for metric in wanted if not metric.endswith(INPUT)]
     degraded = [metric for metric in wanted if metric.endswith(INPUT)]

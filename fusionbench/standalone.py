@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 
 from fusionbench.benchmark import DatasetChoice
+from fusionbench.claims import sources_of
 from fusionbench.data.first_look import look_at_fused
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.source import Subset
+from fusionbench.files import remove_unfinished
 from fusionbench.images.files import SUFFIXES, image_size
 from fusionbench.images.folders import image_files
 from fusionbench.lazy import lookup
@@ -20,6 +22,7 @@ from fusionbench.preflight import check_metrics
 from fusionbench.progress import progress
 from fusionbench.results import OK, CellFolder
 from fusionbench.scoring import open_pairs, score_cell
+from fusionbench.sources import Sources
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
@@ -64,7 +67,13 @@ def score_folder(
     if unmatched == "refuse":
         _check_sizes(source, images, names)
     folder = CellFolder(out, images=fused)
+    folder.check(_settings(fused, choice, protocol))
+    now, before = sources_of(choice, [source], limit), Sources.read(out)
+    now.changed(before, out)  # What is scored against others is scored again, row by row.
+    remove_unfinished(out)
     folder.claim(_settings(fused, choice, protocol), {})
+    folder.note({"images": {"scored": len(names), "available": len(source.names)}})
+    now.write(out, before)
     checked = check_metrics(metrics)
     checked.record(folder)
     with progress(console, len(names)) as (describe, done):
@@ -76,6 +85,7 @@ def score_folder(
             protocol=protocol,
             limit=limit,
             images=images,
+            sources=now.images,
             skip=checked.missing,
             done=done,
         )
@@ -90,8 +100,6 @@ def _settings(fused: Path, choice: DatasetChoice, protocol: str) -> dict[str, ob
         "split": choice.split,
         "resize": choice.resize,
         **choice.reading.settings,
-        "ir": None if choice.ir_dir is None else str(choice.ir_dir.resolve()),
-        "vi": None if choice.vi_dir is None else str(choice.vi_dir.resolve()),
         "protocol": protocol,
         "version": __version__,
     }

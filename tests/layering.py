@@ -17,12 +17,13 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fusionbench"
 
 LAYERS = [
-    {"extras", "progress", "columns"},
+    {"columns", "extras", "files", "progress"},
+    {"scorefile", "sources"},
     {"types", "lazy", "version", "outcomes", "processes", "threads", "trainers", "download", "results", "tensorfile"},
     {"degradations", "images", "nn", "resources", "weights", "spread"},
     {"data", "measured", "methods", "metrics"},
     {"published", "benchmark", "parsing", "profile", "holdings", "listing", "fusing", "restoring", "trained"},
-    {"scoring", "preflight", "choices", "report"},
+    {"scoring", "preflight", "choices", "claims", "report"},
     {"run", "standalone", "export", "dashboards", "training", "modelcard"},
     {"cards", "api", "evaluation", "embedding", "recipe", "supplies"},
     {"bench", "train"},

@@ -15,7 +15,7 @@ def folder(tmp_path):
 def test_rows_come_back_as_they_were_added(folder):
     rows = [Row("a", values={"EN": 7.25, "SD": 0.1 + 0.2}, digest="d1"), Row("b, c", "broken,\nfile", digest="d2")]
     for row in rows:
-        folder.add(row, ["EN", "SD"])
+        folder.scores.add(row, ["EN", "SD"])
     read = CellFolder(folder.folder).rows()
     assert read["a"] == rows[0]
     assert read["b, c"].status == "broken, file"
@@ -23,33 +23,39 @@ def test_rows_come_back_as_they_were_added(folder):
 
 
 def test_line_of_a_killed_write_is_dropped_and_healed(folder):
-    folder.add(Row("a", values={"EN": 1.0}, digest="d"), ["EN"])
+    folder.scores.add(Row("a", values={"EN": 1.0}, digest="d"), ["EN"])
     path = folder.folder / "scores.csv"
     path.write_text(path.read_text() + "b,ok,2.5")
     assert list(CellFolder(folder.folder).rows()) == ["a"]
-    CellFolder(folder.folder).add(Row("b", values={"EN": 3.0}, digest="e"), ["EN"])
+    CellFolder(folder.folder).scores.add(Row("b", values={"EN": 3.0}, digest="e"), ["EN"])
     assert path.read_text() == "image,status,EN\na,ok,1.0\nb,ok,3.0\n"
 
 
 def test_metric_added_later_becomes_a_column(folder):
-    folder.add(Row("a", values={"EN": 1.0}, digest="d"), ["EN"])
-    folder.add(Row("b", values={"EN": 1.0}, digest="d"), ["EN"])
-    folder.add(Row("a", values={"EN": 1.0, "MI": 2.0}, digest="d"), ["MI"])
+    folder.scores.add(Row("a", values={"EN": 1.0}, digest="d"), ["EN"])
+    folder.scores.add(Row("b", values={"EN": 1.0}, digest="d"), ["EN"])
+    folder.scores.add(Row("a", values={"EN": 1.0, "MI": 2.0}, digest="d"), ["MI"])
     assert (folder.folder / "scores.csv").read_text() == "image,status,EN,MI\na,ok,1.0,2.0\nb,ok,1.0,\n"
 
 
 def test_rows_are_arranged_in_the_order_of_the_data_set(folder):
     for name in "cab":
-        folder.add(Row(name, values={"EN": 1.0}), ["EN"])
-    folder.arrange(["a", "b", "c"])
+        folder.scores.add(Row(name, values={"EN": 1.0}), ["EN"])
+    folder.scores.arrange(["a", "b", "c"])
     assert list(CellFolder(folder.folder).rows()) == ["a", "b", "c"]
 
 
-def test_dropped_row_is_gone(folder):
+def test_an_image_that_is_fused_anew_leaves_nothing_of_the_old_one(folder):
+    folder.images.mkdir(parents=True)
     for name in "ab":
-        folder.add(Row(name, values={"EN": 1.0}), ["EN"])
-    folder.drop("a")
-    assert list(CellFolder(folder.folder).rows()) == ["b"]
+        folder.image(name).write_bytes(b"png")
+        folder.scores.add(Row(name, values={"EN": 1.0}, sources="s"), ["EN"])
+    assert folder.made_from({"a": "s", "b": "other"}) == {"a"}
+    folder.begin("a", "t")
+    again = CellFolder(folder.folder)
+    assert list(again.checked_rows()) == ["b"]
+    assert again.fused() == {"b"}
+    assert again.scores.made == {"a": "t", "b": "s"}
 
 
 def test_other_settings_are_refused_and_named(folder):
@@ -63,7 +69,7 @@ def test_damaged_meta_is_an_error_that_names_the_file(folder):
     folder.claim({"seed": 0}, {})
     (folder.folder / "meta.json").write_text('{"settings": ')
     with pytest.raises(ValueError, match=r"meta\.json is damaged"):
-        folder.claim({"seed": 0}, {})
+        CellFolder(folder.folder).claim({"seed": 0}, {})
 
 
 def test_notes_keep_the_settings(folder):

@@ -23,6 +23,7 @@ class CachedSource:
         self.dataset = source.dataset
         self.names = source.names
         self._pairs: dict[int, RawPair] = {}
+        self._digests: dict[int, str] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -45,3 +46,9 @@ class CachedSource:
             self._pairs[index] = pair
             self._bytes += size
         return pair
+
+    def digest(self, index: int) -> str:
+        """What a pair is made from, read once."""
+        if index not in self._digests:
+            self._digests[index] = self.source.digest(index)
+        return self._digests[index]

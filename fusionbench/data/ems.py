@@ -15,6 +15,7 @@ from pathlib import Path
 from fusionbench.data.folders import read_prompts
 from fusionbench.data.source import RawPair
 from fusionbench.degradations import parse
+from fusionbench.files import digest_of
 from fusionbench.images.files import image_size, read_infrared, read_visible
 from fusionbench.images.folders import image_files
 from fusionbench.images.options import AS_STORED, ReadOptions
@@ -127,8 +128,17 @@ class EmsSource:
         if len(sizes) > 1:
             listed = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
             raise ValueError(f"the images of {record.name!r} differ in size: {listed}")
-        prompt = self.prompts.get(record.name, self.prompts.get(record.scene))
-        return RawPair(record.name, ir, vi, ir_clean, vi_clean, degradation=record.spec, prompt=prompt)
+        return RawPair(record.name, ir, vi, ir_clean, vi_clean, degradation=record.spec, prompt=self._prompt(record))
+
+    def digest(self, index: int) -> str:
+        """What a pair and its references are made from."""
+        record = self.records[index]
+        scene = self.scenes[record.scene]
+        files = (scene.ir[record.ir_code], scene.vi[record.vi_code], scene.ir_clean, scene.vi_clean)
+        return digest_of([*(path or "" for path in files), record.spec, self._prompt(record) or ""])
+
+    def _prompt(self, record: Record) -> str | None:
+        return self.prompts.get(record.name, self.prompts.get(record.scene))
 
 
 def open_ems(

@@ -12,6 +12,7 @@ import numpy as np
 
 from fusionbench.data.first_look import Files, differing, look
 from fusionbench.data.source import RawPair
+from fusionbench.files import digest_of
 from fusionbench.images.files import SUFFIXES, image_size, read_infrared, read_visible
 from fusionbench.images.folders import image_files
 from fusionbench.images.options import AS_STORED, ReadOptions
@@ -142,6 +143,11 @@ class FolderSource:
             raise ValueError(differing(files, ir.shape[:2], vi.shape[:2]))
         scale = max(1, round(vi.shape[0] / ir.shape[0]))
         return RawPair(files.name, resized(ir, vi.shape[:2]), vi, ir_scale=scale, prompt=self.prompts.get(files.name))
+
+    def digest(self, index: int) -> str:
+        """What a pair is made from: the bytes of its files and what is said about it."""
+        files = self.files[index]
+        return digest_of([files.ir, files.vi, self.prompts.get(files.name) or ""])
 
 
 def resized(image: Bytes, size: tuple[int, int]) -> Bytes:

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from fusionbench.data.source import RawPair, check_names
+from fusionbench.files import digest_of
 from fusionbench.images.files import image_size, read_infrared, read_visible
 from fusionbench.images.folders import image_files
 from fusionbench.images.options import AS_STORED, ReadOptions
@@ -151,6 +152,10 @@ class RestorationSource:
             return RawPair(files.name, image, blank, clean, blank, self.degradation, only="ir")
         blank = np.zeros(image.shape[:2], np.uint8)
         return RawPair(files.name, blank, image, blank, clean, self.degradation, only="vi")
+
+    def digest(self, index: int) -> str:
+        """What an image and its clean version are made from."""
+        return digest_of([self.files[index].degraded, self.files[index].clean])
 
     def _read(self, path: Path) -> Bytes:
         return (read_infrared if self.modality == "ir" else read_visible)(path, self.reading)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from fusionbench.data.sharedcache import SharedCache
 from fusionbench.data.source import Joined, RawPair, Source, Subset
+from fusionbench.files import digest_of
 from fusionbench.images.files import decode_image
 
 INDEX = "index.json"
@@ -98,6 +99,12 @@ class ShardSource:
                 raise ValueError(f"{path} is damaged at {entry.name!r}; copy it again, or shard the data set again")
             fields[name] = decode_image(data, f"{name} of {entry.name!r} in {path}")
         return RawPair(entry.name, **fields)
+
+    def digest(self, index: int) -> str:
+        """What a pair is made from, as the index says it; `read` compares the checksums with the bytes."""
+        entry = self._entries[index]
+        parts = {name: (part.size, part.crc) for name, part in entry.parts.items()}
+        return digest_of([json.dumps([parts, dict(entry.facts)], sort_keys=True)])
 
 
 def _check_complete(path: Path, size: int) -> None:

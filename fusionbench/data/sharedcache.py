@@ -101,6 +101,10 @@ class SharedCache:
         self._keep(pair, self._file, start, size)
         return pair
 
+    def digest(self, index: int) -> str:
+        """What a pair is made from."""
+        return self.source.digest(index)
+
     def _keep(self, pair: RawPair, file: int, start: int, size: int) -> None:
         images: dict[str, Bytes] = {name: image for name in CHANNELS if (image := getattr(pair, name)) is not None}
         facts = {name: value for name, value in vars(pair).items() if name not in CHANNELS and name != "name"}

@@ -97,6 +97,24 @@ class Source(Protocol):
             ValueError: an image cannot be read, or the two differ in size.
         """
 
+    def digest(self, index: int) -> str:
+        """What a pair is made from, as a sha256: the same wherever the same bytes lie.
+
+        Raises:
+            OSError: an image has gone.
+        """
+
+
+def digests(source: Source, limit: int | None = None) -> dict[str, str]:
+    """What the first pairs are made from, by name; empty for a pair that is not there."""
+    found = {}
+    for index, name in enumerate(source.names[:limit]):
+        try:
+            found[name] = source.digest(index)
+        except OSError:  # It is reported when it is read, so that it does not stop the others.
+            found[name] = ""
+    return found
+
 
 class Joined:
     """Pairs of several sources, one after the other; names carry their data set."""
@@ -118,6 +136,11 @@ class Joined:
         """Read one pair."""
         source, place = self._find(index)
         return replace(source.read(place), name=self.names[index])
+
+    def digest(self, index: int) -> str:
+        """What a pair is made from."""
+        source, place = self._find(index)
+        return source.digest(place)
 
     def _find(self, index: int) -> tuple[Source, int]:
         for source in self.sources:
@@ -146,3 +169,7 @@ class Subset:
     def read(self, index: int) -> RawPair:
         """Read one pair."""
         return self.source.read(self.indices[index])
+
+    def digest(self, index: int) -> str:
+        """What a pair is made from."""
+        return self.source.digest(self.indices[index])

@@ -101,6 +101,7 @@ class Draw(NamedTuple):
     seed: int
 
 
+@lru_cache(maxsize=1024)
 def parse(spec: str) -> Degradation:
     """Read a spec such as 'clean', 'll+lc', 'vi:rain(0.7)+ir:sn', 'ir:noise(5~25)' or 'composite'.
 
@@ -118,7 +119,7 @@ def draw(specs: Sequence[str], *, name: str, seed: int, epoch: int) -> Draw:
     """
     if not specs:
         raise ValueError("no degradation to draw from; list at least 'clean'")
-    degradations = [_parse(spec) for spec in specs]
+    degradations = [parse(spec) for spec in specs]
     pick = stream(seed, name, epoch, "spec") % len(degradations)
     epoch_seed = stream(seed, "", epoch, "epoch") % 2**63
     return Draw(degradations[pick].fix(name=name, seed=epoch_seed), epoch_seed)
@@ -155,11 +156,6 @@ def _apply(term: Term, image: Pixels, seed: int) -> Pixels:
     transform.set_random_seed(seed)
     degraded: Pixels = transform(image=image)["image"]
     return degraded
-
-
-@lru_cache(maxsize=1024)
-def _parse(spec: str) -> Degradation:
-    return parse(spec)
 
 
 def _check(ir: Pixels, vi: Pixels, name: str) -> None:

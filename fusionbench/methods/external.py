@@ -93,11 +93,21 @@ class External(Method):
         return torch.stack(images).to(batch["vi"])
 
     def _of_folder(self, name: str, degradation: str) -> Color:
-        folder = Path(str(self.folder).replace("{degradation}", degradation.replace(":", "-")))
-        path = self._index(folder).get(name)
+        path = self.file_of(name, degradation)
         if path is None:
-            raise FileNotFoundError(f"{self.title} has no image named {name!r} in {folder}")
+            raise FileNotFoundError(f"{self.title} has no image named {name!r} in {self._place(degradation)}")
         return _read(path)
+
+    def file_of(self, name: str, degradation: str) -> Path | None:
+        """The fused image of a pair in the method's folder; None where there is none.
+
+        Raises:
+            FileNotFoundError: the folder is not there or holds no image.
+        """
+        return self._index(self._place(degradation)).get(name)
+
+    def _place(self, degradation: str) -> Path:
+        return Path(str(self.folder).replace("{degradation}", degradation.replace(":", "-")))
 
     def _run(self, command: str, ir: torch.Tensor, vi: torch.Tensor) -> Color:
         with TemporaryDirectory() as place:

@@ -16,12 +16,11 @@ from fusionbench.report.table import (
     LABELS,
     Block,
     arrow,
-    blocks,
     footnotes,
     higher_is_better,
     number,
     ranks,
-    read_scores,
+    read_results,
 )
 from fusionbench.results import OK, CellFolder, path_name, write_atomically
 
@@ -45,7 +44,8 @@ def write_html(out: Path) -> Path:
     Raises:
         FileNotFoundError: the folder holds no results.
     """
-    tables, scores = blocks(out), read_scores(out)
+    results = read_results(out)
+    tables, scores = results.blocks, results.scores
     album = Album(out)
     environment = Environment(
         loader=PackageLoader("fusionbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True

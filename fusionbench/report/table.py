@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import pandas as pd
 from fusionbench.metrics import row
 from fusionbench.report.origins import origins
 from fusionbench.results import CellFolder, cells_of
+from fusionbench.sources import Sources
 
 # Two means closer than this fraction are the same number printed twice; both are marked.
 TIE = 1e-9
+
+CHANGED = "the sources changed since; the same command fuses and scores it again"
+"""The status of an image that was made from other sources than the others of its table."""
 
 LABELS = ("dataset", "degradation", "method", "weights", "image", "status")
 
@@ -53,45 +58,90 @@ class Block:
         return f"{self.dataset}, {self.degradation} ({count})"
 
 
+@dataclass(frozen=True)
+class Results:
+    """What the folder of a run holds, read once.
+
+    Attributes:
+        scores: all rows: dataset, degradation, method, its weights, image, status, then the metrics.
+        blocks: the tables, in the order in which their cells were asked for.
+    """
+
+    scores: pd.DataFrame
+    blocks: list[Block]
+
+
+def read_results(out: Path) -> Results:
+    """Everything that a run has scored.
+
+    Raises:
+        FileNotFoundError: the folder holds no results.
+        ValueError: a file is not what a run writes.
+    """
+    frames: list[pd.DataFrame] = []
+    sources: dict[Path, Sources] = {}
+    metas: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for cell in cells_of(out):
+        if not (cell.folder / "scores.csv").exists():
+            continue
+        keys = {key: _setting(cell, key) for key in ("dataset", "degradation", "method")}
+        place = cell.folder.parents[1]
+        sources[place] = sources.get(place) or Sources.read(place)
+        frame = _read(cell, sources[place])
+        labels = {**keys, "weights": cell.meta()["settings"].get("weights") or ""}
+        for position, (key, value) in enumerate(labels.items()):
+            frame.insert(position, key, value)
+        frames.append(frame)
+        metas.setdefault((keys["dataset"], keys["degradation"]), []).append(cell.meta())
+    if not frames:
+        raise FileNotFoundError(f"no results in {out}; expected <dataset>/<degradation>/<method>/scores.csv below it")
+    scores = pd.concat(frames, ignore_index=True)
+    tables = [
+        _block(group, str(dataset), str(degradation), metas[str(dataset), str(degradation)])
+        for (dataset, degradation), group in scores.groupby(["dataset", "degradation"], sort=False)
+    ]
+    return Results(scores, tables)
+
+
 def read_scores(out: Path) -> pd.DataFrame:
     """All rows of a run: dataset, degradation, method, its weights, image, status, then the metrics.
 
     Raises:
         FileNotFoundError: the folder holds no results.
+        ValueError: a file is not what a run writes.
     """
-    frames = []
-    for folder, settings in _cells(out):
-        frame = _read(folder)
-        for position, key in enumerate(("dataset", "degradation", "method")):
-            frame.insert(position, key, settings["settings"][key])
-        frame.insert(3, "weights", settings["settings"].get("weights") or "")
-        frames.append(frame)
-    if not frames:
-        raise FileNotFoundError(f"no results in {out}; expected <dataset>/<degradation>/<method>/scores.csv below it")
-    return pd.concat(frames, ignore_index=True)
-
-
-def _read(folder: CellFolder) -> pd.DataFrame:
-    frame: pd.DataFrame = pd.read_csv(folder.folder / "scores.csv", dtype={"image": str, "status": str})
-    return frame
-
-
-def _cells(out: Path) -> Iterator[tuple[CellFolder, dict[str, Any]]]:
-    for cell in cells_of(out):
-        if (cell.folder / "scores.csv").exists():
-            yield cell, cell.meta()
+    return read_results(out).scores
 
 
 def blocks(out: Path) -> list[Block]:
-    """The tables of a run, in the order in which its cells were asked for."""
-    scores = read_scores(out)
-    metas: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for _, meta in _cells(out):
-        metas.setdefault((meta["settings"]["dataset"], meta["settings"]["degradation"]), []).append(meta)
-    return [
-        _block(group, str(dataset), str(degradation), metas[str(dataset), str(degradation)])
-        for (dataset, degradation), group in scores.groupby(["dataset", "degradation"], sort=False)
-    ]
+    """The tables of a run, in the order in which its cells were asked for.
+
+    Raises:
+        FileNotFoundError: the folder holds no results.
+        ValueError: a file is not what a run writes.
+    """
+    return read_results(out).blocks
+
+
+def _read(folder: CellFolder, sources: Sources) -> pd.DataFrame:
+    """The rows of the images that were asked for; those of sources that have changed since have no values."""
+    metrics = folder.scores.metrics
+    rows = list(folder.checked_rows().values())[: folder.meta().get("images", {}).get("scored")]
+    stale = {each.image for each in rows if sources.contradict(each.image, each.sources)}
+    rows = [replace(each, status=CHANGED, values={}) if each.image in stale else each for each in rows]
+    columns: dict[str, Any] = {"image": [each.image for each in rows], "status": [each.status for each in rows]}
+    columns |= {metric: [each.values.get(metric, math.nan) for each in rows] for metric in metrics}
+    return pd.DataFrame(columns).astype(dict.fromkeys(metrics, float))
+
+
+def _setting(folder: CellFolder, key: str) -> str:
+    for name in (key, "protocol", "split", "version"):
+        if not isinstance(folder.meta()["settings"].get(name), str):
+            raise ValueError(
+                f"{folder.folder / 'meta.json'} is not what this version or an earlier one writes: its settings say no "
+                f"{name}; delete the folder {folder.folder} and run again"
+            )
+    return str(folder.meta()["settings"][key])
 
 
 def folder_block(out: Path, name: str) -> Block:
@@ -101,28 +151,27 @@ def folder_block(out: Path, name: str) -> Block:
         name: what the table calls the method that made them.
     """
     folder = CellFolder(out)
-    frame = _read(folder)
+    frame = _read(folder, Sources.read(out))
     frame.insert(2, "method", name)
-    meta = folder.meta()
-    return _block(frame, str(meta["settings"]["dataset"]), "as given", [meta])
+    return _block(frame, _setting(folder, "dataset"), "as given", [folder.meta()])
 
 
 def _block(scores: pd.DataFrame, dataset: str, degradation: str, metas: Sequence[dict[str, Any]]) -> Block:
-    meta = metas[-1]
     metrics = [column for column in scores.columns if column not in LABELS]
     by_method = scores.groupby("method", sort=False)[metrics]
     found = scores["image"].nunique()
-    images = meta.get("images", {"scored": found, "available": found})
+    images = max(one.get("images", {}).get("scored", found) for one in metas)
+    available = max(one.get("images", {}).get("available", found) for one in metas)
     return Block(
         dataset=dataset,
         degradation=degradation,
         means=by_method.mean(),
         counts=by_method.count(),
-        images=int(images["scored"]),
-        available=int(images["available"]),
-        settings=meta["settings"],
+        images=images,
+        available=available,
+        settings=metas[-1]["settings"],
         origins=tuple(dict.fromkeys(note for one in metas for note in origins(one))),
-        missing=frozenset(meta.get("missing", {})),
+        missing=frozenset(metas[-1].get("missing", {})),
         weights={one["settings"]["method"]: name for one in metas if (name := one["settings"].get("weights"))},
     )
 

@@ -11,24 +11,28 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fusionbench.report.table import Block, arrow, blocks, footnotes, number, ranks, read_scores
+from fusionbench.report.table import Block, Results, arrow, footnotes, number, ranks, read_results
 from fusionbench.results import write_atomically
 
 STYLES = ("", "bold", "underline")
 
 
-def write_report(out: Path) -> list[Path]:
+def write_report(out: Path, results: Results | None = None) -> list[Path]:
     """Write `report/{table.md,table.csv,per_image.csv}` of a run.
+
+    Args:
+        results: what the folder holds, where it has been read.
 
     Raises:
         FileNotFoundError: the folder holds no results.
+        ValueError: a file is not what a run writes.
     """
-    tables = blocks(out)
+    found = results or read_results(out)
     report = out / "report"
     texts = {
-        report / "table.md": markdown(tables),
-        report / "table.csv": long(tables).to_csv(index=False),
-        report / "per_image.csv": read_scores(out).to_csv(index=False),
+        report / "table.md": markdown(found.blocks),
+        report / "table.csv": long(found.blocks).to_csv(index=False),
+        report / "per_image.csv": found.scores.to_csv(index=False),
     }
     for path, text in texts.items():
         write_atomically(path, text)

@@ -49,12 +49,12 @@ def write_cell(out, degradation, method, place, rng):
     for index, name in enumerate(IMAGES):
         values = {"EN": 5.0 + index / 10 + place, "QCV": 300.0 - 10 * index - place, "CC@input": 0.5}
         if method == "average" and index == 7:
-            folder.add(Row(name, "no </script> fused image"), METRICS)
+            folder.scores.add(Row(name, "no </script> fused image"), METRICS)
             continue
         if method == "lap" and degradation == "clean":
             values.pop("CC@input")
         write_image(folder.image(name), rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8))
-        folder.add(Row(name, "ok", values, digest="d"), METRICS)
+        folder.scores.add(Row(name, "ok", values, digest="d"), METRICS)
     return folder
 
 

@@ -22,7 +22,7 @@ def out(tmp_path):
         folder.note({"images": {"scored": 2, "available": 9}})
         for image, values in images.items():
             status = "ok" if len(values) == 2 else "QCV undefined: an image is constant"
-            folder.add(Row(image, status, values, digest="d"), ["EN", "QCV"])
+            folder.scores.add(Row(image, status, values, digest="d"), ["EN", "QCV"])
     return tmp_path
 
 
@@ -81,7 +81,7 @@ def test_weights_are_named_beside_every_number(out):
     shared = {"dataset": "msrs", "degradation": "ll", "protocol": "exact", "seed": 0, "split": "test", "version": "1"}
     folder.claim({**shared, "method": "lure-s", "weights": "lure-s@5df8080e"}, {})
     folder.note({"images": {"scored": 2, "available": 9}})
-    folder.add(Row("a", "ok", {"EN": 6.0, "QCV": 1.0}, digest="d"), ["EN", "QCV"])
+    folder.scores.add(Row("a", "ok", {"EN": 6.0, "QCV": 1.0}, digest="d"), ["EN", "QCV"])
     table, means, images = write_report(out)
     assert "\n- Weights: lure-s@5df8080e.\n" in table.read_text()
     assert "msrs,ll,lure-s,lure-s@5df8080e,EN,6.0,1,True" in means.read_text().splitlines()

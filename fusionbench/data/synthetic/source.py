@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fusionbench.data.source import RawPair
 from fusionbench.data.synthetic.render import scene
+from fusionbench.files import digest_of
 from fusionbench.lazy import unknown
 
 COUNTS = {"test": 6, "train": 64, "val": 8}
@@ -73,6 +74,10 @@ class SyntheticSource:
         height, width = self.size(index)
         made = scene(self._first + index, height, width, night=index % 2 == 0)
         return RawPair(self.names[index], made.ir, made.vi)
+
+    def digest(self, index: int) -> str:
+        """What a scene is made from: its number and its size; the program that renders it has a version."""
+        return digest_of([f"synthetic {self._first + index} {self.size(index)}"])
 
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self):

@@ -1,0 +1,90 @@
+"""What a folder of results belongs to: checked before anything is written, so that results never mix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fusionbench.benchmark import DatasetChoice
+from fusionbench.data import DATASETS
+from fusionbench.data.loading import data_root
+from fusionbench.data.source import Source, digests
+from fusionbench.files import digest_of
+from fusionbench.results import INPUTS, REFERENCES, CellFolder, cells_of, refuse_others
+from fusionbench.sources import Sources
+
+if TYPE_CHECKING:
+    from fusionbench.methods.external import External
+
+TABLE = ("protocol", "seed", "version")
+"""Settings that all cells of a run share, as its tables name them once."""
+
+BLOCK = ("resize", "split")
+"""Settings that all cells of one data set share."""
+
+PRECISIONS = {"16": "16-mixed", "32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}
+"""Lightning's other names of its precisions."""
+
+
+def precision_of(trainer: Mapping[str, Any] | None) -> str:
+    """Lightning's precision that these arguments of a Trainer choose, by one name."""
+    chosen = str((trainer or {}).get("precision") or "32-true")
+    return PRECISIONS.get(chosen, chosen)
+
+
+def sources_of(choice: DatasetChoice, sources: Iterable[Source], limit: int | None = None) -> Sources:
+    """What the pairs of a data set are made from, and where they lie.
+
+    Args:
+        sources: of its pairs; several where it is degraded on disk.
+        limit: only the first so many pairs.
+    """
+    images: dict[str, str] = {}
+    for source in sources:
+        images |= digests(source, limit)
+    return Sources(_place(choice), images)
+
+
+def _place(choice: DatasetChoice) -> dict[str, str | None]:
+    elsewhere = choice.ir_dir is not None or DATASETS[choice.name].target
+    root = choice.root or (None if elsewhere else data_root() / choice.name)
+    folders = {"root": root, "ir": choice.ir_dir, "vi": choice.vi_dir}
+    return {what: None if path is None else str(path.expanduser().resolve()) for what, path in folders.items()}
+
+
+def with_files(sources: Mapping[str, str], method: External, degradation: str) -> dict[str, str]:
+    """What fused images of others are made from: their pairs, and the files that the method finds for them."""
+    found = {}
+    for name, digest in sources.items():
+        file = method.file_of(name, degradation)
+        found[name] = f"{digest}+{digest_of([file])}" if digest and file is not None else ""
+    return found
+
+
+def check_settings(out: Path, wanted: Sequence[tuple[CellFolder, Mapping[str, Any]]]) -> None:
+    """Refuse a run's folder that holds results of other settings, in these cells or beside them.
+
+    Raises:
+        ValueError: it does.
+    """
+    for folder, settings in wanted:
+        folder.check(settings)
+    for cell in cells_of(out):
+        found = cell.meta()["settings"]
+        for _, settings in wanted:
+            keys = (*TABLE, *(BLOCK if found.get("dataset") == settings["dataset"] else ()))
+            shared = [key for key in keys if key in found]
+            refuse_others(cell.folder, {key: found[key] for key in shared}, {key: settings[key] for key in shared})
+
+
+def drop_pictured(folder: Path, changed: Sequence[str]) -> None:
+    """Remove the kept sources of pairs that have changed.
+
+    Args:
+        folder: of a data set in a run.
+    """
+    for pattern in (f"{REFERENCES}/*/*.png", f"*/{INPUTS}/*/*.png"):
+        for path in folder.glob(pattern):
+            if path.stem in changed:
+                path.unlink()

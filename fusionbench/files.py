@@ -1,0 +1,161 @@
+"""Files that survive a kill: written whole under a temporary name, or line by line, and read with checks."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+_UNFINISHED = re.compile(r"\..+\.(\d{1,9})\.tmp")
+
+
+def unfinished(path: Path) -> Path:
+    """Where this process writes a file before it gets its name."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes of this machine left unfinished below a folder."""
+    for path in folder.rglob(".*.tmp"):
+        match = _UNFINISHED.fullmatch(path.name)
+        if match and not _alive(int(match[1])):
+            path.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    if sys.platform == "win32":
+        return True  # There, asking would end it.
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a text file so that a reader or a killed process sees the old text or the new, never a part.
+
+    A file that holds the text already stays as it is.
+    """
+    data = text.encode()
+    if path.exists() and path.read_bytes() == data:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = unfinished(path)
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def digest_of(parts: Iterable[Path | str]) -> str:
+    """One sha256 of the bytes of several files and of words, in this order.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    whole = hashlib.sha256()
+    for part in parts:
+        data = part.read_bytes() if isinstance(part, Path) else part.encode()
+        whole.update(hashlib.sha256(data).digest())
+    return whole.hexdigest()
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    r"""One line of a CSV file that ends with a line feed.
+
+    Example:
+        >>> csv_line(["a", "b, c", "d\re"])
+        'a,"b, c","d\re"\n'
+    """
+    buffer = io.StringIO()
+    # Python quotes the characters of the line's end, so that a name with a carriage return stays one cell.
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
+
+
+class Line(NamedTuple):
+    """A row of a CSV file: the number of its last line, and its cells."""
+
+    number: int
+    cells: list[str]
+
+
+def read_csv(path: Path) -> tuple[list[Line], list[str]]:
+    """The rows of a CSV file as far as they can be read, and one sentence for each fault.
+
+    A last line without its end, as a killed process leaves it, is no fault and does not count. No file is no rows.
+    """
+    if not path.exists():
+        return [], []
+    data = path.read_bytes()
+    end = _whole(data)
+    lines, rest = data.count(b"\n", 0, end), data[end:]
+    faults = [f"{path}, line {lines + 1}: a quote is not closed"] if b"\n" in rest else []
+    try:
+        text = data[:end].decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return [], [f"{path} is no UTF-8 text (byte {error.start})"]
+    # Not splitlines: a name may hold one of the rarer separators that it splits at.
+    reader = csv.reader((f"{line}\n" for line in text.split("\n")[:-1]), strict=True)
+    rows: list[Line] = []
+    try:
+        rows.extend(Line(reader.line_num, cells) for cells in reader)
+    except csv.Error as error:
+        faults.append(f"{path}, line {reader.line_num}: {error}")
+    return rows, faults
+
+
+def _whole(data: bytes) -> int:
+    """Bytes up to the end of the last whole row; a line feed inside quotes does not end one."""
+    end = data.rfind(b"\n") + 1
+    quotes = data.count(b'"', 0, end)
+    while quotes % 2:
+        start = data.rfind(b"\n", 0, end - 1) + 1
+        quotes -= data.count(b'"', start, end)
+        end = start
+    return end
+
+
+class Journal:
+    """A CSV file that one process at a time appends to.
+
+    What a killed process left unfinished at its end is cut off before the first line is added.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._healed = False
+
+    def append(self, text: str, *, sync: bool = True) -> None:
+        """Add whole lines.
+
+        Args:
+            sync: wait until they are on the disk.
+        """
+        if not self._healed:
+            self._heal()
+        with self.path.open("ab") as stream:
+            stream.write(text.encode())
+            stream.flush()
+            if sync:
+                os.fsync(stream.fileno())
+
+    def _heal(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists():
+            data = self.path.read_bytes()
+            if (end := _whole(data)) < len(data):
+                os.truncate(self.path, end)
+        self._healed = True
+
+    def replace(self, text: str) -> None:
+        """Put other lines in place of all."""
+        write_atomically(self.path, text)
+        self._healed = True

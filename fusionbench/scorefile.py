@@ -1,0 +1,296 @@
+"""The scores of one cell on disk: `scores.csv`, and `provenance.csv`, which says what each row belongs to.
+
+Both grow by a line per image, so that a row costs the same however many there are, and are put in order when a cell is
+done. Until then the last line of an image counts. A line of `provenance.csv` holds an image's name, the digest of its
+sources, the sha256 of the fused image and a digest of the row. One with sources alone says that the image is fused from
+them anew: its earlier rows are void.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from fusionbench.files import Journal, csv_line, read_csv
+
+T = TypeVar("T")
+
+OK = "ok"
+
+IMAGE, STATUS = "image", "status"
+"""The first columns of scores.csv; metrics follow."""
+
+PROVENANCE = csv_line(["image", "sources", "fused", "scores"])
+
+
+@dataclass
+class Row:
+    """The scores of one image.
+
+    Attributes:
+        status: 'ok', or why the image or some of its scores are missing.
+        values: score by metric name; a metric that could not be computed is absent.
+        digest: sha256 of the image file that was scored; empty where there is none.
+        sources: digest of the pair that it was scored against; empty where it is not known.
+    """
+
+    image: str
+    status: str = OK
+    values: dict[str, float] = field(default_factory=dict)
+    digest: str = ""
+    sources: str = ""
+
+    def fingerprint(self) -> str:
+        """A digest of status and scores, whatever other columns the file has."""
+        values = sorted(self.values.items())
+        text = csv_line([one_line(self.status), *(f"{name}={value!r}" for name, value in values)])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class _Record(NamedTuple):
+    """One line of provenance.csv, without the image's name."""
+
+    sources: str
+    fused: str
+    scores: str
+
+
+@dataclass
+class _Content:
+    """What both files say.
+
+    Attributes:
+        metrics: columns of scores.csv.
+        rows: the rows that can be trusted, by image.
+        made: digest of the sources that an image was last fused from, or scored against.
+        faults: what of scores.csv cannot be trusted, one sentence each.
+    """
+
+    metrics: list[str] = field(default_factory=list)
+    rows: dict[str, Row] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+
+class ScoreFile:
+    """Reads and writes both files. One process writes them at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._scores = Journal(folder / "scores.csv")
+        self._provenance = Journal(folder / "provenance.csv")
+
+    @cached_property
+    def _content(self) -> _Content:
+        return _read(self._scores.path, self._provenance.path)
+
+    @cached_property
+    def _known(self) -> _Content:
+        """What may be written: rows of an earlier version belong to nothing that is known, and are computed again."""
+        content = self._content
+        if unknown := content.rows.keys() - content.made.keys():
+            content.rows = {image: row for image, row in content.rows.items() if image not in unknown}
+            content.faults.append("rows of an earlier version")
+        return content
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metric columns that the file has."""
+        return list(self._content.metrics)
+
+    @property
+    def rows(self) -> Mapping[str, Row]:
+        """The rows that can be trusted, by image."""
+        return self._content.rows
+
+    @property
+    def made(self) -> Mapping[str, str]:
+        """Digest of the sources that an image was fused from, by image."""
+        return self._content.made
+
+    @property
+    def faults(self) -> list[str]:
+        """What of the file cannot be trusted, one sentence each."""
+        return list(self._content.faults)
+
+    def begin(self, image: str, sources: str) -> None:
+        """Say that an image is about to be fused from these sources; its row is void from now on."""
+        content = self._known
+        self._record([_provenance_line(image, _Record(sources, "", ""))], sync=False)
+        content.made[image] = sources
+        content.rows.pop(image, None)
+
+    def add(self, row: Row, metrics: Sequence[str]) -> None:
+        """Add or replace the row of one image; `metrics` names every column that the file shall have."""
+        content = self._known
+        # The record goes first: a row without its record is computed again, a record without its row does nothing.
+        self._record([_row_line(row)])
+        added = [name for name in dict.fromkeys([*metrics, *row.values]) if name not in content.metrics]
+        content.rows[row.image] = row
+        content.made[row.image] = row.sources
+        if added or content.faults or not self._scores.path.exists():
+            content.metrics += added
+            content.faults.clear()
+            self._scores.replace(self._text())
+        else:
+            self._scores.append(csv_line(_cells(row, content.metrics)))
+
+    def arrange(self, order: Iterable[str], known: Collection[str] | None = None) -> None:
+        """Put both files in order, so that equal runs give equal files.
+
+        Args:
+            order: images; others come behind them.
+            known: images of the data set; what is said of others is forgotten.
+        """
+        content = self._known
+        places = list(order)
+        content.rows = ordered(content.rows, places, known)
+        content.made = ordered(content.made, places, known)
+        content.faults.clear()
+        # The scores go first: their lines that are gone have a record still, and none of those left lacks one.
+        self._scores.replace(self._text())
+        self._provenance.replace(PROVENANCE + "".join(self._records()))
+
+    def part(self, other: ScoreFile, images: Iterable[str]) -> None:
+        """Take over what another file says of some images."""
+        content = self._known
+        for image in images:
+            if image in other.rows:
+                content.rows[image] = other.rows[image]
+            if image in other.made:
+                content.made[image] = other.made[image]
+        content.metrics = other.metrics
+        if content.made or content.rows:
+            self.arrange(content.made)
+
+    def merge(self, others: Sequence[ScoreFile]) -> None:
+        """Take over all that other files say; what they say of an image replaces what was known of it."""
+        content = self._known
+        for other in others:
+            content.metrics += [name for name in other.metrics if name not in content.metrics]
+            for image in other.made:
+                content.rows.pop(image, None)
+            content.rows.update(other.rows)
+            content.made.update(other.made)
+        self._record(list(self._records()))
+        self._scores.replace(self._text())
+
+    def _records(self) -> Iterable[str]:
+        for image, sources in self._content.made.items():
+            row = self._content.rows.get(image)
+            yield _provenance_line(image, _Record(sources, "", "")) if row is None else _row_line(row)
+
+    def _record(self, lines: Sequence[str], *, sync: bool = True) -> None:
+        heading = "" if self._provenance.path.exists() else PROVENANCE
+        self._provenance.append(heading + "".join(lines), sync=sync)
+
+    def _text(self) -> str:
+        content = self._content
+        lines = (csv_line(_cells(row, content.metrics)) for row in content.rows.values())
+        return csv_line([IMAGE, STATUS, *content.metrics]) + "".join(lines)
+
+
+def ordered(entries: Mapping[str, T], order: Iterable[str], known: Collection[str] | None = None) -> dict[str, T]:
+    """Entries by name in the given order, those that it lacks behind the others; without those that nobody knows."""
+    place = {name: index for index, name in enumerate(order)}
+    names = set(entries) if known is None else set(known)
+    kept = ((name, entry) for name, entry in entries.items() if name in names)
+    return dict(sorted(kept, key=lambda entry: place.get(entry[0], len(place))))
+
+
+def one_line(reason: str) -> str:
+    """A message without line breaks, as a cell of a table."""
+    return " ".join(reason.split())
+
+
+def _cells(row: Row, metrics: Sequence[str]) -> list[str]:
+    values = [repr(row.values[name]) if name in row.values else "" for name in metrics]
+    return [row.image, one_line(row.status), *values]
+
+
+def _row_line(row: Row) -> str:
+    return _provenance_line(row.image, _Record(row.sources, row.digest, row.fingerprint()))
+
+
+def _provenance_line(image: str, record: _Record) -> str:
+    return csv_line([image, *record])
+
+
+def _read(scores: Path, provenance: Path) -> _Content:
+    """Rows with what they belong to.
+
+    Without any provenance the rows of an earlier version are read, which belong to nothing that is known.
+    """
+    lines, faults = read_csv(scores)  # First, as a row's record is on the disk before the row is.
+    content = _Content(faults=faults)
+    live, void, content.made = _read_records(provenance)
+    known = provenance.exists()
+    if not lines:
+        return content
+    heading = lines[0].cells
+    if heading[:2] != [IMAGE, STATUS] or "" in heading or len(set(heading)) < len(heading):
+        content.faults.append(f"{scores} does not begin with {IMAGE},{STATUS} and the names of metrics, each once")
+        return content
+    content.metrics = heading[2:]
+    for number, cells in lines[1:]:
+        row = _row(cells, heading)
+        if isinstance(row, str):
+            content.faults.append(f"{scores}, line {number}: {row}")
+            continue
+        digest = row.fingerprint()
+        match = next((record for record in reversed(live.get(row.image, [])) if record.scores == digest), None)
+        if match is not None:
+            row.sources, row.digest = match.sources, match.fused
+        elif known and digest in void.get(row.image, ()):
+            continue
+        elif known:
+            content.faults.append(f"{scores}, line {number}: the row of {row.image!r} was changed after it was scored")
+            continue
+        elif row.image in content.rows:
+            content.faults.append(f"{scores}, line {number}: {row.image!r} has a second row")
+            continue
+        content.rows[row.image] = row
+    if content.faults:  # Nothing says that the columns are right either.
+        used = {metric for row in content.rows.values() for metric in row.values}
+        content.metrics = [metric for metric in content.metrics if metric in used]
+    return content
+
+
+def _read_records(path: Path) -> tuple[dict[str, list[_Record]], dict[str, set[str]], dict[str, str]]:
+    """Records of rows by image, digests of rows that are void, and the sources of every image."""
+    live: dict[str, list[_Record]] = {}
+    void: dict[str, set[str]] = {}
+    made: dict[str, str] = {}
+    for _, cells in read_csv(path)[0]:
+        if len(cells) != 1 + len(_Record._fields) or csv_line(cells) == PROVENANCE:
+            continue  # A row without its record is not trusted, so that a broken line needs no sentence of its own.
+        image, record = cells[0], _Record(*cells[1:])
+        if record.scores:
+            live.setdefault(image, []).append(record)
+        else:
+            void.setdefault(image, set()).update(each.scores for each in live.pop(image, []))
+        made[image] = record.sources
+    return live, void, made
+
+
+def _row(cells: Sequence[str], heading: Sequence[str]) -> Row | str:
+    """A row of scores.csv, or what is wrong with it."""
+    if len(cells) != len(heading):
+        return f"{len(cells)} cells where the heading has {len(heading)}"
+    image, status, *texts = cells
+    if not image or not status:
+        return f"no {STATUS if image else IMAGE}"
+    values: dict[str, float] = {}
+    for metric, text in zip(heading[2:], texts, strict=True):
+        if text:
+            try:
+                values[metric] = float(text)
+            except ValueError:
+                return f"{metric} is {text!r}, no number"
+            if not math.isfinite(values[metric]):
+                return f"{metric} is {text}"
+    return Row(image, status, values)

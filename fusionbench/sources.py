@@ -1,0 +1,86 @@
+"""What the results of a data set were made from: `<out>/<dataset>/sources.json`, with the digest of every pair by name.
+
+The place of the images does not matter, so that a copied or moved data set goes on with its results. Where the bytes of
+an image differ, it was either replaced in its place, and what was made from it is made again, or the results are of
+other sources, and are refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from fusionbench.files import write_atomically
+
+FILE = "sources.json"
+SHOWN = 5
+"""Names that a message lists."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The pairs of a data set.
+
+    Attributes:
+        place: folders that were given, by what they hold.
+        images: digest of each pair by name; empty for one that cannot be read.
+    """
+
+    place: Mapping[str, str | None] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> Sources:
+        """What a folder of results says; nothing where it is new, of an earlier version, or damaged.
+
+        Nothing can go wrong for want of it: each cell knows what its images were made from.
+        """
+        try:
+            said = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            place, images = said["place"], said["images"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls()
+        return cls(place, images) if isinstance(place, dict) and isinstance(images, dict) else cls()
+
+    def changed(self, before: Sources, folder: Path) -> list[str]:
+        """Pairs that differ from those that results were made from, in the same place.
+
+        Raises:
+            ValueError: the results were made from images elsewhere, and these are others.
+        """
+        known = {name: digest for name, digest in before.images.items() if digest}
+        common = [name for name, digest in self.images.items() if digest and name in known]
+        differing = [name for name in common if self.images[name] != known[name]]
+        if before.place != self.place and known and (differing or not common):
+            what = f"differing {listed(differing)}" if differing else f"nothing called {listed(list(known))}"
+            raise ValueError(
+                f"{folder} holds results of other sources ({where(before.place)}; {where(self.place)} has {what}); "
+                "choose another --out"
+            )
+        return differing
+
+    def contradict(self, name: str, made_from: str) -> bool:
+        """Whether something was made from other sources than these.
+
+        Args:
+            made_from: digest of the pair, with '+' and that of a file of others where an image was taken from one.
+        """
+        known = self.images.get(name)
+        return bool(known and made_from) and made_from.partition("+")[0] != known
+
+    def write(self, folder: Path, before: Sources) -> None:
+        """Keep this beside the results; what was known of further pairs stays."""
+        whole = Sources(self.place, {**before.images, **self.images})
+        write_atomically(folder / FILE, json.dumps(asdict(whole), indent=1) + "\n")
+
+
+def where(place: Mapping[str, str | None]) -> str:
+    """The folders of a data set in words."""
+    return ", ".join(f"{what} {folder}" for what, folder in place.items() if folder) or "no folders"
+
+
+def listed(names: list[str]) -> str:
+    """The first few names, and how many there are."""
+    return ", ".join(names[:SHOWN]) + (f", ... ({len(names)})" if len(names) > SHOWN else "")
