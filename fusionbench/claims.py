@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusionbench.benchmark import DatasetChoice
 from fusionbench.data import DATASETS
-from fusionbench.data.loading import data_root
+from fusionbench.data.cards import data_root
 from fusionbench.data.source import Source, digests
 from fusionbench.files import digest_of
 from fusionbench.results import INPUTS, REFERENCES, CellFolder, cells_of, refuse_others
