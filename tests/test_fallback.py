@@ -18,8 +18,8 @@ import fusionbench
 from fusionbench import methods
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
-from fusionbench.data.images import write_image
 from fusionbench.data.synthetic import scene
+from fusionbench.images.files import write_image
 from fusionbench.lazy import resolve
 from fusionbench.methods import FALLBACKS, METHODS, fallback, ways
 from fusionbench.resources import recipes

@@ -194,7 +194,7 @@ def test_options_of_another_form_are_named(options, folders, call):
 def test_generated_scenes_take_no_range(folders, call):
     status, _, told = call("run --method average --metrics EN --ir-range auto --out out")
     assert status == 2
-    assert "the scenes of synthetic are generated, which --ir-range and --ir-channel say nothing of" in told
+    assert "--ir-range and --ir-channel change nothing here: the scenes of synthetic are generated" in told
 
 
 def test_processes_tell_a_warning_once(folders, call):

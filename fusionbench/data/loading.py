@@ -62,10 +62,10 @@ def load(
     elif sharded is not None:
         if only is not None:
             raise ValueError(f"{sharded} holds shards, whose pairs are not chosen by degradation; name the folders")
-        _refuse_options(reading, f"{sharded} holds shards", "shard the data set with them")
+        _refuse_options(reading, f"{sharded} holds shards of 8-bit images; give them to `fusionbench data shard`")
         source = open_shards(sharded, name, split)
     elif card.target:
-        _refuse_options(reading, f"the scenes of {name} are generated", "leave them out")
+        _refuse_options(reading, f"the scenes of {name} are generated; leave them out")
         source = resolve(card.target)(split=split)
     elif card.degraded:
         source = open_ems(name, candidates(name, root), split, only, advice(name, card, root), reading)
@@ -142,9 +142,9 @@ def splits_on_disk(name: str, root: str | Path | None = None) -> list[str]:
     return []
 
 
-def _refuse_options(reading: ReadOptions, what: str, way_out: str) -> None:
+def _refuse_options(reading: ReadOptions, why: str) -> None:
     if reading != AS_STORED:
-        raise ValueError(f"{what}, which --ir-range and --ir-channel say nothing of; {way_out}")
+        raise ValueError(f"--ir-range and --ir-channel change nothing here: {why}")
 
 
 def _two_folders(

@@ -227,3 +227,16 @@ def test_two_processes_share_pairs_without_repeats(tmp_path, msrs):
     assert sorted(shares[0] + shares[1]) == [f"{n:02d}" for n in range(8)]
     trainer(tmp_path, **two).predict(Notes(tmp_path), datamodule=module(msrs), return_predictions=False)
     assert sorted(name for share in noted("predict") for name in share) == ["x", "y", "z"]
+
+
+def test_raw_frames_are_trained_on_with_a_range(tmp_path, make_pairs, save):
+    make_pairs(tmp_path / "ir", tmp_path / "vi", ["a", "b", "c", "d"])
+    for path in (tmp_path / "ir").iterdir():
+        save(path, 7800 + np.arange(768, dtype=np.uint16).reshape(24, 32))
+    given = {"datasets": "folder", "root": tmp_path, "crop": None, "flip": False, "workers": 0}
+    with pytest.raises(ValueError, match="--ir-range"):
+        FusionDataModule(**given).setup("fit")
+    data = FusionDataModule(**given, ir_range="7800,8567")
+    data.setup("fit")
+    assert data.train_pairs[0]["ir"].max() == 1
+    assert data.hparams["ir_range"] == "7800,8567"

@@ -13,6 +13,8 @@ from fusionbench.images.tensors import to_bytes, to_tensor
 
 GRAY = np.arange(256, dtype=np.uint8).reshape(8, 32)
 RGB = np.stack([GRAY, 255 - GRAY, GRAY // 2], axis=2)
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".tiff", ".PNG"])
@@ -123,6 +125,42 @@ def test_no_damage_escapes_as_another_error(tmp_path, save, suffix):
         except ValueError:
             refused += 1
     assert refused > 0
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning", "ignore::UserWarning:PIL")
+@pytest.mark.parametrize(
+    ("form", "mode", "options"),
+    [
+        ("GIF", "P", {}),
+        ("JPEG", "CMYK", {}),
+        ("JPEG", "RGB", {"exif": TURNED}),
+        ("JPEG2000", "RGB", {}),
+        ("PNG", "LA", {}),
+        ("PNG", "RGB", {"exif": TURNED}),
+        ("TIFF", "F", {}),
+        ("TIFF", "RGB", {"compression": "tiff_lzw"}),
+        ("TIFF", "I;16", {}),
+        ("WEBP", "RGB", {"exif": TURNED}),
+    ],
+)
+def test_damage_of_any_kind_names_the_file(tmp_path, form, mode, options):
+    rng = np.random.default_rng(2)
+    path = tmp_path / "a.bin"
+    pixels = rng.integers(256, size=(16, 16), dtype=np.uint8)
+    image = Image.fromarray(pixels.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(pixels).convert(mode)
+    image.save(path, form, **options)
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    unnamed = []
+    for attempt in range(40):
+        broken = whole.copy()
+        broken[rng.integers(len(whole), size=4)] ^= 255
+        path.write_bytes(broken[: rng.integers(len(whole)) if attempt % 2 else None].tobytes())
+        for read in (read_image, image_size):
+            try:
+                read(path)
+            except ValueError as error:
+                unnamed += [] if str(path) in str(error) else [str(error)]
+    assert not unnamed
 
 
 def test_other_files_are_no_images(tmp_path):
