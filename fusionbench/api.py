@@ -14,8 +14,8 @@ from fusionbench.benchmark import DatasetChoice, MethodChoice
 from fusionbench.data.first_look import Files
 from fusionbench.data.folders import FolderSource
 from fusionbench.data.pairs import Pairs
-from fusionbench.data.source import check_names
 from fusionbench.degradations import parse
+from fusionbench.files import check_names
 from fusionbench.fusing import Told, fuse_batch, fuse_cell
 from fusionbench.images import files
 from fusionbench.images.files import is_false_colour, read_infrared, read_visible

@@ -1,4 +1,7 @@
-"""Files that survive a kill: written whole under a temporary name, or line by line, and read with checks."""
+"""Files that survive a kill: written whole under a temporary name, or line by line, and read with checks.
+
+Names that come from data are checked before they become names of files.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,41 @@ from pathlib import Path
 from typing import NamedTuple
 
 _UNFINISHED = re.compile(r"\..+\.(\d{1,9})\.tmp")
+
+
+DEVICES = {"aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+"""Names that some systems keep for themselves, whatever their suffix."""
+
+LONGEST = 230
+"""Bytes of a name; file systems take 255, suffixes and marks of unfinished files included."""
+
+
+def check_names(names: Iterable[str], where: object) -> None:
+    """Refuse what is no plain file name: the results of a pair are written under its name, wherever that comes from.
+
+    Args:
+        where: what the names come from, for the error.
+
+    Raises:
+        ValueError: a name is empty or hidden, points to another folder, or cannot be that of a file.
+    """
+    for name in names:
+        if why := unfit_name(name):
+            raise ValueError(f"{where} names a pair {name[:80]!r}, which {why}; rename it")
+
+
+def unfit_name(name: str) -> str:
+    """Why the results of a pair cannot be written under a name; empty where they can."""
+    if not name or name.startswith("."):
+        return "is empty" if not name else "begins with a dot, as hidden files do"
+    if strange := sorted({"/", "\\", "\0"} & set(name)):
+        return f"holds {strange[0]!r}"
+    if name.split(".")[0].strip().lower() in DEVICES:
+        return "is that of a device on some systems"
+    try:
+        return f"has more than {LONGEST} bytes" if len(name.encode()) > LONGEST else ""
+    except UnicodeEncodeError:
+        return "is not in UTF-8"
 
 
 def unfinished(path: Path) -> Path:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from fusionbench.files import Journal, csv_line, read_csv
+from fusionbench.files import Journal, csv_line, read_csv, unfit_name
 
 T = TypeVar("T")
 
@@ -284,6 +284,8 @@ def _row(cells: Sequence[str], heading: Sequence[str]) -> Row | str:
     image, status, *texts = cells
     if not image or not status:
         return f"no {STATUS if image else IMAGE}"
+    if why := unfit_name(image):
+        return f"no pair has the name {image[:80]!r}, which {why}"
     values: dict[str, float] = {}
     for metric, text in zip(heading[2:], texts, strict=True):
         if text:

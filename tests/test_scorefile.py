@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusionbench.files import Journal, csv_line, read_csv
+from fusionbench.files import Journal, csv_line, read_csv, unfit_name
 from fusionbench.results import CellFolder
 from fusionbench.scorefile import Row, ScoreFile
 
@@ -36,6 +36,10 @@ ALTERATIONS = {
     "a row too long": (lambda text: text.replace("a,ok,", "a,ok,3.0,4.0,"), "line 2: 6 cells where the heading has 4"),
     "a row too short": (lambda text: text.replace("b,ok,", "b,"), "line 3: 3 cells"),
     "no status": (lambda text: text.replace("a,ok,", "a,,"), "line 2: no status"),
+    "a name that leads elsewhere": (
+        lambda text: text.replace("a,ok,", "x/../../a,ok,"),
+        "line 2: no pair has the name 'x/../../a', which holds '/'",
+    ),
     "no name": (lambda text: text.replace("a,ok,", ",ok,"), "line 2: no image"),
     "text for a number": (lambda text: text.replace("a,ok,", "a,ok,x"), "line 2: EN is 'x"),
     "infinity": (lambda text: text.replace(",0.0,", ",inf,"), "line 4: EN is inf"),
@@ -120,7 +124,7 @@ def test_images_that_the_data_set_no_longer_has_are_forgotten(cell):
     assert list(again.rows) == list(again.made) == ["a", "c"]
 
 
-NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8).filter(lambda it: not unfit_name(it))
 
 
 @settings(max_examples=60, deadline=None)

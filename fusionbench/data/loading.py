@@ -10,7 +10,8 @@ from fusionbench.data.ems import open_ems
 from fusionbench.data.first_look import Files
 from fusionbench.data.folders import FolderSource, Unmatched, match, read_prompts
 from fusionbench.data.shards import has_shards, open_shards
-from fusionbench.data.source import Source, Subset, check_names
+from fusionbench.data.source import Source, Subset
+from fusionbench.files import check_names
 from fusionbench.images.files import SUFFIXES
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.lazy import lookup, resolve

@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from fusionbench.data.source import RawPair, check_names
-from fusionbench.files import digest_of
+from fusionbench.data.source import RawPair
+from fusionbench.files import check_names, digest_of
 from fusionbench.images.files import image_size, read_infrared, read_visible
 from fusionbench.images.folders import image_files
 from fusionbench.images.options import AS_STORED, ReadOptions

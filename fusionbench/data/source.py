@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -36,41 +36,6 @@ class RawPair:
     vi_scale: int = 1
     prompt: str | None = None
     only: Literal["", "ir", "vi"] = ""
-
-
-DEVICES = {"aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
-"""Names that some systems keep for themselves, whatever their suffix."""
-
-LONGEST = 230
-"""Bytes of a name; file systems take 255, suffixes and marks of unfinished files included."""
-
-
-def check_names(names: Iterable[str], where: object) -> None:
-    """Refuse what is no plain file name: the results of a pair are written under its name, wherever that comes from.
-
-    Args:
-        where: what the names come from, for the error.
-
-    Raises:
-        ValueError: a name is empty or hidden, points to another folder, or cannot be that of a file.
-    """
-    for name in names:
-        if why := _unfit(name):
-            raise ValueError(f"{where} names a pair {name[:80]!r}, which {why}; rename it")
-
-
-def _unfit(name: str) -> str:
-    """Why no file can have a name; empty where one can."""
-    if not name or name.startswith("."):
-        return "is empty" if not name else "begins with a dot, as hidden files do"
-    if strange := sorted({"/", "\\", "\0"} & set(name)):
-        return f"holds {strange[0]!r}"
-    if name.split(".")[0].strip().lower() in DEVICES:
-        return "is that of a device on some systems"
-    try:
-        return f"has more than {LONGEST} bytes" if len(name.encode()) > LONGEST else ""
-    except UnicodeEncodeError:
-        return "is not in UTF-8"
 
 
 class Source(Protocol):

@@ -11,7 +11,7 @@ import pytest
 from fusionbench.data import DATASETS, load
 from fusionbench.data.cards import SPLITS, split_names
 from fusionbench.data.loading import find_layout
-from fusionbench.data.source import check_names
+from fusionbench.files import check_names
 from fusionbench.images.files import read_image
 
 PUBLISHED = [
