@@ -292,9 +292,13 @@ def count(comparisons: Sequence[Comparison]) -> tuple[int, int, int]:
     return int(sum(of_run)), int(sum(both)) - int(sum(of_run)), int(sum(printed))
 
 
-def tell(outcome: Outcome, console: Console) -> None:
-    """Print the tables, where the files are, and what is missing: a line for each kind of reason."""
-    show(outcome.comparisons, console)
+def tell(outcome: Outcome, console: Console, *, everything: bool = False) -> None:
+    """Print the tables, where the files are, and what is missing: a line for each kind of reason.
+
+    Args:
+        everything: print the tables of which nothing was measured too.
+    """
+    show(outcome.comparisons, console, everything=everything)
     finish(console, outcome.problems)
     folder = outcome.files[-1].parent
     if outcome.skipped:

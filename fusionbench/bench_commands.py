@@ -113,7 +113,7 @@ def bench(
     place = Path("runs") / "bench" / paper if out is None else out
     known = read_measured((benchmarks or folder()) / MEASURED)
     outcome = bench_paper(described, place, described.choose(tables), supplies, settings, known=known, console=console)
-    tell(outcome, console)
+    tell(outcome, console, everything=bool(tables))
     if wandb is not None:
         _publish(outcome, place, wandb, paper, console)
     return INCOMPLETE if outcome.problems or outcome.skipped else DONE

@@ -32,12 +32,24 @@ def test_without_data_every_kind_of_reason_is_a_line_and_a_file_has_the_details(
     for part in ("data sets msrs, m3fd, tno, roadscene, ems:", "weights CSCFuse,", "authors' code DCINN, GTMFuse,"):
         assert part in text
     assert "http" not in text
+    assert "not possible table 3, table 5: the paper does not say enough" in text
     assert "--fused METHOD=DIR" in text
     page = (tmp_path / "o" / "report" / "skipped.md").read_text(encoding="utf-8")
     assert "| DCINN | dcinn | 1, 2, 3, 4 | https://github.com/wwhappylife/DCINN | none stated |" in page
     for part in ("- msrs (table 1): no images of msrs", "- MMDRFuse (tables 1, 2, 3, 4): no weights for 'mmdrfuse'"):
         assert page.count(part) == 1, part
     assert (tmp_path / "o" / "report" / "table1.tex").exists()
+
+
+def test_a_table_that_is_named_is_shown_whatever_was_measured(tmp_path, capsys):
+    words = ["bench", "dspfusion", "--method", "metafusion", "--out", str(tmp_path / "o")]
+    assert main(words) == 3
+    assert "Published values only, which --table shows: table 1 (4 parts), 2 (12 parts)" in told(capsys)
+    assert main([*words, "--table", "2"]) == 3
+    text = told(capsys)
+    assert text.count("MetaFusion ") == 12
+    assert "authors' code MetaFusion: give a method's images" in text
+    assert "not comparable" not in text
 
 
 def test_efficiency_is_measured_only_when_it_is_asked_for(tmp_path, capsys):
@@ -49,10 +61,10 @@ def test_efficiency_is_measured_only_when_it_is_asked_for(tmp_path, capsys):
     words += ["--methods", "average"]
     times = tmp_path / "o" / "efficiency"
     assert main(words) == 3
-    assert "efficiency M3FD, Composite: measured when asked for" in told(capsys)
+    assert "efficiency table 5: measured when asked for" in told(capsys)
     assert not times.exists()
     assert main([*words, "--efficiency"]) == 3
-    assert "efficiency M3FD" not in told(capsys)
+    assert "efficiency table" not in told(capsys)
     (kept,) = times.rglob("*.json")
     kept.unlink()
     assert main([*words, "--table", "5"]) == 3

@@ -219,20 +219,24 @@ def _details(found: Sequence[Difference]) -> str:
     return "\n".join([*lines, "\n</details>"])
 
 
-def show(comparisons: Sequence[Comparison], console: Console) -> None:
-    """Print the panels that have a measured number; the others are one line."""
-    shown = [one for one in comparisons if is_measured(one)]
+def show(comparisons: Sequence[Comparison], console: Console, *, everything: bool = False) -> None:
+    """Print the panels that have a measured number; the others are one line.
+
+    Args:
+        everything: print the others too.
+    """
+    shown = [one for one in comparisons if everything or is_measured(one)]
     for place, one in enumerate(shown):
         console.print(f"\n{title(one)}", style="bold", highlight=False)
         for metrics in _fitting(one, console.width):
             console.print(_terminal(one, metrics))
         # Neighbours often share it.
-        if verdict(one) not in map(verdict, shown[place + 1 : place + 2]):
+        if is_measured(one) and verdict(one) not in map(verdict, shown[place + 1 : place + 2]):
             console.print(verdict(one), style="dim", highlight=False)
-    bare = Counter(one.table.name for one in comparisons if not is_measured(one))
+    bare = Counter(one.table.name for one in comparisons if not (everything or is_measured(one)))
     parts = [f"{name} ({count} part{'s' if count > 1 else ''})" for name, count in bare.items()]
     if parts:
-        console.print(f"\nPublished values only: table {', '.join(parts)}", highlight=False)
+        console.print(f"\nPublished values only, which --table shows: table {', '.join(parts)}", highlight=False)
 
 
 def _fitting(one: Comparison, width: int) -> list[list[str]]:

@@ -25,10 +25,13 @@ KINDS: dict[Kind, tuple[str, str]] = {
     ),
     "metrics": ("metrics", "`fusionbench weights download METRIC` fetches what one needs"),
     "efficiency": ("efficiency", "measured when asked for: --efficiency, or --table with its number"),
-    "unpublished": ("never", "the paper does not say enough"),
-    "refused": ("impossible", "no option helps"),
+    "unpublished": ("not possible", "the paper does not say enough to measure parts of these"),
+    "refused": ("refused", "these methods cannot be measured so"),
 }
 """What is missing and the way out, for each kind of reason, in the order in which they are told."""
+
+PARTS = ("efficiency", "unpublished")
+"""Kinds that keep parts of a table from being measured, whatever the method."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Skipped:
 
     Attributes:
         kind: of the reason.
-        what: data sets, methods, metrics or whole panels, as printed.
+        what: data sets, methods, metrics or parts of tables, as printed.
         why: what is missing and how to get it.
         tables: which tables lack it.
         name: in the package, where that is one method.
@@ -78,7 +81,11 @@ def _joined(same: Sequence[Skipped]) -> Skipped:
 def summary(entries: Sequence[Skipped]) -> Iterator[tuple[str, str]]:
     """For each kind of reason: what is missing, and of what, with the way out."""
     for kind, (heading, way_out) in KINDS.items():
-        names = list(dict.fromkeys(name for entry in entries if entry.kind == kind for name in entry.what))
+        same = [entry for entry in entries if entry.kind == kind]
+        if kind in PARTS:
+            names = list(dict.fromkeys(f"table {table}" for entry in same for table in entry.tables))
+        else:
+            names = list(dict.fromkeys(name for entry in same for name in entry.what))
         if names:
             yield heading, f"{', '.join(names)}: {way_out}"
 
