@@ -248,7 +248,7 @@ def degrade(
     seed: int = 0,
     workers: int = 0,
     limit: int | None = None,
-    export: Path = Path("degraded"),
+    out: Path = Path("degraded"),
     ir: Path | None = None,
     vi: Path | None = None,
     resize: bool = False,
@@ -266,7 +266,7 @@ def degrade(
         seed: what degradations draw from, together with each image's name.
         workers: processes that read and degrade images.
         limit: only the first so many pairs.
-        export: folder that gets <degradation>/{ir,vi}/<name>.png and manifest.csv.
+        out: folder that gets <degradation>/{ir,vi}/<name>.png and manifest.csv.
         ir: folder of infrared images of your own.
         vi: folder of visible images of your own.
         resize: bring infrared images to the size of the visible ones where they differ.
@@ -282,7 +282,7 @@ def degrade(
     console = plain_console()
     choice = chosen.tell(console)
     manifest, problems = export_degraded(
-        choice, split_names(degradation), export, seed=seed, workers=workers, limit=limit, console=console
+        choice, split_names(degradation), out, seed=seed, workers=workers, limit=limit, console=console
     )
     console.print(f"written: {manifest}", highlight=False, soft_wrap=True)
     return finish(console, problems)

@@ -158,7 +158,9 @@ def bring(owner: Holder, source: Path, target: Path | None = None, *, unverified
     if lacking or not found:
         raise FileNotFoundError(f"{source} is or holds no {' and no '.join(lacking or _files(owner))}")
     if target is not None and len(found) > 1:
-        raise ValueError(f"{owner.name!r} reads {len(found)} files, which do not fit into one {target}; leave out --to")
+        raise ValueError(
+            f"{owner.name!r} reads {len(found)} files, which do not fit into one {target}; leave out --out"
+        )
     return [_put(owner, card, path, target, unverified) for card, path in found]
 
 

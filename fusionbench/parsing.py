@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from argparse import SUPPRESS, Action
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import yaml
-from jsonargparse import ArgumentParser, auto_cli
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, auto_cli
 from typing_extensions import override
 
 from fusionbench.lazy import either, near
@@ -42,6 +43,20 @@ ALIASES = (
 
 _OF_THE_PARSER = {"config", "print_config"}
 _EVERYWHERE = "Everywhere: --quiet, --verbose, --debug."
+_REWRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    (r", --\w+\+ \w+", ""),
+    (r" \{true,false\}(?=\n)", ""),
+    (r" \{true,false\}(?= )", " " * len(" {true,false}")),
+    (r"(?<=--)[a-z_]+", lambda name: name[0].replace("_", "-")),
+    (
+        r"  --print-config .*?\n(?=  -|\n)",
+        "  --print-config        show all options and their values as YAML, and exit\n",
+    ),
+    (r"positional arguments:", "arguments:"),
+    (r"subcommands:\n.*?Available subcommands:\n", "commands:\n"),
+)
+"""What jsonargparse writes into a help, and what a person reads there."""
+
 _TRUTHS = ("true", "false")
 _SHOWN = 60
 
@@ -50,11 +65,40 @@ class Complaint(Exception):  # noqa: N818 - it never leaves this module
     """What jsonargparse says is wrong, in its own words."""
 
 
+class Help(DefaultHelpFormatter):
+    """Help without Python's types, and with those defaults that say something."""
+
+    @override
+    def _get_help_string(self, action: Action) -> str:
+        text = (action.help or "").removesuffix(".")
+        tells = not (action.default is None or action.default is False or action.default in ("", SUPPRESS))
+        return f"{text} (default: %(default)s)" if tells and action.option_strings else text
+
+
 class Parser(ArgumentParser):
     """A parser that raises what is wrong instead of printing how it is used."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **{"allow_abbrev": False, "epilog": _EVERYWHERE, **options})
+        super().__init__(
+            *arguments, **{"allow_abbrev": False, "epilog": _EVERYWHERE, "formatter_class": Help, **options}
+        )
+
+    @override
+    def format_help(self, *arguments: Any) -> str:
+        """The help, with options as they are typed: '-' for '_', and without the parser's own ways to write them."""
+        group = self._subparsers is not None
+        values = [action.dest.upper() for action in self._actions if not action.option_strings and not group]
+        usage = " ".join([self.prog.replace(" [options]", ""), *(["COMMAND"] if group else values), "[options]"])
+        text = super().format_help(*arguments)
+        for pattern, written in _REWRITTEN:
+            text = re.sub(pattern, written, text, flags=re.DOTALL)
+        text = re.sub(r"\Ausage: .*?\n\n", f"usage: {usage}\n\n", text, flags=re.DOTALL)
+        return re.sub(r"  --config .*?\n(?=\n)", "", text, flags=re.DOTALL) if group else text
+
+    @override
+    def add_argument(self, *names: str, **options: Any) -> Any:
+        # `from` is a word of Python and cannot be a parameter's name.
+        return super().add_argument(*names, *(["--from"] if names == ("--source",) else []), **options)
 
     @override
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -220,7 +264,11 @@ def call(words: Sequence[str], commands: Mapping[str, Any]) -> int:
     try:
         # The parser is made of what is called alone: every command more takes time.
         status = auto_cli(
-            {called[0]: commands[called[0]]}, args=[*called, *arguments], prog=PROGRAM, parser_class=Parser
+            {called[0]: commands[called[0]]},
+            args=[*called, *arguments],
+            config_help="file of options in YAML",
+            prog=PROGRAM,
+            parser_class=Parser,
         )
     except Complaint as complaint:
         raise ValueError(str(complaint) if command is None else command.sentence(str(complaint), rest)) from complaint

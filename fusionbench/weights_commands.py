@@ -98,20 +98,20 @@ def download(names: str, dry_run: bool = False) -> int:
     return finish(plain_console(stderr=True), problems, label="")
 
 
-def import_files(name: str, source: Path = Path(), to: Path | None = None, unverified: bool = False) -> int:
+def import_files(name: str, source: Path = Path(), out: Path | None = None, unverified: bool = False) -> int:
     """Put weight files that you have where they are looked for, in the form that is read.
 
     Args:
         name: the method or score.
-        source: the file, or the folder that holds it; write it as --from.
-        to: the file to write, to be passed as --weights NAME=FILE; without it, where the file is looked for.
+        source: the file, or the folder that holds it.
+        out: the file to write, to be passed as --weights NAME=FILE; by default the place where it is looked for.
         unverified: accept a file that no published checksum speaks for (your own training); results will say so.
     """
     from fusionbench.holdings import bring, holder
 
     if source == Path():
         raise ValueError("weights import needs --from, the weight file or the folder that holds it")
-    for place in bring(holder(name), source.expanduser(), to, unverified=unverified):
+    for place in bring(holder(name), source.expanduser(), out, unverified=unverified):
         _say(place)
     return DONE
 
@@ -119,7 +119,7 @@ def import_files(name: str, source: Path = Path(), to: Path | None = None, unver
 def export(
     name: str,
     source: Path | None = None,
-    to: Path | None = None,
+    out: Path | None = None,
     run: Path | None = None,
     licence: str = "",
     about: str = "",
@@ -129,8 +129,8 @@ def export(
 
     Args:
         name: the method.
-        source: its weight file, or the folder of its training; write it as --from.
-        to: the folder to write; the method's name without it.
+        source: its weight file, or the folder of its training.
+        out: the folder to write; by default the method's name.
         run: folder of a run of it; its scores and their protocol go into the card.
         licence: of the numbers.
         about: a paragraph on what it is for and where it fails.
@@ -143,7 +143,7 @@ def export(
     if sentence := methods.lacking(name, source, option="--from FILE"):
         raise FileNotFoundError(sentence)
     model = trained(name, source)
-    _say(export_model(model, to or Path(name), run=run, licence=licence, about=about, half=half))
+    _say(export_model(model, out or Path(name), run=run, licence=licence, about=about, half=half))
     return DONE
 
 

@@ -22,7 +22,7 @@ def test_brackets_in_a_path_are_no_markup(name, tmp_path, monkeypatch, capsys):
     assert f"written: {name}/report/table.md" in capsys.readouterr().out
     assert main(["fuse", *pairs, "--method", "average", "--out", f"{name}/{name}"]) == 0
     assert f"in {name}/{name}" in capsys.readouterr().out
-    assert main(["degrade", *pairs, "--dataset", "folder", "--export", f"{name}/d"]) == 0
+    assert main(["degrade", *pairs, "--dataset", "folder", "--out", f"{name}/d"]) == 0
     assert f"written: {name}/d/manifest.csv" in capsys.readouterr().out
     assert main(["score", "--fused", f"{name}/{name}", *pairs, "--metrics", "EN", "--out", f"{name}/s"]) == 0
     assert Path(name).name in capsys.readouterr().out

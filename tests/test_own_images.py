@@ -27,7 +27,7 @@ COMMANDS_THAT_READ = {
     "run": f"run --dataset folder {SOURCES} --method average --metrics EN,CC --out out",
     "fuse": f"fuse {SOURCES} --method average --out out",
     "score": f"score --fused fused {SOURCES} --metrics EN,CC --out out",
-    "degrade": f"degrade --dataset folder {SOURCES} --degradation ll --export out",
+    "degrade": f"degrade --dataset folder {SOURCES} --degradation ll --out out",
 }
 NUMBERS = ("run", "score", "degrade")
 
@@ -111,7 +111,7 @@ def test_false_colour_is_one_line_and_the_luma_can_be_meant(name, folders, call)
     assert status == 0
     assert told.startswith("fusionbench: warning: 2 of 2 infrared images looked at are in colour, first ir/a.png;")
     assert told.count("warning") == 1
-    out = "--export luma" if name == "degrade" else "--out luma"
+    out = "--out luma"
     assert "warning" not in call(f"{COMMANDS_THAT_READ[name]} --ir-channel luma {out}")[2]
 
 
@@ -124,7 +124,7 @@ def test_one_folder_of_four_channels_is_both_modalities(name, folders, call):
     assert status == 2
     assert "--ir-channel 3" in told
     assert call(f"{words} --ir-channel 3")[0] == 0
-    out = "--export two" if name == "degrade" else "--out two"
+    out = "--out two"
     write = call(f"{COMMANDS_THAT_READ[name]} {out} --ir-channel 0")
     assert write[0] == 2
     assert "vi/a.png: its last channel is not opaque" in write[2]

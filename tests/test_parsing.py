@@ -25,7 +25,7 @@ MISTAKES = {
     "run --strict=maybe": "--strict maybe: expected true or false",
     "run --wandb maybe": "--wandb maybe: expected offline or online",
     "score --unmatched drop": "--unmatched drop: expected refuse or skip",
-    "train --trainer 3": "--trainer 3: expected options by name, such as {devices: 2}",
+    "train --trainer 3": "trainer is 3; give a table of its entries",
     "run --out": "--out needs a value: a path",
     "run --limit --out o": "--limit needs a value: a whole number",
     "train --trainer.devices": "--trainer.devices needs a value",

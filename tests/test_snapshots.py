@@ -133,7 +133,7 @@ def test_tables_of_a_paper(sources, hold):
 
 def test_exported_set(sources, hold):
     """Hashes are of decoded pixels, as the bytes of a PNG depend on the library that packed it."""
-    words = "degrade --dataset folder --ir ir --vi vi --degradation clean,ll+lc,rain+sn,haze --export set"
+    words = "degrade --dataset folder --ir ir --vi vi --degradation clean,ll+lc,rain+sn,haze --out set"
     assert main(words.split()) == 0
     text = Path("set/manifest.csv").read_text(encoding="utf-8")
     for record in csv.DictReader(text.splitlines()):

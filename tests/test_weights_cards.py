@@ -83,7 +83,19 @@ def test_numbers_and_name_survive_the_round_trip(training, place):
 
 def test_the_card_tells_data_degradations_recipe_scores_and_licences(training, sources):
     assert main(f"run --method lure-s,average --weights lure-s=trained {sources} --metrics EN,CC --out r".split()) == 0
-    words = ["weights", "export", "lure-s", "--from", "trained", "--run", "r", "--to", "card", "--licence", "CC-BY-4.0"]
+    words = [
+        "weights",
+        "export",
+        "lure-s",
+        "--from",
+        "trained",
+        "--run",
+        "r",
+        "--out",
+        "card",
+        "--licence",
+        "CC-BY-4.0",
+    ]
     assert main([*words, "--about", "A test."]) == 0
     text = Path("card/README.md").read_text()
     front = yaml.safe_load(text.split("---\n")[1])
@@ -115,7 +127,7 @@ def test_scores_of_other_weights_do_not_enter_a_card(training, sources, capsys):
     path = training / "lure-s.safetensors"
     state = {name: tensor * 1.5 if tensor.is_floating_point() else tensor for name, tensor in read_state(path).items()}
     save_file(state, path, {"method": "lure-s"})
-    assert main(["weights", "export", "lure-s", "--from", "trained", "--run", "r", "--to", "card"]) == 2
+    assert main(["weights", "export", "lure-s", "--from", "trained", "--run", "r", "--out", "card"]) == 2
     error = capsys.readouterr().err
     assert "are of lure-s@" in error
     assert not Path("card").exists()
@@ -123,15 +135,15 @@ def test_scores_of_other_weights_do_not_enter_a_card(training, sources, capsys):
 
 def test_scores_of_a_rounded_file_enter_its_card_and_those_of_the_unrounded_do_not(training, sources, capsys):
     words = ["weights", "export", "lure-s", "--from", "trained", "--half", "true"]
-    assert main([*words, "--to", "card"]) == 0
+    assert main([*words, "--out", "card"]) == 0
     for folder in ("trained", "card"):
         assert (
             main(f"run --method lure-s --weights lure-s={folder} {sources} --metrics EN --out r-{folder}".split()) == 0
         )
-    assert main([*words, "--run", "r-card", "--to", "scored"]) == 0
+    assert main([*words, "--run", "r-card", "--out", "scored"]) == 0
     assert "folder, clean (2 images)" in Path("scored/README.md").read_text()
     assert Path("scored/model.safetensors").read_bytes() == Path("card/model.safetensors").read_bytes()
-    assert main([*words, "--run", "r-trained", "--to", "other"]) == 2
+    assert main([*words, "--run", "r-trained", "--out", "other"]) == 2
     assert "score this one first" in capsys.readouterr().err
 
 

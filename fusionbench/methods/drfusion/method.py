@@ -150,7 +150,7 @@ class DRFusion(Method):
         if state.keys() >= RELEASED:
             raise ValueError(
                 "these are weights as the authors release them; make a file of this package first: "
-                "fusionbench weights import drfusion --from PATH --to FILE"
+                "fusionbench weights import drfusion --from PATH --out FILE"
             )
         alpha = state.get("diffusion.alpha")
         if alpha is not None and len(alpha) != self.diffusion.steps:
