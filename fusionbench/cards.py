@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusionbench import methods
+from fusionbench.checksums import digest8, sha256
 from fusionbench.modelcard import check_scores, readme
 from fusionbench.results import write_atomically
 from fusionbench.tensorfile import write_tensors
 from fusionbench.version import __version__
-from fusionbench.weights import CONFIG, MODEL, WeightsCard, check_unchanged, digest8, fill, read_state, sha256
+from fusionbench.weights import CONFIG, MODEL, WeightsCard, check_unchanged, fill, read_state, recorded_beside
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +36,7 @@ def export(
 
     Args:
         run: folder of a run whose scores of this method go into the card.
-        licence: of the numbers.
+        licence: of the numbers; without it, that of the exported folder which they come from.
         about: a paragraph on what it is for and where it fails.
         half: round the numbers to 16 bits, for half the size; the method computes in 32 bits with what is left.
 
@@ -43,6 +44,7 @@ def export(
         ValueError: the files do not fill the method, or the run's scores are of other weights.
         FileNotFoundError: the run holds no results.
     """
+    licence = licence or recorded_beside(model.files[0]).get("licence", "")
     method = methods.load(model.name, weights=_place(model), verify=False, **model.options)
     target, unfinished = folder / MODEL, folder / f".{MODEL}.part"
     with tempfile.TemporaryDirectory() as place:  # the folder is as it was until all has been checked
@@ -54,11 +56,12 @@ def export(
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(made, unfinished)
         unfinished.replace(target)
-    text = readme(model, title, run, licence, about)
+    text = readme(model, title, sha256(target), run, licence, about)
     config = {
         "method": model.name,
         "options": dict(model.options),
         "sha256": sha256(target),
+        "licence": licence,
         "made_of": {path.name: sha256(path) for path in model.files},
         "fusionbench": __version__,
     }

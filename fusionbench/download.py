@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pooch
 import requests
@@ -30,6 +31,12 @@ ATTEMPTS = 3
 
 TIMEOUTS = (10, 60)
 """Seconds to connect, and between two packets."""
+
+SPARE = 2**20
+"""Bytes beyond those expected at which a transfer is given up: a server may send without end."""
+
+UNKNOWN = 2**33
+"""Bytes that a file of unknown size may have."""
 
 _CHUNK = 2**14  # what a broken connection can cost
 
@@ -60,6 +67,7 @@ def fetch(
     size: int | None = None,
     progress: bool = True,
     wait: float = 1.0,
+    about: int | None = None,
 ) -> Path:
     """Bring a file to `target`, from the first of several addresses that has it.
 
@@ -71,9 +79,10 @@ def fetch(
         size: its bytes.
         progress: show a bar on the terminal.
         wait: seconds before a mirror is tried again, doubled each time.
+        about: roughly its bytes, where they are not known exactly; a file of more than twice as many is refused.
 
     Raises:
-        ValueError: there is no address, or every mirror has another file than expected.
+        ValueError: there is no address, or every mirror has another file than expected, or a larger one.
         OSError: no mirror could be reached or had the file; what was transferred is kept for the next attempt.
     """
     if not urls:
@@ -84,10 +93,12 @@ def fetch(
     pooch.get_logger().setLevel(logging.WARNING)
     problems: list[str] = []
     wrong = 0
+    most = size + SPARE if size else 2 * about + SPARE if about else UNKNOWN
+    transfer = partial(_Transfer, target, size or None, most, bool(sha256), wait)
     with _bar(target.name, progress) as report:
         for url in urls:
             try:
-                _retrieve(url, known_hash, target, _Transfer(target, size or None, bool(sha256), report, wait))
+                _retrieve(url, known_hash, target, transfer(report))
             except ValueError as error:
                 wrong += 1
                 problems.append(f"{url}: {_mismatch(error)}")
@@ -114,10 +125,11 @@ def _retrieve(url: str, known_hash: str | None, target: Path, transfer: _Transfe
 class _Transfer:
     """The step of pooch that brings one URL to one file, going on with an unfinished one where that is safe."""
 
-    def __init__(self, target: Path, size: int | None, checked: bool, report: Report, wait: float) -> None:
+    def __init__(self, target: Path, size: int | None, most: int, checked: bool, wait: float, report: Report) -> None:
         self.part = target.with_name(f"{target.name}.part")
         self.about = target.with_name(f"{target.name}.part.json")
         self.size = size
+        self.most = most
         self.checked = checked
         self.report = report
         self.wait = wait
@@ -135,7 +147,7 @@ class _Transfer:
                 raise
             except (_CutShortError, requests.RequestException) as error:
                 failures = 1 if self._there() > before else failures + 1
-                if failures >= ATTEMPTS or (not self.reached and _is_unknown_host(error)):
+                if failures >= ATTEMPTS or (not self.reached and _is_hopeless(error)):
                     raise
                 time.sleep(self.wait * 2 ** (failures - 1))
         if self.size is not None and self._there() != self.size:
@@ -162,7 +174,7 @@ class _Transfer:
             headers["Range"] = f"bytes={start}-"
         if start and not self.checked:
             headers["If-Range"] = self._unfinished().validator
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUTS) as answer:
+        with _ask("GET", url, headers=headers, stream=True, timeout=TIMEOUTS) as answer:
             self.reached = True
             if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
                 if answer.headers.get("Content-Range", "").endswith(f"/{start}"):
@@ -177,6 +189,7 @@ class _Transfer:
                 raise _CutShortError("the answer does not continue the unfinished file; beginning anew")
             self.resumed = start > 0
             total = _total(answer, start)
+            self._check_room(total or 0, start)
             self._note(_Unfinished(url, _validator(answer)))
             self._write(answer, start, total or self.size)
         if total is not None and self._there() < total:
@@ -188,9 +201,22 @@ class _Transfer:
             there = start
             self.report(there, total)
             for chunk in answer.iter_content(_CHUNK):
-                file.write(chunk)
                 there += len(chunk)
+                if there > self.most:
+                    break
+                file.write(chunk)
                 self.report(there, total)
+        if there > self.most:
+            self._check_room(there, start)
+
+    def _check_room(self, total: int, start: int) -> None:
+        """Refuse a file that is larger than expected, or than the disk."""
+        if total > self.most:
+            self._forget()
+            raise ValueError(f"it has more than the {self.size or self.most} bytes that were expected")
+        free = shutil.disk_usage(_existing(self.part.parent)).free
+        if total - start > free:
+            raise _RefusedError(f"it needs {total - start} bytes, and {free} are free at {self.part.parent}")
 
     def _check_answer(self, answer: requests.Response) -> None:
         if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -242,12 +268,29 @@ class Servers:
         if self._silent.get(host):
             return None
         try:
-            answer = requests.head(url, allow_redirects=True, timeout=3)
-        except requests.RequestException:
+            answer = _ask("HEAD", url, allow_redirects=True, timeout=3)
+        except OSError:
             self._silent[host] = True
             return None
         self._silent[host] = False
         return answer
+
+
+def _ask(method: str, url: str, **options: Any) -> requests.Response:
+    """A request that follows no redirection from https to anything else."""
+    return requests.request(method, url, hooks={"response": _check_redirection}, **options)
+
+
+def _check_redirection(answer: requests.Response, **_: Any) -> None:
+    # The hook is called before the redirection is followed.
+    target = urljoin(answer.url, answer.headers.get("Location", ""))
+    if answer.is_redirect and urlsplit(answer.url).scheme == "https" != urlsplit(target).scheme:
+        raise _RefusedError(f"it leads from https to {target}, where anybody on the way could change the file")
+
+
+def _existing(folder: Path) -> Path:
+    """The nearest folder above that is there already."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
 
 
 def _validator(answer: requests.Response) -> str:
@@ -263,6 +306,10 @@ def _total(answer: requests.Response, start: int) -> int | None:
         return int(total)
     length = answer.headers.get("Content-Length", "")
     return start + int(length) if length.isdigit() else None
+
+
+def _is_hopeless(error: Exception) -> bool:
+    return _is_unknown_host(error) or isinstance(error, requests.exceptions.SSLError)
 
 
 def _is_unknown_host(error: Exception) -> bool:
@@ -281,6 +328,8 @@ def _reason(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted here"
     if _is_unknown_host(error):
         return "the host is not known here; is there a network?"
     if isinstance(error, requests.ConnectionError):

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fusionbench import methods
+from fusionbench.checksums import FULL, IMPORTED, accept, accepted, sha256
 from fusionbench.lazy import resolve, unknown
 from fusionbench.metrics.networks import NETWORKS
 from fusionbench.metrics.opinions import OPINIONS, PREFIX, pyiqa_name
 from fusionbench.metrics.table import spelled
 from fusionbench.weights import (
-    FULL,
+    IN_PACKAGE,
     PRETRAINED,
     WeightsCard,
-    accept,
     download,
     expected_path,
     located,
-    sha256,
+    recorded_beside,
     verify,
 )
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 MISSING, ALTERED = "missing", "altered or unknown"
 """States of files that cannot be read."""
+
+RECORDED_LATER = "that of the file is recorded when it is fetched or imported"
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,27 @@ class Holder:
         if path is None:
             return MISSING
         try:
-            how = verify(self.name, card, path, need=self.kind == "metric")
-            return how or ("in the package" if PRETRAINED in path.parents else "here, own or imported")
+            return verify(self.name, card, path, need=self.kind == "metric") or "here, own or imported"
         except ValueError:
             return ALTERED
+
+    def facts(self, card: WeightsCard) -> dict[str, str]:
+        """Checksum, licence and source of a file; the folder of an exported method knows more of them than the card."""
+        path = located(self.name, card)
+        try:
+            said = recorded_beside(path) if path is not None else {}
+        except ValueError:
+            said = {}
+        digest = said.get("sha256") or card.sha256
+        if len(digest) < FULL:
+            noted = accepted(path or expected_path(self.name, card))
+            known = f"only {digest} is published" if digest else "not published"
+            digest = f"{known}; {f'{noted.sha256} was {noted.origin}' if noted else RECORDED_LATER}"
+        return {
+            "sha256": digest,
+            "licence": said.get("licence") or card.licence,
+            "source": IN_PACKAGE if path is not None and PRETRAINED in path.parents else card.source,
+        }
 
     def lacking(self) -> list[WeightsCard]:
         """The files that a download fetches: those that are read, or those that these are made of."""
@@ -149,7 +168,9 @@ def bring(owner: Holder, source: Path, target: Path | None = None, *, unverified
         raise FileNotFoundError(f"{source} does not exist; pass a weight file or the folder that holds it")
     if owner.importer and not _is_own(owner, source):
         place = target or expected_path(owner.name, owner.cards[0])
-        return [resolve(owner.importer)(source, place)]
+        resolve(owner.importer)(source, place)
+        accept(place, IMPORTED)
+        return [place]
     found = [(card, path) for card in owner.cards if (path := _file_of(card, source, alone=len(owner.cards) == 1))]
     if source.is_dir():
         lacking = sorted({*_missing(owner)} - {card.file for card, _ in found})

@@ -15,9 +15,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from fusionbench.checksums import digest8
 from fusionbench.degradations import parse
 from fusionbench.results import CellFolder, cells_of, write_atomically
-from fusionbench.weights import MODEL, PRETRAINED, digest8
+from fusionbench.weights import MODEL, PRETRAINED
 
 Key = tuple[str, str, str, int, str, str, str]
 """(data set, split, degradation, seed, protocol, method, metric)."""

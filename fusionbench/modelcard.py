@@ -30,11 +30,12 @@ fused = fuse(from_pretrained("{name}"), "ir.png", "vi.png")
 `fusionbench run --method {name} --weights {name}={name} ...` scores it, where the folder is called {name}."""
 
 
-def readme(model: Trained, title: str, run: Path | None, licence: str, about: str) -> str:
+def readme(model: Trained, title: str, digest: str, run: Path | None, licence: str, about: str) -> str:
     """The card's text.
 
     Args:
         title: what results call the exported file, whose bytes may differ from those of the model's own.
+        digest: the exported file's SHA-256.
         run: folder of a run whose scores of this method are shown.
         licence: of the numbers.
         about: a paragraph on what it is for and where it fails.
@@ -50,6 +51,7 @@ def readme(model: Trained, title: str, run: Path | None, licence: str, about: st
         "Recipe": _recipe(model.recipe),
         "Scores": UNKNOWN if run is None else _scores(model, run),
         "Licence": _licences(model, licence),
+        "Checksum": f"The SHA-256 of `model.safetensors` is `{digest}`.",
     }
     body = "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections.items() if text)
     head = f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n# {title}"

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.benchmark import Benchmark, MethodChoice
+from fusionbench.checksums import sha256
 from fusionbench.methods import METHODS, fallback, fallback_notice, lacking, spelled, weight_files
 from fusionbench.metrics import INPUT
 from fusionbench.metrics.opinions import pyiqa_name
 from fusionbench.metrics.readiness import ready
 from fusionbench.results import CellFolder
-from fusionbench.weights import PUBLISHED, sha256, snapshots, verify
+from fusionbench.weights import IN_PACKAGE, PUBLISHED, snapshots, verify
 
 METRICS, MISSING, WEIGHTS = "metrics", "missing", "weights"
 """Entries of meta.json: what scores were computed with, why others were not, what speaks for a method's files."""
@@ -179,4 +180,4 @@ def _holds_model(folder: Path) -> bool:
 def _unpublished(choice: MethodChoice) -> dict[str, str]:
     parts = zip(METHODS[choice.name].weights, weight_files(choice.name, choice.weights), strict=True)
     spoken = [(path, verify(choice.name, part, path)) for part, path in parts]
-    return {path.name: f"{sha256(path)}, {how}" for path, how in spoken if how and how != PUBLISHED}
+    return {path.name: f"{sha256(path)}, {how}" for path, how in spoken if how not in ("", PUBLISHED, IN_PACKAGE)}

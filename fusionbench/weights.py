@@ -5,30 +5,32 @@ of torch and Hugging Face that its card names, then among those that come with t
 an exported method), unless a person names another place. Nothing here falls back to random numbers, and nothing
 unpickles code.
 
-A file that no published checksum speaks for is taken only after somebody accepted it: `<file>.accepted` beside it holds
-the SHA-256 of the bytes that were accepted and where they came from. Other bytes are refused again.
+A file that no published checksum speaks for is taken only after somebody accepted it or fetched it from the address on
+its card; checksums.py remembers its bytes, and others are refused.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.results import write_atomically
+from fusionbench.checksums import FULL, check_accepted, pin, sha256, short_of_a_checksum
+from fusionbench.progress import plain_console
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 PUBLISHED = "published checksum"
 """What `verify` returns for a file whose published checksum it has."""
+
+IN_PACKAGE = "in the package"
+"""What it returns for a file that comes with fusionbench and has the checksum of the config.json beside it."""
 
 MODEL = "model.safetensors"
 """The file in the folder of an exported method."""
@@ -38,9 +40,6 @@ CONFIG = "config.json"
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 """Exported methods that come with the package."""
-
-FULL = 64
-"""Hex digits of a whole SHA-256."""
 
 
 @dataclass(frozen=True)
@@ -192,64 +191,36 @@ def _download(method: str, card: WeightsCard, progress: bool) -> Path:
     if path.is_file():
         verify(method, card, path, need=True)
         return path
+    plain_console(stderr=True).print(short_of_a_checksum(card.file, card.sha256), soft_wrap=True)
     problems = []
     for url in card.urls:
         try:
-            fetch([url], path, size=card.size or None, progress=progress)
+            fetch([url], path, size=card.size or None, about=card.about or None, progress=progress)
+            pin(path, f"fetched from {url}", card.sha256)
         except (OSError, ValueError) as error:
             problems.append(str(error).removeprefix(f"could not fetch {card.file}: ").partition("; or put")[0])
-            continue
-        if sha256(path).startswith(card.sha256):
-            if not card.sha256:
-                accept(path, f"fetched from {url}")
+        else:
             return path
-        problems.append(f"{url}: its sha256 is {sha256(path)[:16]}… and does not begin with {card.sha256}")
-        path.unlink()
     raise OSError(f"could not fetch {card.file}: {'; '.join(problems)}; or put the file at {path} by hand")
 
 
-def sha256(path: Path) -> str:
-    """The file's SHA-256 in hex; read again only after it changed."""
-    stat = path.stat()
-    return _sha256(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+def recorded_beside(path: Path) -> dict[str, str]:
+    """What config.json says of the file beside it: `sha256`, and `licence` where it is stated.
 
+    Returns:
+        Nothing for a file that is no exported method's.
 
-@lru_cache(maxsize=256)
-def _sha256(path: str, size: int, modified: int) -> str:
-    del size, modified  # part of the key only: a rewritten file is hashed anew
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def digest8(*paths: Path) -> str:
-    """The eight hex digits that name weights in results; several files of one method give one digest.
-
-    Example:
-        >>> digest8()
-        ''
+    Raises:
+        ValueError: config.json is not what an export writes.
     """
-    if not paths:
-        return ""
-    if len(paths) == 1:
-        return sha256(paths[0])[:8]
-    return hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest()[:8]
-
-
-def acceptance(path: Path) -> Path:
-    """The note beside a file that says which bytes of it somebody accepted."""
-    return path.with_name(f"{path.name}.accepted")
-
-
-def accept(path: Path, origin: str) -> None:
-    """Take a file as it is now, though no published checksum speaks for it.
-
-    Args:
-        origin: where it came from; told in results.
-    """
-    write_atomically(acceptance(path), f"{sha256(path)}  {' '.join(origin.split())}\n")
+    config = path.with_name(CONFIG)
+    if path.name != MODEL or not config.is_file():
+        return {}
+    try:
+        said = json.loads(config.read_text(encoding="utf-8"))
+        return {"sha256": str(said["sha256"]), "licence": str(said.get("licence", ""))}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{config} is no configuration of an exported method ({error})") from error
 
 
 def check_unchanged(path: Path) -> None:
@@ -258,27 +229,12 @@ def check_unchanged(path: Path) -> None:
     Raises:
         ValueError: the file was changed.
     """
-    config = path.with_name(CONFIG)
-    if path.name != MODEL or not config.is_file():
-        return
-    try:
-        recorded = str(json.loads(config.read_text(encoding="utf-8"))["sha256"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{config} is no configuration of an exported method ({error})") from error
-    if recorded != sha256(path):
+    recorded = recorded_beside(path).get("sha256")
+    if recorded not in (None, sha256(path)):
         raise ValueError(
             f"{path} was changed: its sha256 is {sha256(path)[:16]}… and {CONFIG} says {recorded[:16]}…; install or "
             "export it again"
         )
-
-
-def _vouched(card: WeightsCard, path: Path) -> str:
-    found = sha256(path)
-    if (card.sha256 and found.startswith(card.sha256)) or found in card.also.values():
-        return PUBLISHED
-    note = acceptance(path)
-    digest, _, origin = note.read_text(encoding="utf-8").strip().partition("  ") if note.is_file() else ("", "", "")
-    return (origin or "accepted") if digest == found else ""
 
 
 def verify(method: str, card: WeightsCard, path: Path, *, need: bool = False) -> str:
@@ -288,27 +244,37 @@ def verify(method: str, card: WeightsCard, path: Path, *, need: bool = False) ->
         need: refuse a file that nothing speaks for also where the card has no checksum; without, it is taken.
 
     Returns:
-        What speaks for it: PUBLISHED, where an accepted file came from, or nothing.
+        What speaks for it: PUBLISHED, IN_PACKAGE, where an accepted file came from, or nothing.
 
     Raises:
         ValueError: it is another file.
     """
     check_unchanged(path)
-    if how := _vouched(card, path):
-        return how
-    if not card.sha256 and not need:
-        return ""
+    found = sha256(path)
+    if PRETRAINED in path.parents and recorded_beside(path):
+        return IN_PACKAGE
+    if found in (card.sha256, *card.also.values()):
+        return PUBLISHED
     way_out = (
         "if you know this file (your own training), accept it with "
         f"fusionbench weights import {method} --from {path} --unverified"
     )
+    again = f"remove it and fetch it with fusionbench weights download {method}, or, " if card.urls else ""
+    origin = ""
+    try:
+        origin = check_accepted(path)
+    except ValueError as error:
+        if len(card.sha256) < FULL:  # else the published checksum says more, below
+            raise ValueError(f"{error}; {again}{way_out}") from error
+    if card.sha256 and found.startswith(card.sha256):
+        return PUBLISHED
+    if origin or not (card.sha256 or need):
+        return origin
     if not card.sha256:
-        again = f" fetch it with fusionbench weights download {method}, or," if card.urls else ""
-        raise ValueError(f"nothing speaks for {path}: no checksum of {card.file} is published;{again} {way_out}")
-    found = sha256(path)
+        raise ValueError(f"nothing speaks for {path}: no checksum of {card.file} is published; {again}{way_out}")
     raise ValueError(
         f"{path} is not the published {card.file} of {method!r}: its sha256 is {found[:16]}… and not "
-        f"{card.sha256[:16]}…; fetch it again, or, {way_out} (verify=False in Python)"
+        f"{card.sha256[:16]}…; {again}{way_out} (verify=False in Python)"
     )
 
 

@@ -132,7 +132,7 @@ def export(
         source: its weight file, or the folder of its training.
         out: the folder to write; by default the method's name.
         run: folder of a run of it; its scores and their protocol go into the card.
-        licence: of the numbers.
+        licence: of the numbers; without it, that of the exported folder which they come from.
         about: a paragraph on what it is for and where it fails.
         half: round the numbers to 16 bits, for half the size.
     """
@@ -192,20 +192,18 @@ def _row(owner: Holder, cards: Sequence[WeightsCard]) -> dict[str, str]:
         ),
         "kind": owner.kind,
         "files": cards[0].file if len(cards) == 1 else f"{len(cards)} files",
-        "licence": ", ".join(dict.fromkeys(card.licence for card in cards)),
+        "licence": ", ".join(dict.fromkeys(owner.facts(card)["licence"] for card in cards)),
     }
 
 
 def _described(owner: Holder, card: WeightsCard) -> dict[str, str]:
-    from fusionbench.weights import places
+    from fusionbench.weights import located, places
 
-    read = card in owner.cards
+    read, place = card in owner.cards, located(owner.name, card)
     return {
         "file": card.file,
-        "size": _size(card.size, card.about),
-        "sha256": card.sha256 or "not published",
-        "licence": card.licence,
-        "source": card.source,
+        "size": _size(place.stat().st_size if place is not None else card.size, card.about),
+        **owner.facts(card),
         "addresses": "\n".join(card.urls) or "none",
         "looked for at": "\n".join(map(str, places(owner.name, card))) if read else "read by the import only",
         "state": owner.state(card) if read else "",
@@ -215,6 +213,7 @@ def _described(owner: Holder, card: WeightsCard) -> dict[str, str]:
 
 def _show_plan(owners: list[Holder]) -> None:
     """A table of the files that would be fetched, each once; sizes that no card knows are asked from the server."""
+    from fusionbench.checksums import FULL
     from fusionbench.download import Servers
 
     cards: dict[tuple[str, str], tuple[str, WeightsCard]] = {}
@@ -228,8 +227,15 @@ def _show_plan(owners: list[Holder]) -> None:
         exact = card.size or servers.size(card.urls)
         size = exact or card.about
         total, unknown = total + size, unknown + (not size)
-        address = card.urls[0] if card.urls else "no address"
-        rows.append({"name": name, "size": _size(exact, card.about), "file": card.file, "address": address})
+        rows.append(
+            {
+                "name": name,
+                "size": _size(exact, card.about),
+                "checksum": {FULL: "whole", 0: "none"}.get(len(card.sha256), f"{len(card.sha256)} digits"),
+                "file": card.file,
+                "address": card.urls[0] if card.urls else "no address",
+            }
+        )
     console = plain_console()
     show(rows, console, long="file")
     rest = f", and {unknown} files of unknown size" if unknown else ""

@@ -20,6 +20,7 @@ LAYERS = [
     {"columns", "extras", "files", "progress"},
     {"scorefile", "sources"},
     {"types", "lazy", "version", "outcomes", "processes", "threads", "trainers", "download", "results", "tensorfile"},
+    {"checksums"},
     {"degradations", "images", "nn", "resources", "weights", "spread"},
     {"data", "measured", "methods", "metrics"},
     {"published", "benchmark", "parsing", "profile", "holdings", "listing", "fusing", "restoring", "trained"},

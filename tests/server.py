@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 
 @dataclass
 class Behaviour:
-    """How the server answers for one path; `cuts` are the bytes after which the first answers break off."""
+    """How the server answers for one path.
+
+    `cuts` are the bytes after which the first answers break off; `endless` sends the content again and again;
+    `location` redirects; `encoding` says how the content is packed.
+    """
 
     content: bytes
     cuts: list[int] = field(default_factory=list)
@@ -20,6 +24,9 @@ class Behaviour:
     status: list[int] = field(default_factory=list)
     kind: str = "application/zip"
     lie: bool = False
+    endless: bool = False
+    location: str = ""
+    encoding: str = ""
     requests: list[tuple[str, str | None]] = field(default_factory=list)
 
     @property
@@ -45,6 +52,12 @@ class Misbehaving(BaseHTTPRequestHandler):
         if how.status:
             self.send_error(how.status.pop(0))
             return
+        if how.location:
+            self.send_response(302)
+            self.send_header("Location", how.location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and how.ranges else 0
         if "If-Range" in self.headers and self.headers["If-Range"] != how.etag:
             start = 0
@@ -65,9 +78,15 @@ class Misbehaving(BaseHTTPRequestHandler):
         if how.etag:
             self.send_header("ETag", how.etag)
         self.send_header("Content-Type", how.kind)
-        self.send_header("Content-Length", str(len(body)))
+        if how.encoding:
+            self.send_header("Content-Encoding", how.encoding)
+        if not how.endless:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: how.cuts.pop(0)] if how.cuts else body)
+        with suppress(OSError):  # until the other side has had enough
+            while how.endless:
+                self.wfile.write(body)
 
     def log_message(self, *_):
         pass

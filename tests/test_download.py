@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import shutil
 import socket
+import ssl
+import subprocess
+import time
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from fusionbench import download
 from fusionbench.download import fetch
 
 from . import server
@@ -209,3 +216,94 @@ def test_requests_never_overlap_what_is_there(tmp_path, serve):
     how = Behaviour(cuts=[12 * KIB16] * 7)
     get([serve("/a", how)], tmp_path / "a.zip")
     assert all(later - earlier == 12 * KIB16 for earlier, later in pairwise(how.starts))
+
+
+@pytest.mark.parametrize("known", [{"size": len(CONTENT)}, {"about": len(CONTENT)}])
+@pytest.mark.parametrize("sha256", [SHA256, None])
+def test_a_server_without_end_is_left(tmp_path, serve, known, sha256):
+    url = serve("/a", Behaviour(endless=True))
+    with pytest.raises(ValueError, match=r"it has more than the \d+ bytes that were expected"):
+        fetch([url], tmp_path / "a.zip", sha256, progress=False, wait=0.01, **known)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_more_than_expected_is_written(tmp_path, serve):
+    written = []
+    url = serve("/a", Behaviour(endless=True))
+    transfer = download._Transfer(tmp_path / "a", None, 10 * KIB16, False, 0.01, lambda there, _: written.append(there))
+    with pytest.raises(ValueError, match="more than the 163840 bytes"):
+        transfer(url, str(tmp_path / "a"), None)
+    assert max(written) == 10 * KIB16
+
+
+def test_a_file_that_is_announced_larger_than_expected_is_not_begun(tmp_path, serve):
+    how = Behaviour(content=bytes(3 * 2**20))
+    with pytest.raises(ValueError, match="more than the 1000 bytes"):
+        get([serve("/a", how)], tmp_path / "a.zip", None, 1000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_packed_answer_is_unpacked_no_further_than_expected(tmp_path, serve):
+    how = Behaviour(content=gzip.compress(bytes(50_000_000)), encoding="gzip")
+    with pytest.raises(ValueError, match="more than the 200000 bytes"):
+        get([serve("/a", how)], tmp_path / "a.zip", None, 200_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_next_mirror_is_asked_after_one_without_end(tmp_path, serve):
+    urls = [serve("/a", Behaviour(endless=True)), serve("/b", Behaviour())]
+    assert get(urls, tmp_path / "a.zip", size=len(CONTENT)).read_bytes() == CONTENT
+
+
+def test_a_file_larger_than_the_disk_is_refused_before_it_is_begun(tmp_path, serve, monkeypatch):
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(OSError, match=f"it needs {len(CONTENT)} bytes, and 1000 are free at"):
+        get([serve("/a", Behaviour())], tmp_path / "new" / "a.zip")
+
+
+def test_a_redirection_is_followed(tmp_path, serve):
+    there = serve("/b", Behaviour())
+    assert get([serve("/a", Behaviour(location=there))], tmp_path / "a.zip").read_bytes() == CONTENT
+
+
+@pytest.fixture
+def secured(tmp_path, monkeypatch):
+    """The address of a server that speaks https, whose certificate is trusted, and that leads to http."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed, which makes the certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *names]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with server.listening(server.Misbehaving) as one:
+        one.behaviours = {}
+        one.socket = context.wrap_socket(one.socket, server_side=True)
+        yield one, f"https://127.0.0.1:{one.server_port}"
+
+
+def test_a_redirection_from_https_to_http_is_not_followed(tmp_path, serve, secured):
+    how = Behaviour()
+    one, address = secured
+    one.behaviours["/a"] = Behaviour(location=serve("/b", how))
+    with pytest.raises(OSError, match="it leads from https to http://"):
+        get([f"{address}/a"], tmp_path / "a.zip", None)
+    assert how.requests == []
+
+
+def test_a_redirection_within_https_is_followed(tmp_path, secured):
+    one, address = secured
+    one.behaviours |= {"/a": Behaviour(location="/b"), "/b": Behaviour()}
+    assert get([f"{address}/a"], tmp_path / "a.zip").read_bytes() == CONTENT
+
+
+def test_a_certificate_that_is_not_trusted_is_named_at_once(tmp_path, secured, monkeypatch):
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    one, address = secured
+    one.behaviours["/a"] = Behaviour()
+    begun = time.monotonic()
+    with pytest.raises(OSError, match="its certificate is not trusted here"):
+        fetch([f"{address}/a"], tmp_path / "a.zip", SHA256, progress=False, wait=5)
+    assert time.monotonic() - begun < 4

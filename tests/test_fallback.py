@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 import fusionbench
 from fusionbench import methods
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.checksums import digest8
 from fusionbench.cli import main
 from fusionbench.data.synthetic import scene
 from fusionbench.images.files import write_image
@@ -24,7 +25,7 @@ from fusionbench.lazy import resolve
 from fusionbench.methods import FALLBACKS, METHODS, fallback, ways
 from fusionbench.resources import recipes
 from fusionbench.run import run
-from fusionbench.weights import PRETRAINED, digest8
+from fusionbench.weights import PRETRAINED
 
 NAMES = sorted(FALLBACKS)
 

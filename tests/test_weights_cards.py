@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ import yaml
 from safetensors.torch import save_file
 
 import fusionbench
-from fusionbench import methods
+from fusionbench import methods, weights
 from fusionbench.cards import export, from_pretrained
+from fusionbench.checksums import sha256
 from fusionbench.cli import main
 from fusionbench.images.files import write_image
 from fusionbench.tensorfile import read_notes
 from fusionbench.trained import trained
-from fusionbench.weights import PRETRAINED, read_state, sha256
+from fusionbench.weights import PRETRAINED, read_state
 
 RECIPE = {
     "method": "lure-s",
@@ -267,3 +269,37 @@ def test_a_file_of_another_method_is_refused(training):
 def test_a_method_without_weights_has_nothing_to_export():
     with pytest.raises(ValueError, match="'lap' has no weights"):
         trained("lap")
+
+
+SHIPPED = sorted(folder.name for folder in PRETRAINED.iterdir())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_network_of_the_package_has_a_licence_and_a_checksum_and_a_card_that_says_both(name, capsys):
+    digest = sha256(PRETRAINED / name / "model.safetensors")
+    config = json.loads((PRETRAINED / name / "config.json").read_text(encoding="utf-8"))
+    assert (config["licence"], config["sha256"]) == ("Apache-2.0", digest)
+    card = (PRETRAINED / name / "README.md").read_text(encoding="utf-8")
+    assert "\nlicense: Apache-2.0\n" in card
+    assert "- These numbers: Apache-2.0." in card
+    assert f"The SHA-256 of `model.safetensors` is `{digest}`." in card
+    assert main(["weights", "info", name]) == 0
+    told = capsys.readouterr().out
+    assert f" {digest}\n" in told
+    assert " Apache-2.0\n" in told
+    assert main(["weights", "verify", name]) == 0
+    assert "model.safetensors: in the package" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_exported_network_of_the_package_keeps_its_licence(place):
+    export(trained("lure-s"), place / "card")
+    assert json.loads((place / "card" / "config.json").read_text())["licence"] == "Apache-2.0"
+    assert "license: Apache-2.0" in (place / "card" / "README.md").read_text()
+
+
+def test_an_altered_network_of_the_package_is_refused(place, monkeypatch):
+    altered = shutil.copytree(PRETRAINED / "lure-s", place / "pretrained" / "lure-s") / "model.safetensors"
+    monkeypatch.setattr(weights, "PRETRAINED", place / "pretrained")
+    altered.write_bytes(altered.read_bytes()[:-1] + b"x")
+    with pytest.raises(ValueError, match="was changed: its sha256 is"):
+        methods.load("lure-s")

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+from fusionbench.checksums import accept, acceptance
 from fusionbench.cli import main
 from fusionbench.holdings import bring, everything, holder, holders
 from fusionbench.methods import METHODS
 from fusionbench.methods.card import MethodCard
-from fusionbench.weights import PUBLISHED, WeightsCard, accept, acceptance, download, located, places, verify
+from fusionbench.weights import PUBLISHED, WeightsCard, download, located, places, verify
 
 from .server import Behaviour
 
@@ -56,7 +57,7 @@ def test_a_missing_file_comes_from_the_mirror(kind, serve, own, home):
     own(urls=(serve("/nothing"), serve("/own.pth", Answers())), sha256=KINDS[kind])
     assert main(["weights", "download", "own"]) == 0
     assert (home / "own" / "own.pth").read_bytes() == CONTENT
-    assert acceptance(home / "own" / "own.pth").exists() == (kind == "none published")
+    assert acceptance(home / "own" / "own.pth").exists() == (kind != "whole checksum")
 
 
 @pytest.mark.parametrize("kind", ["whole checksum", "first digits"])
@@ -104,8 +105,59 @@ def test_what_was_fetched_without_a_checksum_is_remembered(serve, own, home, cap
     assert verify("own", card, path, need=True) == f"fetched from {card.urls[0]}"
     path.write_bytes(OTHER)
     capsys.readouterr()
+    for command in ("download", "verify"):
+        assert main(["weights", command, "own"]) != 0
+        shown = capsys.readouterr().err
+        assert f"the sha256 of {path} is" in shown
+        assert f"not the {DIGEST[:16]}… that own.pth.accepted recorded (fetched from {card.urls[0]})" in shown
+        assert "remove it and fetch it with fusionbench weights download own, or, if you know this file" in shown
+
+
+def test_what_was_accepted_once_is_compared_also_where_no_checksum_is_needed(own, home):
+    card = own()
+    path = home / "own" / "own.pth"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CONTENT)
+    assert verify("own", card, path) == ""
+    accept(path, "brought")
+    path.write_bytes(OTHER)
+    with pytest.raises(ValueError, match=r"own\.pth\.accepted recorded \(brought\); if you know this file"):
+        verify("own", card, path)
+
+
+@pytest.mark.parametrize("kind", ["first digits", "none published"])
+def test_a_file_that_is_fetched_again_must_be_the_one_of_the_first_time(kind, serve, own, home, capsys):
+    answers = Answers()
+    url = serve("/own.pth", answers)
+    own(urls=(url,), sha256=KINDS[kind])
+    path = home / "own" / "own.pth"
+    assert main(["weights", "download", "own"]) == 0
+    path.unlink()
+    assert main(["weights", "download", "own"]) == 0
+    path.unlink()
+    acceptance(path).write_text(f"{DIGEST[:8]}{'0' * 56}  fetched from {url}\n")
     assert main(["weights", "download", "own"]) == 2
-    assert f"nothing speaks for {path}" in capsys.readouterr().err
+    assert f"if that is meant, remove {acceptance(path)} and fetch it again" in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_that_no_checksum_is_published_is_said_before_the_file_is_fetched(serve, own, home, capsys):
+    own(urls=(serve("/nothing"),))
+    main(["weights", "download", "own", "--dry-run"])
+    assert " none " in capsys.readouterr().out
+    assert main(["weights", "download", "own"]) == 2
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first.startswith("own.pth: no checksum is published; the SHA-256 of what arrives is recorded")
+    main(["weights", "info", "own"])
+    assert "not published; that of the file is recorded when it is fetched or imported" in capsys.readouterr().out
+
+
+def test_the_digits_that_are_published_are_named(serve, own, home, capsys):
+    own(urls=(serve("/own.pth", Answers()),), sha256=DIGEST[:8])
+    main(["weights", "download", "own"])
+    assert "own.pth: only the first 8 digits of its checksum are published" in capsys.readouterr().err
+    main(["weights", "info", "own"])
+    assert f"only {DIGEST[:8]} is published; {DIGEST} was fetched from" in capsys.readouterr().out
 
 
 def test_a_dry_run_shows_sizes_and_fetches_nothing(serve, own, home, capsys):

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from rich.progress import track
 
+from fusionbench.checksums import accepted, pin, short_of_a_checksum
 from fusionbench.data.cards import DATASETS, DatasetCard, Place, data_root
 from fusionbench.data.loading import splits_on_disk
 from fusionbench.download import fetch
@@ -53,13 +54,29 @@ def download(name: str, root: str | Path | None = None, progress: bool = True) -
     done = []
     for place in card.places:
         if place.urls:
-            archive = fetch(place.urls, folder / place.file, place.sha256, place.size, progress)
-            count = unpack(archive, folder, place, progress)
-            archive.unlink()
-            done.append(f"{count} files of {name} are in {folder}")
+            done.append(f"{_fetched(place, folder, progress)} files of {name} are in {folder}")
         else:
             done.append(by_hand(name, place, folder))
     return done
+
+
+def _fetched(place: Place, folder: Path, progress: bool) -> int:
+    """Fetch and unpack the archive of a place; the bytes of one without a checksum are remembered once it is whole.
+
+    Returns:
+        How many files were unpacked.
+    """
+    if doubt := short_of_a_checksum(place.file, place.sha256 or ""):
+        plain_console(stderr=True).print(doubt, soft_wrap=True)
+    archive = fetch(place.urls, folder / place.file, place.sha256, place.size, progress)
+    origin = f"fetched from {place.urls[0]} or a mirror of it"
+    if doubt and accepted(archive):
+        pin(archive, origin)
+    count = unpack(archive, folder, place, progress)
+    if doubt:
+        pin(archive, origin)
+    archive.unlink()
+    return count
 
 
 def by_hand(name: str, place: Place, folder: Path) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusionbench.checksums import IMPORTED, accept, digest8
 from fusionbench.lazy import lookup, resolve
 from fusionbench.methods.card import MethodCard
 from fusionbench.methods.drfusion.cards import DRFUSION
@@ -15,8 +16,8 @@ from fusionbench.methods.dspfusion.cards import DSPFUSION
 from fusionbench.methods.elsewhere import EXTERNAL
 from fusionbench.methods.lure.cards import LURE
 from fusionbench.methods.official import LEARNED
-from fusionbench.weights import digest8, expected_path, fill, find, located, read_state
 from fusionbench.weights import download as download_files
+from fusionbench.weights import expected_path, fill, find, located, read_state
 from fusionbench.weights import verify as verify_file
 
 if TYPE_CHECKING:
@@ -266,7 +267,10 @@ def download(name: str, *, progress: bool = True) -> list[Path]:
     if not card.importer:
         return download_files(name, card.weights, progress=progress)
     folder = download_files(name, card.published, progress=progress)[0].parent
-    return [resolve(card.importer)(folder, expected_path(name, card.weights[0]))]
+    place = expected_path(name, card.weights[0])
+    resolve(card.importer)(folder, place)
+    accept(place, IMPORTED)
+    return [place]
 
 
 def weights_name(method: Method) -> str:

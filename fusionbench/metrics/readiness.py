@@ -12,10 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from fusionbench.checksums import sha256
 from fusionbench.extras import adding
 from fusionbench.lazy import unknown
 from fusionbench.metrics.networks import LEFT_OUT, NETWORKS, Network
-from fusionbench.weights import PUBLISHED, WeightsCard, located, places, sha256, verify
+from fusionbench.weights import PUBLISHED, WeightsCard, located, places, verify
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 
 import numpy as np
@@ -50,9 +51,24 @@ def test_published_archive_becomes_pairs(toy, tmp_path):
     root = tmp_path / "data"
     assert download("toy", root, progress=False) == [f"2 files of toy are in {root / 'toy'}"]
     found = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
-    assert found == ["toy/test/ir/1.png", "toy/test/vi/1.png"]
+    assert found == ["toy/test/ir/1.png", "toy/test/vi/1.png", "toy/toy.zip.accepted"]
     raw = load("toy", root=root).read(0)
     assert (raw.ir.max(), raw.vi.max()) == (1, 2)
+
+
+def test_an_archive_without_a_checksum_is_compared_with_the_one_of_the_first_time(toy, tmp_path, capsys):
+    download("toy", tmp_path, progress=False)
+    assert capsys.readouterr().err.startswith("toy.zip: no checksum is published; ")
+    shutil.rmtree(tmp_path / "toy" / "test")
+    download("toy", tmp_path, progress=False)
+    shutil.rmtree(tmp_path / "toy" / "test")
+    archive(toy / "toy.zip", {**MEMBERS, "Toy-abc123/test/ir/1.png": png(9)})
+    with pytest.raises(ValueError, match=r"toy\.zip, fetched from .*was another before .*remove .*toy\.zip\.accepted"):
+        download("toy", tmp_path, progress=False)
+    assert not (tmp_path / "toy" / "toy.zip").exists()
+    (tmp_path / "toy" / "toy.zip.accepted").unlink()
+    download("toy", tmp_path, progress=False)
+    assert load("toy", root=tmp_path).read(0).ir.max() == 9
 
 
 def test_what_is_there_is_not_fetched_again(toy, tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fusionbench.checksums import accept
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor
 from fusionbench.metrics import evaluate, learned
@@ -19,7 +20,7 @@ from fusionbench.metrics.learned import load, perceived_quality
 from fusionbench.metrics.networks import LICENCE, NETWORKS
 from fusionbench.metrics.opinions import OPINIONS, pyiqa_name
 from fusionbench.metrics.readiness import ready
-from fusionbench.weights import PUBLISHED, accept
+from fusionbench.weights import PUBLISHED
 
 QUICK = ["ARNIQA", "CLIP-IQA", "LIQE", "MUSIQ", "MUSIQ-AVA", "NIQE", "PI"]
 SLOW = ["MANIQA", "TReS"]  # twenty and fifty crops of 224 x 224
