@@ -14,8 +14,7 @@ from fusionbench.data.pairs import Pairs
 from fusionbench.data.source import digests
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor
-from fusionbench.metrics import INPUT, evaluate
-from fusionbench.metrics import row as metric_row
+from fusionbench.metrics import INPUT, evaluate, why_undefined
 from fusionbench.results import OK, CellFolder, Row, sha256_of
 
 if TYPE_CHECKING:
@@ -164,8 +163,7 @@ def _evaluated(
     values = {metric: float(scores[name]) for metric, name in names.items()}
     for metric, value in values.items():
         if not math.isfinite(value):
-            why = metric_row(metric).undefined or "its value is not finite"
-            reasons.append(f"{metric} undefined: {why}")
+            reasons.append(f"{metric} undefined: {why_undefined(names[metric], protocol, *images)}")
     return {metric: value for metric, value in values.items() if math.isfinite(value)}
 
 

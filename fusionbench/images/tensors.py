@@ -64,11 +64,13 @@ def as_batch(given: ImageLike, what: str = "the image") -> Image:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it has another shape or type.
+        ValueError: it has another shape or type, or too few digits for 8 bits.
     """
     if isinstance(given, (str, Path)):
         return to_tensor(read_image(given))[None]
     if isinstance(given, Tensor):
+        if given.dtype == torch.bfloat16:
+            raise ValueError(f"{what} is bfloat16, which cannot tell 256 levels apart; convert it to float32 before")
         # What methods and scores pass around all the time.
         if given.ndim == 4 and given.shape[1] in (1, 3) and given.is_floating_point() and given.numel():
             return given

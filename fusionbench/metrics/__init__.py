@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from fusionbench.metrics.metric import FusionMetric as FusionMetric
     from fusionbench.metrics.metric import FusionMetricCollection as FusionMetricCollection
     from fusionbench.metrics.scoring import evaluate as evaluate
+    from fusionbench.metrics.scoring import why_undefined as why_undefined
 
 _LAZY = {
     "FusionMetric": "fusionbench.metrics.metric:FusionMetric",
     "FusionMetricCollection": "fusionbench.metrics.metric:FusionMetricCollection",
     "evaluate": "fusionbench.metrics.scoring:evaluate",
+    "why_undefined": "fusionbench.metrics.scoring:why_undefined",
     **{row.target.partition(":")[2]: row.target for row in METRICS.values()},
 }
 

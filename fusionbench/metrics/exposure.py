@@ -32,7 +32,7 @@ class Blend(NamedTuple):
 def exposure_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """MEF-SSIM: similarity to the ideal blend of the sources' patches, product over three scales.
 
-    Several toolboxes report it under the name MS-SSIM.
+    Several toolboxes report it under the name MS-SSIM. Undefined where the similarity on a scale is negative.
 
     Source:
         Ma, Zeng and Wang, IEEE TIP 24 (2015).

@@ -62,7 +62,13 @@ def joint_entropy(x: Gray, y: Gray) -> Scores:
 @shared
 def common_bits(x: Gray, y: Gray) -> Scores:
     """Mutual information of two images in bits."""
-    return level_entropy(x) + level_entropy(y) - joint_entropy(x, y)
+    separate = level_entropy(x) + level_entropy(y)
+    return _beyond_rounding(separate - joint_entropy(x, y), separate)
+
+
+def _beyond_rounding(bits: Scores, entropies: Scores) -> Scores:
+    """A difference of entropies; 0 where it is no more than what rounding makes of them."""
+    return bits.where(bits > 16 * torch.finfo(bits.dtype).eps * entropies, 0.0)
 
 
 @score
@@ -111,7 +117,7 @@ def mutual_information(fused: Gray, ir: Gray, vi: Gray, *, joint_top: int = 255)
     """
     f, a, b = (x.clamp(max=joint_top) if joint_top < LEVELS - 1 else x for x in (fused, ir, vi))
     marginals = level_entropy(ir) + level_entropy(vi) + 2 * level_entropy(fused)
-    return marginals - joint_entropy(a, f) - joint_entropy(b, f)
+    return _beyond_rounding(marginals - joint_entropy(a, f) - joint_entropy(b, f), marginals)
 
 
 @score

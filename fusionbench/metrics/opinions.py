@@ -19,7 +19,7 @@ def _row(metric: str, title: str, source: str) -> MetricRow:
         network.range,
         "fused",
         source,
-        undefined="the network gave no finite number",
+        undefined=("the network gave no finite number",),
         smallest=network.smallest,
         view="rgb",
         options={"metric": metric},

@@ -166,7 +166,8 @@ def congruencies(*images: Gray) -> tuple[Congruency, ...]:
             energy, amplitude = _orientation(half, x, filters, bank.noise[index])
             energies += energy
             amplitudes += amplitude
-            squared = energy.div_(amplitude).square_()
+            # An image without any response, as a black one, has no congruency; the toolbox has NaN there.
+            squared = energy.div_(amplitude).nan_to_num_().square_()
             xx.add_(squared, alpha=cosine * cosine / (ORIENTATIONS / 2))
             yy.add_(squared, alpha=sine * sine / (ORIENTATIONS / 2))
             xy.add_(squared, alpha=cosine * sine / ORIENTATIONS)
@@ -183,7 +184,8 @@ def _moments_of(energies: Gray, amplitudes: Gray, xx: Gray, yy: Gray, xy: Gray) 
 def phase_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QP: correlation of phase congruency and its moments with the better matching source, where there is some.
 
-    Undefined where neither source has phase congruency above 0.1.
+    Undefined where the fused image has no phase congruency above 0.1, or neither source has. Of a constant fused image
+    the definition's own constants, which keep quotients finite, would make almost 1.
 
     Source:
         Zhao, Laganiere and Liu, Int. J. Innov. Comput. Inf. Control 3 (2007), in the form of the toolbox of Liu et
@@ -199,7 +201,7 @@ def phase_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
         moments = _moments(target)
         matches = [_match(maps[index] * mask, target, moments) * mask for maps, mask in candidates]
         product = product * total(torch.stack(matches).amax(0)) / places
-    return product
+    return product.where((of_fused.phase > SIGNIFICANT).flatten(1).any(1), torch.nan)
 
 
 def _moments(x: Gray) -> tuple[Gray, Gray]:

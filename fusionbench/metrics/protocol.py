@@ -115,7 +115,10 @@ def _exact_but(name: str, why: str, *, scale: float = 1.0, offset: float = 0.0, 
 _TOOLKITS = "fusionbench.metrics.toolkits:"
 # 20 log10(255): the peak of 8-bit images over the error of images in [0, 1].
 _PEAK_TWICE = 20 * math.log10(255)
-_TAPS = "constants made for a range of 1 on images of 0..255, with taps rounded to float32"
+_TAPS = (
+    "constants made for a range of 1 on images of 0..255, with taps rounded to float32; where images are flat, "
+    "rounding decides the toolkit's own number, which is not this one"
+)
 
 _PER_PIXEL = _exact_but("AG", "divided by MN instead of (M-1)(N-1)", inset=0)
 _SF_PER_PIXEL = _exact_but("SF", "both sums divided by MN instead of the number of differences", inset=0)
@@ -196,12 +199,12 @@ PROTOCOLS: dict[str, Protocol] = {
             "EI": _exact_but("EI", "zeros around the image instead of replicated borders", border="zeros"),
             "EN": _exact_but("EN", "1e-7 is added inside the logarithm", epsilon=1e-7),
             "MS-SSIM": _exact_but(
-                "MS-SSIM", f"{_TAPS}, sum over the two sources", scale=2, window="gaussian-float32", peak=1.0
+                "MS-SSIM", f"sum over the two sources; {_TAPS}", scale=2, window="gaussian-float32", peak=1.0
             ),
             "Nabf": _exact_but("Nabf", "weak edges weigh 0 instead of 0.001", weak=0.0),
             "PSNR": _PSNR_PLUS_48,
             "QNCIE": Variant(_TOOLKITS + "linear_correlation_entropy", "Pearson's correlations, not nonlinear ones"),
-            "SSIM": _exact_but("SSIM", f"{_TAPS}, sum over the sources", scale=2, window="gaussian-float32", peak=1.0),
+            "SSIM": _exact_but("SSIM", f"sum over the sources; {_TAPS}", scale=2, window="gaussian-float32", peak=1.0),
             "VIF": Variant(_TOOLKITS + "off_centre_visual_information", "off-centre windows and zeros at the borders"),
         },
         missing={

@@ -21,9 +21,8 @@ class MetricRow:
         reads: 'fused' alone or the 'sources' too.
         source: where the definition comes from.
         unit: of the value; empty for pure numbers.
-        undefined: when the score is NaN, in words; empty if never.
+        undefined: when the score is NaN or infinite, keys of CONDITIONS in undefined.py; empty if never.
         smallest: least height and width that the definition needs.
-        verified: False where no implementation was at hand to prove the values against.
         view: what the definition reads of an image, a key of VIEWS in images.py.
         options: keyword arguments for the definition.
     """
@@ -35,9 +34,8 @@ class MetricRow:
     reads: Literal["fused", "sources"]
     source: str
     unit: str = ""
-    undefined: str = ""
+    undefined: tuple[str, ...] = ()
     smallest: int = 1
-    verified: bool = True
     view: str = "gray"
     options: Options = field(default_factory=dict)
 

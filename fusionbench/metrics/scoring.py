@@ -14,6 +14,7 @@ from fusionbench.metrics.images import as_images, planes, reads_sources, singles
 from fusionbench.metrics.protocol import Variant, canonical, choose
 from fusionbench.metrics.sharing import sharing
 from fusionbench.metrics.table import row
+from fusionbench.metrics.undefined import holding
 from fusionbench.threads import one_thread
 from fusionbench.types import Scores
 
@@ -71,6 +72,21 @@ def compute(variant: Variant, images: Sequence[Tensor], dtype: torch.dtype = tor
     value = definition(*(planes(variant.view, image, images[0].shape[1], dtype) for image in read), **variant.options)
     # A view may show several planes of each image; a toolkit that reads them so reports their mean.
     return value.view(images[0].shape[0], -1).mean(1) * variant.scale + variant.offset
+
+
+@torch.no_grad()
+@one_thread()
+def why_undefined(name: str, protocol: str, fused: ImageLike, ir: ImageLike | None, vi: ImageLike | None) -> str:
+    """Why `evaluate` gives no number for one image.
+
+    Example:
+        >>> half, black = torch.tensor([[0, 255]], dtype=torch.uint8), torch.zeros(1, 2)
+        >>> why_undefined("CC", "exact", black, half, half)
+        'the fused image is constant'
+    """
+    variant, given = choose(name, protocol), as_images(fused, ir, vi)
+    read = [planes(variant.view, image, given[0].shape[1], torch.float64) for image in given]
+    return ", ".join(holding(row(name).undefined, read)) or "its value is not finite"
 
 
 def _check_size(names: Iterable[str], fused: Tensor) -> None:

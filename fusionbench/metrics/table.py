@@ -11,7 +11,9 @@ from fusionbench.metrics.row import MetricRow
 _M = "fusionbench.metrics."
 _UP, _DOWN = True, False
 _INF = math.inf
-_CONSTANT, _SOURCES = "an image is constant", "both sources are constant"
+_CONSTANT = ("the fused image is constant", "a source is constant")
+_BLACK = ("the fused image is black", "a source is black")
+_BOTH_CONSTANT, _BOTH_BLACK = ("both sources are constant",), ("both sources are black",)
 _LIU = "in the form of the toolbox of Liu et al., IEEE TPAMI 34 (2012)"
 _FMI = "Haghighat et al., Comput. Electr. Eng. 37 (2011); Haghighat and Razian (2014)"
 
@@ -31,12 +33,12 @@ METRICS: dict[str, MetricRow] = {
     ),
     "NMI": MetricRow(
         "mutual information over the sources' mean entropy", _M + "information:normalized_information",
-        _UP, (0, 4), "sources", "as IVIF_ZOO defines it", undefined=_SOURCES,
+        _UP, (0, 4), "sources", "as IVIF_ZOO defines it", undefined=_BOTH_CONSTANT,
     ),
     "QMI": MetricRow(
         "mutual information, each source normalised on its own", _M + "information:hossny_information",
         _UP, (0, 2), "sources", "Hossny et al., Electron. Lett. 44 (2008)",
-        undefined="the fused image and a source are constant",
+        undefined=("the fused image and a source are constant",),
     ),
     "QNCIE": MetricRow(
         "nonlinear correlation information entropy", _M + "information:nonlinear_correlation",
@@ -56,7 +58,7 @@ METRICS: dict[str, MetricRow] = {
     ),
     "FMI_wavelet": MetricRow(
         "feature mutual information, discrete Meyer transform", _M + "fmi:wavelet_information",
-        _UP, (-_INF, 1), "sources", _FMI, undefined=_CONSTANT, smallest=3, verified=False,
+        _UP, (-_INF, 1), "sources", _FMI, undefined=_CONSTANT, smallest=3,
     ),
     "CC": MetricRow(
         "Pearson's correlation with the sources, mean of the two", _M + "statistics:correlation",
@@ -68,11 +70,11 @@ METRICS: dict[str, MetricRow] = {
     ),
     "NCC": MetricRow(
         "cosine between the fused image and the sources, mean", _M + "statistics:normalized_cross_correlation",
-        _UP, (0, 1), "sources", "textbook", undefined="an image is black",
+        _UP, (0, 1), "sources", "textbook", undefined=_BLACK,
     ),
     "PSNR": MetricRow(
         "peak signal-to-noise ratio from the sources' mean squared error", _M + "statistics:peak_signal_to_noise",
-        _UP, (0, _INF), "sources", "textbook", unit="dB",
+        _UP, (0, _INF), "sources", "textbook", unit="dB", undefined=("the fused image equals both sources",),
     ),
     "RMSE": MetricRow(
         "square root of MSE", _M + "statistics:root_mean_squared_error",
@@ -81,7 +83,7 @@ METRICS: dict[str, MetricRow] = {
     "SCD": MetricRow(
         "sum of the correlations of differences", _M + "statistics:correlation_of_differences",
         _UP, (-2, 2), "sources", "Aslantas and Bendes, AEU 69 (2015)",
-        undefined="a source is constant or differs from the fused image by a constant",
+        undefined=("a source is constant", "the fused image differs from a source by a constant"),
     ),
     "SD": MetricRow(
         "standard deviation", _M + "statistics:standard_deviation",
@@ -101,7 +103,7 @@ METRICS: dict[str, MetricRow] = {
     ),
     "QSF": MetricRow(
         "spatial frequency relative to the sources'; zero is best", _M + "gradient:relative_spatial_frequency",
-        None, (-1, _INF), "sources", "Zheng et al., Inf. Fusion 8 (2007)", undefined=_SOURCES, smallest=2,
+        None, (-1, _INF), "sources", "Zheng et al., Inf. Fusion 8 (2007)", undefined=_BOTH_CONSTANT, smallest=2,
     ),
     "SF": MetricRow(
         "spatial frequency", _M + "gradient:spatial_frequency",
@@ -117,19 +119,21 @@ METRICS: dict[str, MetricRow] = {
     ),
     "QM": MetricRow(
         "likeness of Haar details on two scales", _M + "edges:wavelet_detail",
-        _UP, (0, 3), "sources", f"Wang and Liu, ICICS (2008), {_LIU}", undefined=_SOURCES, smallest=4,
+        _UP, (0, 3), "sources", f"Wang and Liu, ICICS (2008), {_LIU}", undefined=_BOTH_CONSTANT, smallest=4,
     ),
     "Qabf": MetricRow(
         "preserved edges, weighted over the whole image", _M + "edges:edge_preservation",
         _UP, (-1, 1), "sources", "Xydeas and Petrovic, Electron. Lett. 36 (2000), in Hong's form",
-        undefined="both sources are black",
+        undefined=_BOTH_BLACK,
     ),
     "MEF-SSIM": MetricRow(
         "similarity to the ideal blend of the sources' patches, three scales", _M + "exposure:exposure_similarity",
         _UP, (-1, 1), "sources", "Ma, Zeng and Wang, IEEE TIP 24 (2015)", smallest=41,
+        undefined=("the similarity on a scale is negative",),
     ),
     "MS-SSIM": MetricRow(
-        "structural similarity on five scales, mean over the sources", _M + "structure:multiscale_similarity",
+        "structural similarity on five scales as pytorch-msssim computes it, mean over the sources",
+        _M + "structure:multiscale_similarity",
         _UP, (0, 1), "sources", "Wang, Simoncelli and Bovik, Asilomar (2003)", smallest=161,
     ),
     "SSIM": MetricRow(
@@ -142,7 +146,7 @@ METRICS: dict[str, MetricRow] = {
     ),
     "QE": MetricRow(
         "QW of the images times QW of their edges", _M + "salience:edge_similarity",
-        _UP, (-1, 1), "sources", "Piella and Heijmans, ICIP (2003)", undefined=_SOURCES, smallest=11,
+        _UP, (-1, 1), "sources", "Piella and Heijmans, ICIP (2003)", undefined=_BOTH_CONSTANT, smallest=11,
     ),
     "QS": MetricRow(
         "similarity weighted by local variance", _M + "salience:salient_similarity",
@@ -150,7 +154,7 @@ METRICS: dict[str, MetricRow] = {
     ),
     "QW": MetricRow(
         "as QS, and weighted by salience over the image", _M + "salience:weighted_similarity",
-        _UP, (-1, 1), "sources", "Piella and Heijmans, ICIP (2003)", undefined=_SOURCES, smallest=11,
+        _UP, (-1, 1), "sources", "Piella and Heijmans, ICIP (2003)", undefined=_BOTH_CONSTANT, smallest=11,
     ),
     "QY": MetricRow(
         "mix of or better of the similarities to the sources", _M + "salience:yang_similarity",
@@ -159,7 +163,7 @@ METRICS: dict[str, MetricRow] = {
     "VIF": MetricRow(
         "visual information fidelity, sum over the sources", _M + "fidelity:visual_information",
         _UP, (0, _INF), "sources", "Sheikh and Bovik, IEEE TIP 15 (2006), pixel domain",
-        undefined="a source is constant", smallest=41,
+        undefined=("a source is constant",), smallest=41,
     ),
     "VIFF": MetricRow(
         "visual information fidelity for fusion", _M + "fidelity:fusion_visual_information",
@@ -167,17 +171,19 @@ METRICS: dict[str, MetricRow] = {
     ),
     "QCB": MetricRow(
         "preserved contrast, as seen", _M + "vision:contrast_preservation",
-        _UP, (0, 1), "sources", f"Chen and Blum, Image Vis. Comput. 27 (2009), {_LIU}", undefined=_SOURCES,
+        _UP, (0, 1), "sources", f"Chen and Blum, Image Vis. Comput. 27 (2009), {_LIU}", undefined=_BLACK,
     ),
     "QCV": MetricRow(
         "squared difference, as seen, weighted by edges", _M + "vision:perceived_error",
         _DOWN, (0, _INF), "sources", f"Chen and Varshney, Inf. Fusion 8 (2007), {_LIU}",
-        undefined="both sources are black",
+        undefined=_BOTH_BLACK,
     ),
     "QP": MetricRow(
         "phase congruency kept", _M + "phase:phase_preservation",
         _UP, (-1, 1), "sources", f"Zhao et al., Int. J. Innov. Comput. Inf. Control 3 (2007), {_LIU}",
-        undefined="neither source has phase congruency above 0.1",
+        undefined=(
+            "the fused image has no phase congruency above 0.1", "no source has phase congruency above 0.1"
+        ),
     ),
     **OPINIONS,
 }

@@ -71,7 +71,7 @@ def _spread(x: Gray, sigma: float) -> Gray:
 def contrast_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QCB: preserved contrast of the sources, weighted at each place by their share of it.
 
-    Undefined where the contrast of both sources vanishes.
+    Undefined where an image is black.
 
     Source:
         Chen and Blum, Image Vis. Comput. 27 (2009), in the form of the toolbox of Liu et al., IEEE TPAMI 34 (2012).

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import pytest
 import torch
 
 from fusionbench.images.files import write_image
-from fusionbench.metrics import METRICS, entropy, evaluate, mutual_information, row
+from fusionbench.metrics import METRICS, entropy, evaluate, mutual_information, row, why_undefined
 
 HERE = [name for name in METRICS if row(name).view == "gray"]
 GRAY = torch.full((2, 1, 48, 48), 0.5)
@@ -125,7 +126,57 @@ def test_images_are_rounded_to_eight_bits():
     assert evaluate(image, None, None, ["EN"])["EN"].item() == pytest.approx(1.5)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_images_of_any_float_type_are_read(dtype):
-    image = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2).to(dtype)
-    assert evaluate(image, None, None, ["EN"])["EN"].item() == 1
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_images_of_float_types_that_hold_256_levels_have_one_score(dtype, triple):
+    levels = (torch.arange(256) / 255).view(1, 1, 16, 16)
+    assert evaluate(levels.to(dtype), None, None, ["EN"])["EN"].item() == 8
+    names = [name for name in HERE if row(name).smallest <= 48 and not name.startswith("FMI")]
+    grays = [(image[..., :48, :48] * 255).round() / 255 for image in triple]
+    assert evaluate(*(gray.to(dtype) for gray in grays), names) == evaluate(*grays, names)
+
+
+def test_images_that_cannot_hold_256_levels_are_refused():
+    with pytest.raises(ValueError, match="fused image is bfloat16, which cannot tell 256 levels apart; convert it to"):
+        evaluate(GRAY.bfloat16(), None, None, ["EN"])
+
+
+NOT_SAID = "its value is not finite"
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_what_is_undefined_has_a_reason_that_is_true(name, triple):
+    """Black, constant and equal images in every place: each missing value is explained by what they are."""
+    size = max(48, row(name).smallest)
+    fused, ir, vi = ((image[..., :size, :size] * 255).round() / 255 for image in triple)
+    black, gray = torch.zeros_like(ir), torch.full_like(ir, 90 / 255)
+    for images in product([fused, black, gray, ir, 1 - ir], [ir, black, gray], [vi, black, gray, ir]):
+        value = evaluate(*images, [name])[name]
+        if value.isfinite():
+            low, high = row(name).range
+            assert low <= value.item() <= high + 1e-12
+            continue
+        reason = why_undefined(name, "exact", *images)
+        assert reason != NOT_SAID
+        alike = [image.amin() == image.amax() for image in images]
+        dark = [image.amax() == 0 for image in images]
+        assert not ("the fused image is black" in reason and not dark[0])
+        assert not ("the fused image is constant" in reason and not alike[0])
+        assert not ("a source is constant" in reason and not any(alike[1:]))
+        assert not ("both sources" in reason and "equals" not in reason and not all(alike[1:]))
+
+
+@pytest.mark.parametrize("level", [77, 255])
+def test_a_blank_fused_image_keeps_no_phase_congruency(level, triple):
+    _, ir, vi = (image[..., :64, :64] for image in triple)
+    blank = torch.full_like(ir, level / 255)
+    assert evaluate(blank, ir, vi, ["QP"])["QP"].isnan()
+    assert why_undefined("QP", "liu", blank, ir, vi) == "the fused image has no phase congruency above 0.1"
+    assert why_undefined("QP", "exact", 0 * blank, ir, vi) == "the fused image has no phase congruency above 0.1"
+    assert evaluate(ir, blank, vi, ["QP"])["QP"].isfinite()
+    assert why_undefined("QCB", "exact", 0 * blank, ir, vi) == "the fused image is black"
+
+
+def test_a_blank_fused_image_shares_no_information(triple):
+    _, ir, vi = triple
+    values = evaluate(torch.full_like(ir, 77 / 255), ir, vi, ["MI", "NMI", "QMI", "MI@vifb"])
+    assert all(value.item() == 0 and not value.signbit() for value in values.values())
