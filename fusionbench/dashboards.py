@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import logging
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,20 +225,44 @@ def _pictured(out: Path, dataset: str) -> Sequence[str]:
     return sorted(path.stem for path in (out / path_name(dataset) / REFERENCES / "vi").glob("*.png"))
 
 
+class TrainingMirror:
+    """What of one phase of a training goes to W&B.
+
+    Attributes:
+        loggers: for the Trainer; none where nothing is mirrored.
+        reason: why pictures were not sent; empty if they were.
+    """
+
+    def __init__(self) -> None:
+        self.loggers: list[Logger] = []
+        self.reason = ""
+
+    def picture(self, path: Path, step: int) -> None:
+        """Send a sample picture."""
+        with Harmless() as outcome:
+            for logger in self.loggers:
+                logger.log_image("samples", [str(path)], step=step)  # type: ignore[attr-defined]
+        self.reason = self.reason or outcome.reason
+
+
 @contextmanager
-def training_loggers(mode: Mode | None, folder: Path, *, method: str, phase: str) -> Iterator[list[Logger]]:
-    """The loggers that mirror one phase of a training; none where W&B is missing or fails.
+def training_mirror(
+    mode: Mode | None, folder: Path, *, method: str, phase: str, recipe: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Iterator[TrainingMirror]:
+    """Mirror one phase of a training; nothing where W&B is missing or fails.
 
     Args:
         mode: None mirrors nothing.
         folder: of the phase; offline files go to its `wandb`.
+        recipe: of the training, a file of the run.
+        settings: of the phase and its surroundings, the run's config.
     """
     from lightning.pytorch.utilities import rank_zero_only
 
+    mirror = TrainingMirror()
     if mode is None or getattr(rank_zero_only, "rank", 0) != 0:
-        yield []
+        yield mirror
         return
-    loggers: list[Logger] = []
     with Harmless() as start:
         wandb = _wandb()
         folder.mkdir(parents=True, exist_ok=True)
@@ -249,14 +274,19 @@ def training_loggers(mode: Mode | None, folder: Path, *, method: str, phase: str
             name=f"{method} {phase}",
             job_type="training",
             dir=str(folder),
+            config={"method": method, "phase": phase, **settings},
             settings=_settings(wandb, mode),
         )
-        loggers.append(WandbLogger(experiment=run))
+        mirror.loggers.append(WandbLogger(experiment=run))
+        artifact = wandb.Artifact(f"recipe-{path_name(method)}", type="recipe")
+        with artifact.new_file("recipe.json") as file:
+            json.dump(recipe, file, indent=2, default=str)
+        run.log_artifact(artifact)
     try:
-        yield loggers
+        yield mirror
     finally:
         with Harmless() as end:
-            if loggers:
+            if mirror.loggers:
                 run.finish()
-        for reason in filter(None, (start.reason, end.reason)):
+        for reason in filter(None, (start.reason, mirror.reason, end.reason)):
             log.warning(reason)

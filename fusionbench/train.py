@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,13 +25,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from fusionbench import methods
-from fusionbench.dashboards import Mode, training_loggers
+from fusionbench.dashboards import Mode, TrainingMirror, training_mirror
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.lazy import unknown
 from fusionbench.processes import leads
-from fusionbench.recipe import Recipe
+from fusionbench.recipe import TABLES, Recipe
 from fusionbench.report.curves import draw_curves
 from fusionbench.results import write_atomically
+from fusionbench.run import environment
 from fusionbench.tensorfile import write_tensors
 from fusionbench.trained import portable
 from fusionbench.trainers import interruptible, quiet
@@ -40,7 +41,6 @@ from fusionbench.version import __version__
 
 if TYPE_CHECKING:
     from lightning import Callback
-    from lightning.pytorch.loggers import Logger
 
     from fusionbench.methods.method import Method
 
@@ -106,7 +106,7 @@ def _rehearsed(method: Method, recipe: Recipe, out: Path) -> Recipe:
     phases = {phase: dict(part) for phase, part in recipe.phases.items()}
     with torch.random.fork_rng(devices=[]), quiet():
         for phase in method.phases:
-            _trainer(recipe, phase, out / phase, [])
+            _trainer(recipe, phase, out / phase, TrainingMirror())
             method.begin_phase(phase)
             if FusionDataModule(**recipe.of(phase, "loader")).degradations is None:
                 loader = {**phases.get(phase, {}).get("loader", {}), "degradations": list(method.training_degradations)}
@@ -139,9 +139,8 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
         _check_checkpoint(method, start)
     share = recipe.kept(phase)
     first = copy.deepcopy(method.state_dict()) if share else {}
-    mirrored = training_loggers(wandb, folder, method=recipe.method, phase=phase)
-    with mirrored as mirrors, quiet():
-        trainer = _trainer(recipe, phase, folder, mirrors)
+    with _mirrored(wandb, folder, recipe, phase, method) as mirror, quiet():
+        trainer = _trainer(recipe, phase, folder, mirror)
         with interruptible(trainer), _sentences(phase, checkpoint):
             trainer.fit(method, datamodule=data, ckpt_path=start, weights_only=True)
     _keep(method, first, share)
@@ -216,7 +215,18 @@ def _sentences(phase: str, checkpoint: Path) -> Iterator[None]:
         ) from error
 
 
-def _trainer(recipe: Recipe, phase: str, folder: Path, mirrors: Sequence[Logger]) -> Trainer:
+def _mirrored(
+    wandb: Mode | None, folder: Path, recipe: Recipe, phase: str, method: Method
+) -> AbstractContextManager[TrainingMirror]:
+    told = portable(recipe.entries(start=method.weights_name))
+    own = portable({what: recipe.of(phase, what) for what in TABLES})
+    settings = {**{name: told.get(name) for name in ("options", "seed", "start")}, **own, **environment()}
+    return training_mirror(
+        wandb, folder, method=recipe.method, phase=phase, recipe=told, settings={**settings, "version": __version__}
+    )
+
+
+def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -> Trainer:
     """The Trainer of a phase.
 
     Raises:
@@ -226,7 +236,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirrors: Sequence[Logger]
     callbacks: list[Callback] = [
         RandomState(),
         FiniteLoss(folder / CHECKPOINT),
-        Samples(folder / "samples"),
+        Samples(folder / "samples", drawn=mirror.picture),
         LearningRateMonitor("step"),
         ModelCheckpoint(
             dirpath=folder,
@@ -238,7 +248,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirrors: Sequence[Logger]
     ]
     if options.get("enable_progress_bar", True):
         callbacks.append(ProgressBar())
-    loggers = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20), *mirrors]
+    loggers = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20), *mirror.loggers]
     # Lightning's summary counts operations of a forward pass, which these methods do not have, and prints 0.
     logged = 10 if options.get("max_steps", -1) not in range(100) else 1
     ours = {"log_every_n_steps": logged, "num_sanity_val_steps": 0, "enable_model_summary": False}

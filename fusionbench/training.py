@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +103,16 @@ class ProgressBar(RichProgressBar):
 
 
 class Samples(Callback):
-    """Draws what a method makes of the first validation pairs whenever it is validated."""
+    """Draws what a method makes of the first validation pairs whenever it is validated.
 
-    def __init__(self, folder: Path, count: int = 3) -> None:
-        self.folder, self.count = folder, count
+    Args:
+        drawn: called with every picture and its step.
+    """
+
+    def __init__(
+        self, folder: Path, count: int = 3, drawn: Callable[[Path, int], None] = lambda path, step: None
+    ) -> None:
+        self.folder, self.count, self.drawn = folder, count, drawn
         self._rows: list[Row] = []
 
     @override
@@ -125,4 +132,5 @@ class Samples(Callback):
         if self._rows:
             path = self.folder / f"step_{trainer.global_step:07d}"
             comparison(self._rows, path, zoom=None, formats=("png",))
+            self.drawn(path.with_suffix(".png"), trainer.global_step)
         self._rows = []

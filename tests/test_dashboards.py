@@ -12,10 +12,11 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from fusionbench.cli import main
-from fusionbench.dashboards import Harmless, publish, training_loggers
-from fusionbench.images.files import write_image
+from fusionbench.dashboards import Harmless, publish, training_mirror
+from fusionbench.images.files import read_image, write_image
 from fusionbench.report.table import read_scores
 
 wandb = pytest.importorskip("wandb", reason="W&B is in the wandb extra")
@@ -192,10 +193,14 @@ def test_errors_of_this_package_are_not_hidden():
         raise ValueError("ours")
 
 
+def mirror_of(folder, phase):
+    return training_mirror("offline", folder, method="lap", phase=phase, recipe={}, settings={})
+
+
 def test_training_is_mirrored_phase_by_phase(tmp_path):
     for phase in ("one", "two"):
-        with training_loggers("offline", tmp_path / phase, method="lap", phase=phase) as loggers:
-            (logger,) = loggers
+        with mirror_of(tmp_path / phase, phase) as mirror:
+            (logger,) = mirror.loggers
             logger.log_metrics({"train/loss": 0.5}, step=3)
         ((name, (run, _, values, _, _)),) = logged(tmp_path / phase).items()
         assert (name, run.run_group) == (f"lap {phase}", "train lap")
@@ -204,6 +209,40 @@ def test_training_is_mirrored_phase_by_phase(tmp_path):
 
 def test_training_goes_on_without_the_package(tmp_path, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with caplog.at_level(logging.WARNING), training_loggers("offline", tmp_path, method="lap", phase="one") as loggers:
-        assert loggers == []
+    with caplog.at_level(logging.WARNING), mirror_of(tmp_path, "one") as mirror:
+        assert mirror.loggers == []
+        mirror.picture(tmp_path / "none.png", 1)
     assert "pip install 'fusionbench[wandb]'" in caplog.text
+
+
+def test_a_picture_that_cannot_be_sent_harms_nothing(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING), mirror_of(tmp_path, "one") as mirror:
+        mirror.picture(tmp_path / "none.png", 1)
+    assert "Weights and Biases failed" in caplog.text
+
+
+def test_a_training_sends_its_pictures_settings_and_recipe(tmp_path):
+    words = (
+        "train --method lure-s --dataset synthetic --options.perceptual none --options.single_stage true "
+        "--loader.limit 4 --loader.batch_size 2 --loader.crop 32 --loader.workers 0 --loader.degradations ll,lc "
+        "--trainer.accelerator cpu --trainer.max_steps 2 --trainer.enable_progress_bar false --seed 5 "
+        f"--trainer.val_check_interval 1 --wandb offline --out {tmp_path}"
+    )
+    assert main(words.split()) == 0
+    ((name, (run, config, values, artifacts, folder)),) = logged(tmp_path / "single").items()
+    assert (name, run.run_group, run.job_type) == ("lure-s single", "train lure-s", "training")
+    assert config["method"] == "lure-s"
+    assert config["phase"] == "single"
+    assert config["seed"] == 5
+    assert config["options"] == {"perceptual": "none", "single_stage": True}
+    assert config["loader"]["degradations"] == ["ll", "lc"]
+    assert config["trainer"]["max_steps"] == 2
+    assert config["torch"] == torch.__version__
+    assert values["train/loss"] > 0
+    assert values["val/loss"] > 0
+    (picture,) = (values["samples"][key] for key in ("filenames",))
+    assert read_image(folder / "files" / picture[0]).ndim == 3
+    (recipe,) = (artifact for artifact in artifacts if artifact.type == "recipe")
+    assert recipe.name == "recipe-lure-s"
+    (entry,) = recipe.manifest.contents
+    assert entry.path == "recipe.json"
