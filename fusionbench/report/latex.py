@@ -11,6 +11,7 @@ from fusionbench.report.sidebyside import (
     MENDED,
     NOTHING,
     SHIPPED,
+    TAU_FROM,
     CellText,
     arrow,
     cell_texts,
@@ -107,7 +108,7 @@ def _body(one: Comparison, measured: bool) -> list[str]:
         _row([escape(method), *(part for m in one.metrics for part in _parts(texts[method, m], measured))])
         for method in one.methods
     ]
-    if measured:
+    if any(one.tau(metric)[1] >= TAU_FROM for metric in one.metrics):
         taus = [rf"\multicolumn{{3}}{{c}}{{{escape(tau_text(one, m))}}}" for m in one.metrics]
         lines += [r"\midrule", _row([r"Kendall $\tau$ (methods)", *taus])]
     return lines
