@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from fusionbench.benchmark import Benchmark, Cell
+from fusionbench.data.cards import check_limit
 from fusionbench.lazy import lookup
 from fusionbench.measured import Measurement
 from fusionbench.methods import METHODS
@@ -114,6 +115,7 @@ def bench(
         ValueError: an input is wrong, or the folder holds other settings.
     """
     settings = replace(settings, only=check_only(paper, settings.only))
+    check_limit(settings.limit)
     bench_ = _Bench(paper, out, supplies, settings, console)
     outcome = Outcome()
     skips: list[Skipped] = []

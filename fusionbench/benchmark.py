@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from fusionbench.data import DATASETS
+from fusionbench.data.cards import check_limit
 from fusionbench.degradations import parse
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.lazy import lookup
@@ -171,8 +172,7 @@ class Benchmark:
         object.__setattr__(self, "protocol", lookup("protocol", self.protocol, PROTOCOLS))
         for metric in self.metrics:
             choose(metric.removesuffix(INPUT), self.protocol)
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit is {self.limit}; it must be 1 or more")
+        check_limit(self.limit)
         if self.tile < 0:
             raise ValueError(f"tile is {self.tile}; it must be 0 (whole images) or a side in pixels")
         if self.timeout <= 0:

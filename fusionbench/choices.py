@@ -34,9 +34,9 @@ Data = str | Path | Mapping[str, str | Path]
 """Where data sets are; see `split_homes`."""
 
 
-def split_names(value: Names | Sequence[str]) -> list[str]:
-    """The entries of a comma-separated list, or of a list in YAML."""
-    return split_commas(value) if isinstance(value, str) else list(value)
+def split_names(value: Names | Sequence[str] | None) -> list[str]:
+    """The entries of a comma-separated list, or of a list in YAML; none for its null."""
+    return split_commas(value) if isinstance(value, str) else list(value or ())
 
 
 def split_methods(value: Names | Sequence[str]) -> list[str]:

@@ -48,7 +48,7 @@ EVERYWHERE = {
 }
 """What every command takes."""
 
-RESUMING = {"run", "demo", "score", "bench", "data download", "weights download"}
+RESUMING = {"run", "demo", "score", "bench", "degrade", "data download", "weights download"}
 """Commands that go on where they were interrupted when they are given again; a training needs --resume."""
 
 

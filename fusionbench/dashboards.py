@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +23,8 @@ import pandas as pd
 from fusionbench.data.cards import shown_as
 from fusionbench.extras import adding
 from fusionbench.report.html import write_html
-from fusionbench.report.table import LABELS, read_scores
-from fusionbench.results import INPUTS, REFERENCES, CellFolder, one_line, path_name
+from fusionbench.report.table import CHANGED, LABELS, read_scores
+from fusionbench.results import INPUTS, CellFolder, one_line, path_name, pictured
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
@@ -182,10 +182,12 @@ def _section(dataset: str, degradation: str) -> str:
 def _samples(target: _Target, method: str, rows: pd.DataFrame) -> dict[str, Any]:
     """The fused images of those pairs whose sources the run kept."""
     found = {}
+    stale = rows[rows["status"] == CHANGED]
+    hidden = set(zip(stale["dataset"], stale["degradation"], stale["image"], strict=True))
     for dataset, degradation, _ in _cells(rows):
-        for image in _pictured(target.out, dataset):
+        for image in pictured(target.out / path_name(dataset)):
             path = _folder(target.out, dataset, degradation, method).image(image)
-            if path.exists():
+            if path.exists() and (dataset, degradation, image) not in hidden:
                 caption = f"{method}, {degradation}"
                 found[f"samples/{_section(dataset, degradation)} {image}"] = target.wandb.Image(
                     str(path), caption=caption
@@ -197,7 +199,7 @@ def _send_shared(target: _Target, scores: pd.DataFrame, page: Path) -> None:
     samples = {}
     for dataset, degradation, _ in _cells(scores):
         inputs = target.out / path_name(dataset) / path_name(degradation) / INPUTS
-        for image in _pictured(target.out, dataset):
+        for image in pictured(target.out / path_name(dataset)):
             paths = {label: inputs / part / f"{image}.png" for part, label in shown_as(dataset).items()}
             samples[f"samples/{_section(dataset, degradation)} {image}"] = [
                 target.wandb.Image(str(path), caption=f"{label}, {degradation}", mode="RGB")
@@ -219,10 +221,6 @@ def _cells(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 def _folder(out: Path, dataset: str, degradation: str, method: str) -> CellFolder:
     return CellFolder(out / path_name(dataset) / path_name(degradation) / path_name(method))
-
-
-def _pictured(out: Path, dataset: str) -> Sequence[str]:
-    return sorted(path.stem for path in (out / path_name(dataset) / REFERENCES / "vi").glob("*.png"))
 
 
 class TrainingMirror:

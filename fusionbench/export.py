@@ -1,9 +1,12 @@
-"""Degraded test sets on disk, with a manifest that says how to make them again."""
+"""Degraded test sets on disk, with a manifest that says how to make them again.
+
+An interrupted export goes on: what the manifest lists is kept where the settings, the pairs and the bytes on disk are
+those that it was written with.
+"""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +14,16 @@ from rich.console import Console
 from torch.utils.data import DataLoader, Dataset
 
 from fusionbench.benchmark import DatasetChoice
+from fusionbench.claims import sources_of
+from fusionbench.data.cards import check_limit
 from fusionbench.degradations import parse
+from fusionbench.files import Journal, csv_line, read_csv, remove_unfinished
 from fusionbench.images.files import write_image
 from fusionbench.images.tensors import to_bytes
 from fusionbench.progress import progress
-from fusionbench.results import path_name, sha256_of
+from fusionbench.results import CellFolder, path_name, refuse_others, sha256_of
 from fusionbench.scoring import open_pairs
+from fusionbench.sources import Sources
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
@@ -26,6 +33,12 @@ COLUMNS = (
     "degradation", "name", "ir", "vi", "ir_sha256", "vi_sha256",
     "ir_scale", "vi_scale", "dataset", "split", "seed", "version",
 )  # fmt: skip
+SETTINGS = COLUMNS[-4:]
+"""Columns that are the same in every line."""
+
+Record = dict[str, str]
+Key = tuple[str, str]
+"""Degradation and name: what a line of the manifest is about."""
 
 
 def export_degraded(
@@ -41,6 +54,7 @@ def export_degraded(
     """Write `<folder>/<degradation>/{ir,vi}/<name>.png` and `<folder>/manifest.csv`.
 
     Args:
+        folder: new, or with pairs of the same data set, split, seed and version, which are kept.
         workers: processes that read, degrade and write; the bytes do not depend on how many.
 
     Returns:
@@ -48,53 +62,108 @@ def export_degraded(
 
     Raises:
         FileNotFoundError: the data set is missing.
-        ValueError: a spec is wrong.
+        ValueError: a spec is wrong, none is given, or the folder holds pairs of other settings or sources.
     """
     degradations = [spec.lower() for spec in degradations]
+    if not degradations:
+        raise ValueError("no degradation is given; name at least one, such as --degradation ll+lc")
     for spec in degradations:
         parse(spec)
+    check_limit(limit)
     opened = open_pairs(choice, degradations, seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest, problems = folder / "manifest.csv", []
-    total = sum(len(pairs.source.names[:limit]) for pairs in opened.values())
-    with manifest.open("w", encoding="utf-8", newline="") as stream, progress(console, total) as (describe, done):
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
+    settings = dict(zip(SETTINGS, (choice.name, choice.split, str(seed), __version__), strict=True))
+    now = sources_of(choice, [pairs.source for pairs in opened.values()], limit)
+    kept = _claim(folder, settings, {"resize": choice.resize, **choice.reading.settings}, now)
+    manifest, problems = Journal(folder / "manifest.csv"), []
+    manifest.replace(_text(kept.values()))
+    asked = {spec: pairs.source.names[:limit] for spec, pairs in opened.items()}
+    with progress(console, sum(map(len, asked.values()))) as (describe, done):
         for spec, pairs in opened.items():
             describe(spec)
-            shared = {"dataset": choice.name, "split": choice.split, "seed": seed, "version": __version__}
-            for record in _written(pairs, folder, spec, limit, workers):
+            missing = [index for index, name in enumerate(asked[spec]) if (spec, name) not in kept]
+            done(len(asked[spec]) - len(missing))
+            for record in _written(pairs, folder, spec, missing, workers):
                 done(1)
                 if isinstance(record, str):
                     problems.append(record)
-                else:
-                    writer.writerow(record | shared)
-    return manifest, problems
+                    continue
+                kept[spec, record["name"]] = record | settings
+                manifest.append(csv_line((record | settings)[column] for column in COLUMNS))
+    order = [(spec, name) for spec, names in asked.items() for name in names]
+    manifest.replace(_text(kept[key] for key in dict.fromkeys([*order, *kept]) if key in kept))
+    return manifest.path, problems
+
+
+def _claim(folder: Path, settings: Mapping[str, str], reading: Mapping[str, Any], now: Sources) -> dict[Key, Record]:
+    """Bind a folder to settings and sources; the lines of its manifest that still hold.
+
+    Raises:
+        ValueError: it holds pairs of others.
+    """
+    cell, before = CellFolder(folder), Sources.read(folder)
+    cell.check({**settings, **reading})
+    kept = _kept(folder, settings, set(now.changed(before, folder)), before)
+    remove_unfinished(folder)
+    cell.claim({**settings, **reading}, {})
+    now.write(folder, before)
+    return kept
+
+
+def _kept(folder: Path, settings: Mapping[str, str], changed: set[str], before: Sources) -> dict[Key, Record]:
+    """The lines of an earlier manifest that still hold; files of pairs that have changed since are removed.
+
+    Raises:
+        ValueError: it is of other settings.
+    """
+    lines, _ = read_csv(folder / "manifest.csv")
+    kept: dict[Key, Record] = {}
+    for _, cells in lines[1:] if lines and lines[0].cells == list(COLUMNS) else []:
+        if len(cells) != len(COLUMNS):
+            continue
+        record = dict(zip(COLUMNS, cells, strict=True))
+        refuse_others(folder, {key: record[key] for key in SETTINGS}, settings)
+        files = {modality: _file(folder, record, modality) for modality in ("ir", "vi")}
+        if record["name"] in changed:
+            for file in files.values():
+                file.unlink(missing_ok=True)
+        elif before.images.get(record["name"]) and all(
+            file.exists() and sha256_of(file) == record[f"{modality}_sha256"] for modality, file in files.items()
+        ):
+            kept[record["degradation"], record["name"]] = record
+    return kept
+
+
+def _file(folder: Path, record: Mapping[str, str], modality: str) -> Path:
+    """Where an image of a line is, whatever the line says."""
+    return folder / path_name(record["degradation"]) / modality / f"{record['name']}.png"
+
+
+def _text(records: Iterable[Mapping[str, str]]) -> str:
+    return csv_line(COLUMNS) + "".join(csv_line(record[column] for column in COLUMNS) for record in records)
 
 
 class _Writing(Dataset[Any]):
     """Reading an item degrades a pair and writes it; what comes back is its line of the manifest, or the reason."""
 
-    def __init__(self, pairs: Pairs, folder: Path, spec: str, limit: int | None) -> None:
-        self.pairs, self.folder, self.spec = pairs, folder, spec
-        self.count = len(pairs.source.names[:limit])
+    def __init__(self, pairs: Pairs, folder: Path, spec: str, indices: Sequence[int]) -> None:
+        self.pairs, self.folder, self.spec, self.indices = pairs, folder, spec, indices
 
     def __len__(self) -> int:
-        return self.count
+        return len(self.indices)
 
-    def __getitem__(self, index: int) -> dict[str, Any] | str:
-        name = self.pairs.source.names[index]
+    def __getitem__(self, item: int) -> Record | str:
+        name = self.pairs.source.names[self.indices[item]]
         try:
-            pair = self.pairs[index]
+            pair = self.pairs[self.indices[item]]
         except (ValueError, OSError) as error:
             return f"{self.spec}, {name}: {error}"
-        record: dict[str, Any] = {"degradation": self.spec, "name": name}
+        record = {"degradation": self.spec, "name": name}
         for modality, image in (("ir", pair["ir"]), ("vi", pair["vi"])):
-            path = Path(path_name(self.spec)) / modality / f"{name}.png"
+            path = _file(Path(), record, modality)
             write_image(self.folder / path, to_bytes(image))
             record |= {modality: path.as_posix(), f"{modality}_sha256": sha256_of(self.folder / path)}
-        return record | {"ir_scale": pair["ir_scale"], "vi_scale": pair["vi_scale"]}
+        return record | {"ir_scale": str(pair["ir_scale"]), "vi_scale": str(pair["vi_scale"])}
 
 
-def _written(pairs: Pairs, folder: Path, spec: str, limit: int | None, workers: int) -> Iterator[dict[str, Any] | str]:
-    yield from DataLoader(_Writing(pairs, folder, spec, limit), batch_size=None, num_workers=workers)
+def _written(pairs: Pairs, folder: Path, spec: str, indices: Sequence[int], workers: int) -> Iterator[Record | str]:
+    yield from DataLoader(_Writing(pairs, folder, spec, indices), batch_size=None, num_workers=workers)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -52,7 +53,17 @@ class Restorer:
         seen = hashlib.sha256(to_bytes(image).tobytes()).hexdigest()[:12]
         place = self.folder / f"{modality}-{run}"
         path = place / f"{name}-{seen}.png"
-        if not path.exists():
-            result = restored(image, command, timeout=self.timeout, log=place / "log.txt")
-            write_image(path, to_bytes(result))
-        return to_tensor(read_image(path, channels=1 if modality == "ir" else 3)).to(torch.float32)
+        channels: Literal[1, 3] = 1 if modality == "ir" else 3
+        if (kept := _kept(path, channels)) is not None:
+            return kept
+        result = restored(image, command, timeout=self.timeout, log=place / "log.txt")
+        write_image(path, to_bytes(result))
+        return to_tensor(read_image(path, channels)).to(torch.float32)
+
+
+def _kept(path: Path, channels: Literal[1, 3]) -> Image | None:
+    """A result of before; one that cannot be read is made again."""
+    try:
+        return to_tensor(read_image(path, channels)).to(torch.float32)
+    except (ValueError, OSError):
+        return None

@@ -179,6 +179,13 @@ NEEDED = ("settings", "environment")
 """Entries of meta.json, and those that it always has."""
 
 
+def pictured(dataset: Path) -> list[str]:
+    """Images of a data set of a run whose sources are kept and that some method has fused."""
+    folders = [path.parent / "images" for path in dataset.glob("*/*/meta.json")]
+    kept = sorted(path.stem for path in (dataset / REFERENCES / "vi").glob("*.png"))
+    return [name for name in kept if any((folder / f"{name}.png").exists() for folder in folders)]
+
+
 def cells_of(out: Path) -> list[CellFolder]:
     """The cells of a run in the order in which they were asked for, in a copy of its folder too."""
     folders = [CellFolder(path.parent) for path in out.glob("*/*/*/meta.json")]

@@ -47,6 +47,9 @@ class Sources:
     def changed(self, before: Sources, folder: Path) -> list[str]:
         """Pairs that differ from those that results were made from, in the same place.
 
+        Args:
+            folder: of the results.
+
         Raises:
             ValueError: the results were made from images elsewhere, and these are others.
         """
@@ -54,10 +57,11 @@ class Sources:
         common = [name for name, digest in self.images.items() if digest and name in known]
         differing = [name for name in common if self.images[name] != known[name]]
         if before.place != self.place and known and (differing or not common):
-            what = f"differing {listed(differing)}" if differing else f"nothing called {listed(list(known))}"
+            what = "other images are" if differing else "none is"
+            names = listed(differing or list(known))
             raise ValueError(
-                f"{folder} holds results of other sources ({where(before.place)}; {where(self.place)} has {what}); "
-                "choose another --out"
+                f"{folder} holds results of other sources: these were {where(before.place)}, and are now "
+                f"{where(self.place)}, where {what} called {names}; choose another --out"
             )
         return differing
 

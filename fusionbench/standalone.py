@@ -10,6 +10,7 @@ from rich.console import Console
 
 from fusionbench.benchmark import DatasetChoice
 from fusionbench.claims import sources_of
+from fusionbench.data.cards import check_limit
 from fusionbench.data.first_look import look_at_fused
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.source import Subset
@@ -60,6 +61,7 @@ def score_folder(
     protocol, metrics = lookup("protocol", protocol, PROTOCOLS), [canonical(metric) for metric in metrics]
     for metric in metrics:
         choose(metric.removesuffix(INPUT), protocol)
+    check_limit(limit)
     images = _images(fused)
     look_at_fused(list(images.values()))
     source, notes = _pair(fused, images, open_pairs(choice)["clean"].source, unmatched)

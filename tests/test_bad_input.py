@@ -65,6 +65,15 @@ CASES = {
     "score a missing folder": (f"score --fused no {PAIR} --out o", "no is no folder"),
     "score an empty folder": (f"score --fused empty {PAIR} --out o", "no images"),
     "score names of other pairs": (f"score --fused ir/../other {PAIR} --out o", "have no sources"),
+    "score no pairs": (f"score --fused fused {PAIR} --limit 0 --out o", "limit is 0"),
+    "score all pairs but one": (f"score --fused fused {PAIR} --limit=-1 --out o", "limit is -1"),
+    "degrade no pairs": (f"degrade {PAIR} --limit 0 --export o", "limit is 0"),
+    "degrade all pairs but one": (f"degrade {PAIR} --limit=-1 --export o", "limit is -1"),
+    "degrade by nothing": (f"degrade {PAIR} --degradation= --export o", "no degradation is given"),
+    "degrade an unknown data set": ("degrade --dataset nope --export o", "unknown dataset 'nope'"),
+    "shard no pairs": ("data shard --dataset synthetic --limit 0 --out o", "limit is 0"),
+    "bench no pairs": ("bench lure --limit=-1 --out o", "limit is -1"),
+    "no method in a file": ("run --config null.yaml --out o", "has no methods"),
     "report of nothing": ("report empty", "no results in empty"),
     "config that is not there": ("run --config no.yaml", "no.yaml"),
 }
@@ -73,6 +82,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_wrong_input_is_one_sentence_and_status_2(case, folders, capsys):
     write_image(folders / "other" / "z.png", np.zeros((24, 32, 3), np.uint8))
+    (folders / "null.yaml").write_text("method: null\n")
     words, expected = CASES[case]
     assert status_of(words.split()) == 2
     error = capsys.readouterr().err

@@ -322,6 +322,16 @@ def shown_as(dataset: str) -> dict[str, str]:
     return dict(zip(("ir", "vi"), names, strict=True))
 
 
+def check_limit(limit: int | None) -> None:
+    """Refuse a number of pairs that leaves none.
+
+    Raises:
+        ValueError: it is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit is {limit}; it must be 1 or more")
+
+
 def data_root() -> Path:
     """Where data sets are looked for: $FUSIONBENCH_DATA, or `data` in $FUSIONBENCH_HOME."""
     given = os.environ.get("FUSIONBENCH_DATA")

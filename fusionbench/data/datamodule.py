@@ -13,7 +13,7 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from fusionbench.data.cards import DATASETS
+from fusionbench.data.cards import DATASETS, check_limit
 from fusionbench.data.contrastive import collate_contrasts, contrastive
 from fusionbench.data.loading import candidates, load
 from fusionbench.data.pairs import Pairs, collate, specs
@@ -192,6 +192,7 @@ class FusionDataModule(LightningDataModule):
 
     def _load(self, name: str, split: str) -> Source:
         if name in RESTORATION:
+            check_limit(self.limit)
             source = restoration(name, candidates(name, self.root), self.reading)
             return source if self.limit is None else Subset(source, range(min(self.limit, len(source))))
         return load(name, root=self.root, split=split, resize=self.resize, limit=self.limit, reading=self.reading)

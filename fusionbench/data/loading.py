@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fusionbench.data.cards import ANY, DATASETS, DatasetCard, Layout, data_root, split_names
+from fusionbench.data.cards import ANY, DATASETS, DatasetCard, Layout, check_limit, data_root, split_names
 from fusionbench.data.ems import open_ems
 from fusionbench.data.first_look import Files
 from fusionbench.data.folders import FolderSource, Unmatched, match, read_prompts
@@ -52,8 +52,7 @@ def load(
     """
     name = lookup("dataset", name, DATASETS)
     card = DATASETS[name]
-    if limit is not None and limit < 1:
-        raise ValueError(f"a limit of {limit} leaves no pairs; give 1 or more")
+    check_limit(limit)
     if only is not None and not card.degraded:
         raise ValueError(f"{name!r} is not degraded on disk; 'only' chooses among degradations that are")
     source: Source

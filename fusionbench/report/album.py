@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import filecmp
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,10 +26,14 @@ ZOOM = 4.0
 
 
 class Album:
-    """Copies pictures of a run into its report; what is up to date already is not made again."""
+    """Copies pictures of a run into its report; what is up to date already is not made again.
 
-    def __init__(self, run: Path) -> None:
-        self.run, self.page = run, run / "report"
+    Args:
+        hidden: pictures that are not shown.
+    """
+
+    def __init__(self, run: Path, hidden: Collection[Path] = ()) -> None:
+        self.run, self.page, self.hidden = run, run / "report", set(hidden)
         self._used: set[Path] = set()
 
     def copy(self, source: Path, side: int) -> str | None:
@@ -40,7 +44,7 @@ class Album:
         """
         target = (self.page / "assets" / str(side) / source.relative_to(self.run)).with_suffix(".jpg")
         if target not in self._used:
-            if not source.exists():
+            if source in self.hidden or not source.exists():
                 return None
             if not target.exists() or target.stat().st_mtime_ns < source.stat().st_mtime_ns:
                 try:

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from fusionbench.metrics import METRICS
 from fusionbench.report.album import THUMB, Album, gallery
 from fusionbench.report.table import (
+    CHANGED,
     LABELS,
     Block,
     arrow,
@@ -46,7 +47,9 @@ def write_html(out: Path) -> Path:
     """
     results = read_results(out)
     tables, scores = results.blocks, results.scores
-    album = Album(out)
+    stale = scores[scores["status"] == CHANGED]
+    keys = stale[["dataset", "degradation", "method", "image"]].astype(str).to_numpy()
+    album = Album(out, {_folder(out, *labels).image(image) for *labels, image in keys})
     environment = Environment(
         loader=PackageLoader("fusionbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -139,7 +142,11 @@ def _settings(out: Path, tables: Sequence[Block]) -> list[tuple[str, str]]:
 
 
 def _cell_folder(out: Path, block: Block, method: str) -> CellFolder:
-    return CellFolder(out / path_name(block.dataset) / path_name(block.degradation) / path_name(method))
+    return _folder(out, block.dataset, block.degradation, method)
+
+
+def _folder(out: Path, dataset: str, degradation: str, method: str) -> CellFolder:
+    return CellFolder(out / path_name(dataset) / path_name(degradation) / path_name(method))
 
 
 def _data(album: Album, tables: Sequence[Block], scores: pd.DataFrame) -> dict[str, Any]:

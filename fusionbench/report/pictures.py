@@ -9,7 +9,8 @@ from fusionbench.data.cards import shown_as
 from fusionbench.images.files import read_image
 from fusionbench.report.crops import salient_crops
 from fusionbench.report.figure import Panel, Row, comparison
-from fusionbench.results import INPUTS, REFERENCES, CellFolder, cells_of, path_name
+from fusionbench.results import INPUTS, REFERENCES, CellFolder, cells_of, path_name, pictured
+from fusionbench.sources import Sources
 
 
 def draw_run(out: Path) -> list[Path]:
@@ -23,23 +24,27 @@ def draw_run(out: Path) -> list[Path]:
         for cell in cells_of(out):
             if cell.folder.is_relative_to(dataset):
                 by_degradation.setdefault(cell.folder.parent, []).append(cell)
-        for reference in sorted((dataset / REFERENCES / "vi").glob("*.png")):
-            rows = list(_rows(dataset, reference.stem, by_degradation))
-            path = out / "report" / f"{dataset.name}_{path_name(reference.stem)}"
-            written += comparison(rows, path, title=f"{dataset.name}, {reference.stem}")
+        sources = Sources.read(dataset)
+        for image in pictured(dataset):
+            rows = list(_rows(dataset, image, by_degradation, sources))
+            path = out / "report" / f"{dataset.name}_{path_name(image)}"
+            drawn = "".join(sign if sign.isprintable() else "?" for sign in image)
+            written += comparison(rows, path, title=f"{dataset.name}, {drawn}")
     return written
 
 
-def _rows(dataset: Path, image: str, by_degradation: Mapping[Path, Sequence[CellFolder]]) -> Iterator[Row]:
-    sources = _sources(dataset / REFERENCES, image, dataset.name)
-    crops = salient_crops(sources[0].image, sources[1].image)
+def _rows(
+    dataset: Path, image: str, by_degradation: Mapping[Path, Sequence[CellFolder]], sources: Sources
+) -> Iterator[Row]:
+    references = _sources(dataset / REFERENCES, image, dataset.name)
+    crops = salient_crops(references[0].image, references[1].image)
     if not any(folder.name == "clean" for folder in by_degradation):
-        yield Row("references", sources, crops)
+        yield Row("references", references, crops)
     for folder, cells in by_degradation.items():
         if not (folder / INPUTS / "vi" / f"{image}.png").exists():
             continue  # The pair could not be read; its cells say why.
         seen = _sources(folder / INPUTS, image, dataset.name)
-        fused = [_fused(cell, image) for cell in cells]
+        fused = [_fused(cell, image, sources) for cell in cells]
         yield Row(cells[0].meta()["settings"]["degradation"], [*seen, *fused], crops)
 
 
@@ -49,7 +54,9 @@ def _sources(folder: Path, image: str, dataset: str) -> list[Panel]:
     ]
 
 
-def _fused(folder: CellFolder, image: str) -> Panel | None:
+def _fused(folder: CellFolder, image: str, sources: Sources) -> Panel | None:
+    if sources.contradict(image, folder.scores.made.get(image, "")):
+        return None
     try:
         return Panel(read_image(folder.image(image)), folder.folder.name)
     except (ValueError, OSError):

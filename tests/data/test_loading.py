@@ -151,7 +151,7 @@ def test_limit_takes_the_first_pairs(tmp_path, make_pairs):
     assert len(source) == 2
     assert source.read(1).name == "b"
     assert source.size(1) == (24, 32)
-    with pytest.raises(ValueError, match="limit of 0 leaves no pairs"):
+    with pytest.raises(ValueError, match="limit is 0; it must be 1 or more"):
         load("msrs", root=tmp_path, limit=0)
     assert load("msrs", root=tmp_path, limit=9).names == ["a", "b", "c"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from fusionbench.images.files import write_image
 from fusionbench.report import pictures
-from fusionbench.results import REFERENCES
+from fusionbench.results import REFERENCES, CellFolder
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,9 @@ from fusionbench.results import REFERENCES
     [("harvard_pet_mri", ["MRI", "PET"]), ("msrs", ["infrared", "visible"]), ("mine", ["infrared", "visible"])],
 )
 def test_sources_are_called_what_they_are(dataset, names, tmp_path, monkeypatch):
+    cell = CellFolder(tmp_path / dataset / "ll" / "lap")
+    cell.claim({"dataset": dataset, "degradation": "ll"}, {})
+    write_image(cell.image("a"), np.zeros((32, 48, 3), np.uint8))
     pixels = np.arange(32 * 48, dtype=np.uint8).reshape(32, 48)
     for source in ("ir", "vi"):
         write_image(tmp_path / dataset / REFERENCES / source / "a.png", pixels)
