@@ -30,10 +30,8 @@ SHOWN = "ll+lc"
 PAPER, TABLE = "lure", "1"
 
 
-def demo_section(run: Path) -> str:
-    """The picture of a demo run, and its table of one degradation."""
-    (block,) = [block for block in blocks(run) if block.degradation == SHOWN]
-    rows = [line for line in markdown([block]).splitlines() if line.startswith("|")]
+def picture_section() -> str:
+    """The picture of the demo and what it shows."""
     return "\n".join(
         [
             f"![Infrared, visible and fused images of one scene]({PICTURE.as_posix()})",
@@ -41,13 +39,16 @@ def demo_section(run: Path) -> str:
             "A generated night scene as `make demo` shows it: clean sources, low light with low infrared contrast "
             "(`ll+lc`), and",
             "`noise`; two classical methods, then the small networks that come with the package.",
-            "",
-            *rows,
-            "",
-            f"Means over {block.images} scenes under `{SHOWN}`, references are the clean sources. **Best**, <u>second "
-            "best</u>.",
         ]
     )
+
+
+def demo_section(run: Path) -> str:
+    """The table of a demo run under one degradation."""
+    (block,) = [block for block in blocks(run) if block.degradation == SHOWN]
+    rows = [line for line in markdown([block]).splitlines() if line.startswith("|")]
+    about = f"Means over {block.images} scenes under `{SHOWN}`, references are the clean sources."
+    return "\n".join([*rows, "", f"{about} **Best**, <u>second best</u>."])
 
 
 def bench_section(known: Sequence[Measurement]) -> str:
@@ -97,6 +98,7 @@ def main() -> None:
     arguments = parser.parse_args()
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
+    text = replace(text, "picture", picture_section())
     if arguments.demo:
         with Image.open(arguments.demo / "report" / "synthetic_night_0000.png") as figure:
             small = figure.convert("RGB").resize((WIDTH, round(figure.height * WIDTH / figure.width)), Image.LANCZOS)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -181,6 +181,7 @@ def fuse_files(
     prompt: str | None = None,
     degradation: str | None = None,
     resize: bool = False,
+    unmatched: Literal["refuse", "skip"] = "refuse",
     reading: ReadOptions = AS_STORED,
     seed: int = 0,
     **options: Any,
@@ -191,6 +192,7 @@ def fuse_files(
         prompt: what is wrong with the images, in words, for methods that read text.
         degradation: what is wrong with the images, for methods that are told; nothing is degraded here.
         resize: bring the infrared image to the size of the visible one where they differ.
+        unmatched: 'refuse' refuses images of a folder without a partner, 'skip' leaves them out.
         reading: how infrared files are read where they leave it open.
         options: passed to `fuse_cell`; a `trainer` of several devices has the images dealt out to processes.
 
@@ -208,7 +210,7 @@ def fuse_files(
         raise ValueError(f"{ir} and {vi}: one is a folder and the other is not; give two files or two folders")
     _keep_sources(ir, vi, out)
     dealt = shares(options.pop("trainer", None))
-    data = DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize, reading=reading)
+    data = DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize, unmatched=unmatched, reading=reading)
     data, pairs = _stretched_where_unclear(data, seed)
     folder, method = CellFolder(out, images=out), open_method(choice)
     options |= {"told": Told(prompt, told(degradation))}

@@ -58,6 +58,7 @@ def run(
     ir: Path | None = None,
     vi: Path | None = None,
     resize: bool = False,
+    unmatched: Literal["refuse", "skip"] = "refuse",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
     weights: str = "",
@@ -93,6 +94,7 @@ def run(
         ir: folder of infrared images of your own.
         vi: folder of visible images of your own.
         resize: bring the infrared image to the size of the visible one where they differ.
+        unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
@@ -114,8 +116,8 @@ def run(
     """
     from fusionbench.progress import plain_console
 
-    reading = read_options(ir_range, ir_channel)
-    chosen = choose_datasets(dataset, data, split=split, ir=ir, vi=vi, resize=resize, reading=reading)
+    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    chosen = choose_datasets(dataset, data, split=split, ir=ir, vi=vi, **details)
     benchmark = Benchmark(
         datasets=chosen.datasets,
         degradations=tuple(split_names(degradation)),
@@ -252,6 +254,7 @@ def degrade(
     ir: Path | None = None,
     vi: Path | None = None,
     resize: bool = False,
+    unmatched: Literal["refuse", "skip"] = "refuse",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
 ) -> int:
@@ -270,6 +273,7 @@ def degrade(
         ir: folder of infrared images of your own.
         vi: folder of visible images of your own.
         resize: bring infrared images to the size of the visible ones where they differ.
+        unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
@@ -277,8 +281,8 @@ def degrade(
     from fusionbench.export import export_degraded
     from fusionbench.progress import plain_console
 
-    reading = read_options(ir_range, ir_channel)
-    chosen = choose_dataset(dataset, data, DRAWN, split=split, ir=ir, vi=vi, resize=resize, reading=reading)
+    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    chosen = choose_dataset(dataset, data, DRAWN, split=split, ir=ir, vi=vi, **details)
     console = plain_console()
     choice = chosen.tell(console)
     manifest, problems = export_degraded(

@@ -41,6 +41,7 @@ def run(
     ir: Place | None = None,
     vi: Place | None = None,
     resize: bool = False,
+    unmatched: Literal["refuse", "skip"] = "refuse",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
     weights: Mapping[str, Place] | None = None,
@@ -67,6 +68,7 @@ def run(
         ir: folder of infrared images of your own.
         vi: folder of visible images of your own.
         resize: bring infrared images to the size of the visible ones where they differ.
+        unmatched: 'refuse' raises for images without a partner, 'skip' leaves them out.
         ir_range: the values 'LOW,HIGH' of infrared files that become black and white, or 'auto'.
         ir_channel: the channel of infrared files that is the infrared image, from 0, or 'luma'.
         weights: weight files by method, in place of those that the methods look for.
@@ -89,10 +91,8 @@ def run(
         >>> table.groupby("method")["EN"].mean().round(1).to_dict()
         {'average': 6.3, 'max': 6.6}
     """
-    reading = read_options(ir_range, ir_channel)
-    chosen = choose_datasets(
-        dataset, data or "", split=split, ir=_path(ir), vi=_path(vi), resize=resize, reading=reading
-    )
+    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    chosen = choose_datasets(dataset, data or "", split=split, ir=_path(ir), vi=_path(vi), **details)
     _warn(chosen.left_out)
     files = {split_methods([name])[0]: Path(path) for name, path in (weights or {}).items()}
     methods, notices = settle([MethodChoice(name, files.get(name)) for name in split_methods(method)], strict=strict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from fusionbench.benchmark import MethodChoice
 from fusionbench.choices import WEIGHTS, choose_methods
@@ -20,6 +21,7 @@ def fuse_images(
     weights: str = "",
     strict: bool = False,
     resize: bool = False,
+    unmatched: Literal["refuse", "skip"] = "refuse",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
     seed: int = 0,
@@ -43,6 +45,7 @@ def fuse_images(
         strict: refuse a method whose own weights are missing, instead of fusing with the small network that comes with
             the package.
         resize: bring the infrared image to the size of the visible one where they differ.
+        unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
@@ -74,6 +77,7 @@ def fuse_images(
         prompt=prompt,
         degradation=degradation,
         resize=resize,
+        unmatched=unmatched,
         reading=read_options(ir_range, ir_channel),
         seed=seed,
         tile=tile,

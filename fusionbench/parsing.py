@@ -272,6 +272,8 @@ def call(words: Sequence[str], commands: Mapping[str, Any]) -> int:
         )
     except Complaint as complaint:
         raise ValueError(str(complaint) if command is None else command.sentence(str(complaint), rest)) from complaint
+    except ValueError as error:
+        raise ValueError(in_options(str(error), command.options if command else set())) from error
     return int(status or 0)
 
 
@@ -286,6 +288,22 @@ def own_name(typed: str, names: Collection[str]) -> str:
     alike = next((group for group in ALIASES if head in group), ())
     found = next((name for name in (head, *alike) if name in names), "")
     return found + typed[len(head) :].replace("-", "_") if found else ""
+
+
+def in_options(sentence: str, options: Collection[str]) -> str:
+    """A sentence of the library with its ways out as a command's options, without those that the command lacks.
+
+    Example:
+        >>> in_options("2 have no partner: rename them, or leave them out with unmatched='skip'", {"unmatched"})
+        '2 have no partner: rename them, or leave them out with --unmatched skip'
+        >>> in_options("2 have no partner: rename them, or leave them out with unmatched='skip'", {"limit"})
+        '2 have no partner: rename them'
+    """
+
+    def option(way: re.Match[str]) -> str:
+        return f"{way[1]}--{way[2]} {way[3]}" if way[2] in options else ""
+
+    return re.sub(r"(, or [^,;]*?)\b(unmatched|names)='?(\w+)'?\)?", option, sentence)
 
 
 def no_option(command: str, typed: str, names: Iterable[str]) -> str:

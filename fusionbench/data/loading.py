@@ -214,8 +214,8 @@ def _divide(name: str, card: DatasetCard, split: str, files: list[Files], folder
         held_out = set(split_names(card, "test"))
         return [pair for pair in files if pair.name not in held_out]
     raise ValueError(
-        f"{name} in {folder.parent} is not divided and has no published {split!r} split; take split 'all', or give a "
-        "list of names (names=FILE)"
+        f"{name} in {folder.parent} is not divided and has no published {split!r} split; take split 'all', or "
+        "choose pairs with names='FILE'"
     )
 
 

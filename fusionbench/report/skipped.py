@@ -11,7 +11,7 @@ Kind = Literal["data", "fallback", "weights", "elsewhere", "metrics", "efficienc
 KINDS: dict[Kind, tuple[str, str]] = {
     "data": (
         "data sets",
-        "`fusionbench data info NAME` says where to get one; DATA=DIR or --root DIR says where it is",
+        "`fusionbench data info NAME` says where to get one; DATA=DIR or --data DIR says where it is",
     ),
     "fallback": (
         "small network",
