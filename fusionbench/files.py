@@ -43,7 +43,7 @@ def unfit_name(name: str) -> str:
     """Why the results of a pair cannot be written under a name; empty where they can."""
     if not name or name.startswith("."):
         return "is empty" if not name else "begins with a dot, as hidden files do"
-    if strange := sorted({"/", "\\", "\0"} & set(name)):
+    if strange := sorted({"/", "\0", os.sep, os.altsep or "/"} & set(name)):
         return f"holds {strange[0]!r}"
     if name.split(".")[0].strip().lower() in DEVICES:
         return "is that of a device on some systems"

@@ -89,6 +89,8 @@ class ShardSource:
         start = min(part.offset for part in entry.parts.values())
         end = max(part.offset + part.size for part in entry.parts.values())
         path = self.folder / entry.shard
+        if start < 0 or end > path.stat().st_size:
+            raise ValueError(f"{self.folder / INDEX} is damaged at {entry.name!r}; shard the data set again")
         with path.open("rb") as stream:
             stream.seek(start)
             block = memoryview(stream.read(end - start))

@@ -231,9 +231,9 @@ def _by_opencv(data: Buffer, orientation: int) -> Values:
         raise ValueError(
             f"its orientation is {orientation}, which is not followed in images of its kind; save it upright"
         )
-    logging = cv2.utils.logging
+    logging = getattr(cv2.utils, "logging", cv2)  # OpenCV 5 and 4.
     level = logging.getLogLevel()
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    logging.setLogLevel(0)  # Silent: what is wrong becomes this reader's own sentence.
     try:
         values = cv2.imdecode(np.frombuffer(memoryview(data), np.uint8), cv2.IMREAD_UNCHANGED)
     finally:

@@ -224,7 +224,6 @@ def test_real_three_channel_infrared_comes_back_exactly(shared):
         (".", "begins with a dot"),
         ("../a", "begins with a dot"),
         ("a/b", "holds '/'"),
-        ("a\\b", "holds '\\\\'"),
         ("a\0", "holds '\\x00'"),
         ("COM1.left", "is that of a device"),
         ("a" * 240, "has more than 230 bytes"),
@@ -236,7 +235,7 @@ def test_a_name_that_no_file_can_have_is_refused(name, why):
         check_names(["fine", name], "here")
 
 
-@pytest.mark.parametrize("name", ["a", "a.b", "über 1", "-x", "a..b", "console", "a\nb", "0.10"])
+@pytest.mark.parametrize("name", ["a", "a.b", "über 1", "-x", "a..b", "console", "%2e\\x%00", "a\nb", "0.10"])
 def test_names_of_files_are_let_pass(name):
     check_names([name], "here")
 

@@ -231,7 +231,7 @@ def test_shards_that_are_not_right_are_refused_with_a_sentence(shards, tmp_path)
         load("msrs", root=shards, split="train")
 
 
-@pytest.mark.parametrize("name", ["../../outside", "/tmp/outside", "a/../../b", "..", "", "a\0b", "..\\b", "nul", ".a"])
+@pytest.mark.parametrize("name", ["../../outside", "/tmp/outside", "a/../../b", "..", "", "a\0b", "nul", ".a"])
 def test_names_that_lead_out_of_the_folder_are_refused_where_shards_are_opened(shards, tmp_path, name, capsys):
     index = read_index(shards)
     index["splits"]["train"][0]["pairs"][1]["name"] = name
@@ -254,6 +254,17 @@ def test_names_that_lead_out_of_the_folder_are_refused_where_shards_are_opened(s
     assert main([*words, "--method", "average"]) == 2
     assert f"{shards} names a pair {name!r}, which " in capsys.readouterr().err
     assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("place", [[10**15, 9, 0], [0, 10**15, 0], [-9, 9, 0]])
+def test_places_outside_of_a_shard_are_named(shards, place):
+    index = read_index(shards)
+    index["splits"]["train"][0]["pairs"][1]["parts"]["vi"] = place
+    (shards / INDEX).write_text(json.dumps(index))
+    source = load("msrs", root=shards, split="train")
+    with pytest.raises(ValueError, match=r"index\.json is damaged at '0\.01'; shard the data set again"):
+        source.read(1)
+    assert source.read(0).name == "0.00"
 
 
 def test_shards_lie_in_their_own_folder(shards, tmp_path):
