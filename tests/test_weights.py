@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 from pathlib import Path
@@ -246,3 +247,17 @@ def test_what_cannot_be_fetched_is_said(place):
         download("mine", [WeightsCard("net.pth")])
     with pytest.raises(ValueError, match="'lap' reads no weights"):
         methods.download("lap")
+
+
+def test_nothing_is_loaded_that_could_run_code():
+    """What reads torch's and Lightning's pickles says so itself; defaults differ from version to version."""
+    package, found = Path(methods.__file__).parents[1], 0
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            if ast.unparse(node.func) == "torch.load" or "ckpt_path" in given:
+                assert given.get("weights_only") == "True", f"{path.relative_to(package)}, line {node.lineno}"
+                found += 1
+    assert found >= 3

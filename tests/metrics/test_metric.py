@@ -115,7 +115,7 @@ from fusionbench.metrics import FusionMetric, FusionMetricCollection
 
 rank, folder = int(sys.argv[1]), sys.argv[2]
 dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-batches = torch.load(f"{folder}/batches.pt")
+batches = torch.load(f"{folder}/batches.pt", weights_only=True)
 # Three images for two processes: the sampler repeats the first one. Of the last metric one process sees nothing.
 mine = batches[0] if rank == 0 else [torch.stack([new[0], old[0]]) for new, old in zip(batches[1], batches[0])]
 names = ["a", "b"] if rank == 0 else ["c", "a"]
@@ -141,7 +141,7 @@ def test_two_processes_count_every_image_once(batches, tmp_path):
     ended = [(process.communicate(timeout=600)[1], process.returncode) for process in started]
     assert [code for _, code in ended] == [0, 0], ended
     for rank in (0, 1):
-        means = torch.load(Path(tmp_path / f"means{rank}.pt"))
+        means = torch.load(Path(tmp_path / f"means{rank}.pt"), weights_only=True)
         for name in ("EN", "MI"):
             torch.testing.assert_close(means[name], expected(batches, name, slice(3)), rtol=1e-12, atol=0)
         torch.testing.assert_close(means["alone"], expected(batches[:1], "EN"), rtol=1e-12, atol=0)
