@@ -145,7 +145,7 @@ def _dispatch(words: list[str]) -> int:
     if words[0] == "list" and (len(words) == 1 or words[1].startswith("--format")):
         words = ["list", "tables", *words[1:]]
     if words[0] == "train":
-        words = list(override_words(list(with_recipe_files(words))))
+        words = override_words(list(with_recipe_files(words)))
     try:
         return call(words, COMMANDS)
     except SystemExit as stop:  # after a --help

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +26,7 @@ def train(
     loader: dict[str, Any] | None = None,
     trainer: dict[str, Any] | None = None,
     phases: dict[str, dict[str, dict[str, Any] | float]] | None = None,
-    overrides: list[str] | str | None = None,
+    overrides: list[str] | None = None,
     wandb: Literal["offline", "online"] | None = None,
 ) -> int:
     """Train a method through all its phases.
@@ -61,7 +62,7 @@ def train(
     from fusionbench.train import train as train_method
 
     tables = {"options": options or {}, "loader": loader or {}, "trainer": trainer or {}, "phases": phases or {}}
-    tables = overridden(tables, parsed([overrides] if isinstance(overrides, str) else overrides or []))
+    tables = overridden(tables, parsed(overrides or []))
     # What is not said is no part of the recipe, so that one of an earlier version stays the same.
     reading = {"loader.ir_range": ir_range, "loader.ir_channel": ir_channel}
     said = {name: value for name, value in reading.items() if value is not None}
@@ -74,27 +75,29 @@ def train(
     return DONE
 
 
-def override_words(words: Sequence[str]) -> Iterator[str]:
+def override_words(words: Sequence[str]) -> list[str]:
     """The words of a command line in which options of a recipe's tables are overrides, where it is `train`'s.
 
     Example:
-        >>> list(override_words(["train", "--trainer.max_steps", "6", "--loader={crop: 64}", "--out", "runs/a"]))
-        ['train', '--overrides+', 'trainer.max_steps=6', '--overrides+', 'loader={crop: 64}', '--out', 'runs/a']
+        >>> override_words(["train", "--trainer.max_steps", "6", "--loader={crop: 64}", "--out", "runs/a"])
+        ['train', '--out', 'runs/a', '--overrides=["trainer.max_steps=6", "loader={crop: 64}"]']
     """
-    rest = iter(words)
     if list(words[:1]) != ["train"]:
-        yield from words
-        return
-    for word in rest:
+        return list(words)
+    rest, kept, overrides = list(words), [], []
+    while rest:
+        word = rest.pop(0)
         name, equals, value = word.partition("=")
         name = name[:2] + name[2:].replace("-", "_")
-        if not re.fullmatch(r"--overrides|--(options|loader|trainer|phases)(\..+)?", name):
-            yield word
+        # An option without a value is left to the parser, which says so.
+        valued = bool(equals) or (len(rest) > 0 and not rest[0].startswith("--"))
+        if not valued or not re.fullmatch(r"--overrides|--(options|loader|trainer|phases)(\..+)?", name):
+            kept.append(word)
             continue
-        if not equals and (value := next(rest, "--")).startswith("--"):
-            yield from (word, *([value] if value != "--" else []))  # The parser says that the value is missing.
-            continue
-        yield from ("--overrides+", value if name == "--overrides" else f"{name[2:]}={value}")
+        value = value if equals else rest.pop(0)
+        overrides.append(value if name == "--overrides" else f"{name[2:]}={value}")
+    # One list, as the parser of values would take several for tables where they hold braces.
+    return [*kept, *([f"--overrides={json.dumps(overrides)}"] if overrides else [])]
 
 
 def _data(data: str | None, dataset: str | None, tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,18 +63,38 @@ def test_values_are_read_as_yaml_and_lists_of_names_by_commas():
 
 def test_words_of_other_commands_stay():
     words = ["run", "--trainer.max_steps", "6"]
-    assert list(override_words(words)) == words
+    assert override_words(words) == words
 
 
 def test_an_option_without_a_value_is_left_to_the_parser():
-    assert list(override_words(["train", "--trainer.max_steps", "--out", "o"])) == [
-        "train", "--trainer.max_steps", "--out", "o",
-    ]  # fmt: skip
-    assert list(override_words(["train", "--trainer.max_steps"])) == ["train", "--trainer.max_steps"]
+    for words in (["train", "--trainer.max_steps", "--out", "o"], ["train", "--out", "o", "--trainer.max_steps"]):
+        assert override_words(words) == words
 
 
-def test_a_negative_number_is_a_value():
-    assert list(override_words(["train", "--trainer.devices", "-5"]))[1:] == ["--overrides+", "trainer.devices=-5"]
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        (["--trainer.devices", "-5"], {"trainer": {"devices": -5}}),
+        (["--trainer.max-steps=6", "--overrides", "trainer.devices=2"], {"trainer": {"max_steps": 6, "devices": 2}}),
+        (
+            ["--loader", "{crop: 16, flip: false}", "--loader.degradations", "[ll]", "--trainer", "{max_epochs: 2}"],
+            {"loader": {"crop": 16, "flip": False, "degradations": ["ll"]}, "trainer": {"max_epochs": 2}},
+        ),
+        (
+            ["--options", "{perceptual: none}", "--loader={crop: 16}"],
+            {"options": {"perceptual": "none"}, "loader": {"crop": 16}},
+        ),
+        (["--phases", "{fusion: {keep: 0.5}}"], {"phases": {"fusion": {"keep": 0.5}}}),
+    ],
+)
+def test_every_typed_entry_reaches_the_recipe(typed, expected, monkeypatch):
+    import fusionbench.recipe
+
+    seen = {}
+    monkeypatch.setattr(fusionbench.recipe, "Recipe", lambda method, **told: seen.update(told) or 1 / 0)
+    assert main(["train", *typed]) == 1
+    for table, entries in expected.items():
+        assert {name: seen[table].get(name) for name in entries} == entries
 
 
 @pytest.mark.parametrize(
