@@ -11,7 +11,7 @@ from fusionbench.data import DATASETS
 from fusionbench.data.cards import data_root
 from fusionbench.data.source import Source, digests
 from fusionbench.files import digest_of
-from fusionbench.results import INPUTS, REFERENCES, CellFolder, cells_of, refuse_others
+from fusionbench.results import INPUTS, REFERENCES, CellFolder, refuse_others
 from fusionbench.sources import Sources
 
 if TYPE_CHECKING:
@@ -62,15 +62,19 @@ def with_files(sources: Mapping[str, str], method: External, degradation: str) -
     return found
 
 
-def check_settings(out: Path, wanted: Sequence[tuple[CellFolder, Mapping[str, Any]]]) -> None:
-    """Refuse a run's folder that holds results of other settings, in these cells or beside them.
+def check_settings(there: Sequence[CellFolder], wanted: Sequence[tuple[CellFolder, Mapping[str, Any]]]) -> None:
+    """Refuse settings that are not those of the results in these cells, and of those beside them.
+
+    Args:
+        there: the cells of the run's folder.
+        wanted: cells and their settings.
 
     Raises:
         ValueError: it does.
     """
     for folder, settings in wanted:
         folder.check(settings)
-    for cell in cells_of(out):
+    for cell in there:
         found = cell.meta()["settings"]
         for _, settings in wanted:
             keys = (*TABLE, *(BLOCK if found.get("dataset") == settings["dataset"] else ()))

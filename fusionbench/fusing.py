@@ -126,7 +126,7 @@ class _Writer(LightningModule):
             return
         for name, image in zip(batch["name"], fused, strict=True):
             if self.sources is not None:
-                self.folder.begin(name, self.sources[name])
+                self.folder.scores.begin(name, self.sources[name])
             write_image(self.folder.image(name), to_bytes(image))
 
 
@@ -184,7 +184,7 @@ def fuse_cell(
         done: called with the number of images that were just finished.
     """
     folder.forget_failures()
-    there = set() if sources is None else folder.made_from(sources)
+    there = set() if sources is None else folder.keep_made_from(sources)
     names = pairs.source.names[:limit]
     missing = [index for index, name in enumerate(names) if name not in there]
     done(len(names) - len(missing))

@@ -93,10 +93,14 @@ class CellFolder:
         """Names of the pairs whose fused image is there."""
         return {path.stem for path in self.images.glob("*.png") if not path.name.startswith(".")}
 
-    def made_from(self, sources: Mapping[str, str]) -> set[str]:
-        """Names of the pairs whose fused image is there and was made from these sources."""
-        made = self.scores.made
-        return {name for name in self.fused() if sources.get(name) and made.get(name) == sources[name]}
+    def keep_made_from(self, sources: Mapping[str, str]) -> set[str]:
+        """Names of the pairs whose fused image is there and was made from these sources; one of others is removed."""
+        there = self.fused() & sources.keys()
+        made = self.scores.read().made  # After looking, as the record of an image is there before the image is.
+        kept = {name for name in there if sources[name] and made.get(name) == sources[name]}
+        for name in there - kept:
+            self.image(name).unlink()
+        return kept
 
     def failures(self) -> dict[str, str]:
         """Why a pair has no fused image, by name; an image that came since removes its entry."""
@@ -112,14 +116,6 @@ class CellFolder:
     def forget_failures(self) -> None:
         """Let a resumed run try the failed pairs again."""
         self._failures.path.unlink(missing_ok=True)
-
-    def begin(self, name: str, sources: str) -> None:
-        """Make place for the image of a pair that is about to be fused from these sources.
-
-        Nothing of an earlier one may stay, its scores least of all, or a killed run would take it for the new one.
-        """
-        self.image(name).unlink(missing_ok=True)
-        self.scores.begin(name, sources)
 
     def rows(self) -> dict[str, Row]:
         """The scored images by name, as far as the file can be trusted; others are scored again."""
@@ -192,9 +188,9 @@ def cells_of(out: Path) -> list[CellFolder]:
     return sorted(folders, key=lambda cell: (cell.meta().get(POSITION, math.inf), cell.folder))
 
 
-def give_places(cells: Iterable[CellFolder], out: Path) -> None:
-    """Note where cells that have no place yet stand in the run's tables: after those that have one."""
-    following = 1 + max((cell.meta().get(POSITION, 0) for cell in cells_of(out)), default=0)
+def give_places(cells: Iterable[CellFolder], there: Iterable[CellFolder]) -> None:
+    """Note where cells that have no place yet stand in the run's tables: after those that are there."""
+    following = 1 + max((cell.meta().get(POSITION, 0) for cell in there), default=0)
     for cell in cells:
         if POSITION not in cell.meta():
             cell.note({POSITION: following})

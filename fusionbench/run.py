@@ -25,7 +25,7 @@ from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.external import External
 from fusionbench.progress import progress
 from fusionbench.restoring import Restorer
-from fusionbench.results import INPUTS, OK, REFERENCES, CellFolder, give_places, path_name
+from fusionbench.results import INPUTS, OK, REFERENCES, CellFolder, cells_of, give_places, path_name
 from fusionbench.scoring import open_pairs, score_cell
 from fusionbench.sources import Sources, listed
 from fusionbench.spread import Share, shares, spread
@@ -319,11 +319,12 @@ def _claim(job: _Job, out: Path, precision: str, console: Console | None) -> lis
         settings_of(benchmark, cell, methods.weights_name(job.methods[cell.method.name]), precision)
         for cell in job.cells
     ]
-    check_settings(out, list(zip(folders, settings, strict=True)))
+    there = cells_of(out)
+    check_settings(there, list(zip(folders, settings, strict=True)))
     remove_unfinished(out)
     for folder, wanted in zip(folders, settings, strict=True):
         folder.claim(wanted, environment())
-    give_places(folders, out)
+    give_places(folders, there)
     for dataset, sources in now.items():
         if changed[dataset] and console is not None:
             names = listed(changed[dataset])

@@ -88,6 +88,12 @@ class ScoreFile:
     def _content(self) -> _Content:
         return _read(self._scores.path, self._provenance.path)
 
+    def read(self) -> ScoreFile:
+        """Read both files anew, as another run of the same settings may write them, too."""
+        self.__dict__.pop("_content", None)
+        self.__dict__.pop("_known", None)
+        return self
+
     @cached_property
     def _known(self) -> _Content:
         """What may be written: rows of an earlier version belong to nothing that is known, and are computed again."""

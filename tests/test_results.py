@@ -50,12 +50,21 @@ def test_an_image_that_is_fused_anew_leaves_nothing_of_the_old_one(folder):
     for name in "ab":
         folder.image(name).write_bytes(b"png")
         folder.scores.add(Row(name, values={"EN": 1.0}, sources="s"), ["EN"])
-    assert folder.made_from({"a": "s", "b": "other"}) == {"a"}
-    folder.begin("a", "t")
+    assert folder.keep_made_from({"a": "t", "b": "s"}) == folder.fused() == {"b"}
+    folder.scores.begin("a", "t")
     again = CellFolder(folder.folder)
     assert list(again.checked_rows()) == ["b"]
-    assert again.fused() == {"b"}
     assert again.scores.made == {"a": "t", "b": "s"}
+
+
+def test_images_of_another_run_of_the_same_settings_are_kept(folder):
+    """Which has begun after this one looked at the folder."""
+    assert folder.rows() == {}
+    other = CellFolder(folder.folder)
+    other.scores.begin("a", "s")
+    other.images.mkdir(parents=True)
+    other.image("a").write_bytes(b"png")
+    assert folder.keep_made_from({"a": "s"}) == {"a"}
 
 
 def test_other_settings_are_refused_and_named(folder):

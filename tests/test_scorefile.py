@@ -111,7 +111,7 @@ def test_a_second_row_of_an_earlier_version_is_refused(cell):
 
 def test_both_files_hold_one_line_for_each_image_when_a_cell_is_done(cell):
     for name in "abc":
-        cell.begin(name, "t")
+        cell.scores.begin(name, "t")
         cell.scores.add(row(name, 2.0, sources="t"), METRICS)
     cell.scores.arrange("abc")
     for name in ("scores.csv", "provenance.csv"):
@@ -201,12 +201,12 @@ def test_a_kill_between_two_writes_loses_no_row_and_refuses_none(stop, cell, mon
 
 
 def test_parts_of_several_processes_are_what_one_would_have_written(cell):
-    cell.begin("a", "t")
+    cell.scores.begin("a", "t")
     part, other = cell.part(0, "ac"), cell.part(1, "b")
     for each in (part, other):
         each.folder.mkdir(parents=True, exist_ok=True)
     part.scores.add(row("a", 5.0, sources="t"), ["EN", "MI", "SD"])
-    other.begin("b", "t")  # Fused, and not scored before the process was killed.
+    other.scores.begin("b", "t")  # Fused, and not scored before the process was killed.
     again = CellFolder(cell.folder)
     again.gather("abc")
     assert again.rows()["a"].values["EN"] == 5.0
@@ -234,7 +234,7 @@ def test_a_row_costs_the_same_however_many_there_are(tmp_path, monkeypatch):
     metrics = [f"M{index}" for index in range(11)]
 
     def fuse_and_score(name: str) -> None:
-        folder.begin(name, "s")
+        folder.scores.begin(name, "s")
         folder.scores.add(Row(name, values=dict.fromkeys(metrics, 0.1), digest="d", sources="s"), metrics)
 
     def score_again(name: str) -> None:
@@ -267,7 +267,7 @@ def test_a_row_moves_the_same_number_of_bytes_however_many_there_are(tmp_path, m
         folder = CellFolder(tmp_path / str(count))
         began = written_and_read()
         for index in range(count):
-            folder.begin(f"image_{index:05d}", "s")
+            folder.scores.begin(f"image_{index:05d}", "s")
             folder.scores.add(row(f"image_{index:05d}"), METRICS)
             folder.fail(f"other_{index:05d}", "no memory")
         folder.scores.arrange(f"image_{index:05d}" for index in range(count))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -12,7 +11,7 @@ import numpy as np
 
 from fusionbench.data.first_look import Files, differing, look
 from fusionbench.data.source import RawPair
-from fusionbench.files import digest_of
+from fusionbench.files import digest_of, read_csv
 from fusionbench.images.files import SUFFIXES, image_size, read_infrared, read_visible
 from fusionbench.images.folders import image_files
 from fusionbench.images.options import AS_STORED, ReadOptions
@@ -76,17 +75,27 @@ def read_prompts(folders: Iterable[Path]) -> dict[str, str]:
     """The sentences of the first `prompts.csv` in these folders, by pair name; empty without one.
 
     Raises:
-        ValueError: the table lacks a column.
+        ValueError: the table cannot be read, lacks a column, or has a row that is too long, too short or a second one.
     """
-    for folder in folders:
-        path = folder / PROMPTS
-        if path.is_file():
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = list(csv.DictReader(file))
-            if rows and not {"name", "prompt"} <= rows[0].keys():
-                raise ValueError(f"{path} needs the columns 'name' and 'prompt'; it has {', '.join(rows[0])}")
-            return {row["name"]: row["prompt"] for row in rows}
-    return {}
+    path = next((path for folder in folders if (path := folder / PROMPTS).is_file()), None)
+    lines, faults = ([], []) if path is None else read_csv(path, journal=False)
+    heading = lines[0].cells if lines else []
+    if lines and not {"name", "prompt"} <= set(heading):
+        faults.append(f"{path} has the columns {', '.join(heading)}")
+    prompts: dict[str, str] = {}
+    for number, cells in lines[1:]:
+        row = dict(zip(heading, cells, strict=False))
+        if cells and len(cells) != len(heading):
+            faults.append(f"{path}, line {number}: {len(cells)} cells where the heading has {len(heading)}")
+        elif row.get("name") in prompts:
+            faults.append(f"{path}, line {number}: a second row of {row['name']!r}")
+        if faults:
+            break
+        if cells:
+            prompts[row["name"]] = row["prompt"]
+    if faults:
+        raise ValueError(f"{faults[0]}; the table needs the columns 'name' and 'prompt' and a row for each name")
+    return prompts
 
 
 class FolderSource:

@@ -166,8 +166,32 @@ def test_prompts_come_from_a_table_beside_the_folders(folders, make_pairs):
 
 def test_prompt_table_without_its_columns_is_refused(tmp_path):
     (tmp_path / "prompts.csv").write_text("file,text\na,b\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="needs the columns 'name' and 'prompt'; it has file, text"):
+    with pytest.raises(ValueError, match="has the columns file, text; the table needs the columns 'name' and 'prompt'"):
         read_prompts([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("name,prompt\na,dark, noisy\n", "line 2: 3 cells where the heading has 2"),
+        ("name,prompt\na\n", "line 2: 1 cells"),
+        ("name,prompt\na,dark\nb,bright\na,noisy\n", "line 4: a second row of 'a'"),
+        ('name,prompt\na,"dark\n', "a quote is not closed|unexpected end"),
+        ("name,prompt\na,\udcff\n", "no UTF-8 text"),
+    ],
+)
+def test_a_table_of_prompts_that_cannot_be_read_is_named(text, sentence, tmp_path):
+    (tmp_path / "prompts.csv").write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(ValueError, match=rf"prompts\.csv.*({sentence}).*'name' and 'prompt'"):
+        read_prompts([tmp_path])
+
+
+@pytest.mark.parametrize(
+    "text", ["name,prompt\na,dark", "\ufeffname,prompt\r\na,dark\r\n\r\n", "prompt,x,name\ndark,,a\n"]
+)
+def test_a_table_of_prompts_may_come_from_any_program(text, tmp_path):
+    (tmp_path / "prompts.csv").write_bytes(text.encode())
+    assert read_prompts([tmp_path]) == {"a": "dark"}
 
 
 def test_resizing_keeps_a_constant():

@@ -15,7 +15,7 @@ import pytest
 
 from fusionbench.images.files import write_image
 from fusionbench.report.html import write_html
-from fusionbench.results import CellFolder, Row, give_places, path_name
+from fusionbench.results import CellFolder, Row, cells_of, give_places, path_name
 
 METRICS = ["EN", "QCV", "CC@input"]
 METHODS = ["average", "lap", "<gff> & #1"]
@@ -37,7 +37,7 @@ def run(tmp_path_factory):
             write_image(out / "msrs" / folder / "vi" / f"{name}.png", seen)
     for degradation in DEGRADATIONS:
         for place, method in enumerate(METHODS):
-            give_places([write_cell(out, degradation, method, place, rng)], out)
+            give_places([write_cell(out, degradation, method, place, rng)], cells_of(out))
     return out
 
 
