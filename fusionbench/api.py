@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from fusionbench.benchmark import DatasetChoice, MethodChoice
+from fusionbench.benchmark import DatasetChoice, MethodChoice, check_numbers
 from fusionbench.data.first_look import Files
 from fusionbench.data.folders import FolderSource
 from fusionbench.data.pairs import Pairs
@@ -22,7 +22,7 @@ from fusionbench.images.files import is_false_colour, read_infrared, read_visibl
 from fusionbench.images.levels import is_coloured
 from fusionbench.images.options import AS_STORED, ImageWarning, ReadOptions, UnclearImageError, read_options
 from fusionbench.images.tensors import ImageLike, as_image, to_bytes, to_tensor
-from fusionbench.methods import load
+from fusionbench.methods import check_able, load
 from fusionbench.methods.color import luma
 from fusionbench.methods.method import UNTOLD
 from fusionbench.results import CellFolder
@@ -113,14 +113,17 @@ def fuse(
 
     Raises:
         FileNotFoundError: an image or the method's weights are missing.
-        ValueError: an image is none, has another range, or leaves open what it shows; the sizes differ; or a name is
-            unknown.
+        ValueError: an image is none, has another range, or leaves open what it shows; the sizes differ; a name is
+            unknown; or the method cannot fuse images that are so degraded.
 
     Example:
         >>> ir, vi = torch.zeros(1, 8, 8), torch.ones(3, 8, 8)
         >>> fuse("average", ir, vi).mean()
         tensor(0.5000)
     """
+    check_numbers(tile=tile)
+    if isinstance(method, str):
+        check_able(method, degradation)
     reading = read_options(ir_range, ir_channel)
     infrared, visible = _infrared(ir, reading), _visible(vi, reading)
     if infrared.shape[-2:] != visible.shape[-2:]:
@@ -201,8 +204,11 @@ def fuse_files(
 
     Raises:
         FileNotFoundError: a source or the method's weights are missing.
-        ValueError: one source is a file and the other a folder, files do not pair, or `out` would overwrite sources.
+        ValueError: one source is a file and the other a folder, files do not pair, `out` would overwrite sources, or
+            the method cannot fuse images that are so degraded.
     """
+    check_numbers(tile=options.get("tile", 0))
+    check_able(choice.name, degradation)
     for path in (ir, vi):
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist; expected an image or a folder of images")

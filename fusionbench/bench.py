@@ -15,8 +15,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from fusionbench.benchmark import Benchmark, Cell
-from fusionbench.data.cards import check_limit
+from fusionbench.benchmark import Benchmark, Cell, check_numbers
 from fusionbench.lazy import lookup
 from fusionbench.measured import Measurement
 from fusionbench.methods import METHODS
@@ -64,6 +63,9 @@ class Settings:
         timeout: seconds for one call of a command.
         efficiency: measure size, operations and time too.
         options: passed to `run`: batch_size, workers, trainer.
+
+    Raises:
+        ValueError: a number is out of range.
     """
 
     only: tuple[str, ...] = ()
@@ -73,6 +75,9 @@ class Settings:
     timeout: float = 600.0
     efficiency: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_numbers(limit=self.limit, tile=self.tile, timeout=self.timeout)
 
 
 @dataclass
@@ -115,7 +120,6 @@ def bench(
         ValueError: an input is wrong, or the folder holds other settings.
     """
     settings = replace(settings, only=check_only(paper, settings.only))
-    check_limit(settings.limit)
     bench_ = _Bench(paper, out, supplies, settings, console)
     outcome = Outcome()
     skips: list[Skipped] = []

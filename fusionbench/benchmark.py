@@ -17,8 +17,12 @@ from fusionbench.degradations import parse
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.lazy import lookup
 from fusionbench.methods import METHODS
+from fusionbench.methods.template import check_template
 from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
 from fusionbench.results import path_name
+
+LEAST_TILE = 128
+"""Side of the smallest tiles, in pixels: twice what neighbours share."""
 
 
 def split_commas(text: str) -> list[str]:
@@ -57,19 +61,35 @@ def restorers(pre: Iterable[str]) -> dict[str, str]:
     """The restoration command of each modality that 'vi:COMMAND' entries say.
 
     Raises:
-        ValueError: an entry is not of that form, lacks {in} or {out}, or repeats a modality.
+        ValueError: an entry is not of that form, its command has other names than {in} and {out} or does not split into
+            words, or it repeats a modality.
     """
     commands: dict[str, str] = {}
     for entry in pre:
         modality, colon, command = entry.partition(":")
         if modality not in ("ir", "vi") or not colon:
             raise ValueError(f"--pre {entry!r} does not say which images it restores; write ir:COMMAND or vi:COMMAND")
-        if missing := [name for name in ("{in}", "{out}") if name not in command]:
-            raise ValueError(f"--pre {entry!r} lacks {missing[0]}; write such as '{modality}:restore {{in}} {{out}}'")
+        try:
+            check_template(command, ("in", "out"))
+        except ValueError as error:
+            raise ValueError(f"--pre: {error}; write such as '{modality}:restore {{in}} {{out}}'") from error
         if modality in commands:
             raise ValueError(f"--pre gives two commands for {modality!r}; join them in a script")
         commands[modality] = command.strip()
     return commands
+
+
+def check_numbers(*, limit: int | None = None, tile: int = 0, timeout: float = 600.0) -> None:
+    """Refuse numbers out of range.
+
+    Raises:
+        ValueError: no images are left, tiles are too small to overlap, or there is no time.
+    """
+    check_limit(limit)
+    if tile and tile < LEAST_TILE:
+        raise ValueError(f"tile is {tile}; it must be 0 (whole images) or a side of {LEAST_TILE} pixels or more")
+    if timeout <= 0:
+        raise ValueError(f"timeout is {timeout:g}; it must be above 0 seconds")
 
 
 @dataclass(frozen=True)
@@ -172,11 +192,7 @@ class Benchmark:
         object.__setattr__(self, "protocol", lookup("protocol", self.protocol, PROTOCOLS))
         for metric in self.metrics:
             choose(metric.removesuffix(INPUT), self.protocol)
-        check_limit(self.limit)
-        if self.tile < 0:
-            raise ValueError(f"tile is {self.tile}; it must be 0 (whole images) or a side in pixels")
-        if self.timeout <= 0:
-            raise ValueError(f"timeout is {self.timeout:g}; it must be above 0 seconds")
+        check_numbers(limit=self.limit, tile=self.tile, timeout=self.timeout)
         restorers(self.pre)
         self._check_repeats()
 

@@ -318,7 +318,7 @@ def show_list(
     rows = listing.chosen(match, every=all or format != "text")
     if not rows:
         raise ValueError(f"--match {match!r} fits none of the {what}; fusionbench list {what} shows them")
-    show(rows, console, long=listing.long, cut=listing.cut, form=format)
+    show(rows, console, long=listing.long, least=listing.least, cut=listing.cut, form=format)
     if format == "text" and listing.note and not (match or all):
         console.print(f"\n{listing.note}", style="dim", soft_wrap=True)
     return DONE
@@ -339,7 +339,9 @@ def _run(
     methods, notices = settle(benchmark.methods, strict=strict, option=WEIGHTS)
     warn(console, *notices)
     benchmark = replace(benchmark, methods=methods)
-    finish(console, check(benchmark, strict=strict, option=WEIGHTS).problems)
+    checked = check(benchmark, strict=strict, option=WEIGHTS)
+    finish(console, checked.exceptions, label="n/a: ")
+    finish(console, checked.problems)
 
     from fusionbench.run import run as run_benchmark
 

@@ -113,7 +113,7 @@ def run(
             benchmark, Path(place), strict=strict, workers=workers, trainer=None if trainer is None else dict(trainer)
         )
         table = read_scores(Path(place))
-    _warn(outcome.problems)
+    _warn([*outcome.exceptions, *outcome.problems])
     cells = {(cell.dataset.name, cell.degradation, cell.method.name) for cell in benchmark.cells()}
     asked = [key in cells for key in zip(table["dataset"], table["degradation"], table["method"], strict=True)]
     return table[asked].reset_index(drop=True)

@@ -122,7 +122,7 @@ class _Writer(LightningModule):
                 for index in range(len(batch["name"])):
                     self._write(single(batch, index))
             else:
-                self.folder.fail(batch["name"][0], f"{type(error).__name__}: {error}")
+                self.folder.fail(batch["name"][0], str(error) or type(error).__name__)
             return
         for name, image in zip(batch["name"], fused, strict=True):
             if self.sources is not None:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from fusionbench.columns import Row
 from fusionbench.data import DATASETS
-from fusionbench.degradations import KINDS, SCENARIOS
+from fusionbench.degradations import KINDS, LINEAR, SCENARIOS
 from fusionbench.methods import METHODS, fallback, is_ready, variant_of
 from fusionbench.metrics import METRICS, PROTOCOLS
 from fusionbench.metrics.networks import LICENCE
@@ -24,6 +24,7 @@ class Listing:
         about: what it holds.
         rows: its rows; the first column is the name.
         long: the column that gets the room that the others leave.
+        least: how wide that column is at least.
         cut: whether its texts are cut to one line.
         folded: whether a name is a variant that is shown only when asked for.
         note: a sentence below it.
@@ -32,6 +33,7 @@ class Listing:
     about: str
     rows: Callable[[], Iterator[Row]]
     long: str
+    least: int = 40
     cut: bool = False
     folded: Callable[[str], bool] = lambda name: False
     note: str = ""
@@ -67,6 +69,7 @@ def _methods() -> Iterator[Row]:
         yield {
             "method": name,
             "state": state_of(name),
+            "degradations": "linear" if card.inverts else "any",
             "family": card.family,
             "paper": card.paper,
             "licence": card.licence,
@@ -113,9 +116,10 @@ LISTINGS = {
         "fusion methods, for --method",
         _methods,
         "paper",
+        least=16,
         cut=True,
         folded=lambda name: bool(variant_of(name)),
-        note="Variants and ablations are not shown: --all.",
+        note=f"linear: {', '.join(LINEAR)} and clean. Variants and ablations are not shown: --all.",
     ),
     "datasets": Listing("datasets of image pairs, for --dataset", _datasets, "title"),
     "degradations": Listing("degradations of images, for --degradation", _degradations, "what it does"),

@@ -141,11 +141,11 @@ def _alone(block: Block, name: str) -> Block:
 
 
 def _table(name: str, block: Block) -> str:
-    from fusionbench.report.table import arrow, number
+    from fusionbench.report.table import arrow
 
     metrics = list(block.means.columns)
     header = [f"{metric} {arrow(metric)}".strip() for metric in metrics]
-    values = [number(value) for value in block.means.loc[[name]].to_numpy()[0].tolist()]
+    values = [block.text(name, metric) for metric in metrics]
     return f"{block.title}\n\n{_row(header)}\n{_row(['---:'] * len(header))}\n{_row(values)}"
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fusionbench.benchmark import Benchmark, MethodChoice
+from fusionbench.benchmark import Benchmark, MethodChoice, restorers
 from fusionbench.checksums import sha256
+from fusionbench.degradations import parse
 from fusionbench.methods import METHODS, fallback, fallback_notice, lacking, spelled, weight_files
 from fusionbench.metrics import INPUT
 from fusionbench.metrics.opinions import pyiqa_name
@@ -39,16 +40,23 @@ class Preflight:
         missing: why a score cannot be computed here, by its name on the command line.
         metrics: package, version and hashes of the files behind a score, likewise.
         weights: files of each method that are not the published ones, with what speaks for them.
+        unable: why a method cannot fuse images that are so degraded, by its name and the spec.
     """
 
     missing: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     weights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    unable: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def problems(self) -> list[str]:
         """One sentence for each score that cannot be computed."""
         return list(self.missing.values())
+
+    @property
+    def exceptions(self) -> list[str]:
+        """One sentence for each method and degradation that do not go together."""
+        return [f"{method}, {spec}: {why}" for (method, spec), why in self.unable.items()]
 
     def record(self, folder: CellFolder, method: str = "") -> None:
         """Tell a cell what its scores are computed with; what it knows of other scores is kept.
@@ -127,20 +135,35 @@ def check(benchmark: Benchmark, *, strict: bool = False, option: str = OPTION) -
     """Look for every weight file that a benchmark needs.
 
     Args:
-        strict: refuse to start where a score cannot be computed.
+        strict: refuse to start where a score cannot be computed, or a method cannot fuse what is degraded so.
         option: as for `settle`.
 
     Raises:
         FileNotFoundError: a method's files are missing, or, if strict, a score cannot be computed; the message names
             everything that is missing.
-        ValueError: a method's file is not the published one.
+        ValueError: a method's file is not the published one; or, if strict, a method cannot fuse what is degraded so.
     """
+    unable = unable_of(benchmark)
     missing = [sentence for choice in benchmark.methods for sentence in _lacking(choice, option)]
     checked = check_metrics(benchmark.metrics)
     if missing or (strict and checked.missing):
         raise FileNotFoundError("; ".join([*missing, *checked.problems]))
     weights = {choice.name: _unpublished(choice) for choice in benchmark.methods}
-    return Preflight(checked.missing, checked.metrics, weights)
+    found = Preflight(checked.missing, checked.metrics, weights, unable)
+    if strict and unable:
+        raise ValueError("; ".join(found.exceptions))
+    return found
+
+
+def unable_of(benchmark: Benchmark) -> dict[tuple[str, str], str]:
+    """Why methods cannot fuse images that are so degraded, by method and spec; those that can are left out."""
+    restored = restorers(benchmark.pre)
+    found = {
+        (choice.name, spec): METHODS[choice.name].unable(parse(spec).without(restored))
+        for choice in benchmark.methods
+        for spec in benchmark.degradations
+    }
+    return {key: why for key, why in found.items() if why}
 
 
 def check_metrics(names: Sequence[str]) -> Preflight:

@@ -76,7 +76,7 @@ class Request:
         object.__setattr__(self, "method", methods.spelled(self.method))
         if methods.card_of(self.method).family == "external":
             raise ValueError(f"{self.method!r} runs outside this package; nothing of it can be profiled here")
-        parse(self.degradation)
+        methods.check_able(self.method, self.degradation)
         for name in ("height", "width", "batch", "runs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")

@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from fusionbench.degradations import Degradation, parse
+from fusionbench.degradations import parse
 from fusionbench.images.files import read_image, write_image
 from fusionbench.images.tensors import to_bytes, to_tensor
 from fusionbench.methods.command import restored
@@ -43,8 +43,7 @@ class Restorer:
             done["ir"], done["ir_scale"] = self._image("ir", pair["name"], pair["ir"]), 1
         if "vi" in self.commands:
             done["vi"], done["vi_scale"] = self._image("vi", pair["name"], pair["vi"]), 1
-        left = [term for term in parse(pair["degradation"]).terms if term.modality not in self.commands]
-        done["degradation"] = str(Degradation(tuple(left)))
+        done["degradation"] = str(parse(pair["degradation"]).without(self.commands))
         return done
 
     def _image(self, modality: str, name: str, image: Image) -> Image:

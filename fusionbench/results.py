@@ -26,6 +26,9 @@ REFERENCES, INPUTS = "references", "inputs"
 PARTS = ".parts"
 """Folder of a cell with what each of several processes has written of it so far."""
 
+UNABLE = "unable"
+"""Entry of meta.json: why the method cannot fuse images that are so degraded; such a cell has no images."""
+
 POSITION = "position"
 """Entry of meta.json: the cell's place in the run's tables."""
 
@@ -169,6 +172,7 @@ META: dict[str, type[Any]] = {
     "metrics": dict,
     "missing": dict,
     "weights": dict,
+    UNABLE: str,
     POSITION: int,
 }
 NEEDED = ("settings", "environment")

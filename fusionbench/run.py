@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +23,10 @@ from fusionbench.images.files import write_image
 from fusionbench.images.options import ImageWarning
 from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.external import External
+from fusionbench.methods.template import check_program
 from fusionbench.progress import progress
 from fusionbench.restoring import Restorer
-from fusionbench.results import INPUTS, OK, REFERENCES, CellFolder, cells_of, give_places, path_name
+from fusionbench.results import INPUTS, OK, REFERENCES, UNABLE, CellFolder, cells_of, give_places, path_name
 from fusionbench.scoring import open_pairs, score_cell
 from fusionbench.sources import Sources, listed
 from fusionbench.spread import Share, shares, spread
@@ -50,10 +51,12 @@ class Outcome:
     Attributes:
         out: the run's folder.
         problems: one sentence per image or metric that is missing.
+        exceptions: one sentence for each method and degradation that do not go together, whose cells stay empty.
     """
 
     out: Path
     problems: list[str] = field(default_factory=list)
+    exceptions: list[str] = field(default_factory=list)
 
 
 def open_method(choice: MethodChoice, *, log: Path | None = None, timeout: float = 600.0) -> Method:
@@ -129,8 +132,9 @@ def run(
         workers: processes that read and degrade images, for each device.
         trainer: arguments of the Lightning Trainer (accelerator, devices, precision). Images are dealt out to as many
             processes as there are devices, or, on a processor, as `devices` says; they leave the same files.
-        strict: refuse to start where a score cannot be computed, instead of leaving its column empty, or where a
-            method's own weights are missing, instead of running its fallback, which is warned of.
+        strict: refuse to start where a score cannot be computed, instead of leaving its column empty; where a method
+            cannot fuse what is degraded so, instead of leaving its cell empty; or where its own weights are missing,
+            instead of running its fallback, which is warned of.
         console: where progress is shown; nothing is shown without.
 
     Raises:
@@ -150,9 +154,12 @@ def run(
         # Several processes may have been interrupted here.
         folder.gather(job.names(cell), job.pairs_of(cell).source.names)
         checked.record(folder, cell.method.name)
+        if why := job.unable.get((cell.method.name, cell.degradation)):
+            folder.note({UNABLE: why})
+            folder.scores.name_columns(benchmark.metrics)
         if folder.meta().get("images") != job.images(cell):
             folder.note({"images": None})  # Until the cell is done, its table is over what is there.
-    outcome = Outcome(out, checked.problems)
+    outcome = Outcome(out, checked.problems, checked.exceptions)
     for dataset, by_degradation in job.pairs.items():
         for degradation, pairs in by_degradation.items():
             keep_inputs(pairs, pairs.source.names[: benchmark.limit], out, dataset, degradation)
@@ -191,6 +198,7 @@ class _Job:
     pairs: dict[str, dict[str, Pairs]]
     methods: dict[str, Method]
     restore: Restorer | None
+    unable: Mapping[tuple[str, str], str]
     skip: frozenset[str]
     batch_size: int
     workers: int
@@ -203,7 +211,8 @@ class _Job:
             for choice in benchmark.methods
         }
         restore = _restorer(benchmark, out)
-        return cls(benchmark, list(benchmark.cells()), opened, loaded, restore, skip, batch_size, workers)
+        unable = preflight.unable_of(benchmark)
+        return cls(benchmark, list(benchmark.cells()), opened, loaded, restore, unable, skip, batch_size, workers)
 
     def pairs_of(self, cell: Cell) -> Pairs:
         """All pairs of a cell."""
@@ -219,6 +228,9 @@ class _Job:
 
     def fuse_and_score(self, cell: Cell, folder: CellFolder, share: Share, done: Callable[[int], None]) -> None:
         """Bring a process's share of a cell to its end, in files of its own where it is one of several."""
+        if (cell.method.name, cell.degradation) in self.unable:
+            done(2 * len(share.of(len(self.names(cell)))))
+            return
         pairs, names, method = self.pairs_of(cell), self.names(cell), self.methods[cell.method.name]
         if share.processes > 1:
             own = share.of(len(names))
@@ -270,6 +282,9 @@ def _label(cell: Cell) -> str:
 
 def _restorer(benchmark: Benchmark, out: Path) -> Restorer | None:
     commands = restorers(benchmark.pre)
+    if any(choice.folder is None for choice in benchmark.methods):
+        for command in commands.values():
+            check_program(command)
     return Restorer(commands, out / RESTORED, benchmark.timeout) if commands else None
 
 

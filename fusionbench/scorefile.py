@@ -145,6 +145,13 @@ class ScoreFile:
         else:
             self._scores.append(csv_line(_cells(row, content.metrics)))
 
+    def name_columns(self, metrics: Sequence[str]) -> None:
+        """Have a column for each metric, where there are no rows to add."""
+        content = self._known
+        if added := [name for name in metrics if name not in content.metrics]:
+            content.metrics += added
+            self._scores.replace(self._text())
+
     def arrange(self, order: Iterable[str], known: Collection[str] | None = None) -> None:
         """Put both files in order, so that equal runs give equal files.
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from fusionbench.benchmark import DatasetChoice, MethodChoice
+from fusionbench.benchmark import DatasetChoice, MethodChoice, restorers
 from fusionbench.choices import WEIGHTS
+from fusionbench.degradations import parse
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.measured import Measurement, matching
 from fusionbench.methods import FALLBACKS, METHODS, fallback, fallback_notice
@@ -145,19 +146,21 @@ def ready(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = 
         found.data = False
         found.skipped.append(Skipped("data", (panel.dataset,), str(error)))
     rows = rows_of(paper, panel, supplies, only)
+    whole = {printed for printed in panel.end_to_end if printed in rows}
+    # A small network restores as the method does that it is one of.
+    small = {FALLBACKS.get(rows[printed]) for printed in whole}
+    found.end_to_end = whole | {printed for printed, name in rows.items() if name in small}
     for printed, name in rows.items():
         choice = supplies.method(name, panel)
         if _fallback(name, supplies):
             why = fallback_notice(name, WEIGHTS.format(name=name))
             found.skipped.append(Skipped("fallback", (printed,), why, name=name))
+        elif why := _unable(name, panel, () if printed in found.end_to_end else supplies.pre):
+            found.skipped.append(Skipped("refused", (printed,), why, name=name))
         elif lacks := lacking(printed, choice):
             found.skipped.append(lacks)
         else:
             found.methods[printed] = choice
-    whole = {printed for printed in panel.end_to_end if printed in rows}
-    # A small network restores as the method does that it is one of.
-    small = {FALLBACKS.get(rows[printed]) for printed in whole}
-    found.end_to_end = whole | {printed for printed, name in rows.items() if name in small}
     scores = {metric: score_name(paper, metric) for metric in panel.metrics}
     missing = check_metrics(list(scores.values())).missing
     found.metrics = {metric: score for metric, score in scores.items() if score not in missing}
@@ -165,6 +168,12 @@ def ready(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = 
         Skipped("metrics", (metric,), missing[score]) for metric, score in scores.items() if score in missing
     ]
     return found
+
+
+def _unable(name: str, panel: Panel, pre: Sequence[str]) -> str:
+    """Why a method cannot fuse the images of a panel; empty where it can."""
+    restored = restorers(pre) if panel.restored else {}
+    return METHODS[name].unable(parse(panel.degradation).without(restored)) if name in METHODS else ""
 
 
 def lacking(printed: str, choice: MethodChoice) -> Skipped | None:

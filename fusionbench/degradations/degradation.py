@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -65,6 +65,10 @@ class Degradation:
     def on(self, modality: str) -> tuple[Term, ...]:
         """The terms that touch one modality ('ir' or 'vi'), in the order of application."""
         return tuple(term for term in self.terms if term.modality == modality)
+
+    def without(self, modalities: Collection[str]) -> Degradation:
+        """What is left of it once the images of these modalities are restored."""
+        return Degradation(tuple(term for term in self.terms if term.modality not in modalities))
 
     def scale(self, modality: str) -> int:
         """How many times smaller per side that image becomes before it is enlarged again."""

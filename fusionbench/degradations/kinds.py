@@ -239,3 +239,6 @@ SCENARIOS: dict[str, Scenario] = {
         origin="DRFusion, noise: variance 0.003 on both.",
     ),
 }
+
+LINEAR = ("blur", "lr", "noise", "rn", "sn", "sr4", "sr8")
+"""Kinds that observe an image linearly, y = A x + n; their operators are those of `linear.OPERATORS`."""

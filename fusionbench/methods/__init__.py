@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusionbench.checksums import IMPORTED, accept, digest8
+from fusionbench.degradations import parse
 from fusionbench.lazy import lookup, resolve
 from fusionbench.methods.card import MethodCard
 from fusionbench.methods.drfusion.cards import DRFUSION
@@ -100,6 +101,19 @@ def is_ready(name: str) -> bool:
     """Whether a method runs here by itself: it needs no weights, or they are here."""
     card = card_of(name)
     return card.family != "external" and all(located(spelled(name), part) for part in card.weights)
+
+
+def check_able(name: str, degradation: str | None) -> None:
+    """Refuse images that a method cannot fuse for what is wrong with them.
+
+    Args:
+        degradation: a spec; None where nobody has told it.
+
+    Raises:
+        ValueError: it cannot; or the method or the spec is unknown.
+    """
+    if why := card_of(name).unable(None if degradation is None else parse(degradation)):
+        raise ValueError(f"{spelled(name)!r} cannot fuse these images: {why}")
 
 
 def weight_files(name: str, weights: Path | None = None) -> list[Path]:
@@ -262,7 +276,8 @@ def download(name: str, *, progress: bool = True) -> list[Path]:
         raise ValueError(f"{name!r} reads no weights; there is nothing to fetch")
     if not card.downloads:
         if lacking(name):
-            raise ValueError(f"{name!r} has no public address of its weights; get them with {ways(name)}")
+            by_hand = "".join(f" ({part.note})" for part in card.published[:1])
+            raise ValueError(f"{name!r} has no public address of its weights{by_hand}; get them with {ways(name)}")
         return weight_files(name)
     if not card.importer:
         return download_files(name, card.weights, progress=progress)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fusionbench.weights import WeightsCard
+
+if TYPE_CHECKING:
+    from fusionbench.degradations import Degradation
 
 Family = Literal["classical", "learned", "external"]
 
@@ -29,6 +32,8 @@ class MethodCard:
             that holds them and the file to write.
         backbones: models that it is built on and reads from Hugging Face's cache, by the names of their repositories.
         training: arguments of `fusionbench train` that train it; empty where it is not trained here.
+        inverts: the degradations that it can be told of, by their codes in KINDS, where it inverts what it is told;
+            empty for methods that take any image as it is.
     """
 
     target: str
@@ -43,12 +48,40 @@ class MethodCard:
     importer: str = ""
     backbones: tuple[str, ...] = ()
     training: str = ""
+    inverts: tuple[str, ...] = ()
 
     @property
     def downloads(self) -> bool:
         """Whether the files that it reads, or those that they are made of, all have an address."""
         files = self.published or self.weights
         return bool(files) and all(part.urls for part in files)
+
+    def unable(self, degradation: Degradation | None) -> str:
+        """Why it cannot fuse images that are so degraded; empty where it can.
+
+        Args:
+            degradation: None where nobody has told it.
+
+        Example:
+            >>> from fusionbench.degradations import parse
+            >>> MethodCard("a:B", "learned", "", inverts=("blur", "rn")).unable(parse("ll+ir:rn"))
+            "it inverts the degradation that it is told, which works for blur, rn and 'clean', and not for ll"
+            >>> MethodCard("a:B", "learned", "").unable(parse("ll"))
+            ''
+        """
+        if not self.inverts:
+            return ""
+        known = f"{', '.join(self.inverts)} and 'clean'"
+        if degradation is None:
+            return (
+                f"it inverts the degradation that it is told, and was told none; say which it is: {known} are possible"
+            )
+        others = dict.fromkeys(term.code for term in degradation.terms if term.code not in self.inverts)
+        return (
+            f"it inverts the degradation that it is told, which works for {known}, and not for {' and '.join(others)}"
+            if others
+            else ""
+        )
 
 
 def training_of(name: str, recipes: Mapping[str, str]) -> str:

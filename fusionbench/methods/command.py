@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import signal
 import subprocess
@@ -15,38 +14,10 @@ import torch
 
 from fusionbench.images.files import read_image, write_image
 from fusionbench.images.tensors import to_bytes, to_tensor
+from fusionbench.methods.template import words_of
 from fusionbench.types import Image
 
-_FIELD = re.compile(r"\{(\w*)\}")
 _TAIL = 300
-
-
-def fields_of(template: str) -> set[str]:
-    """The names in braces.
-
-    Example:
-        >>> sorted(fields_of("python test.py --ir {ir} --out {out}"))
-        ['ir', 'out']
-    """
-    return set(_FIELD.findall(template))
-
-
-def words_of(template: str, paths: Mapping[str, Path]) -> list[str]:
-    """The command's words: split as a shell would split them, then filled in, so that no file name splits again.
-
-    Raises:
-        ValueError: quotes do not close, nothing to run, or a name in braces that is not in `paths`.
-    """
-    try:
-        words = shlex.split(template)
-    except ValueError as error:
-        raise ValueError(f"the command {template!r} cannot be split into words: {error}") from error
-    if not words:
-        raise ValueError("the command is empty")
-    if unknown := fields_of(template) - set(paths):
-        known = ", ".join(f"{{{name}}}" for name in paths)
-        raise ValueError(f"the command {template!r} speaks of {{{min(unknown)}}}; what it may speak of: {known}")
-    return [_FIELD.sub(lambda match: str(paths[match[1]]), word) for word in words]
 
 
 def run_command(
@@ -146,7 +117,6 @@ def restored(
         TimeoutError: it took too long.
         ChildProcessError: it failed.
     """
-    require_fields(template, "in", "out")
     with TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.png", Path(folder) / "out.png"
         write_image(source, to_bytes(image))
@@ -155,17 +125,6 @@ def restored(
     if result.shape != image.shape:
         raise ValueError(f"{template!r} returned an image of {size_of(result)} for one of {size_of(image)}")
     return result.to(image)
-
-
-def require_fields(template: str, *names: str) -> None:
-    """Check that a template speaks of all these names.
-
-    Raises:
-        ValueError: it lacks one.
-    """
-    for name in names:
-        if name not in fields_of(template):
-            raise ValueError(f"the command {template!r} lacks {{{name}}}")
 
 
 def written(target: Path, template: str) -> Path:

@@ -12,9 +12,13 @@ from typing_extensions import override
 from fusionbench.images.files import SUFFIXES, read_image, write_image
 from fusionbench.images.folders import image_files
 from fusionbench.images.tensors import to_bytes, to_tensor
-from fusionbench.methods.command import fields_of, require_fields, run_command, size_of, written
+from fusionbench.methods.command import run_command, size_of, written
 from fusionbench.methods.method import Method
+from fusionbench.methods.template import check_program, check_template, fields_of
 from fusionbench.types import Batch, Color
+
+FILES, FOLDERS = ("ir", "vi", "out"), ("ir_dir", "vi_dir", "out_dir")
+"""Names in a command that is called for each pair, or for each batch."""
 
 
 class External(Method):
@@ -58,8 +62,9 @@ class External(Method):
                 "a command (--cmd 'python test.py --ir {ir} --vi {vi} --out {out}')"
             )
         if command is not None:
-            once = "{out_dir}" in command
-            require_fields(command, *(("ir_dir", "vi_dir", "out_dir") if once else ("ir", "vi", "out")))
+            check_template(command, FOLDERS if "{out_dir}" in command else FILES)
+            if cwd is None:
+                check_program(command)
         self.title, self.command = name, command
         self.folder = None if folder is None else Path(folder)
         self.timeout, self.log_file, self.cwd = timeout, log, cwd

@@ -55,19 +55,37 @@ class Panel:
             )
 
 
+@dataclass(frozen=True)
+class Absent:
+    """A place of the grid without an image.
+
+    Attributes:
+        label: what should have made it.
+        why: stands in its place.
+    """
+
+    label: str
+    why: str
+
+
 @dataclass(frozen=True, eq=False)
 class Row:
     """One line of the grid.
 
     Attributes:
         label: what its images have in common (image name, degradation); stands at the left.
-        panels: from left to right; None leaves a cell empty.
+        panels: from left to right; None leaves a cell empty, without a label.
         crops: what is enlarged in this row, in place of the choice for the whole figure.
     """
 
     label: str
-    panels: Sequence[Panel | None]
+    panels: Sequence[Panel | Absent | None]
     crops: Sequence[Crop] | None = None
+
+    @property
+    def shown(self) -> list[Panel]:
+        """The panels that have an image."""
+        return [panel for panel in self.panels if isinstance(panel, Panel)]
 
 
 @dataclass(frozen=True)
@@ -116,7 +134,7 @@ def comparison(
     Raises:
         ValueError: no rows, an empty row, an unknown format, or 'auto' where a row does not begin with a pair.
     """
-    if not rows or not all(any(row.panels) for row in rows):
+    if not rows or not all(row.shown for row in rows):
         raise ValueError("a figure needs at least one row, and every row at least one image")
     wrong = [suffix for suffix in formats if suffix not in FORMATS]
     if wrong:
@@ -128,8 +146,7 @@ def comparison(
 
 
 def _line(row: Row, before: Row | None, zoom: Sequence[Crop] | Literal["auto"] | None, cell: float) -> _Line:
-    panels = [panel for panel in row.panels if panel]
-    crops = _crops(row, zoom)
+    panels, crops = row.shown, _crops(row, zoom)
     tall = max(panel.image.shape[0] / panel.image.shape[1] for panel in panels)
     detail = 0.0
     if crops:
@@ -148,8 +165,8 @@ def _crops(row: Row, zoom: Sequence[Crop] | Literal["auto"] | None) -> Sequence[
         return zoom or ()
     if zoom != "auto":
         raise ValueError(f"unknown zoom {zoom!r}; give crops, 'auto' or None")
-    pair = list(row.panels[:2])
-    if len(pair) < 2 or pair[0] is None or pair[1] is None:
+    pair = [panel for panel in row.panels[:2] if isinstance(panel, Panel)]
+    if len(pair) < 2:
         raise ValueError(f"row {row.label!r} does not begin with infrared and visible; give its crops or zoom=None")
     return salient_crops(pair[0].image, pair[1].image)
 
@@ -226,6 +243,9 @@ def _draw_line(page: _Page, line: _Line, side: float, top: float, cell: float) -
         x = _MARGIN + side + column * (cell + _GAP)
         if line.header:
             page.text(panel.label, x + cell / 2, top + _HEADER / 2, cell, _FONT, ha="center", color=_INK)
+        if isinstance(panel, Absent):
+            page.text(panel.why, x + cell / 2, body + line.image / 2, cell, _FONT, ha="center", color=_FAINT)
+            continue
         axes = page.image(panel.image, x, body, cell, line.image)
         for colour, crop in zip(_cycle(), line.crops, strict=False):
             _frame(axes, panel.image, crop, colour)

@@ -19,7 +19,6 @@ from fusionbench.report.table import (
     arrow,
     footnotes,
     higher_is_better,
-    number,
     ranks,
     read_results,
 )
@@ -108,7 +107,7 @@ def _cell(block: Block, marks: pd.DataFrame, method: Any, metric: Any) -> dict[s
     value = float(block.means.loc[method, metric])
     count = int(block.counts.loc[method, metric])
     return {
-        "text": number(value),
+        "text": block.text(method, metric),
         "value": "" if math.isnan(value) else repr(value),
         "mark": MARKS[int(marks.loc[method, metric])],
         "share": f"{count}/{block.images}" if 0 < count < block.images else "",
@@ -190,6 +189,7 @@ def _block(album: Album, block: Block, scores: pd.DataFrame) -> dict[str, Any]:
         "title": block.title,
         "images": images,
         "methods": list(by_method),
+        "unable": list(block.unable),
         "values": {
             metric: {method: [_plain(value) for value in frame[metric]] for method, frame in by_method.items()}
             for metric in metrics

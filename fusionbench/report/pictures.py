@@ -8,8 +8,9 @@ from pathlib import Path
 from fusionbench.data.cards import shown_as
 from fusionbench.images.files import read_image
 from fusionbench.report.crops import salient_crops
-from fusionbench.report.figure import Panel, Row, comparison
-from fusionbench.results import INPUTS, REFERENCES, CellFolder, cells_of, path_name, pictured
+from fusionbench.report.figure import Absent, Panel, Row, comparison
+from fusionbench.report.table import NOT_APPLICABLE
+from fusionbench.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, path_name, pictured
 from fusionbench.sources import Sources
 
 
@@ -54,10 +55,13 @@ def _sources(folder: Path, image: str, dataset: str) -> list[Panel]:
     ]
 
 
-def _fused(folder: CellFolder, image: str, sources: Sources) -> Panel | None:
+def _fused(folder: CellFolder, image: str, sources: Sources) -> Panel | Absent:
+    if UNABLE in folder.meta():
+        return Absent(folder.folder.name, NOT_APPLICABLE)
     if sources.contradict(image, folder.scores.made.get(image, "")):
-        return None
+        return Absent(folder.folder.name, "other sources")
     try:
         return Panel(read_image(folder.image(image)), folder.folder.name)
     except (ValueError, OSError):
-        return None  # Damaged or missing; the table says why its scores are.
+        # Damaged or missing; the table says why its scores are.
+        return Absent(folder.folder.name, "no image")

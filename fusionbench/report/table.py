@@ -12,7 +12,7 @@ import pandas as pd
 
 from fusionbench.metrics import row
 from fusionbench.report.origins import origins
-from fusionbench.results import CellFolder, cells_of
+from fusionbench.results import UNABLE, CellFolder, cells_of
 from fusionbench.sources import Sources
 
 # Two means closer than this fraction are the same number printed twice; both are marked.
@@ -20,6 +20,9 @@ TIE = 1e-9
 
 CHANGED = "the sources changed since; the same command fuses and scores it again"
 """The status of an image that was made from other sources than the others of its table."""
+
+NOT_APPLICABLE = "n/a"
+"""What is shown of a method that cannot fuse images that are so degraded."""
 
 LABELS = ("dataset", "degradation", "method", "weights", "image", "status")
 
@@ -37,6 +40,7 @@ class Block:
         origins: sentences on the files behind the numbers.
         missing: scores that could not be computed at all; `origins` says why.
         weights: `<method>@<8 hex of sha256>` of the methods that read weights.
+        unable: why methods cannot fuse images that are so degraded, by method; they have no images.
     """
 
     dataset: str
@@ -49,6 +53,7 @@ class Block:
     origins: tuple[str, ...] = ()
     missing: frozenset[str] = frozenset()
     weights: Mapping[str, str] = field(default_factory=dict)
+    unable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -56,6 +61,10 @@ class Block:
         partial = self.images < self.available
         count = f"{self.images} of {self.available} images, partial" if partial else f"{self.images} images"
         return f"{self.dataset}, {self.degradation} ({count})"
+
+    def text(self, method: Any, metric: Any) -> str:
+        """What a cell of the table shows: a mean, '-' where it is missing, 'n/a' where there cannot be one."""
+        return NOT_APPLICABLE if method in self.unable else number(self.means.loc[method, metric])
 
 
 @dataclass(frozen=True)
@@ -95,10 +104,15 @@ def read_results(out: Path) -> Results:
         metas.setdefault((keys["dataset"], keys["degradation"]), []).append(cell.meta())
     if not frames:
         raise FileNotFoundError(f"no results in {out}; expected <dataset>/<degradation>/<method>/scores.csv below it")
-    scores = pd.concat(frames, ignore_index=True)
+    columns = list(dict.fromkeys(column for frame in frames for column in frame.columns))
+    # Cells without images have columns, but no rows whose types could be told.
+    scores = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    scores = scores.reindex(columns=columns)
     tables = [
-        _block(group, str(dataset), str(degradation), metas[str(dataset), str(degradation)])
-        for (dataset, degradation), group in scores.groupby(["dataset", "degradation"], sort=False)
+        _block(
+            scores[(scores["dataset"] == dataset) & (scores["degradation"] == degradation)], dataset, degradation, cells
+        )
+        for (dataset, degradation), cells in metas.items()
     ]
     return Results(scores, tables)
 
@@ -159,20 +173,26 @@ def folder_block(out: Path, name: str) -> Block:
 def _block(scores: pd.DataFrame, dataset: str, degradation: str, metas: Sequence[dict[str, Any]]) -> Block:
     metrics = [column for column in scores.columns if column not in LABELS]
     by_method = scores.groupby("method", sort=False)[metrics]
+    means, counts = by_method.mean(), by_method.count()
+    unable = {one["settings"]["method"]: one[UNABLE] for one in metas if UNABLE in one}
+    if unable:
+        order = [name for one in metas if (name := one["settings"]["method"]) in means.index or name in unable]
+        means, counts = means.reindex(order), counts.reindex(order, fill_value=0)
     found = scores["image"].nunique()
     images = max(one.get("images", {}).get("scored", found) for one in metas)
     available = max(one.get("images", {}).get("available", found) for one in metas)
     return Block(
         dataset=dataset,
         degradation=degradation,
-        means=by_method.mean(),
-        counts=by_method.count(),
+        means=means,
+        counts=counts,
         images=images,
         available=available,
         settings=metas[-1]["settings"],
         origins=tuple(dict.fromkeys(note for one in metas for note in origins(one))),
         missing=frozenset(metas[-1].get("missing", {})),
         weights={one["settings"]["method"]: name for one in metas if (name := one["settings"].get("weights"))},
+        unable=unable,
     )
 
 
@@ -236,7 +256,11 @@ def footnotes(tables: Sequence[Block]) -> list[str]:
     if names := dict.fromkeys(name for block in tables for name in block.weights.values()):
         notes.append(f"Weights: {', '.join(names)}.")
     for block in tables:
-        short = block.counts.drop(columns=block.missing, errors="ignore").lt(block.images)
+        notes += [
+            f"{block.degradation}: {method} is {NOT_APPLICABLE}, as {why}." for method, why in block.unable.items()
+        ]
+        asked = block.counts.drop(index=list(block.unable), columns=block.missing, errors="ignore")
+        short = asked.lt(block.images)
         for method, metric in short.stack()[lambda cell: cell].index:
             found = int(block.counts.loc[method, metric])
             notes.append(f"{block.degradation}: {metric} of {method} is over {found} of {block.images} images.")

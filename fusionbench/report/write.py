@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fusionbench.report.table import Block, Results, arrow, footnotes, number, ranks, read_results
+from fusionbench.report.table import Block, Results, arrow, footnotes, ranks, read_results
 from fusionbench.results import write_atomically
 
 STYLES = ("", "bold", "underline")
@@ -40,7 +40,7 @@ def write_report(out: Path, results: Results | None = None) -> list[Path]:
 
 
 def long(tables: Sequence[Block]) -> pd.DataFrame:
-    """One line per data set, degradation, method and metric: mean and number of images."""
+    """One line per data set, degradation, method and metric: mean, number of images, why there can be none."""
     lines: list[dict[str, Any]] = [
         {
             "dataset": block.dataset,
@@ -51,6 +51,7 @@ def long(tables: Sequence[Block]) -> pd.DataFrame:
             "mean": block.means.loc[method, metric],
             "images": block.counts.loc[method, metric],
             "partial": block.images < block.available,
+            "unable": block.unable.get(str(method), ""),
         }
         for block in tables
         for method in block.means.index
@@ -68,8 +69,7 @@ def markdown(tables: Sequence[Block]) -> str:
         lines = [_md_row(header), _md_row(["---", *("---:" for _ in block.means.columns)])]
         for method in block.means.index:
             cells = [
-                _md_cell(number(block.means.loc[method, metric]), int(marks.loc[method, metric]))
-                for metric in block.means.columns
+                _md_cell(block.text(method, metric), int(marks.loc[method, metric])) for metric in block.means.columns
             ]
             lines.append(_md_row([str(method), *cells]))
         parts.append(f"### {block.title}\n\n" + "\n".join(lines))
@@ -101,7 +101,7 @@ def _fitting(block: Block, width: int) -> list[list[str]]:
     runs: list[list[str]] = [[]]
     used = 0
     for metric in block.means.columns:
-        texts = [f"{metric} {arrow(metric)}", *(number(value) for value in block.means[metric])]
+        texts = [f"{metric} {arrow(metric)}", *(block.text(method, metric) for method in block.means.index)]
         needed = max(len(text) for text in texts) + 3
         if runs[-1] and used + needed > room:
             runs.append([])
@@ -118,9 +118,6 @@ def _terminal(block: Block, metrics: Sequence[str]) -> Table:
     for metric in metrics:
         table.add_column(f"{metric} {arrow(metric)}".strip(), justify="right", no_wrap=True)
     for method in block.means.index:
-        texts = [
-            Text(number(block.means.loc[method, metric]), style=STYLES[int(marks.loc[method, metric])])
-            for metric in metrics
-        ]
+        texts = [Text(block.text(method, metric), style=STYLES[int(marks.loc[method, metric])]) for metric in metrics]
         table.add_row(str(method), *texts)
     return table

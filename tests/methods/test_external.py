@@ -14,7 +14,8 @@ import torch
 from fusionbench import methods
 from fusionbench.images import files
 from fusionbench.images.tensors import to_bytes
-from fusionbench.methods.command import fields_of, restored, run_command, words_of
+from fusionbench.methods.command import restored, run_command
+from fusionbench.methods.template import fields_of, words_of
 
 PYTHON = shlex.quote(sys.executable)
 

@@ -84,6 +84,6 @@ def test_weights_are_named_beside_every_number(out):
     folder.scores.add(Row("a", "ok", {"EN": 6.0, "QCV": 1.0}, digest="d"), ["EN", "QCV"])
     table, means, images = write_report(out)
     assert "\n- Weights: lure-s@5df8080e.\n" in table.read_text()
-    assert "msrs,ll,lure-s,lure-s@5df8080e,EN,6.0,1,True" in means.read_text().splitlines()
+    assert "msrs,ll,lure-s,lure-s@5df8080e,EN,6.0,1,True," in means.read_text().splitlines()
     assert "msrs,ll,lure-s,lure-s@5df8080e,a,ok,6.0,1.0" in images.read_text().splitlines()
     assert "msrs,ll,lap,,a,ok,7.0,500.0" in images.read_text().splitlines()

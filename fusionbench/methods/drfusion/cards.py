@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fusionbench.degradations import LINEAR
 from fusionbench.methods.card import MethodCard, training_of
 from fusionbench.weights import WeightsCard
 
@@ -64,10 +65,11 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
         "none stated",
         options=options,
         weights=(IMPORTED if official else own,),
-        note=f"{note}; is told the degradation and inverts it, so that only linear ones and noise are possible",
+        note=f"{note}; is told the degradation and inverts it",
         published=(RELEASED,) if official else (),
         importer="fusionbench.methods.drfusion.official:import_official" if official else "",
         training=training,
+        inverts=LINEAR,
     )
 
 

@@ -134,8 +134,8 @@ class DRFusion(Method):
     def _model(self, degradation: str, ir_scale: int, vi_scale: int) -> LinearModel:
         if degradation == UNTOLD:
             raise ValueError(
-                "DRFusion is not blind: it inverts a degradation that it is told, and was told none; pass "
-                "--degradation with noise, blur, composite or another linear one, or 'clean'"
+                "DRFusion is not blind: it inverts the degradation that it is told, and was told none; say noise, "
+                "blur, composite or another linear one, or 'clean'"
             )
         parsed = parse(degradation)
         model = linear_model(parsed, **self.gammas)

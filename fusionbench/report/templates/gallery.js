@@ -65,6 +65,11 @@ function showCrops() {
     const pane = element("div", { class: "window", style: `aspect-ratio:${look.entry.width}/${look.entry.height}` }, picture);
     return element("figure", {}, pane, element("figcaption", {}, element("span", {}, name), element("span", {}, score)));
   });
+  for (const name of block?.unable ?? []) {
+    const style = `aspect-ratio:${look.entry.width}/${look.entry.height}`;
+    const pane = element("div", { class: "window none", style }, "n/a");
+    figures.push(element("figure", {}, pane, element("figcaption", {}, element("span", {}, name))));
+  }
   byId("crops").replaceChildren(...figures);
   moveCrop();
 }

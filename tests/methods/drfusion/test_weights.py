@@ -93,6 +93,6 @@ def test_weights_of_another_number_of_steps_are_refused(tmp_path):
 def test_the_released_weights_are_told_to_need_a_person(tmp_path, monkeypatch):
     monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"drfusion\.safetensors"):
-        methods.load("drfusion")
+        methods.load("drfusion", strict=True)
     with pytest.raises(ValueError, match="Google Drive"):
         methods.download("drfusion", progress=False)

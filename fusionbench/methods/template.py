@@ -1,0 +1,69 @@
+"""Command templates: the words of a program of others, with names in braces that stand for files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+_FIELD = re.compile(r"\{(\w*)\}")
+
+
+def fields_of(template: str) -> set[str]:
+    """The names in braces.
+
+    Example:
+        >>> sorted(fields_of("python test.py --ir {ir} --out {out}"))
+        ['ir', 'out']
+    """
+    return set(_FIELD.findall(template))
+
+
+def check_template(template: str, names: Collection[str]) -> list[str]:
+    """The words of a template that speaks of all these names and of no others, split as a shell would split them.
+
+    Raises:
+        ValueError: quotes do not close, there is nothing to run, or the names in braces are others.
+
+    Example:
+        >>> check_template("python 'my test.py' {out}", ["out"])
+        ['python', 'my test.py', '{out}']
+    """
+    try:
+        words = shlex.split(template)
+    except ValueError as error:
+        raise ValueError(
+            f"the command {template!r} cannot be split into words ({str(error).lower()}); close its quotes"
+        ) from error
+    if not words:
+        raise ValueError("the command is empty; give a program and its arguments")
+    fields = fields_of(template)
+    if unknown := sorted(fields - set(names)):
+        known = ", ".join(f"{{{name}}}" for name in names)
+        raise ValueError(f"the command {template!r} speaks of {{{unknown[0]}}}; what it may speak of: {known}")
+    for name in names:
+        if name not in fields:
+            raise ValueError(f"the command {template!r} lacks {{{name}}}")
+    return words
+
+
+def check_program(template: str) -> None:
+    """Refuse a command whose program is not on this machine.
+
+    Raises:
+        FileNotFoundError: it is not.
+    """
+    program = shlex.split(template)[0]
+    if not _FIELD.search(program) and shutil.which(program) is None:
+        raise FileNotFoundError(f"no program {program!r}; give its full path")
+
+
+def words_of(template: str, paths: Mapping[str, Path]) -> list[str]:
+    """The command's words, filled in after they were split, so that no file name splits again.
+
+    Raises:
+        ValueError: as `check_template`.
+    """
+    return [_FIELD.sub(lambda match: str(paths[match[1]]), word) for word in check_template(template, list(paths))]
