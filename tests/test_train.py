@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 
 from fusionbench import methods
 from fusionbench.checksums import digest8
-from fusionbench.methods.lure.method import LEARNED, Lure
+from fusionbench.methods.lure.method import Lure
+from fusionbench.methods.lure.tasks import LEARNED
 from fusionbench.recipe import Recipe
 from fusionbench.report.curves import read_logs
 from fusionbench.tensorfile import read_notes

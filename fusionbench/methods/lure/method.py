@@ -34,23 +34,20 @@ from fusionbench.methods.lure.losses import (
     selection_loss,
     task_loss,
 )
-from fusionbench.methods.lure.network import MULTIPLE, LureNetwork
+from fusionbench.methods.lure.network import MULTIPLE, LureNetwork, padded
 from fusionbench.methods.lure.perceptual import Features, perceptual_loss, similarity_loss, vgg16
 from fusionbench.methods.lure.reading import read_prompt
 from fusionbench.methods.lure.sizes import GUIDANCES, RULES, Guidance, Rule, size_of
-from fusionbench.methods.lure.tasks import CANONICAL, PSEUDO, TASKS, tasks_of
+from fusionbench.methods.lure.tasks import CANONICAL, LEARNED, PSEUDO, TASKS, tasks_of
 from fusionbench.methods.lure.triples import MODALITIES, Triples, triples_of
 from fusionbench.methods.method import UNTOLD, Method
-from fusionbench.methods.padding import fit, reflect
+from fusionbench.methods.padding import fit
 from fusionbench.types import Batch, Color, Gray, Image
 
 REPRESENTATION, FUSION, SINGLE = "representation", "fusion", "single"
 
 Perceptual = Literal["vgg", "latent", "none"]
 PERCEPTUAL = ("latent", "none", "vgg")
-
-LEARNED = ("ll(0.4~0.8)", "oe(0.4~0.8)", "haze(0.3~0.7)", "lc(0.4~0.8)", "sr4", "sr8")
-"""What the first phase learns to undo, one degradation of one image at a time."""
 
 LAST_RATE = 1e-6
 """The learning rate at the end of a phase."""
@@ -170,9 +167,8 @@ class Lure(Method):
     @property
     @override
     def training_degradations(self) -> tuple[str, ...]:
-        if self.next_phase != FUSION:
-            return LEARNED
-        return ("clean", *LEARNED) if self.fuse_degraded else ("clean",)
+        fusing = self.next_phase == FUSION
+        return ("clean", *(LEARNED if self.fuse_degraded else ())) if fusing else LEARNED
 
     @override
     @torch.no_grad()
@@ -196,7 +192,7 @@ class Lure(Method):
     def encode(self, images: Color | Gray, sentence: str, modality: str) -> Latents:
         """Latents of images of one modality ('ir' or 'vi') about which one thing is said."""
         where = torch.full((len(images),), MODALITIES[modality], device=images.device)
-        return self.network.encode(_padded(images), self.text([sentence] * len(images)), where)
+        return self.network.encode(padded(images), self.text([sentence] * len(images)), where)
 
     def described(self, batch: Batch) -> tuple[Text, Text]:
         """What steers the encoding of the infrared and of the visible images."""
@@ -283,7 +279,7 @@ class Lure(Method):
         size = len(triples.tasks)
         text = self.text(triples.sentences + [CANONICAL[PSEUDO]] * size)
         latents = self.network.encode(
-            _padded(torch.cat([triples.degraded, triples.clean])), text, triples.modality.repeat(2)
+            padded(torch.cat([triples.degraded, triples.clean])), text, triples.modality.repeat(2)
         )
         height, width = triples.clean.shape[-2:]
         restored, recon = self.network.decoder(latents)[..., :height, :width].chunk(2)
@@ -337,7 +333,7 @@ class Lure(Method):
     def restoration_scores(self, triples: Triples) -> dict[str, Tensor]:
         """PSNR of the restored images by modality, in dB, and the share of sentences whose task the head finds."""
         text = self.text(triples.sentences)
-        restored = self.network.restore(_padded(triples.degraded), text, triples.modality)
+        restored = self.network.restore(padded(triples.degraded), text, triples.modality)
         height, width = triples.clean.shape[-2:]
         error = (restored[..., :height, :width].clamp(0, 1) - triples.clean).square().mean(dim=(1, 2, 3))
         psnr = -10 * error.clamp_min(1e-10).log10()
@@ -401,11 +397,3 @@ def _known(degradation: str, modality: str) -> tuple[str, ...]:
     if not tasks and parse(degradation).on(modality):
         log.warning("lure has no task for %r (%s) and fuses that image as it is", degradation, modality)
     return tasks
-
-
-def _padded(image: Image) -> Image:
-    """Mirrored at the right and the bottom to a size that the encoder takes."""
-    height, width = image.shape[-2:]
-    if height % MULTIPLE == width % MULTIPLE == 0:
-        return image
-    return reflect(image, 0, -width % MULTIPLE, 0, -height % MULTIPLE)

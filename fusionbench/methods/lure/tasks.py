@@ -29,6 +29,9 @@ IN_WORDS = {
 OF_KIND = {"haze": "hz", "lc": "lc", "ll": "ll", "lr": "sr", "oe": "oe", "sr4": "sr", "sr8": "sr"}
 """Task of each degradation code that LURE has one for."""
 
+LEARNED = ("ll(0.4~0.8)", "oe(0.4~0.8)", "haze(0.3~0.7)", "lc(0.4~0.8)", "sr4", "sr8")
+"""What the first phase is trained to undo, one degradation of one image at a time."""
+
 BANK = ("hz", "lc", "ll", "oe", "pseudo_ir", "pseudo_vi", "sr")
 """Files of `prompts/`, one sentence per line."""
 

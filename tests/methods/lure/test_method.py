@@ -315,7 +315,7 @@ def test_weights_of_another_text_encoder_are_refused(tmp_path):
 def test_missing_weights_say_where_they_would_be(tmp_path, monkeypatch):
     monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"lure\.safetensors is not at "):
-        load("lure")
+        load("lure", strict=True)
 
 
 @pytest.mark.parametrize("options", [{}, {"single_stage": True}])
