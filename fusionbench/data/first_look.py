@@ -68,7 +68,7 @@ def look(files: Sequence[Files], resize: bool, reading: ReadOptions) -> None:
     turned = [pair for pair in pairs if pair.ir.orientation != pair.vi.orientation]
     stretched = [pair for pair in pairs if _aspect(pair.ir, pair.vi) > STRETCHED]
     sample = _few(pairs)
-    coloured = [pair for pair in sample if _readable(lambda pair=pair: _coloured(pair.files, reading))]
+    coloured = [pair for pair in sample if _readable(lambda pair=pair: _coloured(pair, reading))]
     if turned:
         _warn(
             f"an EXIF orientation turns one image of {_count(turned, pairs)}, first {_turned(turned[0])}; remove the "
@@ -114,9 +114,12 @@ def _headers(files: Files) -> tuple[Header, Header]:
     return image_header(files.ir), image_header(files.vi)
 
 
-def _coloured(files: Files, reading: ReadOptions) -> bool:
-    read_visible(files.vi, reading)
-    return is_false_colour(files.ir, reading)
+def _coloured(pair: Headers, reading: ReadOptions) -> bool:
+    """Whether the infrared image is in colour; both images are read as far as their headers leave something open."""
+    if not pair.vi.plain:
+        read_visible(pair.files.vi, reading)
+    gray = pair.ir.plain == 1 and reading.ir_channel is None
+    return not gray and is_false_colour(pair.files.ir, reading)
 
 
 def _readable(read: Callable[[], T]) -> T | None:

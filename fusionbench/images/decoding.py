@@ -43,11 +43,13 @@ class Header(NamedTuple):
         height: of the upright image.
         width: likewise.
         orientation: how the stored pixels are turned, as in EXIF; 1 where they are not.
+        plain: 1 or 3, the channels of 8 bits that leave nothing open; 0 where the pixels have to be looked at.
     """
 
     height: int
     width: int
     orientation: int = 1
+    plain: int = 0
 
 
 class Stored(NamedTuple):
@@ -100,7 +102,9 @@ def read_header(path: Path) -> Header:
             with Image.open(file) as image:
                 orientation = _orientation(image)
                 size = (image.height, image.width)
-                return Header(*(size if orientation <= 4 else size[::-1]), orientation)
+                opaque = "transparency" not in image.info and ";16" not in str(image.tile)
+                plain = {"L": 1, "RGB": 3}.get(image.mode, 0) if opaque else 0
+                return Header(*(size if orientation <= 4 else size[::-1]), orientation, plain)
         except DAMAGED as error:
             raise ValueError(_reason(error)) from error
         except Image.DecompressionBombError as error:
