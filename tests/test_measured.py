@@ -108,7 +108,7 @@ def test_a_run_gives_the_means_of_its_cells(pairs, tmp_path):
 
 
 def test_images_fused_in_tiles_are_no_line(pairs, tmp_path):
-    run(Benchmark((pairs,), ("clean",), (MethodChoice("average"),), ("EN",), tile=16), tmp_path / "o")
+    run(Benchmark((pairs,), ("clean",), (MethodChoice("average"),), ("EN",), tile=128), tmp_path / "o")
     assert list(collect(tmp_path / "o", "2026-11-27")) == []
 
 
