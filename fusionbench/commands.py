@@ -139,7 +139,7 @@ def run(
 
 
 def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
-    """Fuse and score generated scenes with classical methods and the small networks, and draw a picture of them.
+    """Fuse, score and picture generated scenes with five small methods.
 
     Args:
         out: where images, scores, tables and the picture go.

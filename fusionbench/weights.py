@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusionbench.checksums import FULL, check_accepted, pin, sha256, short_of_a_checksum
-from fusionbench.progress import plain_console
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -191,7 +190,10 @@ def _download(method: str, card: WeightsCard, progress: bool) -> Path:
     if path.is_file():
         verify(method, card, path, need=True)
         return path
-    plain_console(stderr=True).print(short_of_a_checksum(card.file, card.sha256), soft_wrap=True)
+    if untold := short_of_a_checksum(card.file, card.sha256):
+        from fusionbench.progress import plain_console  # reading the tables of weights loads no terminal
+
+        plain_console(stderr=True).print(untold, soft_wrap=True)
     problems = []
     for url in card.urls:
         try:

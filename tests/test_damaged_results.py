@@ -9,6 +9,7 @@ import pytest
 
 from fusionbench.cli import main
 from fusionbench.images.files import read_image, write_image
+from fusionbench.report.figure import Absent
 from fusionbench.report.pictures import _rows
 from fusionbench.results import cells_of
 from fusionbench.sources import Sources
@@ -180,4 +181,6 @@ def test_a_fused_image_of_other_sources_is_in_no_picture(place):
     assert main([*RUN[:7], "--method", "average", "--metrics", "EN,CC", "--out", "o"]) == 0
     folder = place / "o" / "folder"
     (row,) = _rows(folder, "0", {folder / "clean": cells_of(place / "o")}, Sources.read(folder))
-    assert [panel and panel.label for panel in row.panels] == ["infrared", "visible", "average", None]
+    assert [panel.label for panel in row.panels] == ["infrared", "visible", "average", "max"]
+    assert row.panels[3] == Absent("max", "other sources")
+    assert not any(isinstance(panel, Absent) for panel in row.panels[:3])

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from fusionbench.degradations import grammar
 from fusionbench.degradations.grammar import MODALITIES, Term
 from fusionbench.degradations.kinds import Range
-from fusionbench.degradations.pixels import Pixels
 from fusionbench.lazy import resolve
+
+if TYPE_CHECKING:
+    from fusionbench.degradations.pixels import Pixels
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Degradation:
 
     def scale(self, modality: str) -> int:
         """How many times smaller per side that image becomes before it is enlarged again."""
-        return int(np.prod([term.scale for term in self.on(modality)], dtype=int))
+        return math.prod(term.scale for term in self.on(modality))
 
     def fix(self, *, name: str, seed: int) -> Degradation:
         """The same degradation with every interval replaced by the value drawn for this image."""
@@ -163,7 +164,7 @@ def _apply(term: Term, image: Pixels, seed: int) -> Pixels:
 
 
 def _check(ir: Pixels, vi: Pixels, name: str) -> None:
-    if ir.dtype != np.uint8 or vi.dtype != np.uint8:
+    if ir.dtype != "uint8" or vi.dtype != "uint8":
         raise ValueError(f"degradations take 8-bit images, but {name!r} has {ir.dtype} infrared, {vi.dtype} visible")
     if ir.ndim != 2 or vi.shape != (*ir.shape, 3):
         raise ValueError(f"a pair is (H, W) infrared and (H, W, 3) visible, but {name!r} has {ir.shape} and {vi.shape}")

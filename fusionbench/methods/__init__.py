@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusionbench.checksums import IMPORTED, accept, digest8
-from fusionbench.degradations import parse
 from fusionbench.lazy import lookup, resolve
 from fusionbench.methods.card import MethodCard
 from fusionbench.methods.drfusion.cards import DRFUSION
@@ -112,6 +111,8 @@ def check_able(name: str, degradation: str | None) -> None:
     Raises:
         ValueError: it cannot; or the method or the spec is unknown.
     """
+    from fusionbench.degradations import parse
+
     if why := card_of(name).unable(None if degradation is None else parse(degradation)):
         raise ValueError(f"{spelled(name)!r} cannot fuse these images: {why}")
 

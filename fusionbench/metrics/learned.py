@@ -20,6 +20,7 @@ from fusionbench.metrics.enclosure import enclosed, quietly, unfilled
 from fusionbench.metrics.images import as_images, rgb
 from fusionbench.metrics.networks import LICENCE
 from fusionbench.metrics.readiness import network_of, ready
+from fusionbench.threads import one_thread
 from fusionbench.types import Image, Scores
 
 Scorer = Callable[[Image], Scores]
@@ -77,7 +78,7 @@ def _loaded(metric: str, files: tuple[tuple[str, Path, str], ...], where: torch.
 
     def scorer(image: Image) -> Scores:
         # Without TensorFloat-32, a device gives the scores of a CPU to the last digits that are printed.
-        with torch.inference_mode(), torch.backends.cudnn.flags(True, False, 10, True, False):
+        with one_thread(), torch.inference_mode(), torch.backends.cudnn.flags(True, False, 10, True, False):
             try:
                 value: Tensor = network(image.to(where))
             except (RuntimeError, AssertionError) as error:

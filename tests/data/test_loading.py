@@ -98,7 +98,7 @@ def test_published_split_list_divides_a_folder_that_holds_all(tmp_path, make_pai
     assert load("roadscene", root=tmp_path).names == listed
     assert load("roadscene", root=tmp_path, split="train").names == others
     assert len(load("roadscene", root=tmp_path, split="all")) == 52
-    with pytest.raises(ValueError, match="no published 'val' split; take split 'all', or give a list"):
+    with pytest.raises(ValueError, match="no published 'val' split; take split 'all', or choose pairs with"):
         load("roadscene", root=tmp_path, split="val")
 
 
