@@ -167,10 +167,10 @@ def profile(
     """
     import torch
 
+    from fusionbench.files import write_atomically
     from fusionbench.preflight import require
     from fusionbench.profile import Request, footnotes, frame, parse_size, profile_all, table
     from fusionbench.progress import plain_console
-    from fusionbench.results import write_atomically
 
     height, width = parse_size(size)
     files, names = split_choices(weights, "--weights"), split_methods(method)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from fusionbench import methods
 from fusionbench.checksums import digest8, sha256
+from fusionbench.files import write_atomically
 from fusionbench.modelcard import check_scores, readme
-from fusionbench.results import write_atomically
 from fusionbench.tensorfile import write_tensors
 from fusionbench.version import __version__
 from fusionbench.weights import CONFIG, MODEL, WeightsCard, check_unchanged, fill, read_state, recorded_beside

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from fusionbench.results import write_atomically
+from fusionbench.files import write_atomically
 
 FULL = 64
 """Hex digits of a whole SHA-256."""

@@ -24,7 +24,8 @@ from fusionbench.data.cards import shown_as
 from fusionbench.extras import adding
 from fusionbench.report.html import write_html
 from fusionbench.report.table import CHANGED, LABELS, read_scores
-from fusionbench.results import INPUTS, CellFolder, one_line, path_name, pictured
+from fusionbench.results import INPUTS, CellFolder, path_name, pictured
+from fusionbench.scorefile import one_line
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger

@@ -154,7 +154,7 @@ def _sentence(title: str, found: Separation) -> str:
 
 
 def _write(out: Path, table: pd.DataFrame) -> None:
-    from fusionbench.results import write_atomically
+    from fusionbench.files import write_atomically
 
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / "embedding.csv", table.to_csv(index=False))

@@ -17,7 +17,8 @@ from typing import Any
 
 from fusionbench.checksums import digest8
 from fusionbench.degradations import parse
-from fusionbench.results import CellFolder, cells_of, write_atomically
+from fusionbench.files import write_atomically
+from fusionbench.results import CellFolder, cells_of
 from fusionbench.weights import MODEL, PRETRAINED
 
 Key = tuple[str, str, str, int, str, str, str]

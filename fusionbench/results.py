@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.files import Journal, csv_line, read_csv, write_atomically
-from fusionbench.scorefile import OK, Row, ScoreFile, one_line, ordered
-
-__all__ = ["OK", "Row", "one_line", "write_atomically"]
+from fusionbench.scorefile import Row, ScoreFile, one_line, ordered
 
 REFERENCES, INPUTS = "references", "inputs"
 """Folders of the sources of pictured images: `<dataset>/references` and `<dataset>/<degradation>/inputs`."""

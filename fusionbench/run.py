@@ -26,7 +26,8 @@ from fusionbench.methods.external import External
 from fusionbench.methods.template import check_program
 from fusionbench.progress import progress
 from fusionbench.restoring import Restorer
-from fusionbench.results import INPUTS, OK, REFERENCES, UNABLE, CellFolder, cells_of, give_places, path_name
+from fusionbench.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, give_places, path_name
+from fusionbench.scorefile import OK
 from fusionbench.scoring import open_pairs, score_cell
 from fusionbench.sources import Sources, listed
 from fusionbench.spread import Share, shares, spread

@@ -15,7 +15,8 @@ from fusionbench.data.source import digests
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor
 from fusionbench.metrics import INPUT, evaluate, why_undefined
-from fusionbench.results import OK, CellFolder, Row, sha256_of
+from fusionbench.results import CellFolder, sha256_of
+from fusionbench.scorefile import OK, Row
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -21,7 +21,8 @@ from fusionbench.lazy import lookup
 from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
 from fusionbench.preflight import check_metrics
 from fusionbench.progress import progress
-from fusionbench.results import OK, CellFolder
+from fusionbench.results import CellFolder
+from fusionbench.scorefile import OK
 from fusionbench.scoring import open_pairs, score_cell
 from fusionbench.sources import Sources
 from fusionbench.version import __version__

@@ -27,11 +27,11 @@ from torch import Tensor
 from fusionbench import methods
 from fusionbench.dashboards import Mode, TrainingMirror, training_mirror
 from fusionbench.data.datamodule import FusionDataModule
+from fusionbench.files import write_atomically
 from fusionbench.lazy import unknown
 from fusionbench.processes import leads
 from fusionbench.recipe import TABLES, Recipe
 from fusionbench.report.curves import draw_curves
-from fusionbench.results import write_atomically
 from fusionbench.run import environment
 from fusionbench.tensorfile import write_tensors
 from fusionbench.trained import portable

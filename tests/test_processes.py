@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 from fusionbench.data.sampling import EpochSampler
 from fusionbench.images.files import write_image
 from fusionbench.processes import leads
+from fusionbench.recipe import Recipe
 from fusionbench.report.curves import read_logs
-from fusionbench.train import Recipe, train
+from fusionbench.train import train
 from tests.pairs import Counted
 
 LAUNCHERS = {

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from fusionbench.results import CellFolder, Row, path_name, sha256_of
+from fusionbench.results import CellFolder, path_name, sha256_of
+from fusionbench.scorefile import Row
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ import cv2
 from rich.console import Console
 from rich.markdown import Markdown
 
-from fusionbench.data.source import Bytes
 from fusionbench.data.synthetic import scene
 from fusionbench.degradations import KINDS, SCENARIOS, Degradation, parse
 from fusionbench.images.files import read_image, write_image
+from fusionbench.types import Bytes
 
 COMBINED = ("ll+lc", "ll+sn", "rain+sn", "rain+lc", "oe+lc")
 HEADER = """# Speed of the degradations

@@ -17,7 +17,7 @@ from PIL import Image
 from fusionbench.data.shards import FACTS, FORMAT, IMAGES, INDEX, has_shards, read_index
 from fusionbench.data.source import RawPair, Source
 from fusionbench.extras import adding
-from fusionbench.results import write_atomically
+from fusionbench.files import write_atomically
 from fusionbench.types import Bytes
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Terminal
 
+from fusionbench.files import write_atomically
 from fusionbench.published import Table
 from fusionbench.report.comparison import (
     TESTS,
@@ -26,7 +27,6 @@ from fusionbench.report.comparison import (
     verdict,
 )
 from fusionbench.report.statistics import Difference
-from fusionbench.results import write_atomically
 
 NOTHING = "-"
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fusionbench.files import write_atomically
 from fusionbench.report.table import Block, Results, arrow, footnotes, ranks, read_results
-from fusionbench.results import write_atomically
 
 STYLES = ("", "bold", "underline")
 

@@ -21,7 +21,8 @@ from fusionbench.data.sharding import write_shards
 from fusionbench.data.shards import INDEX, blocks_of, read_index
 from fusionbench.data.source import Joined, Subset
 from fusionbench.methods.lure.method import Lure
-from fusionbench.train import Recipe, train
+from fusionbench.recipe import Recipe
+from fusionbench.train import train
 from tests.pairs import Counted
 
 COUNT, PER_SHARD = 14, 3

@@ -15,7 +15,8 @@ import pytest
 
 from fusionbench.images.files import write_image
 from fusionbench.report.html import write_html
-from fusionbench.results import CellFolder, Row, cells_of, give_places, path_name
+from fusionbench.results import CellFolder, cells_of, give_places, path_name
+from fusionbench.scorefile import Row
 
 METRICS = ["EN", "QCV", "CC@input"]
 METHODS = ["average", "lap", "<gff> & #1"]

@@ -4,7 +4,8 @@ import pytest
 
 from fusionbench.report.table import blocks, number, ranks, read_scores
 from fusionbench.report.write import long, markdown, write_report
-from fusionbench.results import CellFolder, Row
+from fusionbench.results import CellFolder
+from fusionbench.scorefile import Row
 
 SCORES = {
     "average": {"a": {"EN": 6.0, "QCV": 300.0}, "b": {"EN": 7.0, "QCV": 100.0}},

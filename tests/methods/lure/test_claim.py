@@ -15,7 +15,8 @@ from torch.testing import assert_close
 from fusionbench import methods
 from fusionbench.methods.lure.analysis import separation, task_latents
 from fusionbench.methods.lure.method import Lure
-from fusionbench.train import Recipe, train
+from fusionbench.recipe import Recipe
+from fusionbench.train import train
 
 from . import scenes
 
