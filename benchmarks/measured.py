@@ -15,8 +15,8 @@ from pathlib import Path
 from fusionbench.bench import Settings, bench, tell
 from fusionbench.benchmark import split_choices
 from fusionbench.choices import split_homes, split_names
+from fusionbench.console import plain_console
 from fusionbench.measured import Measurement, collect, read_file, renewed, write_file
-from fusionbench.progress import plain_console
 from fusionbench.published import MEASURED, PAPERS, load_paper
 from fusionbench.supplies import Supplies
 

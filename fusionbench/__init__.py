@@ -9,7 +9,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from fusionbench.lazy import resolve
+from fusionbench.registry import resolve
 from fusionbench.version import __version__
 
 _PUBLIC = {

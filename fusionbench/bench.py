@@ -17,12 +17,12 @@ from rich.text import Text
 
 from fusionbench.benchmark import Benchmark, Cell, check_numbers
 from fusionbench.files import write_atomically
-from fusionbench.lazy import lookup
 from fusionbench.measured import Measurement
 from fusionbench.methods import METHODS
 from fusionbench.outcomes import finish
 from fusionbench.profile import Profile, Request, parse_size, profile_all
 from fusionbench.published import Panel, Paper, Table
+from fusionbench.registry import lookup
 from fusionbench.report.comparison import Comparison, Measured
 from fusionbench.report.latex import document
 from fusionbench.report.origins import origins

@@ -17,9 +17,9 @@ from fusionbench.choices import (
     split_restorers,
 )
 from fusionbench.images.options import read_options
-from fusionbench.lazy import lookup
 from fusionbench.methods import METHODS
 from fusionbench.outcomes import DONE, INCOMPLETE, finish, warn
+from fusionbench.registry import lookup
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,8 +86,8 @@ def bench(
     """
     from fusionbench.bench import Settings, tell
     from fusionbench.bench import bench as bench_paper
+    from fusionbench.console import plain_console
     from fusionbench.measured import read_measured
-    from fusionbench.progress import plain_console
     from fusionbench.published import MEASURED, folder, load_paper
     from fusionbench.supplies import Supplies
 
@@ -167,10 +167,10 @@ def profile(
     """
     import torch
 
+    from fusionbench.console import plain_console
     from fusionbench.files import write_atomically
     from fusionbench.preflight import require
     from fusionbench.profile import Request, footnotes, frame, parse_size, profile_all, table
-    from fusionbench.progress import plain_console
 
     height, width = parse_size(size)
     files, names = split_choices(weights, "--weights"), split_methods(method)

@@ -15,10 +15,10 @@ from fusionbench.data import DATASETS
 from fusionbench.data.cards import check_limit
 from fusionbench.degradations import parse
 from fusionbench.images.options import AS_STORED, ReadOptions
-from fusionbench.lazy import lookup
 from fusionbench.methods import METHODS
 from fusionbench.methods.template import check_template
 from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
+from fusionbench.registry import lookup
 from fusionbench.results import path_name
 
 LEAST_TILE = 128

@@ -12,10 +12,10 @@ from fusionbench.benchmark import DatasetChoice, MethodChoice, split_choices, sp
 from fusionbench.data import DATASETS
 from fusionbench.data.cards import ANY, DRAWN, data_root
 from fusionbench.data.discovery import discover
-from fusionbench.lazy import lookup
 from fusionbench.methods import METHODS
 from fusionbench.metrics import PROTOCOLS
 from fusionbench.outcomes import note, warn
+from fusionbench.registry import lookup
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from fusionbench.progress import showing
+from fusionbench.console import showing
 
 DONE, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 

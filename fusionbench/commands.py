@@ -114,7 +114,7 @@ def run(
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
         wandb: show the results on Weights and Biases too, at once or from `wandb sync` later.
     """
-    from fusionbench.progress import plain_console
+    from fusionbench.console import plain_console
 
     details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
     chosen = choose_datasets(dataset, data, split=split, ir=ir, vi=vi, **details)
@@ -145,7 +145,7 @@ def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
         out: where images, scores, tables and the picture go.
         limit: how many scenes; there are six.
     """
-    from fusionbench.progress import plain_console
+    from fusionbench.console import plain_console
     from fusionbench.run import run as run_benchmark
 
     console = plain_console()
@@ -199,7 +199,7 @@ def score(
         unmatched: 'refuse' refuses files without a partner, 'skip' leaves them out and says so.
         limit: use only the first so many pairs.
     """
-    from fusionbench.progress import plain_console
+    from fusionbench.console import plain_console
     from fusionbench.report.table import folder_block
     from fusionbench.report.write import show
     from fusionbench.standalone import score_folder
@@ -231,7 +231,7 @@ def report(run: Path, html: bool = False) -> int:
         run: the run's folder.
         html: write report/index.html too, a page with charts and a gallery.
     """
-    from fusionbench.progress import plain_console
+    from fusionbench.console import plain_console
 
     console = plain_console()
     _report(run, console)
@@ -278,8 +278,8 @@ def degrade(
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
     """
+    from fusionbench.console import plain_console
     from fusionbench.export import export_degraded
-    from fusionbench.progress import plain_console
 
     details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
     chosen = choose_dataset(dataset, data, DRAWN, split=split, ir=ir, vi=vi, **details)
@@ -307,8 +307,8 @@ def show_list(
         format: text fits the terminal; csv and json are for programs and hold everything.
     """
     from fusionbench.columns import show
+    from fusionbench.console import plain_console
     from fusionbench.listing import LISTINGS, overview
-    from fusionbench.progress import plain_console
 
     console = plain_console()
     if what == "tables":

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from fusionbench.choices import split_names
 from fusionbench.columns import Format, show, show_facts
+from fusionbench.console import plain_console
 from fusionbench.images.options import read_options
 from fusionbench.outcomes import DONE, finish
-from fusionbench.progress import plain_console
 
 
 def list_all(format: Format = "text") -> int:  # noqa: A002 - the option's name
@@ -101,9 +101,9 @@ def shard(
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
         limit: at most so many pairs of each split.
     """
+    from fusionbench.console import progress
     from fusionbench.data import load
     from fusionbench.data.sharding import write_shards
-    from fusionbench.progress import progress
 
     console, reading = plain_console(), read_options(ir_range, ir_channel)
     for part in split_names(split):

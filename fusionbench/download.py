@@ -24,7 +24,7 @@ import pooch
 import requests
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from fusionbench.progress import plain_console
+from fusionbench.console import plain_console
 
 ATTEMPTS = 3
 """How often one mirror is tried without a single new byte before the next one is."""

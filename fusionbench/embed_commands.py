@@ -52,8 +52,8 @@ def embed(
         seed: of the degradations, of the map, and of the untrained LURE.
         out: folder that gets tsne.png and embedding.csv.
     """
+    from fusionbench.console import plain_console
     from fusionbench.preflight import settle_one
-    from fusionbench.progress import plain_console
 
     if limit < 2:
         raise ValueError(f"limit is {limit}; similar images are looked for in other scenes, so give 2 or more")

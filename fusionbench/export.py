@@ -15,12 +15,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from fusionbench.benchmark import DatasetChoice
 from fusionbench.claims import sources_of
+from fusionbench.console import progress
 from fusionbench.data.cards import check_limit
 from fusionbench.degradations import parse
 from fusionbench.files import Journal, csv_line, read_csv, remove_unfinished
 from fusionbench.images.files import write_image
 from fusionbench.images.tensors import to_bytes
-from fusionbench.progress import progress
 from fusionbench.results import CellFolder, path_name, refuse_others, sha256_of
 from fusionbench.scoring import open_pairs
 from fusionbench.sources import Sources

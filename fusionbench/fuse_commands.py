@@ -57,8 +57,8 @@ def fuse_images(
         devices: how many devices, or which.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
     """
+    from fusionbench.console import plain_console
     from fusionbench.preflight import settle_one
-    from fusionbench.progress import plain_console
 
     if ir is None or vi is None:
         raise ValueError("fuse needs --ir and --vi, two image files or two folders")

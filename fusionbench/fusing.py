@@ -18,7 +18,7 @@ from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.tiling import fuse_tiled
 from fusionbench.results import CellFolder
 from fusionbench.threads import one_thread
-from fusionbench.trainers import interruptible, quiet, quiet_trainer
+from fusionbench.trainer import interruptible, quiet, quiet_trainer
 from fusionbench.types import Batch, Color, Pair
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from fusionbench import methods
 from fusionbench.checksums import FULL, IMPORTED, accept, accepted, sha256
-from fusionbench.lazy import resolve, unknown
 from fusionbench.metrics.networks import NETWORKS
 from fusionbench.metrics.opinions import OPINIONS, PREFIX, pyiqa_name
 from fusionbench.metrics.table import spelled
+from fusionbench.registry import resolve, unknown
 from fusionbench.weights import (
     IN_PACKAGE,
     PRETRAINED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from fusionbench.progress import plain_console
+from fusionbench.console import plain_console
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -20,7 +20,7 @@ import yaml
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, auto_cli
 from typing_extensions import override
 
-from fusionbench.lazy import either, near
+from fusionbench.registry import either, near
 
 PROGRAM = "fusionbench"
 HELP = ("-h", "--help")

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fusionbench import methods
 from fusionbench.degradations import parse
-from fusionbench.lazy import resolve
+from fusionbench.registry import resolve
 from fusionbench.types import Batch
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import Any
 
 from fusionbench.data import DATASETS
 from fusionbench.degradations import parse
-from fusionbench.lazy import lookup, unknown
 from fusionbench.methods import METHODS
+from fusionbench.registry import lookup, unknown
 from fusionbench.resources import resources
 
 PAPERS = ("drfusion", "dspfusion", "lure")

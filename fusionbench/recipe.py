@@ -15,7 +15,7 @@ from lightning import Trainer
 from fusionbench import methods
 from fusionbench.benchmark import split_commas
 from fusionbench.data.datamodule import FusionDataModule
-from fusionbench.lazy import resolve, unknown
+from fusionbench.registry import resolve, unknown
 
 OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
 """Arguments of the Trainer that training sets itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fusionbench.lazy import lookup
+from fusionbench.registry import lookup
 
 _PACKAGE = Path(__file__).parent
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from fusionbench import methods, preflight
 from fusionbench.benchmark import Benchmark, Cell, MethodChoice, restorers
 from fusionbench.claims import check_settings, drop_pictured, precision_of, sources_of, with_files
+from fusionbench.console import progress
 from fusionbench.data.source import digests
 from fusionbench.degradations import parse
 from fusionbench.files import remove_unfinished
@@ -24,7 +25,6 @@ from fusionbench.images.options import ImageWarning
 from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.external import External
 from fusionbench.methods.template import check_program
-from fusionbench.progress import progress
 from fusionbench.restoring import Restorer
 from fusionbench.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, give_places, path_name
 from fusionbench.scorefile import OK

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from fusionbench.benchmark import DatasetChoice
 from fusionbench.claims import sources_of
+from fusionbench.console import progress
 from fusionbench.data.cards import check_limit
 from fusionbench.data.first_look import look_at_fused
 from fusionbench.data.pairs import Pairs
@@ -17,10 +18,9 @@ from fusionbench.data.source import Subset
 from fusionbench.files import remove_unfinished
 from fusionbench.images.files import SUFFIXES, image_size
 from fusionbench.images.folders import image_files
-from fusionbench.lazy import lookup
 from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
 from fusionbench.preflight import check_metrics
-from fusionbench.progress import progress
+from fusionbench.registry import lookup
 from fusionbench.results import CellFolder
 from fusionbench.scorefile import OK
 from fusionbench.scoring import open_pairs, score_cell

@@ -27,15 +27,15 @@ from torch import Tensor
 from fusionbench import methods
 from fusionbench.dashboards import Mode, TrainingMirror, training_mirror
 from fusionbench.data.datamodule import FusionDataModule
+from fusionbench.distributed import leads
 from fusionbench.files import write_atomically
-from fusionbench.lazy import unknown
-from fusionbench.processes import leads
 from fusionbench.recipe import TABLES, Recipe
+from fusionbench.registry import unknown
 from fusionbench.report.curves import draw_curves
 from fusionbench.run import environment
 from fusionbench.tensorfile import write_tensors
 from fusionbench.trained import portable
-from fusionbench.trainers import interruptible, quiet
+from fusionbench.trainer import interruptible, quiet
 from fusionbench.training import FiniteLoss, ProgressBar, RandomState, Samples
 from fusionbench.version import __version__
 

@@ -56,8 +56,8 @@ def train(
             recipe and its phases say; --trainer.max_steps 6 is short for --overrides trainer.max_steps=6.
         wandb: mirror the logs to Weights and Biases.
     """
-    from fusionbench.processes import leads
-    from fusionbench.progress import plain_console
+    from fusionbench.console import plain_console
+    from fusionbench.distributed import leads
     from fusionbench.recipe import Recipe, overridden, parsed
     from fusionbench.train import train as train_method
 
@@ -104,7 +104,7 @@ def _data(data: str | None, dataset: str | None, tables: Mapping[str, Any]) -> d
     """What `--data` and `--dataset` change in a recipe, for all of its phases."""
     from fusionbench.data import DATASETS
     from fusionbench.data.shards import has_shards, read_index
-    from fusionbench.lazy import lookup
+    from fusionbench.registry import lookup
 
     dataset = dataset and lookup("dataset", dataset, DATASETS)
     if data is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fusionbench.cli import main
-from fusionbench.progress import plain_console, progress
+from fusionbench.console import plain_console, progress
 from tests.pairs import write_pairs
 
 PACKAGE = Path(__file__).parents[1] / "fusionbench"

@@ -21,8 +21,8 @@ from fusionbench.checksums import digest8
 from fusionbench.cli import main
 from fusionbench.data.synthetic import scene
 from fusionbench.images.files import write_image
-from fusionbench.lazy import resolve
 from fusionbench.methods import FALLBACKS, METHODS, fallback, ways
+from fusionbench.registry import resolve
 from fusionbench.resources import recipes
 from fusionbench.run import run
 from fusionbench.weights import PRETRAINED

@@ -13,10 +13,10 @@ from fusionbench.cli import main
 from fusionbench.data import DATASETS, describe
 from fusionbench.degradations import KINDS, SCENARIOS, parse
 from fusionbench.holdings import holder
-from fusionbench.lazy import LISTED, lookup
 from fusionbench.methods import METHODS
 from fusionbench.metrics import METRICS, PROTOCOLS, FusionMetric, canonical, choose, evaluate, row
 from fusionbench.metrics.networks import NETWORKS
+from fusionbench.registry import LISTED, lookup
 
 TABLES = {
     "dataset": DATASETS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fusionbench.data.cards import DATASETS, DatasetCard
-from fusionbench.lazy import resolve
+from fusionbench.registry import resolve
 
 if TYPE_CHECKING:
     from fusionbench.data.acquire import download

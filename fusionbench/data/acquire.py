@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 from rich.progress import track
 
 from fusionbench.checksums import accepted, pin, short_of_a_checksum
+from fusionbench.console import plain_console
 from fusionbench.data.cards import DATASETS, DatasetCard, Place, data_root
 from fusionbench.data.loading import splits_on_disk
 from fusionbench.download import fetch
-from fusionbench.lazy import lookup
-from fusionbench.progress import plain_console
+from fusionbench.registry import lookup
 
 
 def home(name: str, root: str | Path | None = None) -> Path:

@@ -25,7 +25,7 @@ from fusionbench.data.sharedcache import SharedCache
 from fusionbench.data.source import Joined, Source, Subset
 from fusionbench.data.training import TrainingPairs
 from fusionbench.images.options import read_options
-from fusionbench.lazy import lookup
+from fusionbench.registry import lookup
 from fusionbench.types import Pair
 
 GIB = 2**30

@@ -10,7 +10,7 @@ from fusionbench.data.acquire import places_of
 from fusionbench.data.cards import DATASETS, DatasetCard, split_names
 from fusionbench.data.loading import advice, candidates, load, splits_on_disk
 from fusionbench.images.options import AS_STORED, ReadOptions
-from fusionbench.lazy import lookup
+from fusionbench.registry import lookup
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from fusionbench.data.source import Source, Subset
 from fusionbench.files import check_names
 from fusionbench.images.files import SUFFIXES
 from fusionbench.images.options import AS_STORED, ReadOptions
-from fusionbench.lazy import lookup, resolve
+from fusionbench.registry import lookup, resolve
 
 
 def load(

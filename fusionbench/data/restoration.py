@@ -20,7 +20,7 @@ from fusionbench.files import check_names, digest_of
 from fusionbench.images.files import image_size, read_infrared, read_visible
 from fusionbench.images.folders import image_files
 from fusionbench.images.options import AS_STORED, ReadOptions
-from fusionbench.lazy import lookup
+from fusionbench.registry import lookup
 from fusionbench.types import Bytes
 
 Modality = Literal["ir", "vi"]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fusionbench.degradations import grammar
 from fusionbench.degradations.grammar import MODALITIES, Term
 from fusionbench.degradations.kinds import Range
-from fusionbench.lazy import resolve
+from fusionbench.registry import resolve
 
 if TYPE_CHECKING:
     from fusionbench.degradations.pixels import Pixels

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from fusionbench.degradations.kinds import KINDS, SCENARIOS, Kind, Parameter, Range
-from fusionbench.lazy import unknown
+from fusionbench.registry import unknown
 
 MODALITIES = ("ir", "vi")
 Value = float | Range

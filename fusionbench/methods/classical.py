@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from fusionbench.lazy import unknown
 from fusionbench.methods.color import chroma, luma, rgb
 from fusionbench.methods.filters import box_mean, correlate, gaussian_kernel, guided_filter
 from fusionbench.methods.method import Method
 from fusionbench.methods.pyramid import collapse, laplacian_pyramid
 from fusionbench.methods.wavelet import WAVELETS, Wavelet, analyse, synthesise
+from fusionbench.registry import unknown
 from fusionbench.types import Batch, Color, Gray
 
 

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.lazy import unknown
 from fusionbench.methods.color import chroma, luma, rgb
 from fusionbench.methods.method import Method
 from fusionbench.methods.padding import fit
 from fusionbench.nn.reflect import ReflectConv
+from fusionbench.registry import unknown
 from fusionbench.types import Batch, Color
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.lazy import unknown
 from fusionbench.methods.method import Method
+from fusionbench.registry import unknown
 from fusionbench.types import Batch, Color, Gray
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.lazy import resolve
 from fusionbench.metrics.protocol import INPUT, PROTOCOLS, Protocol, Variant, canonical, choose
 from fusionbench.metrics.row import MetricRow
 from fusionbench.metrics.table import METRICS, row
+from fusionbench.registry import resolve
 
 if TYPE_CHECKING:
     from fusionbench.metrics.metric import FusionMetric as FusionMetric

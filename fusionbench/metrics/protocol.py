@@ -10,10 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from fusionbench.lazy import lookup
 from fusionbench.metrics.opinions import FAMILY
 from fusionbench.metrics.row import Options
 from fusionbench.metrics.table import METRICS, row, spelled
+from fusionbench.registry import lookup
 
 INPUT = "@input"
 """What a metric's name ends in that compares with the degraded sources instead of the clean ones."""

@@ -14,8 +14,8 @@ from typing import Any
 
 from fusionbench.checksums import sha256
 from fusionbench.extras import adding
-from fusionbench.lazy import unknown
 from fusionbench.metrics.networks import LEFT_OUT, NETWORKS, Network
+from fusionbench.registry import unknown
 from fusionbench.weights import PUBLISHED, WeightsCard, located, places, verify
 
 

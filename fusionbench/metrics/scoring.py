@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from fusionbench.images.tensors import ImageLike
-from fusionbench.lazy import resolve
 from fusionbench.metrics.images import as_images, planes, reads_sources, singles
 from fusionbench.metrics.protocol import Variant, canonical, choose
 from fusionbench.metrics.sharing import sharing
 from fusionbench.metrics.table import row
 from fusionbench.metrics.undefined import holding
+from fusionbench.registry import resolve
 from fusionbench.threads import one_thread
 from fusionbench.types import Scores
 

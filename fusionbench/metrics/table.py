@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from fusionbench.lazy import lookup
 from fusionbench.metrics.opinions import OPINIONS, PREFIX, opinion, pyiqa_name
 from fusionbench.metrics.row import MetricRow
+from fusionbench.registry import lookup
 
 _M = "fusionbench.metrics."
 _UP, _DOWN = True, False

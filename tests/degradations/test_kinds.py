@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from fusionbench.degradations import KINDS, SCENARIOS, Range, parse
-from fusionbench.lazy import resolve
+from fusionbench.registry import resolve
 
 PARAMETERS = [(code, parameter) for code, kind in KINDS.items() for parameter in kind.parameters]
 

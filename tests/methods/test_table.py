@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from fusionbench import methods
-from fusionbench.lazy import resolve
 from fusionbench.methods import METHODS
 from fusionbench.methods.method import Method
+from fusionbench.registry import resolve
 
 PAPERS = {  # the methods that the tables of the three papers compare
     *("ifcnn", "u2fusion", "murf", "ddfm", "text-difuse", "vdmufusion", "rffusion", "mask-difuser"),

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import fusionbench.metrics
-from fusionbench.lazy import resolve
 from fusionbench.metrics import METRICS, PROTOCOLS, choose, document, evaluate, row
 from fusionbench.metrics.images import VIEWS, reads_sources
+from fusionbench.registry import resolve
 
 HERE = [name for name in METRICS if row(name).view == "gray"]
 PAIRS = [(name, protocol) for protocol, how in PROTOCOLS.items() for name in how.scores() if name in HERE]

@@ -57,10 +57,10 @@ def ground(repo):
     repo.commit("Names are imported from the modules that define them")
     repo.move(
         {
-            "fusionbench.lazy": "fusionbench.registry",
-            "fusionbench.progress": "fusionbench.console",
-            "fusionbench.processes": "fusionbench.distributed",
-            "fusionbench.trainers": "fusionbench.trainer",
+            "fusionbench.registry": "fusionbench.registry",
+            "fusionbench.console": "fusionbench.console",
+            "fusionbench.distributed": "fusionbench.distributed",
+            "fusionbench.trainer": "fusionbench.trainer",
         }
     )
     layers(repo)

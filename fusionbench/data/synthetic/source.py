@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fusionbench.data.source import RawPair
 from fusionbench.data.synthetic.render import scene
 from fusionbench.files import digest_of
-from fusionbench.lazy import unknown
+from fusionbench.registry import unknown
 
 COUNTS = {"test": 6, "train": 64, "val": 8}
 """Scenes in each split unless another number is asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusionbench.lazy import unknown
+from fusionbench.registry import unknown
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from fusionbench.degradations import parse
 from fusionbench.degradations.framing import Frame, frame_of, framed
 from fusionbench.degradations.linear import CLEAN_GAMMA, NOISY_GAMMA, LinearModel, linear_model
 from fusionbench.degradations.operators import Operator, Pixelate, compose
-from fusionbench.lazy import unknown
 from fusionbench.methods.color import chroma, luma, rgb
 from fusionbench.methods.drfusion.architecture import Architecture, architecture
 from fusionbench.methods.drfusion.diffusion import Diffusion, State
@@ -27,6 +26,7 @@ from fusionbench.methods.drfusion.losses import OBJECTIVES
 from fusionbench.methods.drfusion.network import NoisePredictor
 from fusionbench.methods.drfusion.observation import Observation, Order
 from fusionbench.methods.method import UNTOLD, Method
+from fusionbench.registry import unknown
 from fusionbench.types import Batch, Color, Gray
 
 RELEASED = {"alpha", "unet.inBlock.weight"}

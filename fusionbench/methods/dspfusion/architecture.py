@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusionbench.lazy import unknown
+from fusionbench.registry import unknown
 
 GROUP = 4
 """Priors have GROUP x GROUP tokens at full resolution and GROUP at the coarser levels; the paper's N = 16."""

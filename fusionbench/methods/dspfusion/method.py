@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from fusionbench.lazy import unknown
 from fusionbench.methods.color import stretched
 from fusionbench.methods.dspfusion.architecture import Architecture, architecture
 from fusionbench.methods.dspfusion.denoiser import Denoiser, Schedule, start_noise
@@ -27,6 +26,7 @@ from fusionbench.methods.dspfusion.network import FusionTransformer, Guides
 from fusionbench.methods.dspfusion.priors import Prior, PriorEncoder
 from fusionbench.methods.method import Method
 from fusionbench.methods.padding import reflect
+from fusionbench.registry import unknown
 from fusionbench.types import Batch, Color, Image
 
 MULTIPLE = 8

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.extras import adding
-from fusionbench.lazy import unknown
 from fusionbench.methods.lure import ngrams
 from fusionbench.methods.lure.cards import DISTILBERT
 from fusionbench.methods.lure.reading import read_prompt
 from fusionbench.methods.lure.tasks import PSEUDO, TASKS, bank
+from fusionbench.registry import unknown
 
 LONGEST_TEXT = 512
 """Tokens that DistilBERT can take."""

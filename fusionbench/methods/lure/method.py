@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.degradations import parse
-from fusionbench.lazy import unknown
 from fusionbench.methods.color import luma
 from fusionbench.methods.lure.encoder import Latents, Text
 from fusionbench.methods.lure.language import TextEncoder, language_model
@@ -42,6 +41,7 @@ from fusionbench.methods.lure.tasks import CANONICAL, LEARNED, PSEUDO, TASKS, ta
 from fusionbench.methods.lure.triples import MODALITIES, Triples, triples_of
 from fusionbench.methods.method import UNTOLD, Method
 from fusionbench.methods.padding import fit
+from fusionbench.registry import unknown
 from fusionbench.types import Batch, Color, Gray, Image
 
 REPRESENTATION, FUSION, SINGLE = "representation", "fusion", "single"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from fusionbench.lazy import unknown
+from fusionbench.registry import unknown
 
 Levels = tuple[int, int, int, int]
 Guidance = Literal["attention", "gate", "queries"]

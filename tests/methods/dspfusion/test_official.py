@@ -10,10 +10,10 @@ import torch
 from fusionbench import methods
 from fusionbench.checksums import sha256
 from fusionbench.cli import main
-from fusionbench.lazy import resolve
 from fusionbench.methods.dspfusion.cards import DSPFUSION, PARTS, RELEASED
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.dspfusion.official import import_official
+from fusionbench.registry import resolve
 from fusionbench.tensorfile import read_notes
 
 from ...server import Behaviour
