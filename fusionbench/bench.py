@@ -16,10 +16,10 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from fusionbench.benchmark import Benchmark, Cell, check_numbers
-from fusionbench.files import write_atomically
+from fusionbench.console import finish
+from fusionbench.files import path_name, write_atomically
 from fusionbench.measured import Measurement
 from fusionbench.methods import METHODS
-from fusionbench.outcomes import finish
 from fusionbench.profile import Profile, Request, parse_size, profile_all
 from fusionbench.published import Panel, Paper, Table
 from fusionbench.registry import lookup
@@ -28,7 +28,7 @@ from fusionbench.report.latex import document
 from fusionbench.report.origins import origins
 from fusionbench.report.sidebyside import show, write_table
 from fusionbench.report.skipped import Skipped, gathered, page, summary
-from fusionbench.results import CellFolder, path_name
+from fusionbench.results import CellFolder
 from fusionbench.run import run
 from fusionbench.scoring import open_pairs
 from fusionbench.supplies import Ready, Supplies, ready, rows_of, shipped, wanted

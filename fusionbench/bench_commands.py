@@ -16,9 +16,9 @@ from fusionbench.choices import (
     split_names,
     split_restorers,
 )
+from fusionbench.console import DONE, INCOMPLETE, finish, warn
 from fusionbench.images.options import read_options
 from fusionbench.methods import METHODS
-from fusionbench.outcomes import DONE, INCOMPLETE, finish, warn
 from fusionbench.registry import lookup
 
 if TYPE_CHECKING:

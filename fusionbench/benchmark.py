@@ -14,12 +14,12 @@ from typing import Literal
 from fusionbench.data import DATASETS
 from fusionbench.data.cards import check_limit
 from fusionbench.degradations import parse
+from fusionbench.files import path_name
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.methods import METHODS
 from fusionbench.methods.template import check_template
 from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
 from fusionbench.registry import lookup
-from fusionbench.results import path_name
 
 LEAST_TILE = 128
 """Side of the smallest tiles, in pixels: twice what neighbours share."""

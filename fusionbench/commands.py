@@ -26,9 +26,9 @@ from fusionbench.choices import (
     split_restorers,
 )
 from fusionbench.columns import Format
+from fusionbench.console import DONE, finish, warn
 from fusionbench.data.cards import ANY, DRAWN
 from fusionbench.images.options import read_options
-from fusionbench.outcomes import DONE, finish, warn
 
 if TYPE_CHECKING:
     from rich.console import Console

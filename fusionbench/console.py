@@ -1,8 +1,4 @@
-"""What is shown in a terminal or written to a job's log: plain text, how far a job is, and how much of it.
-
-On a terminal, a bar shows how far a job of minutes is; elsewhere, or with --verbose, each of its steps is a line with
-the time, in the logger `fusionbench`.
-"""
+"""The terminal: plain text, one progress bar, the lines that say what is missing, and exit statuses."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -99,3 +95,33 @@ class _Steps:
         if self.counted > self.before:
             seconds, share = time.monotonic() - self.began, 100 * self.counted / max(self.total, 1)
             LOG.info("%s: %.1f s; %.0f %% of everything is done", self.name, seconds, share)
+
+
+DONE, INCOMPLETE = 0, 3
+"""Exit statuses of a command that ran: everything is there, or something is missing and was listed."""
+
+
+def finish(console: Console, problems: Iterable[str], *, label: str = "missing: ") -> int:
+    """Print one line for each problem, however little else is shown; the exit status."""
+    status, console = DONE, _audible(console)
+    for problem in problems:
+        console.print(f"{label}{problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+        status = INCOMPLETE
+    return status
+
+
+def note(console: Console, sentences: Iterable[str]) -> None:
+    """Print what was chosen for a person who left it open, before it runs."""
+    for sentence in sentences:
+        console.print(f"note: {sentence}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+
+
+def warn(console: Console, *warnings: str) -> None:
+    """Print what a person should know, though nothing is missing, however little else is shown."""
+    for warning in warnings:
+        _audible(console).print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+
+
+def _audible(console: Console) -> Console:
+    """The console itself, or that of errors where it is quiet."""
+    return plain_console(stderr=True) if console.quiet else console

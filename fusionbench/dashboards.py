@@ -22,9 +22,10 @@ import pandas as pd
 
 from fusionbench.data.cards import shown_as
 from fusionbench.extras import adding
+from fusionbench.files import path_name
 from fusionbench.report.html import write_html
 from fusionbench.report.table import CHANGED, LABELS, read_scores
-from fusionbench.results import INPUTS, CellFolder, path_name, pictured
+from fusionbench.results import INPUTS, CellFolder, pictured
 from fusionbench.scorefile import one_line
 
 if TYPE_CHECKING:

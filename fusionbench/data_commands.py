@@ -6,9 +6,8 @@ from pathlib import Path
 
 from fusionbench.choices import split_names
 from fusionbench.columns import Format, show, show_facts
-from fusionbench.console import plain_console
+from fusionbench.console import DONE, finish, plain_console
 from fusionbench.images.options import read_options
-from fusionbench.outcomes import DONE, finish
 
 
 def list_all(format: Format = "text") -> int:  # noqa: A002 - the option's name

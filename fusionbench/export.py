@@ -18,10 +18,10 @@ from fusionbench.claims import sources_of
 from fusionbench.console import progress
 from fusionbench.data.cards import check_limit
 from fusionbench.degradations import parse
-from fusionbench.files import Journal, csv_line, read_csv, remove_unfinished
+from fusionbench.files import Journal, csv_line, path_name, read_csv, remove_unfinished, sha256_of
 from fusionbench.images.files import write_image
 from fusionbench.images.tensors import to_bytes
-from fusionbench.results import CellFolder, path_name, refuse_others, sha256_of
+from fusionbench.results import CellFolder, refuse_others
 from fusionbench.scoring import open_pairs
 from fusionbench.sources import Sources
 from fusionbench.version import __version__

@@ -200,3 +200,13 @@ class Journal:
         """Put other lines in place of all."""
         write_atomically(self.path, text)
         self._healed = True
+
+
+def path_name(text: str) -> str:
+    """A degradation spec or method name as a folder name: ':' becomes '-', other unsafe characters '_'."""
+    return re.sub(r"[^\w.+()=~,-]", "_", text.replace(":", "-"))
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

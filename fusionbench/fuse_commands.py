@@ -7,8 +7,8 @@ from typing import Literal
 
 from fusionbench.benchmark import MethodChoice
 from fusionbench.choices import WEIGHTS, choose_methods
+from fusionbench.console import finish, warn
 from fusionbench.images.options import read_options
-from fusionbench.outcomes import finish, warn
 
 
 def fuse_images(

@@ -6,10 +6,8 @@ remembers what each row and each image was made from, so that neither outlives i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import re
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,16 +27,6 @@ UNABLE = "unable"
 
 POSITION = "position"
 """Entry of meta.json: the cell's place in the run's tables."""
-
-
-def path_name(text: str) -> str:
-    """A degradation spec or method name as a folder name: ':' becomes '-', other unsafe characters '_'."""
-    return re.sub(r"[^\w.+()=~,-]", "_", text.replace(":", "-"))
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class CellFolder:

@@ -18,7 +18,7 @@ from fusionbench.claims import check_settings, drop_pictured, precision_of, sour
 from fusionbench.console import progress
 from fusionbench.data.source import digests
 from fusionbench.degradations import parse
-from fusionbench.files import remove_unfinished
+from fusionbench.files import path_name, remove_unfinished
 from fusionbench.fusing import Told, fuse_cell
 from fusionbench.images.files import write_image
 from fusionbench.images.options import ImageWarning
@@ -26,7 +26,7 @@ from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.external import External
 from fusionbench.methods.template import check_program
 from fusionbench.restoring import Restorer
-from fusionbench.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, give_places, path_name
+from fusionbench.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, give_places
 from fusionbench.scorefile import OK
 from fusionbench.scoring import open_pairs, score_cell
 from fusionbench.sources import Sources, listed

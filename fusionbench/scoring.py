@@ -12,10 +12,11 @@ from fusionbench.data import DATASETS, load
 from fusionbench.data.cache import CachedSource
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.source import digests
+from fusionbench.files import sha256_of
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor
 from fusionbench.metrics import INPUT, evaluate, why_undefined
-from fusionbench.results import CellFolder, sha256_of
+from fusionbench.results import CellFolder
 from fusionbench.scorefile import OK, Row
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import cv2
 import torch
 
-from fusionbench.distributed import launched
+from fusionbench.trainer import launched
 
 POLL, GRACE = 0.1, 5.0
 """Seconds between two looks at the processes, and until one that shall end is killed."""

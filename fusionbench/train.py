@@ -27,7 +27,6 @@ from torch import Tensor
 from fusionbench import methods
 from fusionbench.dashboards import Mode, TrainingMirror, training_mirror
 from fusionbench.data.datamodule import FusionDataModule
-from fusionbench.distributed import leads
 from fusionbench.files import write_atomically
 from fusionbench.recipe import TABLES, Recipe
 from fusionbench.registry import unknown
@@ -35,7 +34,7 @@ from fusionbench.report.curves import draw_curves
 from fusionbench.run import environment
 from fusionbench.tensorfile import write_tensors
 from fusionbench.trained import portable
-from fusionbench.trainer import interruptible, quiet
+from fusionbench.trainer import interruptible, leads, quiet
 from fusionbench.training import FiniteLoss, ProgressBar, RandomState, Samples
 from fusionbench.version import __version__
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from fusionbench.outcomes import DONE
+from fusionbench.console import DONE
 
 
 def train(
@@ -57,9 +57,9 @@ def train(
         wandb: mirror the logs to Weights and Biases.
     """
     from fusionbench.console import plain_console
-    from fusionbench.distributed import leads
     from fusionbench.recipe import Recipe, overridden, parsed
     from fusionbench.train import train as train_method
+    from fusionbench.trainer import leads
 
     tables = {"options": options or {}, "loader": loader or {}, "trainer": trainer or {}, "phases": phases or {}}
     tables = overridden(tables, parsed(overrides or []))

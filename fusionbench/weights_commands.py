@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusionbench.columns import Format, Row, show, show_facts
-from fusionbench.console import plain_console
-from fusionbench.outcomes import DONE, finish
+from fusionbench.console import DONE, finish, plain_console
 
 if TYPE_CHECKING:
     from fusionbench.holdings import Holder

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fusionbench"
 
 LAYERS = [
-    {"columns", "console", "extras", "files", "outcomes", "registry", "types", "version"},
-    {"distributed", "download", "scorefile", "sources", "tensorfile", "threads", "trainer"},
+    {"columns", "console", "extras", "files", "registry", "types", "version"},
+    {"download", "scorefile", "sources", "tensorfile", "threads", "trainer"},
     {"checksums", "degradations", "images", "nn", "resources", "results"},
     {"weights"},
     {"data", "methods", "metrics"},

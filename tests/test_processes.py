@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import load_file
 
 from fusionbench.data.sampling import EpochSampler
-from fusionbench.distributed import leads
 from fusionbench.images.files import write_image
 from fusionbench.recipe import Recipe
 from fusionbench.report.curves import read_logs
 from fusionbench.train import train
+from fusionbench.trainer import leads
 from tests.pairs import Counted
 
 LAUNCHERS = {

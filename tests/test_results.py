@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from fusionbench.results import CellFolder, path_name, sha256_of
+from fusionbench.files import path_name, sha256_of
+from fusionbench.results import CellFolder
 from fusionbench.scorefile import Row
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fusionbench.files import write_atomically
+from fusionbench.files import path_name, write_atomically
 from fusionbench.metrics import METRICS
 from fusionbench.report.album import THUMB, Album, gallery
 from fusionbench.report.table import (
@@ -23,7 +23,7 @@ from fusionbench.report.table import (
     ranks,
     read_results,
 )
-from fusionbench.results import CellFolder, path_name
+from fusionbench.results import CellFolder
 from fusionbench.scorefile import OK
 
 PICKS = 3

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fusionbench.data.cards import shown_as
+from fusionbench.files import path_name
 from fusionbench.images.files import read_image
 from fusionbench.report.crops import salient_crops
 from fusionbench.report.figure import Absent, Panel, Row, comparison
 from fusionbench.report.table import NOT_APPLICABLE
-from fusionbench.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, path_name, pictured
+from fusionbench.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, pictured
 from fusionbench.sources import Sources
 
 

@@ -59,15 +59,15 @@ def ground(repo):
         {
             "fusionbench.registry": "fusionbench.registry",
             "fusionbench.console": "fusionbench.console",
-            "fusionbench.distributed": "fusionbench.distributed",
+            "fusionbench.trainer": "fusionbench.trainer",
             "fusionbench.trainer": "fusionbench.trainer",
         }
     )
     layers(repo)
     repo.commit("The ground has names that say what is there: registry, console, distributed, trainer")
-    repo.cut("fusionbench.outcomes", "*", "fusionbench.console", "The terminal: plain text, one progress bar, the lines that say what is missing, and exit statuses.")
+    repo.cut("fusionbench.console", "*", "fusionbench.console", "The terminal: plain text, one progress bar, the lines that say what is missing, and exit statuses.")
     repo.cut("fusionbench.results", ["path_name", "sha256_of"], "fusionbench.files")
-    repo.cut("fusionbench.distributed", "*", "fusionbench.trainer", "Lightning's Trainer as it is used here, and which of several processes this one is.")
+    repo.cut("fusionbench.trainer", "*", "fusionbench.trainer", "Lightning's Trainer as it is used here, and which of several processes this one is.")
     layers(repo)
     repo.commit("What every wing does with files and the terminal stands in files.py and console.py")
 
