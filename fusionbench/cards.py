@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusionbench import methods
-from fusionbench.checksums import digest8, sha256
 from fusionbench.files import write_atomically
 from fusionbench.modelcard import check_scores, readme
-from fusionbench.tensorfile import write_tensors
 from fusionbench.version import __version__
-from fusionbench.weights import CONFIG, MODEL, WeightsCard, check_unchanged, fill, read_state, recorded_beside
+from fusionbench.weights.checksums import digest8, sha256
+from fusionbench.weights.safetensors import write_tensors
+from fusionbench.weights.store import CONFIG, MODEL, WeightsCard, check_unchanged, fill, read_state, recorded_beside
 
 if TYPE_CHECKING:
     from torch import Tensor

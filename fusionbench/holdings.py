@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fusionbench import methods
-from fusionbench.checksums import FULL, IMPORTED, accept, accepted, sha256
 from fusionbench.metrics.networks import NETWORKS
 from fusionbench.metrics.opinions import OPINIONS, PREFIX, pyiqa_name
 from fusionbench.metrics.table import spelled
 from fusionbench.registry import resolve, unknown
-from fusionbench.weights import (
+from fusionbench.weights.checksums import FULL, IMPORTED, accept, accepted, sha256
+from fusionbench.weights.store import (
     IN_PACKAGE,
     PRETRAINED,
     WeightsCard,
@@ -28,7 +28,7 @@ from fusionbench.weights import (
 )
 
 if TYPE_CHECKING:
-    from fusionbench.download import Servers
+    from fusionbench.weights.download import Servers
 
 MISSING, ALTERED = "missing", "altered or unknown"
 """States of files that cannot be read."""

@@ -15,11 +15,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fusionbench.checksums import digest8
 from fusionbench.degradations import parse
 from fusionbench.files import write_atomically
 from fusionbench.results import CellFolder, cells_of
-from fusionbench.weights import MODEL, PRETRAINED
+from fusionbench.weights.checksums import digest8
+from fusionbench.weights.store import MODEL, PRETRAINED
 
 Key = tuple[str, str, str, int, str, str, str]
 """(data set, split, degradation, seed, protocol, method, metric)."""

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.benchmark import Benchmark, MethodChoice, restorers
-from fusionbench.checksums import sha256
 from fusionbench.degradations import parse
 from fusionbench.methods import METHODS, fallback, fallback_notice, lacking, spelled, weight_files
 from fusionbench.metrics import INPUT
 from fusionbench.metrics.opinions import pyiqa_name
 from fusionbench.metrics.readiness import ready
 from fusionbench.results import CellFolder
-from fusionbench.weights import IN_PACKAGE, PUBLISHED, snapshots, verify
+from fusionbench.weights.checksums import sha256
+from fusionbench.weights.store import IN_PACKAGE, PUBLISHED, snapshots, verify
 
 METRICS, MISSING, WEIGHTS = "metrics", "missing", "weights"
 """Entries of meta.json: what scores were computed with, why others were not, what speaks for a method's files."""

@@ -32,11 +32,11 @@ from fusionbench.recipe import TABLES, Recipe
 from fusionbench.registry import unknown
 from fusionbench.report.curves import draw_curves
 from fusionbench.run import environment
-from fusionbench.tensorfile import write_tensors
 from fusionbench.trained import portable
 from fusionbench.trainer import interruptible, leads, quiet
 from fusionbench.training import FiniteLoss, ProgressBar, RandomState, Samples
 from fusionbench.version import __version__
+from fusionbench.weights.safetensors import write_tensors
 
 if TYPE_CHECKING:
     from lightning import Callback

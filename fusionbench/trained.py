@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench import methods
-from fusionbench.checksums import digest8
-from fusionbench.tensorfile import read_notes
+from fusionbench.weights.checksums import digest8
+from fusionbench.weights.safetensors import read_notes
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from fusionbench.console import DONE, finish, plain_console
 
 if TYPE_CHECKING:
     from fusionbench.holdings import Holder
-    from fusionbench.weights import WeightsCard
+    from fusionbench.weights.store import WeightsCard
 
 ALL = "all"
 
@@ -60,7 +60,7 @@ def path(names: str) -> int:
     Args:
         names: methods and metrics, separated by commas; --all for every one.
     """
-    from fusionbench.weights import expected_path, located
+    from fusionbench.weights.store import expected_path, located
 
     for owner, card in _files(_holders(names)):
         _say(located(owner.name, card) or expected_path(owner.name, card))
@@ -74,8 +74,8 @@ def download(names: str, dry_run: bool = False) -> int:
         names: methods and metrics, separated by commas; --all for every one that has an address.
         dry_run: show what would be fetched, and how large it is; nothing is written.
     """
-    from fusionbench.download import Servers
     from fusionbench.holdings import check_reached, fetch
+    from fusionbench.weights.download import Servers
 
     owners = _holders(names)
     if names == ALL:
@@ -152,8 +152,8 @@ def verify(names: str) -> int:
     Args:
         names: methods and metrics, separated by commas; --all for every one.
     """
-    from fusionbench.weights import located
-    from fusionbench.weights import verify as verify_file
+    from fusionbench.weights.store import located
+    from fusionbench.weights.store import verify as verify_file
 
     problems = []
     for owner, card in _files(_holders(names)):
@@ -196,7 +196,7 @@ def _row(owner: Holder, cards: Sequence[WeightsCard]) -> dict[str, str]:
 
 
 def _described(owner: Holder, card: WeightsCard) -> dict[str, str]:
-    from fusionbench.weights import located, places
+    from fusionbench.weights.store import located, places
 
     read, place = card in owner.cards, located(owner.name, card)
     return {
@@ -212,8 +212,8 @@ def _described(owner: Holder, card: WeightsCard) -> dict[str, str]:
 
 def _show_plan(owners: list[Holder]) -> None:
     """A table of the files that would be fetched, each once; sizes that no card knows are asked from the server."""
-    from fusionbench.checksums import FULL
-    from fusionbench.download import Servers
+    from fusionbench.weights.checksums import FULL
+    from fusionbench.weights.download import Servers
 
     cards: dict[tuple[str, str], tuple[str, WeightsCard]] = {}
     for owner in owners:

@@ -18,8 +18,8 @@ PACKAGE = ROOT / "fusionbench"
 
 LAYERS = [
     {"columns", "console", "extras", "files", "registry", "types", "version"},
-    {"download", "scorefile", "sources", "tensorfile", "threads", "trainer"},
-    {"checksums", "degradations", "images", "nn", "resources", "results"},
+    {"scorefile", "sources", "threads", "trainer"},
+    {"degradations", "images", "nn", "resources", "results"},
     {"weights"},
     {"data", "methods", "metrics"},
     {"measured"},

@@ -14,7 +14,7 @@ from fusionbench.data.discovery import discover
 from fusionbench.data.loading import load
 from fusionbench.data.synthetic import scene
 from fusionbench.images.files import write_image
-from fusionbench.weights import home
+from fusionbench.weights.store import home
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,6 @@ from safetensors.torch import save_file
 import fusionbench
 from fusionbench import methods
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.checksums import digest8
 from fusionbench.cli import main
 from fusionbench.data.synthetic import scene
 from fusionbench.images.files import write_image
@@ -25,7 +24,8 @@ from fusionbench.methods import FALLBACKS, METHODS, fallback, ways
 from fusionbench.registry import resolve
 from fusionbench.resources import recipes
 from fusionbench.run import run
-from fusionbench.weights import PRETRAINED
+from fusionbench.weights.checksums import digest8
+from fusionbench.weights.store import PRETRAINED
 
 NAMES = sorted(FALLBACKS)
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from fusionbench.benchmark import INPUT, Benchmark, DatasetChoice, MethodChoice
-from fusionbench.checksums import digest8
 from fusionbench.images.files import write_image
 from fusionbench.measured import Measurement, collect, image_set, matching, read_measured, renewed, write_file
 from fusionbench.methods import METHODS
 from fusionbench.metrics import choose
 from fusionbench.published import MEASURED, folder
 from fusionbench.run import run
-from fusionbench.weights import MODEL, PRETRAINED
+from fusionbench.weights.checksums import digest8
+from fusionbench.weights.store import MODEL, PRETRAINED
 
 LINE = Measurement(
     dataset="msrs",

@@ -17,15 +17,15 @@ from lightning import Trainer
 from safetensors.torch import load_file
 
 from fusionbench import methods
-from fusionbench.checksums import digest8
 from fusionbench.methods.lure.method import Lure
 from fusionbench.methods.lure.tasks import LEARNED
 from fusionbench.recipe import Recipe
 from fusionbench.report.curves import read_logs
-from fusionbench.tensorfile import read_notes
 from fusionbench.train import train
 from fusionbench.training import ProgressBar
-from fusionbench.weights import PRETRAINED
+from fusionbench.weights.checksums import digest8
+from fusionbench.weights.safetensors import read_notes
+from fusionbench.weights.store import PRETRAINED
 
 pytestmark = pytest.mark.filterwarnings(
     # Small trainings are shorter than what Lightning's defaults are made for.

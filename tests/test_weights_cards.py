@@ -13,14 +13,15 @@ import yaml
 from safetensors.torch import save_file
 
 import fusionbench
-from fusionbench import methods, weights
+from fusionbench import methods
 from fusionbench.cards import export, from_pretrained
-from fusionbench.checksums import sha256
 from fusionbench.cli import main
 from fusionbench.images.files import write_image
-from fusionbench.tensorfile import read_notes
 from fusionbench.trained import trained
-from fusionbench.weights import PRETRAINED, read_state
+from fusionbench.weights import store
+from fusionbench.weights.checksums import sha256
+from fusionbench.weights.safetensors import read_notes
+from fusionbench.weights.store import PRETRAINED, read_state
 
 RECIPE = {
     "method": "lure-s",
@@ -299,7 +300,7 @@ def test_an_exported_network_of_the_package_keeps_its_licence(place):
 
 def test_an_altered_network_of_the_package_is_refused(place, monkeypatch):
     altered = shutil.copytree(PRETRAINED / "lure-s", place / "pretrained" / "lure-s") / "model.safetensors"
-    monkeypatch.setattr(weights, "PRETRAINED", place / "pretrained")
+    monkeypatch.setattr(store, "PRETRAINED", place / "pretrained")
     altered.write_bytes(altered.read_bytes()[:-1] + b"x")
     with pytest.raises(ValueError, match="was changed: its sha256 is"):
         methods.load("lure-s")

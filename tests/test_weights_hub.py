@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from fusionbench.checksums import accept, acceptance
 from fusionbench.cli import main
 from fusionbench.holdings import bring, everything, holder, holders
 from fusionbench.methods import METHODS
 from fusionbench.methods.card import MethodCard
-from fusionbench.weights import PUBLISHED, WeightsCard, download, located, places, verify
+from fusionbench.weights.checksums import accept, acceptance
+from fusionbench.weights.store import PUBLISHED, WeightsCard, download, located, places, verify
 
 from .server import Behaviour
 

@@ -13,11 +13,11 @@ import pytest
 from scipy.io import savemat
 
 from fusionbench.benchmark import MethodChoice
-from fusionbench.checksums import accept, sha256
 from fusionbench.cli import main
 from fusionbench.images.files import write_image
 from fusionbench.metrics.networks import LICENCE
 from fusionbench.preflight import check_metrics
+from fusionbench.weights.checksums import accept, sha256
 
 PAIR = "--dataset folder --ir ir --vi vi"
 

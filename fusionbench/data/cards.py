@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusionbench.weights import home
+from fusionbench.weights.store import home
 
 SPLITS = Path(__file__).parent / "splits"
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.checksums import IMPORTED, accept, digest8
 from fusionbench.methods.card import MethodCard
 from fusionbench.methods.drfusion.cards import DRFUSION
 from fusionbench.methods.dspfusion.cards import DSPFUSION
@@ -16,9 +15,10 @@ from fusionbench.methods.elsewhere import EXTERNAL
 from fusionbench.methods.lure.cards import LURE
 from fusionbench.methods.official import LEARNED
 from fusionbench.registry import lookup, resolve
-from fusionbench.weights import download as download_files
-from fusionbench.weights import expected_path, fill, find, located, read_state
-from fusionbench.weights import verify as verify_file
+from fusionbench.weights.checksums import IMPORTED, accept, digest8
+from fusionbench.weights.store import download as download_files
+from fusionbench.weights.store import expected_path, fill, find, located, read_state
+from fusionbench.weights.store import verify as verify_file
 
 if TYPE_CHECKING:
     from fusionbench.methods.method import Method

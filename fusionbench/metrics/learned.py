@@ -15,13 +15,13 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from fusionbench.checksums import sha256
 from fusionbench.metrics.enclosure import enclosed, quietly, unfilled
 from fusionbench.metrics.images import as_images, rgb
 from fusionbench.metrics.networks import LICENCE
 from fusionbench.metrics.readiness import network_of, ready
 from fusionbench.threads import one_thread
 from fusionbench.types import Image, Scores
+from fusionbench.weights.checksums import sha256
 
 Scorer = Callable[[Image], Scores]
 

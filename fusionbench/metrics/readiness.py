@@ -12,11 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fusionbench.checksums import sha256
 from fusionbench.extras import adding
 from fusionbench.metrics.networks import LEFT_OUT, NETWORKS, Network
 from fusionbench.registry import unknown
-from fusionbench.weights import PUBLISHED, WeightsCard, located, places, verify
+from fusionbench.weights.checksums import sha256
+from fusionbench.weights.store import PUBLISHED, WeightsCard, located, places, verify
 
 
 @dataclass(frozen=True)

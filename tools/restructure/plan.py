@@ -77,21 +77,21 @@ def ground(repo):
 def weights(repo):
     repo.move(
         {
-            "fusionbench.weights": "fusionbench.weights.store",
-            "fusionbench.download": "fusionbench.weights.download",
-            "fusionbench.tensorfile": "fusionbench.weights.safetensors",
-            "fusionbench.checksums": "fusionbench.weights.checksums",
-            "tests.test_weights": "tests.weights.test_store",
-            "tests.test_download": "tests.weights.test_download",
+            "fusionbench.weights.store": "fusionbench.weights.store.store",
+            "fusionbench.weights.download": "fusionbench.weights.store.download",
+            "fusionbench.weights.safetensors": "fusionbench.weights.store.safetensors",
+            "fusionbench.weights.checksums": "fusionbench.weights.store.checksums",
+            "tests.weights.test_store": "tests.weights.test_store",
+            "tests.weights.test_download": "tests.weights.test_download",
         },
-        {"fusionbench/pretrained": "fusionbench/weights/pretrained"},
-        {"fusionbench.weights": "Weight files: what is known of each, where it lies, whether it is the one it says, and reading it."},
+        {"fusionbench/weights/pretrained": "fusionbench/weights/pretrained"},
+        {"fusionbench.weights.store": "Weight files: what is known of each, where it lies, whether it is the one it says, and reading it."},
     )
     layers(repo)
     repo.commit("Weight files have a wing: weights/store, download, safetensors")
     card = ["MODEL", "CONFIG", "FULL", "WeightsCard", "github_card", "PUBLISHED"]
-    repo.cut("fusionbench.weights.store", card, "fusionbench.weights.card", "What is known of a weight file: its addresses, checksum, licence and source.")
-    repo.cut("fusionbench.weights.store", ["read_state", "fill"], "fusionbench.weights.read", "Reading weight files: named tensors in, a filled network out, and never code.")
+    repo.cut("fusionbench.weights.store.store", card, "fusionbench.weights.store.card", "What is known of a weight file: its addresses, checksum, licence and source.")
+    repo.cut("fusionbench.weights.store.store", ["read_state", "fill"], "fusionbench.weights.store.read", "Reading weight files: named tensors in, a filled network out, and never code.")
     layers(repo)
     repo.commit("Cards of weight files and their reading stand apart from where files are found")
 

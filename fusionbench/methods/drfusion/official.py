@@ -7,11 +7,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from fusionbench.checksums import sha256
 from fusionbench.methods.drfusion.cards import IMPORTED, RELEASED, REPOSITORY
 from fusionbench.methods.drfusion.method import DRFusion
-from fusionbench.tensorfile import write_tensors
-from fusionbench.weights import fill, read_state
+from fusionbench.weights.checksums import sha256
+from fusionbench.weights.safetensors import write_tensors
+from fusionbench.weights.store import fill, read_state
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from fusionbench.checksums import sha256
 from fusionbench.methods.dspfusion.cards import PARTS, RELEASED, REPOSITORY
 from fusionbench.methods.dspfusion.method import DSPFusion
-from fusionbench.tensorfile import write_tensors
-from fusionbench.weights import WeightsCard, fill, read_state
+from fusionbench.weights.checksums import sha256
+from fusionbench.weights.safetensors import write_tensors
+from fusionbench.weights.store import WeightsCard, fill, read_state
 
 
 def import_official(folder: Path, target: Path) -> Path:

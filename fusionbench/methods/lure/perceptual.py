@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from fusionbench.nn.losses import ssim
 from fusionbench.types import Gray, Image
-from fusionbench.weights import WeightsCard, expected_path, fill, find, read_state, verify
+from fusionbench.weights.store import WeightsCard, expected_path, fill, find, read_state, verify
 
 VGG_CARD = WeightsCard(
     file="vgg16-397923af.pth",

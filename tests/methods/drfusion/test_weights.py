@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from fusionbench import methods
 from fusionbench.methods.drfusion.cards import DRFUSION
 from fusionbench.methods.drfusion.official import import_official
-from fusionbench.tensorfile import read_notes
+from fusionbench.weights.safetensors import read_notes
 
 
 @pytest.fixture

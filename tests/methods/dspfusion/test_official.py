@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from fusionbench import methods
-from fusionbench.checksums import sha256
 from fusionbench.cli import main
 from fusionbench.methods.dspfusion.cards import DSPFUSION, PARTS, RELEASED
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.dspfusion.official import import_official
 from fusionbench.registry import resolve
-from fusionbench.tensorfile import read_notes
+from fusionbench.weights.checksums import sha256
+from fusionbench.weights.safetensors import read_notes
 
 from ...server import Behaviour
 

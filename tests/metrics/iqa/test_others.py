@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from fusionbench.checksums import accept
 from fusionbench.metrics import learned
 from fusionbench.metrics.enclosure import quietly
 from fusionbench.metrics.learned import load, perceived_quality
 from fusionbench.metrics.networks import NETWORKS, Network
 from fusionbench.metrics.opinions import OPINIONS
-from fusionbench.weights import expected_path
+from fusionbench.weights.checksums import accept
+from fusionbench.weights.store import expected_path
 
 from .conftest import MAKE, random_state
 

@@ -16,10 +16,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fusionbench import download
-from fusionbench.download import fetch
+from fusionbench.weights import download
+from fusionbench.weights.download import fetch
 
-from . import server
+from .. import server
 
 CONTENT = np.random.default_rng(0).integers(256, size=1_500_000, dtype=np.uint8).tobytes()
 KIB16 = 2**14  # what is written at a time

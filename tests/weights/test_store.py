@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fusionbench import methods
-from fusionbench.checksums import digest8, sha256
 from fusionbench.methods.mmdrfuse import MMDRFuseNetwork
-from fusionbench.weights import PRETRAINED, WeightsCard, download, fill, find, home, read_state, verify
+from fusionbench.weights.checksums import digest8, sha256
+from fusionbench.weights.store import PRETRAINED, WeightsCard, download, fill, find, home, read_state, verify
 
 STUDENT = methods.METHODS["mmdrfuse"].weights[0]
 

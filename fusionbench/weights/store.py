@@ -20,7 +20,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.checksums import FULL, check_accepted, pin, sha256, short_of_a_checksum
+from fusionbench.weights.checksums import FULL, check_accepted, pin, sha256, short_of_a_checksum
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -182,7 +182,7 @@ def download(method: str, cards: Sequence[WeightsCard], *, progress: bool = True
 
 
 def _download(method: str, card: WeightsCard, progress: bool) -> Path:
-    from fusionbench.download import fetch
+    from fusionbench.weights.download import fetch
 
     path = expected_path(method, card)
     if len(card.sha256) == FULL:
