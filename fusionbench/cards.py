@@ -16,9 +16,11 @@ from fusionbench import methods
 from fusionbench.files import write_atomically
 from fusionbench.modelcard import check_scores, readme
 from fusionbench.version import __version__
+from fusionbench.weights.card import CONFIG, MODEL, WeightsCard
 from fusionbench.weights.checksums import digest8, sha256
+from fusionbench.weights.read import fill, read_state
 from fusionbench.weights.safetensors import write_tensors
-from fusionbench.weights.store import CONFIG, MODEL, WeightsCard, check_unchanged, fill, read_state, recorded_beside
+from fusionbench.weights.store import check_unchanged, recorded_beside
 
 if TYPE_CHECKING:
     from torch import Tensor

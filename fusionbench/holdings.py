@@ -15,17 +15,9 @@ from fusionbench.metrics.networks import NETWORKS
 from fusionbench.metrics.opinions import OPINIONS, PREFIX, pyiqa_name
 from fusionbench.metrics.table import spelled
 from fusionbench.registry import resolve, unknown
+from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import FULL, IMPORTED, accept, accepted, sha256
-from fusionbench.weights.store import (
-    IN_PACKAGE,
-    PRETRAINED,
-    WeightsCard,
-    download,
-    expected_path,
-    located,
-    recorded_beside,
-    verify,
-)
+from fusionbench.weights.store import IN_PACKAGE, PRETRAINED, download, expected_path, located, recorded_beside, verify
 
 if TYPE_CHECKING:
     from fusionbench.weights.download import Servers

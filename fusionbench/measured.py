@@ -18,8 +18,9 @@ from typing import Any
 from fusionbench.degradations import parse
 from fusionbench.files import write_atomically
 from fusionbench.results import CellFolder, cells_of
+from fusionbench.weights.card import MODEL
 from fusionbench.weights.checksums import digest8
-from fusionbench.weights.store import MODEL, PRETRAINED
+from fusionbench.weights.store import PRETRAINED
 
 Key = tuple[str, str, str, int, str, str, str]
 """(data set, split, degradation, seed, protocol, method, metric)."""

@@ -19,8 +19,9 @@ from fusionbench.metrics import INPUT
 from fusionbench.metrics.opinions import pyiqa_name
 from fusionbench.metrics.readiness import ready
 from fusionbench.results import CellFolder
+from fusionbench.weights.card import PUBLISHED
 from fusionbench.weights.checksums import sha256
-from fusionbench.weights.store import IN_PACKAGE, PUBLISHED, snapshots, verify
+from fusionbench.weights.store import IN_PACKAGE, snapshots, verify
 
 METRICS, MISSING, WEIGHTS = "metrics", "missing", "weights"
 """Entries of meta.json: what scores were computed with, why others were not, what speaks for a method's files."""

@@ -11,7 +11,7 @@ from fusionbench.console import DONE, finish, plain_console
 
 if TYPE_CHECKING:
     from fusionbench.holdings import Holder
-    from fusionbench.weights.store import WeightsCard
+    from fusionbench.weights.card import WeightsCard
 
 ALL = "all"
 

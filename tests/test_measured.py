@@ -15,8 +15,9 @@ from fusionbench.methods import METHODS
 from fusionbench.metrics import choose
 from fusionbench.published import MEASURED, folder
 from fusionbench.run import run
+from fusionbench.weights.card import MODEL
 from fusionbench.weights.checksums import digest8
-from fusionbench.weights.store import MODEL, PRETRAINED
+from fusionbench.weights.store import PRETRAINED
 
 LINE = Measurement(
     dataset="msrs",

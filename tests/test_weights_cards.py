@@ -20,8 +20,9 @@ from fusionbench.images.files import write_image
 from fusionbench.trained import trained
 from fusionbench.weights import store
 from fusionbench.weights.checksums import sha256
+from fusionbench.weights.read import read_state
 from fusionbench.weights.safetensors import read_notes
-from fusionbench.weights.store import PRETRAINED, read_state
+from fusionbench.weights.store import PRETRAINED
 
 RECIPE = {
     "method": "lure-s",

@@ -16,8 +16,9 @@ from fusionbench.cli import main
 from fusionbench.holdings import bring, everything, holder, holders
 from fusionbench.methods import METHODS
 from fusionbench.methods.card import MethodCard
+from fusionbench.weights.card import PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import accept, acceptance
-from fusionbench.weights.store import PUBLISHED, WeightsCard, download, located, places, verify
+from fusionbench.weights.store import download, located, places, verify
 
 from .server import Behaviour
 

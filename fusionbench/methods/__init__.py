@@ -16,8 +16,9 @@ from fusionbench.methods.lure.cards import LURE
 from fusionbench.methods.official import LEARNED
 from fusionbench.registry import lookup, resolve
 from fusionbench.weights.checksums import IMPORTED, accept, digest8
+from fusionbench.weights.read import fill, read_state
 from fusionbench.weights.store import download as download_files
-from fusionbench.weights.store import expected_path, fill, find, located, read_state
+from fusionbench.weights.store import expected_path, find, located
 from fusionbench.weights.store import verify as verify_file
 
 if TYPE_CHECKING:

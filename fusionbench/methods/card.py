@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from fusionbench.weights.store import WeightsCard
+from fusionbench.weights.card import WeightsCard
 
 if TYPE_CHECKING:
     from fusionbench.degradations import Degradation

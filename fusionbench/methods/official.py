@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fusionbench.methods.card import MethodCard
-from fusionbench.weights.store import github_card
+from fusionbench.weights.card import github_card
 
 _IFCNN = "Zhang et al., IFCNN: A general image fusion framework based on CNN, Information Fusion 54, 2020"
 _DENSEFUSE = "Li, Wu, DenseFuse: A fusion approach to infrared and visible images, IEEE TIP 28(5), 2019"

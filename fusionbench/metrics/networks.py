@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-from fusionbench.weights.store import WeightsCard, github_card
+from fusionbench.weights.card import WeightsCard, github_card
 
 LICENCE = "pyiqa is licensed for noncommercial use only (PolyForm Noncommercial 1.0.0)."
 """Shown by `list metrics`, in the footnotes of tables and at the first use."""

@@ -15,8 +15,9 @@ from typing import Any
 from fusionbench.extras import adding
 from fusionbench.metrics.networks import LEFT_OUT, NETWORKS, Network
 from fusionbench.registry import unknown
+from fusionbench.weights.card import PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import sha256
-from fusionbench.weights.store import PUBLISHED, WeightsCard, located, places, verify
+from fusionbench.weights.store import located, places, verify
 
 
 @dataclass(frozen=True)

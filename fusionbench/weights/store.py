@@ -13,89 +13,18 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from fusionbench.weights.card import CONFIG, MODEL, PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import FULL, check_accepted, pin, sha256, short_of_a_checksum
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-PUBLISHED = "published checksum"
-"""What `verify` returns for a file whose published checksum it has."""
 
 IN_PACKAGE = "in the package"
 """What it returns for a file that comes with fusionbench and has the checksum of the config.json beside it."""
 
-MODEL = "model.safetensors"
-"""The file in the folder of an exported method."""
-
-CONFIG = "config.json"
-"""The file beside it that says which method it is, and the SHA-256 of its numbers."""
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 """Exported methods that come with the package."""
-
-
-@dataclass(frozen=True)
-class WeightsCard:
-    """What is known of one published weight file.
-
-    Attributes:
-        file: its name on disk.
-        urls: where to fetch it, in order of preference; empty where a person has to.
-        sha256: its checksum, or the first digits where no more is published (names of torch hub files end with
-            eight); empty for files that everybody makes for himself (own training, an import).
-        size: bytes; 0 where it is not known.
-        about: bytes of the network's tensors, where the size of the file is not known.
-        licence: as its source states it.
-        source: who published it, and in which state: `owner/repository@commit:path`.
-        note: what else a user should know.
-        folder: the folder under `weights/`, where it is not the method's name.
-        part: the submodule of the method that it fills; empty for the whole method.
-        unused: patterns of keys in the file that have no effect and are passed over.
-        also: other published files with the same numbers, their checksums by file name.
-        elsewhere: caches of other programs that may hold it: 'torch:<folder>' below torch's hub, 'hf:<owner>/<name>'.
-    """
-
-    file: str
-    urls: tuple[str, ...] = ()
-    sha256: str = ""
-    size: int = 0
-    licence: str = "none stated"
-    source: str = ""
-    note: str = ""
-    folder: str = ""
-    part: str = ""
-    unused: tuple[str, ...] = ()
-    also: Mapping[str, str] = field(default_factory=dict)
-    elsewhere: tuple[str, ...] = ()
-    about: int = 0
-
-
-def github_card(source: str, sha256: str, size: int, **details: Any) -> WeightsCard:
-    """The card of a file in a public GitHub repository.
-
-    Args:
-        source: `owner/repository@commit:path`, from which the addresses are made.
-        sha256: checksum.
-        size: bytes.
-        details: the card's other fields; `file` is the path's last part unless it is given.
-    """
-    repository, _, rest = source.partition("@")
-    commit, _, path = rest.partition(":")
-    addresses = (
-        f"https://raw.githubusercontent.com/{repository}/{commit}/{path}",
-        f"https://github.com/{repository}/raw/{commit}/{path}",
-        # The newest state, should that commit go away; the checksum says whether the file is still the same.
-        f"https://raw.githubusercontent.com/{repository}/HEAD/{path}",
-    )
-    known = {"file": path.rpartition("/")[2], "urls": addresses, "sha256": sha256, "size": size, "source": source}
-    return WeightsCard(**{**known, **details})
 
 
 def home() -> Path:
@@ -278,80 +207,3 @@ def verify(method: str, card: WeightsCard, path: Path, *, need: bool = False) ->
         f"{path} is not the published {card.file} of {method!r}: its sha256 is {found[:16]}… and not "
         f"{card.sha256[:16]}…; {again}{way_out} (verify=False in Python)"
     )
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The named tensors of a weight file, on the CPU.
-
-    Reads safetensors, and torch files (both formats) with `weights_only=True`. A Lightning checkpoint gives its
-    `state_dict`, one of BasicSR its `params`; the prefix `module.`, which data-parallel training leaves on every name,
-    is dropped.
-
-    Raises:
-        ValueError: not a weight file, damaged, or holding more than tensors.
-    """
-    import torch
-
-    state = _safetensors(path) if path.suffix == ".safetensors" else _torch_file(path)
-    for wrapper in ("state_dict", "params"):
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-            state = state[wrapper]
-    if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ValueError(f"{path} holds no plain table of named tensors; export the network's state_dict and pass that")
-    if all(key.startswith("module.") for key in state):
-        return {key.removeprefix("module."): value for key, value in state.items()}
-    return dict(state)
-
-
-def _safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        state: dict[str, Tensor] = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is no safetensors file or is damaged ({error}); fetch it again") from error
-    return state
-
-
-def _torch_file(path: Path) -> object:
-    import torch
-
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} is no weight file, or holds more than tensors, and code from a weight file is never run; "
-            "load it once where you trust it and save its state_dict"
-        ) from error
-    except (RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no torch weight file or is damaged; fetch it again") from error
-
-
-def fill(module: nn.Module, state: Mapping[str, Tensor], card: WeightsCard, path: Path) -> None:
-    """Put a file's tensors into a network, every one of them.
-
-    Batch counters (`num_batches_tracked`), which old files lack and inference never reads, may be absent.
-
-    Raises:
-        ValueError: the file belongs to another architecture; the message names what differs.
-    """
-    given = {key: value for key, value in state.items() if not any(fnmatchcase(key, rule) for rule in card.unused)}
-    wanted = module.state_dict()
-    missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
-    surplus = [key for key in given if key not in wanted]
-    shapes = [
-        f"{key} is {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
-        for key in wanted
-        if key in given and given[key].shape != wanted[key].shape
-    ]
-    if missing or surplus or shapes:
-        parts = [("missing", missing), ("surplus", surplus), ("wrong shape", shapes)]
-        differences = "; ".join(f"{len(keys)} {word} ({_some(keys)})" for word, keys in parts if keys)
-        raise ValueError(f"{path} holds weights of another architecture than {type(module).__name__}: {differences}")
-    module.load_state_dict(given, strict=False)
-
-
-def _some(keys: list[str]) -> str:
-    shown = ", ".join(keys[:3])
-    return shown if len(keys) <= 3 else f"{shown}, …"

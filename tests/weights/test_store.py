@@ -14,8 +14,10 @@ from torch import nn
 
 from fusionbench import methods
 from fusionbench.methods.mmdrfuse import MMDRFuseNetwork
+from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import digest8, sha256
-from fusionbench.weights.store import PRETRAINED, WeightsCard, download, fill, find, home, read_state, verify
+from fusionbench.weights.read import fill, read_state
+from fusionbench.weights.store import PRETRAINED, download, find, home, verify
 
 STUDENT = methods.METHODS["mmdrfuse"].weights[0]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fusionbench.degradations import LINEAR
 from fusionbench.methods.card import MethodCard, training_of
-from fusionbench.weights.store import WeightsCard
+from fusionbench.weights.card import WeightsCard
 
 PAPER = (
     "Shi, Liu, Wu, Cheng, Li, Chen, Degradation-robust fusion: An efficient degradation-aware diffusion framework for "

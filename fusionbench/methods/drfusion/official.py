@@ -10,8 +10,8 @@ from torch import Tensor
 from fusionbench.methods.drfusion.cards import IMPORTED, RELEASED, REPOSITORY
 from fusionbench.methods.drfusion.method import DRFusion
 from fusionbench.weights.checksums import sha256
+from fusionbench.weights.read import fill, read_state
 from fusionbench.weights.safetensors import write_tensors
-from fusionbench.weights.store import fill, read_state
 
 log = logging.getLogger(__name__)
 

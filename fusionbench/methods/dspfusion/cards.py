@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusionbench.methods.card import MethodCard, training_of
-from fusionbench.weights.store import WeightsCard
+from fusionbench.weights.card import WeightsCard
 
 PAPER = (
     "Tang et al., DSPFusion: Image fusion via degradation and semantic dual-prior guidance, IEEE TIP 2026, "

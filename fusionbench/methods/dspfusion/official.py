@@ -8,9 +8,10 @@ from torch import Tensor
 
 from fusionbench.methods.dspfusion.cards import PARTS, RELEASED, REPOSITORY
 from fusionbench.methods.dspfusion.method import DSPFusion
+from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import sha256
+from fusionbench.weights.read import fill, read_state
 from fusionbench.weights.safetensors import write_tensors
-from fusionbench.weights.store import WeightsCard, fill, read_state
 
 
 def import_official(folder: Path, target: Path) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusionbench.methods.card import MethodCard, training_of
-from fusionbench.weights.store import WeightsCard
+from fusionbench.weights.card import WeightsCard
 
 PAPER = (
     "Ma, Li, Cheng, Zhang, Shen, Song, Wu, Learning a unified degradation-aware representation model for multi-modal "

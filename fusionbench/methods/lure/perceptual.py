@@ -17,7 +17,9 @@ from typing_extensions import override
 
 from fusionbench.nn.losses import ssim
 from fusionbench.types import Gray, Image
-from fusionbench.weights.store import WeightsCard, expected_path, fill, find, read_state, verify
+from fusionbench.weights.card import WeightsCard
+from fusionbench.weights.read import fill, read_state
+from fusionbench.weights.store import expected_path, find, verify
 
 VGG_CARD = WeightsCard(
     file="vgg16-397923af.pth",

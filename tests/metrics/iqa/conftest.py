@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from fusionbench.metrics.enclosure import enclosed, quietly
 from fusionbench.metrics.networks import NETWORKS
+from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import accept
-from fusionbench.weights.store import WeightsCard, expected_path
+from fusionbench.weights.store import expected_path
 
 CLIP_SIZES = {
     "RN50.pt": (1024, 224, (3, 4, 6, 3), 64, None, 77, 49408, 512, 8, 12),

@@ -19,8 +19,8 @@ from fusionbench.metrics.learned import load, perceived_quality
 from fusionbench.metrics.networks import LICENCE, NETWORKS
 from fusionbench.metrics.opinions import OPINIONS, pyiqa_name
 from fusionbench.metrics.readiness import ready
+from fusionbench.weights.card import PUBLISHED
 from fusionbench.weights.checksums import accept
-from fusionbench.weights.store import PUBLISHED
 
 QUICK = ["ARNIQA", "CLIP-IQA", "LIQE", "MUSIQ", "MUSIQ-AVA", "NIQE", "PI"]
 SLOW = ["MANIQA", "TReS"]  # twenty and fifty crops of 224 x 224
