@@ -18,7 +18,7 @@ PACKAGE = ROOT / "fusionbench"
 
 LAYERS = [
     {"columns", "console", "extras", "files", "registry", "types", "version"},
-    {"scorefile", "sources", "threads", "trainer"},
+    {"scorefile", "sources", "trainer"},
     {"degradations", "images", "nn", "resources", "results"},
     {"weights"},
     {"data", "methods", "metrics"},

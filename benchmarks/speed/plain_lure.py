@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from fusionbench.methods.lure.decoder import RULE_FUNCTIONS, Decoder, FusionLevel
 from fusionbench.methods.lure.encoder import Encoder, TextGuidedAttention
 from fusionbench.methods.lure.network import LureNetwork
-from fusionbench.nn.naf import NAFBlock
+from fusionbench.nn.nafnet import NAFBlock
 from fusionbench.nn.restormer import GDFN
 
 

@@ -22,7 +22,7 @@ from einops import rearrange
 from torch import Tensor
 
 from fusionbench.methods.dspfusion.guidance import SemanticIntegration
-from fusionbench.nn import strips
+from fusionbench.nn.cpu import chunked
 
 
 def fused_attention(self: SemanticIntegration, features: Tensor, prior: Tensor) -> Tensor:
@@ -37,8 +37,8 @@ def fused_attention(self: SemanticIntegration, features: Tensor, prior: Tensor) 
 
 VARIANTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "this package": nullcontext,
-    "whole images instead of strips": lambda: patch.object(strips, "apply_to", lambda features: False),
-    "matrices not padded to the registers": lambda: patch.object(strips, "SIMD", 1),
+    "whole images instead of strips": lambda: patch.object(chunked, "apply_to", lambda features: False),
+    "matrices not padded to the registers": lambda: patch.object(chunked, "SIMD", 1),
     "torch's fused attention": lambda: patch.object(SemanticIntegration, "forward", fused_attention),
 }
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fusionbench.images.tensors import ImageLike, as_batch, check_range
 from fusionbench.metrics.sharing import shared, sharing
-from fusionbench.threads import one_thread
+from fusionbench.nn.cpu.threads import one_thread
 from fusionbench.types import Color, Gray, Image, Scores
 
 # rgb2gray of MATLAB: the first row of the inverse of NTSC's YIQ matrix, not the rounded 0.299, 0.587, 0.114.

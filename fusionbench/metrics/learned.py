@@ -19,7 +19,7 @@ from fusionbench.metrics.enclosure import enclosed, quietly, unfilled
 from fusionbench.metrics.images import as_images, rgb
 from fusionbench.metrics.networks import LICENCE
 from fusionbench.metrics.readiness import network_of, ready
-from fusionbench.threads import one_thread
+from fusionbench.nn.cpu.threads import one_thread
 from fusionbench.types import Image, Scores
 from fusionbench.weights.checksums import sha256
 

@@ -14,8 +14,8 @@ from fusionbench.metrics.protocol import Variant, canonical, choose
 from fusionbench.metrics.sharing import sharing
 from fusionbench.metrics.table import row
 from fusionbench.metrics.undefined import holding
+from fusionbench.nn.cpu.threads import one_thread
 from fusionbench.registry import resolve
-from fusionbench.threads import one_thread
 from fusionbench.types import Scores
 
 

@@ -1,0 +1,1 @@
+"""Differentiable blocks and losses that more than one method needs."""

@@ -4,7 +4,7 @@ Zamir et al., "Restormer: Efficient Transformer for High-Resolution Image Restor
 numbers are the original's; the order of work is not. Inputs of attention are normalised over the pixels, and here the
 small channel x channel matrix is scaled instead of the two images; the projection behind the attention is multiplied
 into that matrix, which then acts on the values once. Where no gradient is needed on a CPU, the work goes strip by strip
-(`strips`). Images are best given channels-last.
+(`nn/cpu/chunked`). Images are best given channels-last.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.nn import strips
+from fusionbench.nn.cpu import chunked
+from fusionbench.nn.cpu.chunked import Branch
 from fusionbench.nn.norm import ChannelNorm
-from fusionbench.nn.strips import Branch
 from fusionbench.types import Image
 
 
@@ -41,7 +41,7 @@ def cosines(query: Image, key: Image, heads: int) -> Float[Tensor, "b heads c c"
     if q.dtype in (torch.float16, torch.bfloat16):
         # A sum over all pixels overflows in half precision; of unit vectors it does not.
         return F.normalize(q.float(), dim=-1).to(q) @ F.normalize(k.float(), dim=-1).to(k).mT
-    norms = [part.norm(dim=-1).clamp_min(strips.EPSILON) for part in (q, k)]
+    norms = [part.norm(dim=-1).clamp_min(chunked.EPSILON) for part in (q, k)]
     cosine: Tensor = q @ k.mT / (norms[0][..., :, None] * norms[1][..., None, :])
     return cosine
 
@@ -79,11 +79,11 @@ class MDTA(nn.Module):
 
     def normed_residual(self, features: Image, norm: ChannelNorm) -> Image:
         """`features + self(norm(features))`."""
-        if not strips.apply_to(features):
+        if not chunked.apply_to(features):
             added: Tensor = features + self(norm(features))
             return added
         source = (features, branch(self.qkv, self.qkv_dwconv))
-        return strips.attend(features, [source], norm.body, self.heads, self._mixing)
+        return chunked.attend(features, [source], norm.body, self.heads, self._mixing)
 
     def _mixing(self, cosine: Float[Tensor, "*b heads c c"]) -> Float[Tensor, "*b dim dim"]:
         return mixing(cosine, self.temperature, self.project_out)
@@ -106,9 +106,9 @@ class CrossMDTA(nn.Module):
     @override
     def forward(self, features: Image, source: Image) -> Image:
         """Add to the features what they find in the source."""
-        if strips.apply_to(features):
+        if chunked.apply_to(features):
             sources = [(features, branch(self.q, self.q_dwconv)), (source, branch(self.kv, self.kv_dwconv))]
-            return strips.attend(features, sources, self.norm.body, self.heads, self._mixing)
+            return chunked.attend(features, sources, self.norm.body, self.heads, self._mixing)
         query = self.q_dwconv(self.q(self.norm(features)))
         key, value = self.kv_dwconv(self.kv(self.norm(source))).chunk(2, dim=1)
         return features + mix(self._mixing(cosines(query, key, self.heads)), value)
@@ -135,11 +135,11 @@ class GDFN(nn.Module):
 
     def add_to(self, features: Image, norm: ChannelNorm) -> Image:
         """`features + self(norm(features))`; may write into the features, which nobody else may need any more."""
-        if not strips.apply_to(features):
+        if not chunked.apply_to(features):
             added: Tensor = features + self(norm(features))
             return added
         both = branch(self.project_in, self.dwconv)
-        return strips.feed_forward_(features, norm.body, both, self.project_out.weight.flatten(1))
+        return chunked.feed_forward_(features, norm.body, both, self.project_out.weight.flatten(1))
 
 
 class RestormerBlock(nn.Module):

@@ -9,7 +9,7 @@ from einops import rearrange
 from torch import nn
 from torch.testing import assert_close
 
-from fusionbench.nn import strips
+from fusionbench.nn.cpu import chunked
 from fusionbench.nn.norm import ChannelNorm, LayerNorm2d
 from fusionbench.nn.restormer import CrossMDTA, RestormerBlock, cosines
 
@@ -20,7 +20,7 @@ CLOSE = {"atol": 2e-6, "rtol": 1e-5}
 @pytest.fixture(params=[60, 1000, 1_000_000])
 def strip_numbers(request, monkeypatch):
     """From strips of two rows to whole images."""
-    monkeypatch.setattr(strips, "STRIP_NUMBERS", request.param)
+    monkeypatch.setattr(chunked, "STRIP_NUMBERS", request.param)
 
 
 def jumbled(module: nn.Module, generator: torch.Generator) -> nn.Module:
@@ -102,12 +102,12 @@ def test_cosines_of_nothing_are_zero():
 
 def test_strips_are_left_where_they_do_not_fit():
     x = torch.zeros(1, 2, 3, 4)
-    assert not strips.apply_to(x)
+    assert not chunked.apply_to(x)
     with torch.no_grad():
-        assert strips.apply_to(x)
-        assert not strips.apply_to(x.bfloat16())
+        assert chunked.apply_to(x)
+        assert not chunked.apply_to(x.bfloat16())
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            assert not strips.apply_to(x)
+            assert not chunked.apply_to(x)
 
 
 @pytest.mark.parametrize("norm", [ChannelNorm, LayerNorm2d])

@@ -101,14 +101,14 @@ def weights(repo):
 def nn(repo):
     repo.move(
         {
-            "fusionbench.nn.strips": "fusionbench.nn.cpu.chunked",
-            "fusionbench.nn.winograd": "fusionbench.nn.cpu.winograd",
-            "fusionbench.nn.doubling": "fusionbench.nn.cpu.upsample",
-            "fusionbench.nn.naf": "fusionbench.nn.nafnet",
-            "fusionbench.threads": "fusionbench.nn.cpu.threads",
-            "tests.nn.test_winograd": "tests.nn.cpu.test_winograd",
-            "tests.nn.test_doubling": "tests.nn.cpu.test_upsample",
-            "tests.nn.test_naf": "tests.nn.test_nafnet",
+            "fusionbench.nn.cpu.chunked": "fusionbench.nn.cpu.chunked",
+            "fusionbench.nn.cpu.winograd": "fusionbench.nn.cpu.winograd",
+            "fusionbench.nn.cpu.upsample": "fusionbench.nn.cpu.upsample",
+            "fusionbench.nn.nafnet": "fusionbench.nn.nafnet",
+            "fusionbench.nn.cpu.threads": "fusionbench.nn.cpu.threads",
+            "tests.nn.cpu.test_winograd": "tests.nn.cpu.test_winograd",
+            "tests.nn.cpu.test_upsample": "tests.nn.cpu.test_upsample",
+            "tests.nn.test_nafnet": "tests.nn.test_nafnet",
         },
         docs={"fusionbench.nn": "Differentiable blocks and losses that more than one method needs.",
               "fusionbench.nn.cpu": "The same layers computed faster on a CPU, for inference."},

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.methods.drfusion.architecture import Architecture
-from fusionbench.nn.doubling import doubled
-from fusionbench.nn.winograd import conv3x3
+from fusionbench.nn.cpu.upsample import doubled
+from fusionbench.nn.cpu.winograd import conv3x3
 from fusionbench.types import Gray, Image
 
 TIME_MULTIPLIER = 4

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.methods.dspfusion.priors import Prior
-from fusionbench.nn import strips
+from fusionbench.nn.cpu import chunked
 from fusionbench.nn.norm import ChannelNorm
 from fusionbench.types import Image
 
@@ -40,12 +40,14 @@ class SemanticIntegration(nn.Module):
     @override
     def forward(self, features: Image, prior: Prior) -> Image:
         keys, values = self.tables(prior)
-        if not strips.apply_to(features):
+        if not chunked.apply_to(features):
             pixels = self._ask(rearrange(features, "b c h w -> b (h w) c"), keys, values)
             return rearrange(pixels, "b (h w) c -> b c h w", h=features.shape[2])
-        result = strips.empty_like(features)
-        for image, output, key, value in zip(strips.images(features), strips.images(result), keys, values, strict=True):
-            for rows in strips.strips(image, image.shape[-1]):
+        result = chunked.empty_like(features)
+        for image, output, key, value in zip(
+            chunked.images(features), chunked.images(result), keys, values, strict=True
+        ):
+            for rows in chunked.strips(image, image.shape[-1]):
                 output[rows] = self._ask(image[rows].flatten(0, 1), key, value).view(-1, *image.shape[1:])
         return result
 
@@ -82,18 +84,18 @@ class DegradationModulation(nn.Module):
         weights = self.weight_linear(features.mean(dim=(2, 3))).softmax(dim=-1)
         pooled = (weights[:, None] @ prior).squeeze(1)
         scale, shift = self.prior_linear(self.prior_norm.body(pooled)).chunk(2, dim=-1)
-        if not strips.apply_to(features):
+        if not chunked.apply_to(features):
             modulated: Tensor = self.conv3x3(features * scale[:, :, None, None] + shift[:, :, None, None])
             return modulated
-        result = strips.empty_like(features)
-        for image, output, *each in zip(strips.images(features), strips.images(result), scale, shift, strict=True):
+        result = chunked.empty_like(features)
+        for image, output, *each in zip(chunked.images(features), chunked.images(result), scale, shift, strict=True):
             self._modulate(image, output, *each)
         return result
 
-    def _modulate(self, image: strips.Rows, output: strips.Rows, scale: Tensor, shift: Tensor) -> None:
+    def _modulate(self, image: chunked.Rows, output: chunked.Rows, scale: Tensor, shift: Tensor) -> None:
         height, width, channels = image.shape
         window = image.new_empty(0)
-        for rows in strips.strips(image, channels):
+        for rows in chunked.strips(image, channels):
             count = rows.stop - rows.start
             if not rows.start:
                 window = image.new_zeros(1, count + 2, width, channels)
@@ -144,23 +146,23 @@ class GuidedFusion(nn.Module):
             channel_ir = channel_vi = ir.new_ones(ir.shape[:2])
         else:
             channel_ir, channel_vi = self.ca(prior).chunk(2, dim=-1)
-        if not strips.apply_to(ir):
+        if not chunked.apply_to(ir):
             weighted = [
                 (near * channel[:, :, None, None]).sigmoid() * features
                 for near, channel, features in ((near_ir, channel_ir, ir), (near_vi, channel_vi, vi))
             ]
             fused: Tensor = self.project_out(weighted[0] + weighted[1])
             return fused
-        result = strips.empty_like(ir)
-        images = (strips.images(part) for part in (ir, vi, near_ir, near_vi, result))
+        result = chunked.empty_like(ir)
+        images = (chunked.images(part) for part in (ir, vi, near_ir, near_vi, result))
         for *both, output, by_ir, by_vi in zip(*images, channel_ir, channel_vi, strict=True):
             self._fuse(both, output, (by_ir, by_vi))
         return result
 
-    def _fuse(self, both: list[strips.Rows], output: strips.Rows, channel: tuple[Tensor, Tensor]) -> None:
+    def _fuse(self, both: list[chunked.Rows], output: chunked.Rows, channel: tuple[Tensor, Tensor]) -> None:
         ir, vi, near_ir, near_vi = both
         projection = self.project_out.weight.flatten(1).t()
-        for rows in strips.strips(ir, ir.shape[-1]):
+        for rows in chunked.strips(ir, ir.shape[-1]):
             weighted = (near_ir[rows] * channel[0]).sigmoid_().mul_(ir[rows])
             weighted.addcmul_((near_vi[rows] * channel[1]).sigmoid_(), vi[rows])
             torch.mm(weighted.flatten(0, 1), projection, out=output[rows].view(-1, output.shape[-1]))

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from fusionbench.methods.lure.encoder import Latents
 from fusionbench.methods.lure.sizes import Rule, Size
-from fusionbench.nn.naf import NAFBlock
+from fusionbench.nn.nafnet import NAFBlock
 from fusionbench.nn.norm import ChannelNorm
 from fusionbench.nn.restormer import GDFN, cosines, depthwise, mix, mixing, pointwise
 from fusionbench.types import Color, Image

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.methods.lure.sizes import Guidance, Size
-from fusionbench.nn import strips
-from fusionbench.nn.naf import NAFBlock
+from fusionbench.nn.cpu import chunked
+from fusionbench.nn.cpu.chunked import Branch
+from fusionbench.nn.nafnet import NAFBlock
 from fusionbench.nn.norm import ChannelNorm
 from fusionbench.nn.restormer import GDFN, branch, cosines, depthwise, mix, mixing, pointwise
-from fusionbench.nn.strips import Branch
 from fusionbench.types import Color, Image
 
 Text = Float[Tensor, "b d"]
@@ -52,7 +52,7 @@ class TextGuidedAttention(nn.Module):
     def forward(self, features: Image, text: Text) -> Image:
         """Add to the features what the text makes of them."""
         gate = self.gate(text).sigmoid()
-        if strips.apply_to(features):
+        if chunked.apply_to(features):
             return torch.cat(
                 [self._attended(image[None], weights) for image, weights in zip(features, gate, strict=True)]
             )
@@ -64,7 +64,7 @@ class TextGuidedAttention(nn.Module):
     def _attended(self, features: Image, gate: Float[Tensor, " c"]) -> Image:
         query, rest = branch(self.q, self.q_dwconv), branch(self.kv, self.kv_dwconv)
         every = Branch(torch.cat([query.project * gate, rest.project]), torch.cat([query.kernel, rest.kernel]))
-        return strips.attend(features, [(features, every)], self.norm.body, self.heads, self._mixing)
+        return chunked.attend(features, [(features, every)], self.norm.body, self.heads, self._mixing)
 
     def _mixing(self, cosine: Float[Tensor, "*b heads c c"]) -> Float[Tensor, "*b dim dim"]:
         return mixing(cosine, self.temperature, self.project_out)

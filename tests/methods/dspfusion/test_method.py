@@ -10,7 +10,7 @@ from fusionbench.methods.dspfusion.denoiser import start_noise
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.padding import reflect
 from fusionbench.methods.tiling import fuse_tiled
-from fusionbench.nn import strips
+from fusionbench.nn.cpu import chunked
 from tests.methods.dspfusion.conftest import TINY
 
 SIZES = [(1, 1), (1, 9), (3, 2), (8, 8), (13, 7), (24, 40), (57, 33)]
@@ -140,7 +140,7 @@ def test_tiles_cover_the_image_and_each_is_fused_as_an_image_of_its_own(method, 
 @pytest.mark.parametrize(("size", "numbers"), [(TINY, 500), (TINY, 1_000_000), ("small", 5_000)])
 def test_training_on_whole_images_and_inference_in_strips_are_equal(generator, monkeypatch, size, numbers):
     """In double precision, where nothing but a mistake is larger than the tolerance."""
-    monkeypatch.setattr(strips, "STRIP_NUMBERS", numbers)
+    monkeypatch.setattr(chunked, "STRIP_NUMBERS", numbers)
     method = sensitive(size).double()
     ir, vi = torch.rand(2, 2, 3, 24, 32, generator=generator, dtype=torch.float64)
     degradation, semantic = method.degradation_priors(ir, vi), method.semantic_prior(ir, vi)

@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fusionbench.nn import winograd
-from fusionbench.nn.winograd import conv3x3, winograd3x3
+from fusionbench.nn.cpu import winograd
+from fusionbench.nn.cpu.winograd import conv3x3, winograd3x3
 
 
 def test_the_three_matrices_make_a_convolution(generator):

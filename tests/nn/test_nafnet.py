@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from fusionbench.nn.naf import NAFBlock
+from fusionbench.nn.nafnet import NAFBlock
 
 
 def trained(channels, generator):

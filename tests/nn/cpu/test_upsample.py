@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fusionbench.nn.doubling import doubled
+from fusionbench.nn.cpu.upsample import doubled
 
 
 def whole(x, weight, bias):
