@@ -2,7 +2,7 @@
 
 from fusionbench.degradations.degradation import Degradation, Degraded, Draw, draw, parse
 from fusionbench.degradations.grammar import Term, split_specs
-from fusionbench.degradations.kinds import KINDS, LINEAR, SCENARIOS, Kind, Parameter, Range, Scenario
+from fusionbench.degradations.table import KINDS, LINEAR, SCENARIOS, Kind, Parameter, Range, Scenario
 
 __all__ = [
     "KINDS",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fusionbench.degradations import grammar
 from fusionbench.degradations.grammar import MODALITIES, Term
-from fusionbench.degradations.kinds import Range
+from fusionbench.degradations.table import Range
 from fusionbench.registry import resolve
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fusionbench.degradations.grammar import write_value
-from fusionbench.degradations.kinds import KINDS, SCENARIOS
+from fusionbench.degradations.table import KINDS, SCENARIOS
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 

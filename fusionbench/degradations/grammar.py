@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from fusionbench.degradations.kinds import KINDS, SCENARIOS, Kind, Parameter, Range
+from fusionbench.degradations.table import KINDS, SCENARIOS, Kind, Parameter, Range
 from fusionbench.registry import unknown
 
 MODALITIES = ("ir", "vi")

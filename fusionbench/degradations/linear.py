@@ -11,8 +11,8 @@ from typing import NamedTuple, TypeAlias
 
 from fusionbench.degradations.degradation import Degradation
 from fusionbench.degradations.grammar import Term
-from fusionbench.degradations.kinds import Range
 from fusionbench.degradations.operators import Blur, Identity, Operator, Pixelate, compose, gaussian_kernel
+from fusionbench.degradations.table import Range
 
 CLEAN_GAMMA = 5e-4
 """Wiener's noise-to-signal ratio for images that are only rounded to 8 bits: the best of those tried on M3FD."""

@@ -123,10 +123,10 @@ def nn(repo):
 def degradations(repo):
     repo.move(
         {
-            "fusionbench.degradations.kinds": "fusionbench.degradations.table",
-            "fusionbench.degradations.framing": "fusionbench.degradations.crop_operators",
-            "tests.degradations.test_kinds": "tests.degradations.test_table",
-            "tests.degradations.test_framing": "tests.degradations.test_crop_operators",
+            "fusionbench.degradations.table": "fusionbench.degradations.table",
+            "fusionbench.degradations.crop_operators": "fusionbench.degradations.crop_operators",
+            "tests.degradations.test_table": "tests.degradations.test_table",
+            "tests.degradations.test_crop_operators": "tests.degradations.test_crop_operators",
         }
     )
     layers(repo)

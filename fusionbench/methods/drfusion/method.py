@@ -16,7 +16,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from fusionbench.degradations import parse
-from fusionbench.degradations.framing import Frame, frame_of, framed
+from fusionbench.degradations.crop_operators import Frame, frame_of, framed
 from fusionbench.degradations.linear import CLEAN_GAMMA, NOISY_GAMMA, LinearModel, linear_model
 from fusionbench.degradations.operators import Operator, Pixelate, compose
 from fusionbench.methods.color import chroma, luma, rgb

@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from fusionbench.degradations import parse
-from fusionbench.degradations.framing import WHOLE, Frame, frame_of, framed
+from fusionbench.degradations.crop_operators import WHOLE, Frame, frame_of, framed
 from fusionbench.degradations.linear import linear_model
 
 HEIGHT, WIDTH = 96, 120
