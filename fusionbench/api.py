@@ -12,8 +12,8 @@ import torch
 
 from fusionbench.benchmark import DatasetChoice, MethodChoice, check_numbers
 from fusionbench.data.first_look import Files
-from fusionbench.data.folders import FolderSource
 from fusionbench.data.pairs import Pairs
+from fusionbench.data.sources.folders import FolderSource
 from fusionbench.degradations import parse
 from fusionbench.files import check_names
 from fusionbench.fusing import Told, fuse_batch, fuse_cell

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from fusionbench.data import DATASETS
-from fusionbench.data.cards import check_limit
+from fusionbench.data.table import check_limit
 from fusionbench.degradations import parse
 from fusionbench.files import path_name
 from fusionbench.images.options import AS_STORED, ReadOptions

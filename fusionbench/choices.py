@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from fusionbench.benchmark import DatasetChoice, MethodChoice, split_choices, split_commas
 from fusionbench.console import note, warn
 from fusionbench.data import DATASETS
-from fusionbench.data.cards import ANY, DRAWN, data_root
 from fusionbench.data.discovery import discover
+from fusionbench.data.table import ANY, DRAWN, data_root
 from fusionbench.methods import METHODS
 from fusionbench.metrics import PROTOCOLS
 from fusionbench.registry import lookup

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fusionbench.benchmark import DatasetChoice
 from fusionbench.data import DATASETS
-from fusionbench.data.cards import data_root
-from fusionbench.data.source import Source, digests
+from fusionbench.data.sources.base import Source, digests
+from fusionbench.data.table import data_root
 from fusionbench.files import digest_of
 from fusionbench.results import INPUTS, REFERENCES, CellFolder, refuse_others
 from fusionbench.sources import Sources

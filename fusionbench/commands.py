@@ -27,7 +27,7 @@ from fusionbench.choices import (
 )
 from fusionbench.columns import Format
 from fusionbench.console import DONE, finish, warn
-from fusionbench.data.cards import ANY, DRAWN
+from fusionbench.data.table import ANY, DRAWN
 from fusionbench.images.options import read_options
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from fusionbench.data.cards import shown_as
+from fusionbench.data.table import shown_as
 from fusionbench.extras import adding
 from fusionbench.files import path_name
 from fusionbench.report.html import write_html

@@ -102,7 +102,7 @@ def shard(
     """
     from fusionbench.console import progress
     from fusionbench.data import load
-    from fusionbench.data.sharding import write_shards
+    from fusionbench.data.sources.shard_writer import write_shards
 
     console, reading = plain_console(), read_options(ir_range, ir_channel)
     for part in split_names(split):

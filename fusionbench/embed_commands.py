@@ -7,7 +7,7 @@ from typing import Literal
 
 from fusionbench.choices import WEIGHTS, Names, choose_dataset, choose_methods, split_names
 from fusionbench.console import DONE, warn
-from fusionbench.data.cards import DRAWN
+from fusionbench.data.table import DRAWN
 from fusionbench.images.options import read_options
 
 

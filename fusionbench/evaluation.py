@@ -13,7 +13,7 @@ import pandas as pd
 
 from fusionbench.benchmark import Benchmark, MethodChoice
 from fusionbench.choices import choose_dataset, choose_datasets, choose_metrics, split_methods, split_names
-from fusionbench.data.cards import ANY
+from fusionbench.data.table import ANY
 from fusionbench.images.options import read_options
 from fusionbench.preflight import settle
 from fusionbench.report.table import read_scores

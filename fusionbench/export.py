@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from fusionbench.benchmark import DatasetChoice
 from fusionbench.claims import sources_of
 from fusionbench.console import progress
-from fusionbench.data.cards import check_limit
+from fusionbench.data.table import check_limit
 from fusionbench.degradations import parse
 from fusionbench.files import Journal, csv_line, path_name, read_csv, remove_unfinished, sha256_of
 from fusionbench.images.files import write_image

@@ -16,7 +16,7 @@ from fusionbench import methods, preflight
 from fusionbench.benchmark import Benchmark, Cell, MethodChoice, restorers
 from fusionbench.claims import check_settings, drop_pictured, precision_of, sources_of, with_files
 from fusionbench.console import progress
-from fusionbench.data.source import digests
+from fusionbench.data.sources.base import digests
 from fusionbench.degradations import parse
 from fusionbench.files import path_name, remove_unfinished
 from fusionbench.fusing import Told, fuse_cell

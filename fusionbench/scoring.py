@@ -11,7 +11,7 @@ from fusionbench.benchmark import DatasetChoice
 from fusionbench.data import DATASETS, load
 from fusionbench.data.cache import CachedSource
 from fusionbench.data.pairs import Pairs
-from fusionbench.data.source import digests
+from fusionbench.data.sources.base import digests
 from fusionbench.files import sha256_of
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor
@@ -22,7 +22,7 @@ from fusionbench.scorefile import OK, Row
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fusionbench.data.source import RawPair, Source
+    from fusionbench.data.sources.base import RawPair, Source
 
 
 # Decoded sources are kept between the methods of a run, up to so many bytes per data set.

@@ -11,10 +11,10 @@ from rich.console import Console
 from fusionbench.benchmark import DatasetChoice
 from fusionbench.claims import sources_of
 from fusionbench.console import progress
-from fusionbench.data.cards import check_limit
 from fusionbench.data.first_look import look_at_fused
 from fusionbench.data.pairs import Pairs
-from fusionbench.data.source import Subset
+from fusionbench.data.sources.base import Subset
+from fusionbench.data.table import check_limit
 from fusionbench.files import remove_unfinished
 from fusionbench.images.files import SUFFIXES, image_size
 from fusionbench.images.folders import image_files
@@ -28,7 +28,7 @@ from fusionbench.sources import Sources
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
-    from fusionbench.data.source import Source
+    from fusionbench.data.sources.base import Source
 
 SHOWN = 5
 

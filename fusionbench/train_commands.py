@@ -103,7 +103,7 @@ def override_words(words: Sequence[str]) -> list[str]:
 def _data(data: str | None, dataset: str | None, tables: Mapping[str, Any]) -> dict[str, Any]:
     """What `--data` and `--dataset` change in a recipe, for all of its phases."""
     from fusionbench.data import DATASETS
-    from fusionbench.data.shards import has_shards, read_index
+    from fusionbench.data.sources.shards import has_shards, read_index
     from fusionbench.registry import lookup
 
     dataset = dataset and lookup("dataset", dataset, DATASETS)

@@ -9,10 +9,10 @@ import pytest
 import fusionbench
 from fusionbench.choices import choose_dataset, choose_datasets
 from fusionbench.cli import main
-from fusionbench.data.cards import data_root
 from fusionbench.data.discovery import discover
 from fusionbench.data.loading import load
 from fusionbench.data.synthetic import scene
+from fusionbench.data.table import data_root
 from fusionbench.images.files import write_image
 from fusionbench.weights.store import home
 

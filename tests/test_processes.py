@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fusionbench.data.sampling import EpochSampler
+from fusionbench.data.samplers import EpochSampler
 from fusionbench.images.files import write_image
 from fusionbench.recipe import Recipe
 from fusionbench.report.curves import read_logs

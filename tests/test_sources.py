@@ -10,8 +10,8 @@ import pytest
 
 from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
-from fusionbench.data.folders import FolderSource, match
-from fusionbench.data.source import Joined, Subset, digests
+from fusionbench.data.sources.base import Joined, Subset, digests
+from fusionbench.data.sources.folders import FolderSource, match
 from fusionbench.data.synthetic import SyntheticSource
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.table import CHANGED, read_results

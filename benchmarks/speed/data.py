@@ -22,13 +22,13 @@ from rich.markdown import Markdown
 from torch.utils.data import DataLoader
 
 from fusionbench.data import load
+from fusionbench.data.crops import TrainingPairs, Turn
 from fusionbench.data.datamodule import single_threaded
 from fusionbench.data.pairs import collate
-from fusionbench.data.sampling import EpochSampler
-from fusionbench.data.sharedcache import SharedCache
-from fusionbench.data.source import Source, Subset
+from fusionbench.data.samplers import EpochSampler
+from fusionbench.data.sources.base import Source, Subset
+from fusionbench.data.sources.cache import SharedCache
 from fusionbench.data.synthetic import scene
-from fusionbench.data.training import TrainingPairs, Turn
 from fusionbench.images.files import write_image
 
 # Every degradation of one image, and the combinations that DSPFusion tests.

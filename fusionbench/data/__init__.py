@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.data.cards import DATASETS, DatasetCard
+from fusionbench.data.table import DATASETS, DatasetCard
 from fusionbench.registry import resolve
 
 if TYPE_CHECKING:
-    from fusionbench.data.acquire import download
-    from fusionbench.data.inspection import check, describe
+    from fusionbench.data.fetch import download
     from fusionbench.data.loading import load
+    from fusionbench.data.validation import check, describe
 
 __all__ = ["DATASETS", "DatasetCard", "check", "describe", "download", "load"]
 
 _LAZY = {
-    "check": "fusionbench.data.inspection:check",
-    "describe": "fusionbench.data.inspection:describe",
-    "download": "fusionbench.data.acquire:download",
+    "check": "fusionbench.data.validation:check",
+    "describe": "fusionbench.data.validation:describe",
+    "download": "fusionbench.data.fetch:download",
     "load": "fusionbench.data.loading:load",
 }
 

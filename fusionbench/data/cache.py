@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fusionbench.data.source import RawPair, Source
+from fusionbench.data.sources.base import RawPair, Source
 
 
 class CachedSource:

@@ -1,7 +1,7 @@
 """Training pairs with what a degradation is told from: other scenes that share it, and the same scene with others.
 
 Every item carries `ir_positives`, `vi_positives` and `negatives` beside the fields of a pair. Whatever is drawn comes
-from (seed, epoch, pair), as in `training`.
+from (seed, epoch, pair), as in `crops`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from typing_extensions import override
 
-from fusionbench.data.ems import EmsSource, Record, Scene
+from fusionbench.data.crops import Turn, cut, random_box
 from fusionbench.data.pairs import as_pair, collate, specs
-from fusionbench.data.source import RawPair, Source
-from fusionbench.data.training import Turn, cut, random_box
+from fusionbench.data.sources.base import RawPair, Source
+from fusionbench.data.sources.ems import EmsSource, Record, Scene
 from fusionbench.degradations import Degradation, Term, draw, parse
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor

@@ -13,17 +13,17 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from fusionbench.data.cards import DATASETS, check_limit
 from fusionbench.data.contrastive import collate_contrasts, contrastive
+from fusionbench.data.crops import TrainingPairs
 from fusionbench.data.loading import candidates, load
 from fusionbench.data.pairs import Pairs, collate, specs
-from fusionbench.data.restoration import RESTORATION, restoration
 from fusionbench.data.resumable import ResumableLoader
-from fusionbench.data.sampling import EpochSampler, EqualSizes, Shown, check_enough
-from fusionbench.data.shards import blocks_of
-from fusionbench.data.sharedcache import SharedCache
-from fusionbench.data.source import Joined, Source, Subset
-from fusionbench.data.training import TrainingPairs
+from fusionbench.data.samplers import EpochSampler, EqualSizes, Shown, check_enough
+from fusionbench.data.sources.base import Joined, Source, Subset
+from fusionbench.data.sources.cache import SharedCache
+from fusionbench.data.sources.restoration import RESTORATION, restoration
+from fusionbench.data.sources.shards import blocks_of
+from fusionbench.data.table import DATASETS, check_limit
 from fusionbench.images.options import read_options
 from fusionbench.registry import lookup
 from fusionbench.types import Pair

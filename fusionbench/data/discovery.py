@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fusionbench.data.cards import ANY, DATASETS
+from fusionbench.data.table import ANY, DATASETS
 
 
 def discover(folder: Path, split: str = "test", **opening: Any) -> tuple[dict[str, Path], list[str]]:
@@ -20,7 +20,7 @@ def discover(folder: Path, split: str = "test", **opening: Any) -> tuple[dict[st
         The folder of each, and one sentence for each that is there and cannot be opened.
     """
     from fusionbench.data.loading import find_layout
-    from fusionbench.data.shards import has_shards, read_index
+    from fusionbench.data.sources.shards import has_shards, read_index
 
     if has_shards(folder):
         return {str(read_index(folder)["dataset"]): folder}, []

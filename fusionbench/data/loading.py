@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fusionbench.data.cards import ANY, DATASETS, DatasetCard, Layout, check_limit, data_root, split_names
-from fusionbench.data.ems import open_ems
 from fusionbench.data.first_look import Files
-from fusionbench.data.folders import FolderSource, Unmatched, match, read_prompts
-from fusionbench.data.shards import has_shards, open_shards
-from fusionbench.data.source import Source, Subset
+from fusionbench.data.sources.base import Source, Subset
+from fusionbench.data.sources.ems import open_ems
+from fusionbench.data.sources.folders import FolderSource, Unmatched, match, read_prompts
+from fusionbench.data.sources.shards import has_shards, open_shards
+from fusionbench.data.table import ANY, DATASETS, DatasetCard, Layout, check_limit, data_root, split_names
 from fusionbench.files import check_names
 from fusionbench.images.files import SUFFIXES
 from fusionbench.images.options import AS_STORED, ReadOptions

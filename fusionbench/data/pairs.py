@@ -1,4 +1,4 @@
-"""Pairs as tensors: reading, degrading, stacking. Drawing crops for training is in `training`."""
+"""Pairs as tensors: reading, degrading, stacking. Drawing crops for training is in `crops`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import Dataset
 from typing_extensions import override
 
-from fusionbench.data.source import RawPair, Source, Subset
+from fusionbench.data.sources.base import RawPair, Source, Subset
 from fusionbench.degradations import Degradation, Degraded, draw, parse
 from fusionbench.images.tensors import to_tensor
 from fusionbench.types import Batch, Pair

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from fusionbench.data.sampling import EpochSampler
+from fusionbench.data.samplers import EpochSampler
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from fusionbench.data.cards import shown_as
+from fusionbench.data.table import shown_as
 from fusionbench.files import path_name
 from fusionbench.images.files import image_size, read_image
 from fusionbench.report.crops import salient_crops

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from fusionbench.data.cards import shown_as
+from fusionbench.data.table import shown_as
 from fusionbench.files import path_name
 from fusionbench.images.files import read_image
 from fusionbench.report.crops import salient_crops

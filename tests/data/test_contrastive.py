@@ -16,9 +16,9 @@ from fusionbench.data.contrastive import (
     fitting,
     others,
 )
+from fusionbench.data.crops import Turn
 from fusionbench.data.datamodule import FusionDataModule
-from fusionbench.data.source import RawPair
-from fusionbench.data.training import Turn
+from fusionbench.data.sources.base import RawPair
 
 SPECS = ["clean", "ll+lc", "vi:rain+ir:sn", "vi:noise(5~25)"]
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fusionbench.data.first_look import LOOKED_AT
-from fusionbench.data.folders import FolderSource, match
+from fusionbench.data.sources.folders import FolderSource, match
 from fusionbench.images.options import ImageWarning, ReadOptions, UnclearImageError, read_options
 
 RAW = 7800 + np.arange(768, dtype=np.uint16).reshape(24, 32)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fusionbench.data import DATASETS, load
-from fusionbench.data.cards import SPLITS, split_names
 from fusionbench.data.loading import find_layout
+from fusionbench.data.table import SPLITS, split_names
 from fusionbench.files import check_names
 from fusionbench.images.files import read_image
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from fusionbench.data import load
 from fusionbench.data.pairs import Pairs, collate
-from fusionbench.data.source import RawPair
+from fusionbench.data.sources.base import RawPair
 from fusionbench.degradations import parse
 from fusionbench.images.tensors import to_bytes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fusionbench.data.source import RawPair
+from fusionbench.data.sources.base import RawPair
 from fusionbench.data.synthetic.render import scene
 from fusionbench.files import digest_of
 from fusionbench.registry import unknown

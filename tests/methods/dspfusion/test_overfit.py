@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from fusionbench import methods
 from fusionbench.data import load
 from fusionbench.data.contrastive import ContrastivePairs, collate_contrasts
-from fusionbench.data.source import Subset
+from fusionbench.data.sources.base import Subset
 from fusionbench.data.synthetic import SyntheticSource
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.metrics import evaluate

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fusionbench.data.pairs import as_pair, collate, degrade
-from fusionbench.data.source import RawPair
+from fusionbench.data.sources.base import RawPair
 from fusionbench.degradations import parse
 
 SINGLE = ("ll(0.7)", "oe(0.7)", "haze(0.6)", "lc(0.7)", "sr4")

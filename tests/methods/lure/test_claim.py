@@ -86,7 +86,7 @@ def test_recipe_of_the_unified_small_size_keeps_the_claim(shared, tmp_path):
 
     from fusionbench.data import load
     from fusionbench.data.pairs import Pairs, collate
-    from fusionbench.data.source import Subset
+    from fusionbench.data.sources.base import Subset
     from fusionbench.metrics import evaluate
 
     settings = yaml.safe_load((EXPERIMENTS / "lure-s-unified.yaml").read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fusionbench.data.folders import FolderSource, match, read_prompts, resized
+from fusionbench.data.sources.folders import FolderSource, match, read_prompts, resized
 from fusionbench.images.folders import image_files
 from fusionbench.images.options import ImageWarning
 

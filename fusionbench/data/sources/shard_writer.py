@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image
 
-from fusionbench.data.shards import FACTS, FORMAT, IMAGES, INDEX, has_shards, read_index
-from fusionbench.data.source import RawPair, Source
+from fusionbench.data.sources.base import RawPair, Source
+from fusionbench.data.sources.shards import FACTS, FORMAT, IMAGES, INDEX, has_shards, read_index
 from fusionbench.extras import adding
 from fusionbench.files import write_atomically
 from fusionbench.types import Bytes

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from rich.progress import track
 
 from fusionbench.console import plain_console
-from fusionbench.data.cards import DATASETS, DatasetCard, Place, data_root
 from fusionbench.data.loading import splits_on_disk
+from fusionbench.data.table import DATASETS, DatasetCard, Place, data_root
 from fusionbench.registry import lookup
 from fusionbench.weights.checksums import accepted, pin, short_of_a_checksum
 from fusionbench.weights.download import fetch

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from typing_extensions import override
 
 from fusionbench.data.pairs import as_pair, degrade, specs, specs_for
-from fusionbench.data.source import RawPair, Source
+from fusionbench.data.sources.base import RawPair, Source
 from fusionbench.degradations import Degradation, Degraded, Range, Term, draw
 from fusionbench.types import Bytes, Pair
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fusionbench.data import load
-from fusionbench.data.ems import TERMS, Record
 from fusionbench.data.pairs import Pairs
+from fusionbench.data.sources.ems import TERMS, Record
 from fusionbench.degradations import parse
 
 

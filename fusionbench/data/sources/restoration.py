@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from fusionbench.data.source import RawPair
+from fusionbench.data.sources.base import RawPair
 from fusionbench.files import check_names, digest_of
 from fusionbench.images.files import image_size, read_infrared, read_visible
 from fusionbench.images.folders import image_files

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from fusionbench.data.folders import read_prompts
-from fusionbench.data.source import RawPair
+from fusionbench.data.sources.base import RawPair
+from fusionbench.data.sources.folders import read_prompts
 from fusionbench.degradations import parse
 from fusionbench.files import digest_of
 from fusionbench.images.files import image_size, read_infrared, read_visible

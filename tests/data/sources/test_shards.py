@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 
 from fusionbench.cli import main
 from fusionbench.data import load
-from fusionbench.data.sampling import EpochSampler
-from fusionbench.data.sharding import write_shards
-from fusionbench.data.shards import INDEX, blocks_of, read_index
-from fusionbench.data.source import Joined, Subset
+from fusionbench.data.samplers import EpochSampler
+from fusionbench.data.sources.base import Joined, Subset
+from fusionbench.data.sources.shard_writer import write_shards
+from fusionbench.data.sources.shards import INDEX, blocks_of, read_index
 from fusionbench.methods.lure.method import Lure
 from fusionbench.recipe import Recipe
 from fusionbench.train import train

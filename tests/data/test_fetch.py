@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from fusionbench.data import DATASETS, download, load
-from fusionbench.data.acquire import home, unpack
-from fusionbench.data.cards import BY_SPLIT, DatasetCard, Place
+from fusionbench.data.fetch import home, unpack
+from fusionbench.data.table import BY_SPLIT, DatasetCard, Place
 
 
 def png(value: int) -> bytes:

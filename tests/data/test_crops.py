@@ -9,11 +9,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from fusionbench.data.cache import CachedSource
+from fusionbench.data.crops import Box, TrainingPairs, Turn, cut, reach
 from fusionbench.data.pairs import collate
-from fusionbench.data.sampling import EpochSampler, EqualSizes
-from fusionbench.data.sharedcache import FACTS, SharedCache
-from fusionbench.data.source import Joined, RawPair, Subset
-from fusionbench.data.training import Box, TrainingPairs, Turn, cut, reach
+from fusionbench.data.samplers import EpochSampler, EqualSizes
+from fusionbench.data.sources.base import Joined, RawPair, Subset
+from fusionbench.data.sources.cache import FACTS, SharedCache
 from fusionbench.degradations import KINDS, parse
 from fusionbench.images.tensors import to_bytes
 

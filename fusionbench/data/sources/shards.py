@@ -14,8 +14,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fusionbench.data.sharedcache import SharedCache
-from fusionbench.data.source import Joined, RawPair, Source, Subset
+from fusionbench.data.sources.base import Joined, RawPair, Source, Subset
+from fusionbench.data.sources.cache import SharedCache
 from fusionbench.files import digest_of
 from fusionbench.images.files import decode_image
 

@@ -10,7 +10,7 @@ from torch.utils.data import BatchSampler, Dataset, Sampler
 from torch.utils.data.distributed import DistributedSampler
 from typing_extensions import override
 
-from fusionbench.data.training import Turn
+from fusionbench.data.crops import Turn
 
 TOGETHER = 8
 """Blocks whose pairs are mixed with each other."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fusionbench.data.source import RawPair, Source
+from fusionbench.data.sources.base import RawPair, Source
 from fusionbench.types import Bytes
 
 FACTS = 512

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from fusionbench.data.first_look import Files, differing, look
-from fusionbench.data.source import RawPair
+from fusionbench.data.sources.base import RawPair
 from fusionbench.files import digest_of, read_csv
 from fusionbench.images.files import SUFFIXES, image_size, read_infrared, read_visible
 from fusionbench.images.folders import image_files

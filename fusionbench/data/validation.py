@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusionbench.data.acquire import places_of
-from fusionbench.data.cards import DATASETS, DatasetCard, split_names
+from fusionbench.data.fetch import places_of
 from fusionbench.data.loading import advice, candidates, load, splits_on_disk
+from fusionbench.data.table import DATASETS, DatasetCard, split_names
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.registry import lookup
 

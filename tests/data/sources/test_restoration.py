@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fusionbench.data.crops import TrainingPairs
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.data.pairs import Pairs, collate
-from fusionbench.data.restoration import RESTORATION, restoration
-from fusionbench.data.training import TrainingPairs
+from fusionbench.data.sources.restoration import RESTORATION, restoration
 from fusionbench.images.files import write_image
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fusionbench.data import DATASETS, check, describe
-from fusionbench.data.cards import split_names
 from fusionbench.data.loading import splits_on_disk
+from fusionbench.data.table import split_names
 
 
 @pytest.mark.parametrize("name", DATASETS)
