@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from fusionbench.benchmark import DatasetChoice
 from fusionbench.data import DATASETS, load
-from fusionbench.data.cache import CachedSource
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.sources.base import digests
+from fusionbench.data.sources.cache import CachedSource
 from fusionbench.files import sha256_of
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor

@@ -17,8 +17,7 @@ from fusionbench.data.contrastive import collate_contrasts, contrastive
 from fusionbench.data.crops import TrainingPairs
 from fusionbench.data.loading import candidates, load
 from fusionbench.data.pairs import Pairs, collate, specs
-from fusionbench.data.resumable import ResumableLoader
-from fusionbench.data.samplers import EpochSampler, EqualSizes, Shown, check_enough
+from fusionbench.data.samplers import EpochSampler, EqualSizes, ResumableLoader, Shown, check_enough
 from fusionbench.data.sources.base import Joined, Source, Subset
 from fusionbench.data.sources.cache import SharedCache
 from fusionbench.data.sources.restoration import RESTORATION, restoration

@@ -8,12 +8,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from fusionbench.data.cache import CachedSource
 from fusionbench.data.crops import Box, TrainingPairs, Turn, cut, reach
 from fusionbench.data.pairs import collate
 from fusionbench.data.samplers import EpochSampler, EqualSizes
 from fusionbench.data.sources.base import Joined, RawPair, Subset
-from fusionbench.data.sources.cache import FACTS, SharedCache
+from fusionbench.data.sources.cache import FACTS, CachedSource, SharedCache
 from fusionbench.degradations import KINDS, parse
 from fusionbench.images.tensors import to_bytes
 

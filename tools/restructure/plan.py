@@ -150,8 +150,8 @@ def data(repo):
     repo.edit("fusionbench/data/contrastive.py", "as in `training`", "as in `crops`")
     repo.edit("fusionbench/data/pairs.py", "is in `training`", "is in `crops`")
     repo.commit("Data sets: what pairs are read from lies in data/sources, the table in data/table")
-    repo.cut("fusionbench.data.cache", "*", "fusionbench.data.sources.cache", "Decoded pairs kept in memory: by one process, or for all workers of one, each decoded once.")
-    repo.cut("fusionbench.data.resumable", "*", "fusionbench.data.samplers", "The order in which pairs are visited, how they are gathered into batches, and going on in the middle of an epoch.")
+    repo.cut("fusionbench.data.sources.cache", "*", "fusionbench.data.sources.cache", "Decoded pairs kept in memory: by one process, or for all workers of one, each decoded once.")
+    repo.cut("fusionbench.data.samplers", "*", "fusionbench.data.samplers", "The order in which pairs are visited, how they are gathered into batches, and going on in the middle of an epoch.")
     old = repo.root / "fusionbench/data/images.py"
     if old.exists():  # names of fusionbench.images.files under their old module
         names = re.findall(r'^    "(\w+)",$', old.read_text(), flags=re.M)
