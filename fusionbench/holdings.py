@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fusionbench import methods
-from fusionbench.metrics.networks import NETWORKS
-from fusionbench.metrics.opinions import OPINIONS, PREFIX, pyiqa_name
+from fusionbench.metrics.pyiqa.rows import OPINIONS, PREFIX, pyiqa_name
+from fusionbench.metrics.pyiqa.table import NETWORKS
 from fusionbench.metrics.table import spelled
 from fusionbench.registry import resolve, unknown
 from fusionbench.weights.card import WeightsCard

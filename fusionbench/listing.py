@@ -11,7 +11,7 @@ from fusionbench.data import DATASETS
 from fusionbench.degradations import KINDS, LINEAR, SCENARIOS
 from fusionbench.methods import METHODS, fallback, is_ready, variant_of
 from fusionbench.metrics import METRICS, PROTOCOLS
-from fusionbench.metrics.networks import LICENCE
+from fusionbench.metrics.pyiqa.table import LICENCE
 
 BETTER = {True: "higher", False: "lower", None: ""}
 

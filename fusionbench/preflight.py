@@ -16,8 +16,8 @@ from fusionbench.benchmark import Benchmark, MethodChoice, restorers
 from fusionbench.degradations import parse
 from fusionbench.methods import METHODS, fallback, fallback_notice, lacking, spelled, weight_files
 from fusionbench.metrics import INPUT
-from fusionbench.metrics.opinions import pyiqa_name
-from fusionbench.metrics.readiness import ready
+from fusionbench.metrics.pyiqa.preflight import ready
+from fusionbench.metrics.pyiqa.rows import pyiqa_name
 from fusionbench.results import CellFolder
 from fusionbench.weights.card import PUBLISHED
 from fusionbench.weights.checksums import sha256

@@ -14,7 +14,7 @@ import torch
 from fusionbench import methods
 from fusionbench.fusing import fuse_batch, single
 from fusionbench.metrics import METRICS, PROTOCOLS, evaluate, row, samples
-from fusionbench.metrics.opinions import FAMILY
+from fusionbench.metrics.pyiqa.rows import FAMILY
 from fusionbench.types import Batch
 from tests.pairs import files, write_pairs
 

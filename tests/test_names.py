@@ -15,7 +15,7 @@ from fusionbench.degradations import KINDS, SCENARIOS, parse
 from fusionbench.holdings import holder
 from fusionbench.methods import METHODS
 from fusionbench.metrics import METRICS, PROTOCOLS, FusionMetric, canonical, choose, evaluate, row
-from fusionbench.metrics.networks import NETWORKS
+from fusionbench.metrics.pyiqa.table import NETWORKS
 from fusionbench.registry import LISTED, lookup
 
 TABLES = {

@@ -15,7 +15,7 @@ from scipy.io import savemat
 from fusionbench.benchmark import MethodChoice
 from fusionbench.cli import main
 from fusionbench.images.files import write_image
-from fusionbench.metrics.networks import LICENCE
+from fusionbench.metrics.pyiqa.table import LICENCE
 from fusionbench.preflight import check_metrics
 from fusionbench.weights.checksums import accept, sha256
 

@@ -26,14 +26,14 @@ from torch import Tensor
 from fusionbench.data.synthetic import scene
 from fusionbench.images.files import read_image
 from fusionbench.metrics import METRICS, evaluate, row
-from fusionbench.metrics.images import gray
+from fusionbench.metrics.functional.images import gray
 
 SETS: dict[str, tuple[str, list[str]]] = {
     "DSPFusion's four": ("dspfusion", ["EN", "MI", "VIF", "Qabf"]),
     "LURE's nine": ("lure", ["CC", "SCD", "PSNR", "SSIM", "MS-SSIM", "AG", "SD", "SF", "EN"]),
     "DRFusion's six": ("drfusion", ["QMI", "QNCIE", "Qabf", "QP", "QCB", "QW"]),
     "ten": ("exact", list(PLAIN)),
-    "all but FMI": ("exact", [name for name in METRICS if row(name).family not in ("learned", "fmi")]),
+    "all but FMI": ("exact", [name for name in METRICS if row(name).family not in ("score", "fmi")]),
     "FMI, four": ("exact", [name for name in METRICS if row(name).family == "fmi"]),
 }
 ON_CPU = "| scores | threads | one image, ms | each of a batch, ms | float32, ms | peak memory, MiB | on |"

@@ -4,7 +4,7 @@ Importing this package imports no torch; a function is imported when it is asked
 
     >>> from fusionbench.metrics import METRICS, entropy
     >>> METRICS["EN"].target
-    'fusionbench.metrics.information:entropy'
+    'fusionbench.metrics.functional.information:entropy'
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from fusionbench.metrics.table import METRICS, row
 from fusionbench.registry import resolve
 
 if TYPE_CHECKING:
-    from fusionbench.metrics.metric import FusionMetric as FusionMetric
-    from fusionbench.metrics.metric import FusionMetricCollection as FusionMetricCollection
-    from fusionbench.metrics.scoring import evaluate as evaluate
-    from fusionbench.metrics.scoring import why_undefined as why_undefined
+    from fusionbench.metrics.evaluation import evaluate as evaluate
+    from fusionbench.metrics.evaluation import why_undefined as why_undefined
+    from fusionbench.metrics.torchmetrics import FusionMetric as FusionMetric
+    from fusionbench.metrics.torchmetrics import FusionMetricCollection as FusionMetricCollection
 
 _LAZY = {
-    "FusionMetric": "fusionbench.metrics.metric:FusionMetric",
-    "FusionMetricCollection": "fusionbench.metrics.metric:FusionMetricCollection",
-    "evaluate": "fusionbench.metrics.scoring:evaluate",
-    "why_undefined": "fusionbench.metrics.scoring:why_undefined",
+    "FusionMetric": "fusionbench.metrics.torchmetrics:FusionMetric",
+    "FusionMetricCollection": "fusionbench.metrics.torchmetrics:FusionMetricCollection",
+    "evaluate": "fusionbench.metrics.evaluation:evaluate",
+    "why_undefined": "fusionbench.metrics.evaluation:why_undefined",
     **{row.target.partition(":")[2]: row.target for row in METRICS.values()},
 }
 

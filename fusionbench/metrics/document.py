@@ -11,16 +11,16 @@ from fusionbench.metrics import METRICS, PROTOCOLS, MetricRow, evaluate, row, sa
 FAMILIES = {
     "information": "From histograms",
     "fmi": "From windows of features",
-    "statistics": "From moments of whole images",
-    "gradient": "From differences of neighbours",
+    "moments": "From moments of whole images",
+    "gradients": "From differences of neighbours",
     "edges": "From edges and details of the sources",
-    "structure": "From local structure",
-    "exposure": "From local structure, against all sources at once",
-    "salience": "From local structure, by what stands out",
-    "fidelity": "Visual information fidelity",
-    "vision": "Through contrast sensitivity",
-    "phase": "Through phase congruency",
-    "learned": "By networks, without reference",
+    "ssim": "From local structure",
+    "mef_ssim": "From local structure, against all sources at once",
+    "piella": "From local structure, by what stands out",
+    "vif": "Visual information fidelity",
+    "contrast_sensitivity": "Through contrast sensitivity",
+    "phase_congruency": "Through phase congruency",
+    "score": "By networks, without reference",
 }
 
 # Largest relative differences of float32 on real pairs, rounded up. The last ones divide what is almost nothing.

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from fusionbench.metrics.opinions import FAMILY
+from fusionbench.metrics.pyiqa.rows import FAMILY
 from fusionbench.metrics.row import Options
 from fusionbench.metrics.table import METRICS, row, spelled
 from fusionbench.registry import lookup
@@ -112,7 +112,7 @@ def _exact_but(name: str, why: str, *, scale: float = 1.0, offset: float = 0.0, 
     return replace(exact(name), why=why, options=options, scale=scale, offset=offset)
 
 
-_TOOLKITS = "fusionbench.metrics.toolkits:"
+_TOOLKITS = "fusionbench.metrics.functional.toolkits:"
 # 20 log10(255): the peak of 8-bit images over the error of images in [0, 1].
 _PEAK_TWICE = 20 * math.log10(255)
 _TAPS = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from fusionbench.metrics.opinions import OPINIONS, PREFIX, opinion, pyiqa_name
+from fusionbench.metrics.pyiqa.rows import OPINIONS, PREFIX, opinion, pyiqa_name
 from fusionbench.metrics.row import MetricRow
 from fusionbench.registry import lookup
 
-_M = "fusionbench.metrics."
+_M = "fusionbench.metrics.functional."
 _UP, _DOWN = True, False
 _INF = math.inf
 _CONSTANT = ("the fused image is constant", "a source is constant")
@@ -61,52 +61,52 @@ METRICS: dict[str, MetricRow] = {
         _UP, (-_INF, 1), "sources", _FMI, undefined=_CONSTANT, smallest=3,
     ),
     "CC": MetricRow(
-        "Pearson's correlation with the sources, mean of the two", _M + "statistics:correlation",
+        "Pearson's correlation with the sources, mean of the two", _M + "moments:correlation",
         _UP, (-1, 1), "sources", "textbook", undefined=_CONSTANT,
     ),
     "MSE": MetricRow(
-        "mean squared error in [0, 1], mean over the sources", _M + "statistics:mean_squared_error",
+        "mean squared error in [0, 1], mean over the sources", _M + "moments:mean_squared_error",
         _DOWN, (0, 1), "sources", "textbook",
     ),
     "NCC": MetricRow(
-        "cosine between the fused image and the sources, mean", _M + "statistics:normalized_cross_correlation",
+        "cosine between the fused image and the sources, mean", _M + "moments:normalized_cross_correlation",
         _UP, (0, 1), "sources", "textbook", undefined=_BLACK,
     ),
     "PSNR": MetricRow(
-        "peak signal-to-noise ratio from the sources' mean squared error", _M + "statistics:peak_signal_to_noise",
+        "peak signal-to-noise ratio from the sources' mean squared error", _M + "moments:peak_signal_to_noise",
         _UP, (0, _INF), "sources", "textbook", unit="dB", undefined=("the fused image equals both sources",),
     ),
     "RMSE": MetricRow(
-        "square root of MSE", _M + "statistics:root_mean_squared_error",
+        "square root of MSE", _M + "moments:root_mean_squared_error",
         _DOWN, (0, 1), "sources", "textbook",
     ),
     "SCD": MetricRow(
-        "sum of the correlations of differences", _M + "statistics:correlation_of_differences",
+        "sum of the correlations of differences", _M + "moments:correlation_of_differences",
         _UP, (-2, 2), "sources", "Aslantas and Bendes, AEU 69 (2015)",
         undefined=("a source is constant", "the fused image differs from a source by a constant"),
     ),
     "SD": MetricRow(
-        "standard deviation", _M + "statistics:standard_deviation",
+        "standard deviation", _M + "moments:standard_deviation",
         _UP, (0, 127.5), "fused", "Rao, Meas. Sci. Technol. 8 (1997)", unit="levels",
     ),
     "AG": MetricRow(
-        "average gradient, central differences", _M + "gradient:average_gradient",
+        "average gradient, central differences", _M + "gradients:average_gradient",
         _UP, (0, _INF), "fused", "Cui et al., Opt. Commun. 341 (2015)", unit="levels", smallest=2,
     ),
     "DF": MetricRow(
-        "definition: average gradient with forward differences", _M + "gradient:definition",
+        "definition: average gradient with forward differences", _M + "gradients:definition",
         _UP, (0, _INF), "fused", "as thfylsty's toolkit defines it", unit="levels", smallest=2,
     ),
     "EI": MetricRow(
-        "edge intensity: mean length of the Sobel gradient", _M + "gradient:edge_intensity",
+        "edge intensity: mean length of the Sobel gradient", _M + "gradients:edge_intensity",
         _UP, (0, _INF), "fused", "Rajalingam and Priya, Int. J. Eng. Sci. Invent. 7 (2018)", unit="levels",
     ),
     "QSF": MetricRow(
-        "spatial frequency relative to the sources'; zero is best", _M + "gradient:relative_spatial_frequency",
+        "spatial frequency relative to the sources'; zero is best", _M + "gradients:relative_spatial_frequency",
         None, (-1, _INF), "sources", "Zheng et al., Inf. Fusion 8 (2007)", undefined=_BOTH_CONSTANT, smallest=2,
     ),
     "SF": MetricRow(
-        "spatial frequency", _M + "gradient:spatial_frequency",
+        "spatial frequency", _M + "gradients:spatial_frequency",
         _UP, (0, _INF), "fused", "Eskicioglu and Fisher, IEEE Trans. Commun. 43 (1995)", unit="levels", smallest=2,
     ),
     "Nabf": MetricRow(
@@ -127,59 +127,59 @@ METRICS: dict[str, MetricRow] = {
         undefined=_BOTH_BLACK,
     ),
     "MEF-SSIM": MetricRow(
-        "similarity to the ideal blend of the sources' patches, three scales", _M + "exposure:exposure_similarity",
+        "similarity to the ideal blend of the sources' patches, three scales", _M + "mef_ssim:exposure_similarity",
         _UP, (-1, 1), "sources", "Ma, Zeng and Wang, IEEE TIP 24 (2015)", smallest=41,
         undefined=("the similarity on a scale is negative",),
     ),
     "MS-SSIM": MetricRow(
         "structural similarity on five scales as pytorch-msssim computes it, mean over the sources",
-        _M + "structure:multiscale_similarity",
+        _M + "ssim:multiscale_similarity",
         _UP, (0, 1), "sources", "Wang, Simoncelli and Bovik, Asilomar (2003)", smallest=161,
     ),
     "SSIM": MetricRow(
-        "structural similarity, mean over the sources", _M + "structure:structural_similarity",
+        "structural similarity, mean over the sources", _M + "ssim:structural_similarity",
         _UP, (-1, 1), "sources", "Wang et al., IEEE TIP 13 (2004)", smallest=11,
     ),
     "QC": MetricRow(
-        "similarity weighted by covariance with the fused image", _M + "salience:cvejic_similarity",
+        "similarity weighted by covariance with the fused image", _M + "piella:cvejic_similarity",
         _UP, (-1, 1), "sources", "Cvejic et al., Int. J. Signal Process. 2 (2005)", smallest=7,
     ),
     "QE": MetricRow(
-        "QW of the images times QW of their edges", _M + "salience:edge_similarity",
+        "QW of the images times QW of their edges", _M + "piella:edge_similarity",
         _UP, (-1, 1), "sources", "Piella and Heijmans, ICIP (2003)", undefined=_BOTH_CONSTANT, smallest=11,
     ),
     "QS": MetricRow(
-        "similarity weighted by local variance", _M + "salience:salient_similarity",
+        "similarity weighted by local variance", _M + "piella:salient_similarity",
         _UP, (-1, 1), "sources", "Piella and Heijmans, ICIP (2003)", smallest=11,
     ),
     "QW": MetricRow(
-        "as QS, and weighted by salience over the image", _M + "salience:weighted_similarity",
+        "as QS, and weighted by salience over the image", _M + "piella:weighted_similarity",
         _UP, (-1, 1), "sources", "Piella and Heijmans, ICIP (2003)", undefined=_BOTH_CONSTANT, smallest=11,
     ),
     "QY": MetricRow(
-        "mix of or better of the similarities to the sources", _M + "salience:yang_similarity",
+        "mix of or better of the similarities to the sources", _M + "piella:yang_similarity",
         _UP, (-1, 1), "sources", "Yang et al., Chin. Opt. Lett. 6 (2008)", smallest=7,
     ),
     "VIF": MetricRow(
-        "visual information fidelity, sum over the sources", _M + "fidelity:visual_information",
+        "visual information fidelity, sum over the sources", _M + "vif:visual_information",
         _UP, (0, _INF), "sources", "Sheikh and Bovik, IEEE TIP 15 (2006), pixel domain",
         undefined=("a source is constant",), smallest=41,
     ),
     "VIFF": MetricRow(
-        "visual information fidelity for fusion", _M + "fidelity:fusion_visual_information",
+        "visual information fidelity for fusion", _M + "vif:fusion_visual_information",
         _UP, (0, _INF), "sources", "Han et al., Inf. Fusion 14 (2013)", smallest=41,
     ),
     "QCB": MetricRow(
-        "preserved contrast, as seen", _M + "vision:contrast_preservation",
+        "preserved contrast, as seen", _M + "contrast_sensitivity:contrast_preservation",
         _UP, (0, 1), "sources", f"Chen and Blum, Image Vis. Comput. 27 (2009), {_LIU}", undefined=_BLACK,
     ),
     "QCV": MetricRow(
-        "squared difference, as seen, weighted by edges", _M + "vision:perceived_error",
+        "squared difference, as seen, weighted by edges", _M + "contrast_sensitivity:perceived_error",
         _DOWN, (0, _INF), "sources", f"Chen and Varshney, Inf. Fusion 8 (2007), {_LIU}",
         undefined=_BOTH_BLACK,
     ),
     "QP": MetricRow(
-        "phase congruency kept", _M + "phase:phase_preservation",
+        "phase congruency kept", _M + "phase_congruency:phase_preservation",
         _UP, (-1, 1), "sources", f"Zhao et al., Int. J. Innov. Comput. Inf. Control 3 (2007), {_LIU}",
         undefined=(
             "the fused image has no phase congruency above 0.1", "no source has phase congruency above 0.1"

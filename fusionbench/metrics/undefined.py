@@ -21,7 +21,7 @@ def _constant(x: Gray) -> bool:
 
 def _congruent(*images: Gray) -> bool:
     """Whether one of the images has phase congruency where QP looks for it."""
-    from fusionbench.metrics.phase import SIGNIFICANT, congruencies
+    from fusionbench.metrics.functional.phase_congruency import SIGNIFICANT, congruencies
 
     return any(bool((found.phase > SIGNIFICANT).any()) for found in congruencies(*images))
 

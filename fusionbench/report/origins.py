@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fusionbench.metrics.networks import LICENCE
+from fusionbench.metrics.pyiqa.table import LICENCE
 
 DIGITS = 8
 

@@ -16,9 +16,10 @@ from PIL import Image
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 from sklearn.metrics import mutual_info_score
 
-from fusionbench.metrics import evaluate, fmi
-from fusionbench.metrics.edges import _haar
-from fusionbench.metrics.images import gray, opencv_gray, pillow_gray
+from fusionbench.metrics import evaluate
+from fusionbench.metrics.functional import fmi
+from fusionbench.metrics.functional.edges import _haar
+from fusionbench.metrics.functional.images import gray, opencv_gray, pillow_gray
 
 
 @pytest.fixture(scope="module")

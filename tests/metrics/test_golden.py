@@ -20,11 +20,11 @@ from PIL import Image
 from torch import Tensor
 
 from fusionbench.metrics import Variant, choose
-from fusionbench.metrics.exposure import halved, one_scale_similarity
-from fusionbench.metrics.images import gray
-from fusionbench.metrics.phase import congruencies
-from fusionbench.metrics.scoring import compute
-from fusionbench.metrics.sharing import sharing
+from fusionbench.metrics.evaluation import compute
+from fusionbench.metrics.functional.images import gray
+from fusionbench.metrics.functional.mef_ssim import halved, one_scale_similarity
+from fusionbench.metrics.functional.memo import sharing
+from fusionbench.metrics.functional.phase_congruency import congruencies
 
 pytestmark = pytest.mark.shared
 

@@ -11,7 +11,7 @@ import torch
 
 import fusionbench.metrics
 from fusionbench.metrics import METRICS, PROTOCOLS, choose, document, evaluate, row
-from fusionbench.metrics.images import VIEWS, reads_sources
+from fusionbench.metrics.functional.images import VIEWS, reads_sources
 from fusionbench.registry import resolve
 
 HERE = [name for name in METRICS if row(name).view == "gray"]

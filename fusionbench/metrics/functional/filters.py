@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from fusionbench.metrics.sharing import shared
+from fusionbench.metrics.functional.memo import shared
 
 Map = Float[Tensor, "*b 1 _ _"]
 """One value for each place of a window or each block; its size is not the image's."""

@@ -16,8 +16,8 @@ import torch
 from scipy.io import savemat
 from torch import Tensor, nn
 
-from fusionbench.metrics.enclosure import enclosed, quietly
-from fusionbench.metrics.networks import NETWORKS
+from fusionbench.metrics.pyiqa.sandbox import enclosed, quietly
+from fusionbench.metrics.pyiqa.table import NETWORKS
 from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import accept
 from fusionbench.weights.store import expected_path

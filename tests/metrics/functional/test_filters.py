@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fusionbench.metrics import filters
+from fusionbench.metrics.functional import filters
 
 
 @pytest.mark.parametrize(("height", "width"), [(171, 165), (41, 80), (31, 31)])

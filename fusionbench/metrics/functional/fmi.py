@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusionbench.metrics.filters import Map, slide
-from fusionbench.metrics.gradient import central
-from fusionbench.metrics.images import score
+from fusionbench.metrics.functional.filters import Map, slide
+from fusionbench.metrics.functional.gradients import central
+from fusionbench.metrics.functional.images import score
 from fusionbench.types import Gray, Scores
 
 # Windows compared at a time: their 81 joint frequencies have to fit into a processor's cache.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.sharing import KEPT, shared, sharing
+from fusionbench.metrics.functional.memo import KEPT, shared, sharing
 
 
 @pytest.fixture

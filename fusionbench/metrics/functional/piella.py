@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from fusionbench.metrics.filters import (
+from fusionbench.metrics.functional.filters import (
     Map,
     Window,
     gaussian,
@@ -18,11 +18,11 @@ from fusionbench.metrics.filters import (
     separable,
     widened,
 )
-from fusionbench.metrics.gradient import SLOPE, magnitude
-from fusionbench.metrics.images import score
-from fusionbench.metrics.sharing import shared
-from fusionbench.metrics.statistics import PEAK, mean, total
-from fusionbench.metrics.structure import GAUSSIAN
+from fusionbench.metrics.functional.gradients import SLOPE, magnitude
+from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.moments import PEAK, mean, total
+from fusionbench.metrics.functional.ssim import GAUSSIAN
 from fusionbench.types import Gray, Scores
 
 SMALL_GAUSSIAN = Window(gaussian(7, 1.5))

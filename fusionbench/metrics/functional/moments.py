@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from fusionbench.metrics.images import score
-from fusionbench.metrics.sharing import shared
+from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.memo import shared
 from fusionbench.types import Gray, Scores
 
 PEAK = 255.0

@@ -13,12 +13,13 @@ import torch
 
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor
-from fusionbench.metrics import evaluate, learned
-from fusionbench.metrics.enclosure import enclosed, quietly
-from fusionbench.metrics.learned import load, perceived_quality
-from fusionbench.metrics.networks import LICENCE, NETWORKS
-from fusionbench.metrics.opinions import OPINIONS, pyiqa_name
-from fusionbench.metrics.readiness import ready
+from fusionbench.metrics import evaluate
+from fusionbench.metrics.pyiqa import score as learned
+from fusionbench.metrics.pyiqa.preflight import ready
+from fusionbench.metrics.pyiqa.rows import OPINIONS, pyiqa_name
+from fusionbench.metrics.pyiqa.sandbox import enclosed, quietly
+from fusionbench.metrics.pyiqa.score import load, perceived_quality
+from fusionbench.metrics.pyiqa.table import LICENCE, NETWORKS
 from fusionbench.weights.card import PUBLISHED
 from fusionbench.weights.checksums import accept
 

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusionbench.metrics.filters import Map
-from fusionbench.metrics.gradient import magnitude, sobel, sobel_magnitude
-from fusionbench.metrics.images import score
-from fusionbench.metrics.sharing import shared
-from fusionbench.metrics.statistics import mean, total
+from fusionbench.metrics.functional.filters import Map
+from fusionbench.metrics.functional.gradients import magnitude, sobel, sobel_magnitude
+from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.moments import mean, total
 from fusionbench.types import Gray, Scores
 
 # QG adds this to what would be divided by zero.

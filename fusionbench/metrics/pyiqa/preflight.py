@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.extras import adding
-from fusionbench.metrics.networks import LEFT_OUT, NETWORKS, Network
+from fusionbench.metrics.pyiqa.table import LEFT_OUT, NETWORKS, Network
 from fusionbench.registry import unknown
 from fusionbench.weights.card import PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import sha256

@@ -15,10 +15,10 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from fusionbench.metrics.enclosure import enclosed, quietly, unfilled
-from fusionbench.metrics.images import as_images, rgb
-from fusionbench.metrics.networks import LICENCE
-from fusionbench.metrics.readiness import network_of, ready
+from fusionbench.metrics.functional.images import as_images, rgb
+from fusionbench.metrics.pyiqa.preflight import network_of, ready
+from fusionbench.metrics.pyiqa.sandbox import enclosed, quietly, unfilled
+from fusionbench.metrics.pyiqa.table import LICENCE
 from fusionbench.nn.cpu.threads import one_thread
 from fusionbench.types import Image, Scores
 from fusionbench.weights.checksums import sha256

@@ -16,8 +16,8 @@ from torchmetrics import Metric, MetricCollection
 from torchmetrics.utilities import dim_zero_cat
 from typing_extensions import override
 
+from fusionbench.metrics.evaluation import evaluate
 from fusionbench.metrics.protocol import canonical, choose
-from fusionbench.metrics.scoring import evaluate
 from fusionbench.types import Scores
 
 # Stands for an image without a name; no hash is negative.

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from fusionbench.metrics.networks import LEFT_OUT, NETWORKS
-from fusionbench.metrics.readiness import network_of
+from fusionbench.metrics.pyiqa.preflight import network_of
+from fusionbench.metrics.pyiqa.table import LEFT_OUT, NETWORKS
 from fusionbench.metrics.row import MetricRow
 
 PREFIX = "pyiqa:"
-FAMILY = "learned"
+FAMILY = "score"
 
 
 def _row(metric: str, title: str, source: str) -> MetricRow:
     network = network_of(metric)
     return MetricRow(
         title,
-        "fusionbench.metrics.learned:perceived_quality",
+        "fusionbench.metrics.pyiqa.score:perceived_quality",
         network.higher_is_better,
         network.range,
         "fused",

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.images import score
-from fusionbench.metrics.sharing import shared
+from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.memo import shared
 from fusionbench.types import Gray, Scores
 
 LEVELS = 256

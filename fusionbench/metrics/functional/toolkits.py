@@ -10,14 +10,14 @@ import math
 
 import torch
 
-from fusionbench.metrics import fidelity
-from fusionbench.metrics.edges import invented_edges
-from fusionbench.metrics.filters import Map, Window, blurred
-from fusionbench.metrics.images import score
-from fusionbench.metrics.information import eigenvalue_entropy
-from fusionbench.metrics.salience import cvejic_maps
-from fusionbench.metrics.sharing import shared
-from fusionbench.metrics.statistics import mean, pearson, scatter, squared_error, total
+from fusionbench.metrics.functional import vif
+from fusionbench.metrics.functional.edges import invented_edges
+from fusionbench.metrics.functional.filters import Map, Window, blurred
+from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.information import eigenvalue_entropy
+from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.moments import mean, pearson, scatter, squared_error, total
+from fusionbench.metrics.functional.piella import cvejic_maps
 from fusionbench.types import Gray, Scores
 
 
@@ -110,18 +110,18 @@ def saturated_visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 def _saturated_fidelity(source: Gray, fused: Gray) -> Scores:
     links = []
-    scales = zip(fidelity.pyramid(source), fidelity.pyramid(fused), fidelity.WINDOWS, strict=True)
+    scales = zip(vif.pyramid(source), vif.pyramid(fused), vif.WINDOWS, strict=True)
     for (x, y, window), limit in zip(scales, (255.0, torch.inf, torch.inf, torch.inf), strict=True):
         links.append(_limited_channel(x, y, window, limit))
-    return fidelity.ratio_over_scales(links)
+    return vif.ratio_over_scales(links)
 
 
-def _limited_channel(source: Map, fused: Map, window: Window, limit: float) -> fidelity.Channel:
+def _limited_channel(source: Map, fused: Map, window: Window, limit: float) -> vif.Channel:
     mean_x, mean_y = blurred(source, window), blurred(fused, window)
     signal = blurred((source * source).clamp_(max=limit), window) - mean_x * mean_x
     received = blurred((fused * fused).clamp_(max=limit), window) - mean_y * mean_y
     covariance = blurred((source * fused).clamp_(max=limit), window) - mean_x * mean_y
-    return fidelity.channel(signal, received, covariance)
+    return vif.channel(signal, received, covariance)
 
 
 def _off_centre(size: int) -> Window:
@@ -147,7 +147,7 @@ def _off_centre_fidelity(source: Gray, fused: Gray) -> Scores:
         if scale:
             source, fused = _off_centre_half(source, window), _off_centre_half(fused, window)
         links.append(_limited_channel(source, fused, window, torch.inf))
-    return fidelity.ratio_over_scales(links)
+    return vif.ratio_over_scales(links)
 
 
 @shared

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from fusionbench.images.tensors import ImageLike
-from fusionbench.metrics.images import as_images, planes, reads_sources, singles
+from fusionbench.metrics.functional.images import as_images, planes, reads_sources, singles
+from fusionbench.metrics.functional.memo import sharing
 from fusionbench.metrics.protocol import Variant, canonical, choose
-from fusionbench.metrics.sharing import sharing
 from fusionbench.metrics.table import row
 from fusionbench.metrics.undefined import holding
 from fusionbench.nn.cpu.threads import one_thread

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from fusionbench.metrics.filters import Map, Window, blurred, local_covariance, local_variance
-from fusionbench.metrics.images import score
-from fusionbench.metrics.sharing import shared
-from fusionbench.metrics.statistics import PEAK, mean
-from fusionbench.metrics.structure import GAUSSIAN, SCALE_WEIGHTS
+from fusionbench.metrics.functional.filters import Map, Window, blurred, local_covariance, local_variance
+from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.moments import PEAK, mean
+from fusionbench.metrics.functional.ssim import GAUSSIAN, SCALE_WEIGHTS
 from fusionbench.types import Gray, Scores
 
 SIDE = 11

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.images.tensors import ImageLike, as_batch, check_range
-from fusionbench.metrics.sharing import shared, sharing
+from fusionbench.metrics.functional.memo import shared, sharing
 from fusionbench.nn.cpu.threads import one_thread
 from fusionbench.types import Color, Gray, Image, Scores
 

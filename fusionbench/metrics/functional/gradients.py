@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import Map, separable, widened
-from fusionbench.metrics.images import score
-from fusionbench.metrics.sharing import shared
-from fusionbench.metrics.statistics import mean, total
+from fusionbench.metrics.functional.filters import Map, separable, widened
+from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.moments import mean, total
 from fusionbench.types import Gray, Scores
 
 SMOOTH, SLOPE = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from fusionbench.metrics import learned
-from fusionbench.metrics.enclosure import quietly
-from fusionbench.metrics.learned import load, perceived_quality
-from fusionbench.metrics.networks import NETWORKS, Network
-from fusionbench.metrics.opinions import OPINIONS
+from fusionbench.metrics.pyiqa import score
+from fusionbench.metrics.pyiqa.rows import OPINIONS
+from fusionbench.metrics.pyiqa.sandbox import quietly
+from fusionbench.metrics.pyiqa.score import load, perceived_quality
+from fusionbench.metrics.pyiqa.table import NETWORKS, Network
 from fusionbench.weights.checksums import accept
 from fusionbench.weights.store import expected_path
 
@@ -62,7 +62,7 @@ def fabricate(made, monkeypatch):
                 if getattr(module, "load_pretrained_network", None) is read:
                     patched.setattr(module, "load_pretrained_network", make_and_read)
             load(metric)
-        learned._loaded.cache_clear()
+        score._loaded.cache_clear()
 
     return put
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import torch
 
-from fusionbench.metrics.filters import Map, Window, blurred, gaussian, local_covariance, local_variance
-from fusionbench.metrics.images import score
-from fusionbench.metrics.sharing import shared
-from fusionbench.metrics.statistics import PEAK, total
+from fusionbench.metrics.functional.filters import Map, Window, blurred, gaussian, local_covariance, local_variance
+from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.moments import PEAK, total
 from fusionbench.types import Gray, Scores
 
 WINDOWS = tuple(Window(gaussian(size, size / 5)) for size in (17, 9, 5, 3))

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusionbench.metrics.filters import Map, separable, widened
-from fusionbench.metrics.gradient import sobel_magnitude
-from fusionbench.metrics.images import score
-from fusionbench.metrics.sharing import shared
-from fusionbench.metrics.statistics import PEAK, mean, total
+from fusionbench.metrics.functional.filters import Map, separable, widened
+from fusionbench.metrics.functional.gradients import sobel_magnitude
+from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.moments import PEAK, mean, total
 from fusionbench.types import Gray, Scores
 
 BLOCK = 16

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from fusionbench.metrics.filters import Map, Window, gaussian, local_covariance, local_mean, local_variance
-from fusionbench.metrics.images import score
-from fusionbench.metrics.sharing import shared
-from fusionbench.metrics.statistics import PEAK, mean
+from fusionbench.metrics.functional.filters import Map, Window, gaussian, local_covariance, local_mean, local_variance
+from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.moments import PEAK, mean
 from fusionbench.types import Gray, Scores
 
 GAUSSIAN = Window(gaussian(11, 1.5))

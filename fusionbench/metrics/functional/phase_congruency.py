@@ -14,11 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import Window, blurred, gaussian
-from fusionbench.metrics.gradient import magnitude
-from fusionbench.metrics.images import score
-from fusionbench.metrics.sharing import shared
-from fusionbench.metrics.statistics import total
+from fusionbench.metrics.functional.filters import Window, blurred, gaussian
+from fusionbench.metrics.functional.gradients import magnitude
+from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.moments import total
 from fusionbench.types import Gray, Scores
 
 SCALES, ORIENTATIONS = 4, 6

@@ -12,10 +12,10 @@ import pytest
 
 import fusionbench
 from fusionbench.metrics import choose, row
-from fusionbench.metrics.enclosure import quietly
-from fusionbench.metrics.networks import LEFT_OUT, NETWORKS, card_of
-from fusionbench.metrics.opinions import OPINIONS, pyiqa_name
-from fusionbench.metrics.readiness import ready
+from fusionbench.metrics.pyiqa.preflight import ready
+from fusionbench.metrics.pyiqa.rows import OPINIONS, pyiqa_name
+from fusionbench.metrics.pyiqa.sandbox import quietly
+from fusionbench.metrics.pyiqa.table import LEFT_OUT, NETWORKS, card_of
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_a_missing_package_is_named_with_its_remedy(installed, missing, tmp_path
         (tmp_path / package / "__init__.py").touch()
     program = (
         f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(Path(fusionbench.__file__).parents[1])!r}]\n"
-        "from fusionbench.metrics.readiness import ready\n"
+        "from fusionbench.metrics.pyiqa.preflight import ready\n"
         "try:\n    ready('clipiqa', 'CLIP-IQA')\nexcept ModuleNotFoundError as error:\n    print(error)"
     )
     # -S leaves the installed packages out.
