@@ -23,7 +23,7 @@ from fusionbench.images.levels import is_coloured
 from fusionbench.images.options import AS_STORED, ImageWarning, ReadOptions, UnclearImageError, read_options
 from fusionbench.images.tensors import ImageLike, as_image, to_bytes, to_tensor
 from fusionbench.methods import check_able, load
-from fusionbench.methods.color import luma
+from fusionbench.methods.common.color import luma
 from fusionbench.methods.method import UNTOLD
 from fusionbench.results import CellFolder
 from fusionbench.run import open_method

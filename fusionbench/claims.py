@@ -15,7 +15,7 @@ from fusionbench.results import INPUTS, REFERENCES, CellFolder, refuse_others
 from fusionbench.sources import Sources
 
 if TYPE_CHECKING:
-    from fusionbench.methods.external import External
+    from fusionbench.methods.baselines.external import External
 
 TABLE = ("protocol", "seed", "version")
 """Settings that all cells of a run share, as its tables name them once."""

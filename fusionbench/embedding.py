@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fusionbench.methods.dspfusion.method import DSPFusion
-    from fusionbench.methods.lure.analysis import Separation
+    from fusionbench.methods.lure.latent_analysis import Separation
     from fusionbench.methods.lure.method import Lure
     from fusionbench.types import Batch
 
@@ -96,8 +96,8 @@ def _middle(batch: Batch, side: int) -> Batch:
 def _priors(method: DSPFusion, batches: Batches, view: Literal["kind", "prior"], seed: int, out: Path) -> list[str]:
     import pandas as pd
 
-    from fusionbench.methods.dspfusion.embed import agreement, draw
-    from fusionbench.methods.dspfusion.embed import embed as embed_pairs
+    from fusionbench.methods.dspfusion.embedding import agreement, draw
+    from fusionbench.methods.dspfusion.embedding import embed as embed_pairs
 
     found = embed_pairs(method, batches(), view)
     draw(found, out / "tsne.png", seed=seed)
@@ -112,8 +112,8 @@ def _priors(method: DSPFusion, batches: Batches, view: Literal["kind", "prior"],
 def _latents(name: str, method: Lure, specs: Sequence[str], batches: Batches, seed: int, out: Path) -> list[str]:
     import pandas as pd
 
-    from fusionbench.methods.lure.analysis import draw_tsne, separation, task_latents
-    from fusionbench.methods.lure.tasks import tasks_of
+    from fusionbench.methods.lure.latent_analysis import draw_tsne, separation, task_latents
+    from fusionbench.methods.lure.text.tasks import tasks_of
 
     modalities = {"vi": "visible", "ir": "infrared"}
     states = {

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from fusionbench.data.pairs import Pairs, collate
 from fusionbench.images.files import write_image
 from fusionbench.images.tensors import to_bytes
-from fusionbench.methods.tiling import fuse_tiled
+from fusionbench.methods.common.tiling import fuse_tiled
 from fusionbench.nn.cpu.threads import one_thread
 from fusionbench.results import CellFolder
 from fusionbench.trainer import interruptible, quiet, quiet_trainer

@@ -13,7 +13,7 @@ import torch
 from fusionbench.degradations import parse
 from fusionbench.images.files import read_image, write_image
 from fusionbench.images.tensors import to_bytes, to_tensor
-from fusionbench.methods.command import restored
+from fusionbench.methods.common.command import restored
 from fusionbench.types import Image, Pair
 
 

@@ -23,7 +23,7 @@ from fusionbench.fusing import Told, fuse_cell
 from fusionbench.images.files import write_image
 from fusionbench.images.options import ImageWarning
 from fusionbench.images.tensors import to_bytes
-from fusionbench.methods.external import External
+from fusionbench.methods.baselines.external import External
 from fusionbench.methods.template import check_program
 from fusionbench.restoring import Restorer
 from fusionbench.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, give_places

@@ -14,7 +14,7 @@ from fusionbench import methods
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.images.files import write_image
 from fusionbench.methods.dspfusion.method import PAPER
-from fusionbench.methods.lure.tasks import LEARNED
+from fusionbench.methods.lure.text.tasks import LEARNED
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers.*",

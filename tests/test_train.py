@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from fusionbench import methods
 from fusionbench.methods.lure.method import Lure
-from fusionbench.methods.lure.tasks import LEARNED
+from fusionbench.methods.lure.text.tasks import LEARNED
 from fusionbench.recipe import Recipe
 from fusionbench.report.curves import read_logs
 from fusionbench.train import train

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fusionbench.methods.drfusion.data_consistency import SIGMA
 from fusionbench.methods.drfusion.diffusion import Diffusion, strength
 from fusionbench.methods.drfusion.network import AttentionGate, NoisePredictor, ResBlock, time_embedding
-from fusionbench.methods.drfusion.observation import SIGMA
 
 
 def block(layer: nn.Module, x: Tensor, time: Tensor) -> Tensor:

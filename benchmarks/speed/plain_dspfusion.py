@@ -12,9 +12,9 @@ from einops import rearrange
 from torch import Tensor
 
 from fusionbench.methods.dspfusion.denoiser import Denoiser, Schedule
-from fusionbench.methods.dspfusion.guidance import DegradationModulation, GuidedFusion, SemanticIntegration
+from fusionbench.methods.dspfusion.modulation import DegradationModulation, GuidedFusion, SemanticIntegration
 from fusionbench.methods.dspfusion.network import FusionTransformer, Level
-from fusionbench.methods.dspfusion.priors import PriorEncoder
+from fusionbench.methods.dspfusion.prior_encoder import PriorEncoder
 from fusionbench.nn.norm import ChannelNorm
 from fusionbench.nn.restormer import GDFN, MDTA, CrossMDTA, RestormerBlock
 

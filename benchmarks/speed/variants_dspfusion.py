@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from fusionbench.methods.dspfusion.guidance import SemanticIntegration
+from fusionbench.methods.dspfusion.modulation import SemanticIntegration
 from fusionbench.nn.cpu import chunked
 
 

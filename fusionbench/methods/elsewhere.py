@@ -7,7 +7,7 @@ from fusionbench.methods.card import MethodCard
 
 def _row(name: str, paper: str, repository: str, licence: str = "none stated", note: str = "") -> MethodCard:
     return MethodCard(
-        "fusionbench.methods.external:External",
+        "fusionbench.methods.baselines.external:External",
         "external",
         paper,
         repository,
@@ -46,7 +46,7 @@ EXTERNAL = {
         "https://github.com/Zhaozixiang1228/MMIF-EMMA",
     ),
     "external": MethodCard(
-        "fusionbench.methods.external:External",
+        "fusionbench.methods.baselines.external:External",
         "external",
         "any method: its fused images in a folder, or its command",
         options={"name": "external"},

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fusionbench import methods
-from fusionbench.methods.mmdrfuse import MMDRFuseNetwork
+from fusionbench.methods.baselines.mmdrfuse import MMDRFuseNetwork
 from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import digest8, sha256
 from fusionbench.weights.read import fill, read_state

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from typing_extensions import override
 
+from fusionbench.methods.drfusion.data_consistency import Observation
 from fusionbench.methods.drfusion.network import NoisePredictor
-from fusionbench.methods.drfusion.observation import Observation
 from fusionbench.types import Gray
 
 State = Float[Tensor, "b 3 h w"]

@@ -19,12 +19,12 @@ from fusionbench.degradations import parse
 from fusionbench.degradations.crop_operators import Frame, frame_of, framed
 from fusionbench.degradations.linear import CLEAN_GAMMA, NOISY_GAMMA, LinearModel, linear_model
 from fusionbench.degradations.operators import Operator, Pixelate, compose
-from fusionbench.methods.color import chroma, luma, rgb
-from fusionbench.methods.drfusion.architecture import Architecture, architecture
+from fusionbench.methods.common.color import chroma, luma, rgb
+from fusionbench.methods.drfusion.config import Architecture, architecture
+from fusionbench.methods.drfusion.data_consistency import Observation, Order
 from fusionbench.methods.drfusion.diffusion import Diffusion, State
 from fusionbench.methods.drfusion.losses import OBJECTIVES
 from fusionbench.methods.drfusion.network import NoisePredictor
-from fusionbench.methods.drfusion.observation import Observation, Order
 from fusionbench.methods.method import UNTOLD, Method
 from fusionbench.registry import unknown
 from fusionbench.types import Batch, Color, Gray

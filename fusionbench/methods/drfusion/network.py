@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.methods.drfusion.architecture import Architecture
+from fusionbench.methods.drfusion.config import Architecture
 from fusionbench.nn.cpu.upsample import doubled
 from fusionbench.nn.cpu.winograd import conv3x3
 from fusionbench.types import Gray, Image

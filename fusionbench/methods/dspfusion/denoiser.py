@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.methods.dspfusion.architecture import Architecture
-from fusionbench.methods.dspfusion.priors import TOKENS, Mixer, Prior
+from fusionbench.methods.dspfusion.config import Architecture
+from fusionbench.methods.dspfusion.prior_encoder import TOKENS, Mixer, Prior
 
 BETAS = (0.1, 0.99)
 """First and last variance of the official schedule, whose square roots are equally spaced."""

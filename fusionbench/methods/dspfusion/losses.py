@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from fusionbench.methods.dspfusion.priors import Kind, Prior
+from fusionbench.methods.dspfusion.prior_encoder import Kind, Prior
 from fusionbench.nn.losses import sobel, ssim
 from fusionbench.types import Color, Gray
 

@@ -18,14 +18,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from fusionbench.methods.color import stretched
-from fusionbench.methods.dspfusion.architecture import Architecture, architecture
+from fusionbench.methods.common.color import stretched
+from fusionbench.methods.common.padding import reflect
+from fusionbench.methods.dspfusion.config import Architecture, architecture
 from fusionbench.methods.dspfusion.denoiser import Denoiser, Schedule, start_noise
 from fusionbench.methods.dspfusion.losses import OBJECTIVES, contrastive_loss, fusion_loss, prior_loss
 from fusionbench.methods.dspfusion.network import FusionTransformer, Guides
-from fusionbench.methods.dspfusion.priors import Prior, PriorEncoder
+from fusionbench.methods.dspfusion.prior_encoder import Prior, PriorEncoder
 from fusionbench.methods.method import Method
-from fusionbench.methods.padding import reflect
 from fusionbench.registry import unknown
 from fusionbench.types import Batch, Color, Image
 

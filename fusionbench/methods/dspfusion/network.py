@@ -13,9 +13,9 @@ from einops.layers.torch import Rearrange
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.methods.dspfusion.architecture import GROUP, Architecture
-from fusionbench.methods.dspfusion.guidance import DegradationModulation, GuidedFusion, SemanticIntegration
-from fusionbench.methods.dspfusion.priors import TOKENS, Prior
+from fusionbench.methods.dspfusion.config import GROUP, Architecture
+from fusionbench.methods.dspfusion.modulation import DegradationModulation, GuidedFusion, SemanticIntegration
+from fusionbench.methods.dspfusion.prior_encoder import TOKENS, Prior
 from fusionbench.nn.restormer import CrossMDTA, RestormerBlock
 from fusionbench.types import Color, Image
 

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
+from fusionbench.methods.lure.config import Rule, Size
 from fusionbench.methods.lure.encoder import Latents
-from fusionbench.methods.lure.sizes import Rule, Size
 from fusionbench.nn.nafnet import NAFBlock
 from fusionbench.nn.norm import ChannelNorm
 from fusionbench.nn.restormer import GDFN, cosines, depthwise, mix, mixing, pointwise

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.methods.lure.sizes import Guidance, Size
+from fusionbench.methods.lure.config import Guidance, Size
 from fusionbench.nn.cpu import chunked
 from fusionbench.nn.cpu.chunked import Branch
 from fusionbench.nn.nafnet import NAFBlock

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from fusionbench.methods.color import chroma, luma
+from fusionbench.methods.common.color import chroma, luma
 from fusionbench.methods.lure.encoder import Latents, Modality
 from fusionbench.nn.losses import sobel, ssim_map, visual_information
 from fusionbench.types import Color, Gray, Image

@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.degradations import parse
-from fusionbench.methods.color import luma
+from fusionbench.methods.common.color import luma
+from fusionbench.methods.common.padding import fit
+from fusionbench.methods.lure.config import GUIDANCES, RULES, Guidance, Rule, size_of
 from fusionbench.methods.lure.encoder import Latents, Text
-from fusionbench.methods.lure.language import TextEncoder, language_model
 from fusionbench.methods.lure.losses import (
     SIMILARITIES,
     Similarity,
@@ -35,12 +36,11 @@ from fusionbench.methods.lure.losses import (
 )
 from fusionbench.methods.lure.network import MULTIPLE, LureNetwork, padded
 from fusionbench.methods.lure.perceptual import Features, perceptual_loss, similarity_loss, vgg16
-from fusionbench.methods.lure.reading import read_prompt
-from fusionbench.methods.lure.sizes import GUIDANCES, RULES, Guidance, Rule, size_of
-from fusionbench.methods.lure.tasks import CANONICAL, LEARNED, PSEUDO, TASKS, tasks_of
-from fusionbench.methods.lure.triples import MODALITIES, Triples, triples_of
+from fusionbench.methods.lure.restoration_batch import MODALITIES, Triples, triples_of
+from fusionbench.methods.lure.text.encoder import TextEncoder, language_model
+from fusionbench.methods.lure.text.parse import read_prompt
+from fusionbench.methods.lure.text.tasks import CANONICAL, LEARNED, PSEUDO, TASKS, tasks_of
 from fusionbench.methods.method import UNTOLD, Method
-from fusionbench.methods.padding import fit
 from fusionbench.registry import unknown
 from fusionbench.types import Batch, Color, Gray, Image
 

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from typing_extensions import override
 
+from fusionbench.methods.common.padding import reflect
+from fusionbench.methods.lure.config import Guidance, Rule, Size
 from fusionbench.methods.lure.decoder import Decoder, Fusion
 from fusionbench.methods.lure.encoder import INFRARED, VISIBLE, Encoder, Latents, Modality, Text
-from fusionbench.methods.lure.sizes import Guidance, Rule, Size
-from fusionbench.methods.padding import reflect
 from fusionbench.types import Color, Gray, Image
 
 MULTIPLE = 8

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 
 from fusionbench.degradations.linear import LinearModel
 from fusionbench.degradations.operators import Identity
+from fusionbench.methods.drfusion.data_consistency import Observation
 from fusionbench.methods.drfusion.losses import OBJECTIVES, gradient, maxima, restoration, visible_released
-from fusionbench.methods.drfusion.observation import Observation
 from fusionbench.nn.losses import ssim
 
 EXACT = {"rtol": 1e-5, "atol": 1e-6}

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from fusionbench.degradations import parse
-from fusionbench.methods.color import chroma, luma
+from fusionbench.methods.common.color import chroma, luma
+from fusionbench.methods.common.tiling import fuse_tiled
 from fusionbench.methods.drfusion.diffusion import ALPHA_MARGIN
 from fusionbench.methods.drfusion.method import DRFusion
-from fusionbench.methods.tiling import fuse_tiled
 from fusionbench.types import Batch
 
 SAME = {"rtol": 0.0, "atol": 2e-5}

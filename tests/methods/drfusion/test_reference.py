@@ -9,9 +9,9 @@ import torch
 
 from fusionbench.degradations.linear import LinearModel
 from fusionbench.degradations.operators import Blur, Downsample, Identity, Pixelate, compose
+from fusionbench.methods.drfusion.data_consistency import Observation
 from fusionbench.methods.drfusion.diffusion import Diffusion, strength
 from fusionbench.methods.drfusion.network import NoisePredictor, time_embedding
-from fusionbench.methods.drfusion.observation import Observation
 
 pytestmark = pytest.mark.shared
 

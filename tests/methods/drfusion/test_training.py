@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 from fusionbench import methods, metrics
 from fusionbench.data import load
 from fusionbench.data.pairs import Pairs, collate
-from fusionbench.methods.color import luma
-from fusionbench.methods.drfusion.architecture import Architecture
+from fusionbench.methods.common.color import luma
+from fusionbench.methods.drfusion.config import Architecture
 from fusionbench.methods.drfusion.diffusion import ALPHA_MARGIN
 from fusionbench.methods.drfusion.method import DRFusion
 

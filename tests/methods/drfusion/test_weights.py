@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fusionbench import methods
-from fusionbench.methods.drfusion.cards import DRFUSION
-from fusionbench.methods.drfusion.official import import_official
+from fusionbench.methods.drfusion.import_weights import import_official
+from fusionbench.methods.drfusion.table import DRFUSION
 from fusionbench.weights.safetensors import read_notes
 
 

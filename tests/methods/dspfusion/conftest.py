@@ -9,10 +9,10 @@ import pytest
 from safetensors.torch import load_file
 from torch import nn
 
-from fusionbench.methods.dspfusion.architecture import Architecture
+from fusionbench.methods.dspfusion.config import Architecture
 from fusionbench.methods.dspfusion.denoiser import Denoiser
 from fusionbench.methods.dspfusion.network import FusionTransformer
-from fusionbench.methods.dspfusion.priors import PriorEncoder
+from fusionbench.methods.dspfusion.prior_encoder import PriorEncoder
 
 TINY = Architecture(
     width=4,

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from fusionbench.methods.common.padding import reflect
+from fusionbench.methods.common.tiling import fuse_tiled
 from fusionbench.methods.dspfusion.denoiser import start_noise
 from fusionbench.methods.dspfusion.method import DSPFusion
-from fusionbench.methods.padding import reflect
-from fusionbench.methods.tiling import fuse_tiled
 from fusionbench.nn.cpu import chunked
 from tests.methods.dspfusion.conftest import TINY
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from fusionbench.methods.dspfusion.architecture import Architecture
+from fusionbench.methods.dspfusion.config import Architecture
 from fusionbench.methods.dspfusion.denoiser import Denoiser, Schedule
 from fusionbench.methods.dspfusion.network import FusionTransformer
-from fusionbench.methods.dspfusion.priors import PriorEncoder
+from fusionbench.methods.dspfusion.prior_encoder import PriorEncoder
 
 pytestmark = pytest.mark.shared
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from fusionbench.methods.lure.config import SIZES
 from fusionbench.methods.lure.network import LureNetwork
-from fusionbench.methods.lure.sizes import SIZES
 
 
 def scrambled(module, generator, scale=0.2):

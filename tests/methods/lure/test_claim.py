@@ -13,7 +13,7 @@ import yaml
 from torch.testing import assert_close
 
 from fusionbench import methods
-from fusionbench.methods.lure.analysis import separation, task_latents
+from fusionbench.methods.lure.latent_analysis import separation, task_latents
 from fusionbench.methods.lure.method import Lure
 from fusionbench.recipe import Recipe
 from fusionbench.train import train

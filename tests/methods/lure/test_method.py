@@ -12,11 +12,11 @@ from torch.testing import assert_close
 from torch.utils.data import DataLoader
 
 from fusionbench.methods import METHODS, load
-from fusionbench.methods.lure.cards import ABLATIONS
+from fusionbench.methods.common.tiling import fuse_tiled
 from fusionbench.methods.lure.method import Lure
-from fusionbench.methods.lure.tasks import CANONICAL, PSEUDO, TASKS
-from fusionbench.methods.lure.triples import sentence, triples_of
-from fusionbench.methods.tiling import fuse_tiled
+from fusionbench.methods.lure.restoration_batch import sentence, triples_of
+from fusionbench.methods.lure.table import ABLATIONS
+from fusionbench.methods.lure.text.tasks import CANONICAL, PSEUDO, TASKS
 
 from .conftest import scrambled
 

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
+from fusionbench.methods.lure.config import SIZES, size_of
 from fusionbench.methods.lure.decoder import RULE_FUNCTIONS, l1_rule
 from fusionbench.methods.lure.encoder import EncoderLayer, TextGuidedAttention, TextGuidedBlock, TextQueries
 from fusionbench.methods.lure.network import LureNetwork
-from fusionbench.methods.lure.sizes import SIZES, size_of
 
 # Counted by hand from the layers' shapes (specification, section B.2): levels 0.186, 0.637, 4.684 and 29.651 million.
 ENCODER, DECODER, FUSION = 35_546_968, 1_849_011, 1_146_684

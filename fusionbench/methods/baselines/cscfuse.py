@@ -1,0 +1,169 @@
+"""CSCFuse (CSC-IVF): unrolled convolutional sparse coding of a base and a detail layer, merged by saliency.
+
+Zhao et al., "Deep convolutional sparse coding networks for interpretable image fusion", CVPR Workshops 2023.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from typing_extensions import override
+
+from fusionbench.methods.common.color import chroma, luma, rgb
+from fusionbench.methods.common.filters import guided_filter
+from fusionbench.methods.common.padding import fit, reflect
+from fusionbench.methods.method import Method
+from fusionbench.nn.reflect import ReflectConv
+from fusionbench.types import Batch, Color, Gray
+
+_CODES = 64
+_BLOCKS = 7  # after the first
+_BLUR_RADIUS = 5
+_SALIENCY_RADIUS, _SALIENCY_EPS = 45, 0.01
+_TINY = 1e-12
+
+
+class SoftThreshold(nn.Module):
+    """Shrinks every channel by its learned threshold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.theta = nn.Parameter(torch.zeros(1, _CODES, 1, 1))
+
+    @override
+    def forward(self, code: Tensor) -> Tensor:
+        return code.abs().sub_(self.theta).relu_().mul_(code.sign())
+
+
+class Step(nn.Module):
+    """One unrolled step: the code gains what its reconstruction lacks."""
+
+    def __init__(self, activation: nn.Module) -> None:
+        super().__init__()
+        decoder = nn.ModuleDict({"de_conv0": ReflectConv(_CODES, 1, bias=False)})
+        encoder = nn.ModuleDict({"en_conv0": ReflectConv(1, _CODES, bias=False)})
+        self.conv = nn.ModuleDict({"conv_decoder": decoder, "conv_encoder": encoder})
+        self.norm = nn.BatchNorm2d(_CODES)
+        self.activation = activation
+
+    @override
+    def forward(self, data: Gray, code: Tensor) -> Tensor:
+        lacking = data - self.conv.get_submodule("conv_decoder.de_conv0")(code)
+        updated: Tensor = self.activation(self.norm(code + self.conv.get_submodule("conv_encoder.en_conv0")(lacking)))
+        return updated
+
+
+class Encoder(nn.Module):
+    """Codes of one layer of an image. The first step sees that layer; all others see the whole image again."""
+
+    def __init__(self, *, detail: bool) -> None:
+        super().__init__()
+        self.convLayer0 = Step(SoftThreshold() if detail else nn.PReLU(_CODES))
+        self.convLayer = nn.ModuleList(Step(SoftThreshold() if detail else nn.PReLU(_CODES)) for _ in range(_BLOCKS))
+
+    @override
+    def forward(self, layer: Gray, image: Gray) -> Tensor:
+        code: Tensor = self.convLayer0(layer, layer.new_zeros(len(layer), _CODES, *layer.shape[-2:]))
+        for step in self.convLayer:
+            code = step(image, code)
+        return code
+
+
+class Decoder(nn.Module):
+    """A code as an image; the same for both layers, and linear in evaluation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (_CODES, 32, 16, 1)
+        stages: list[nn.Module] = []
+        for inputs, outputs in pairwise(widths):
+            stages += [
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(inputs, outputs, 3, bias=False),
+                nn.BatchNorm2d(outputs),
+            ]
+        self.decode_last = nn.Sequential(*stages)
+
+    @override
+    def forward(self, code: Tensor) -> Gray:
+        image: Tensor = self.decode_last(code)
+        return image
+
+
+def blurred(image: Gray) -> Gray:
+    """The mean over 11 x 11, borders mirrored."""
+    padded = reflect(image, _BLUR_RADIUS, _BLUR_RADIUS, _BLUR_RADIUS, _BLUR_RADIUS)
+    side = 2 * _BLUR_RADIUS + 1
+    # A convolution and not a mean: the codes amplify rounding, and the published ones were computed this way.
+    return F.conv2d(padded, padded.new_full((1, 1, side, side), 1 / side**2))
+
+
+def detail_share(ir: Tensor, vi: Tensor) -> Gray:
+    """The infrared part by l1 norm over channels, averaged over 3 x 3 with zeros outside."""
+    activity_ir, activity_vi = (F.avg_pool2d(code.abs().sum(1, keepdim=True), 3, 1, 1) for code in (ir, vi))
+    total = activity_ir + activity_vi
+    return torch.where(total > 0, activity_ir / total.clamp_min(torch.finfo(total.dtype).tiny), 0.5)
+
+
+def base_share(ir: Tensor, vi: Tensor) -> Tensor:
+    """The infrared part per channel: histogram contrast, aligned with the code's edges by a guided filter."""
+    # Channels do not depend on one another; a few at a time keep the filter's double precision in little memory.
+    return torch.cat([_base_share(*few) for few in zip(ir.chunk(8, 1), vi.chunk(8, 1), strict=True)], dim=1)
+
+
+def _base_share(ir: Tensor, vi: Tensor) -> Tensor:
+    ir, vi = _unit_range(ir), _unit_range(vi)
+    first, second = _contrast(ir) + _TINY, _contrast(vi) + _TINY
+    total = first + second
+    first = guided_filter(ir, first / total, _SALIENCY_RADIUS, _SALIENCY_EPS, "symmetric") + _TINY
+    second = guided_filter(vi, second / total, _SALIENCY_RADIUS, _SALIENCY_EPS, "symmetric") + _TINY
+    return first / (first + second)
+
+
+def _unit_range(code: Tensor) -> Tensor:
+    low = code.amin(dim=(-2, -1), keepdim=True)
+    span = code.amax(dim=(-2, -1), keepdim=True) - low
+    # A code that is zero everywhere is common; it has no contrast and stays zero.
+    return torch.where(span > 0, (code - low) / span.clamp_min(torch.finfo(code.dtype).tiny), 0.0)
+
+
+def _contrast(code: Tensor) -> Tensor:
+    """How far a pixel's value lies from the values of all pixels of its channel, on average, in 1/255."""
+    levels = (code * 255).long().flatten(0, 1).flatten(1)
+    counts = torch.zeros(len(levels), 256, device=code.device).scatter_add_(1, levels, torch.ones_like(levels).float())
+    gray = torch.arange(256.0, device=code.device)
+    distance = (counts / levels.shape[1]) @ (gray[:, None] - gray[None, :]).abs()
+    return distance.gather(1, levels).view(code.shape).to(code.dtype)
+
+
+class CSCFuse(Method):
+    """The networks on luma with the visible image's chroma, merged as the authors' script does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = Encoder(detail=False)
+        self.detail = Encoder(detail=True)
+        self.decoder = Decoder()
+
+    @override
+    def fuse(self, batch: Batch) -> Color:
+        vi = batch["vi"]
+        return rgb(fit(self.fused_luma, batch["ir"], luma(vi), least=2), chroma(vi))
+
+    def codes(self, image: Gray) -> tuple[Tensor, Tensor]:
+        """Base and detail code of one image."""
+        blur = blurred(image)
+        return self.base(blur, image), self.detail(image - blur, image)
+
+    def fused_luma(self, ir: Gray, vi: Gray) -> Gray:
+        """Both layers merged, decoded and added; sides of at least 2."""
+        base_ir, detail_ir = self.codes(ir)
+        base_vi, detail_vi = self.codes(vi)
+        share = base_share(base_ir, base_vi)
+        base = 2 * (share * base_ir + (1 - share) * base_vi)
+        share = detail_share(detail_ir, detail_vi)
+        detail = 2 * (share * detail_ir + (1 - share) * detail_vi)
+        return torch.sigmoid(self.decoder(base) + self.decoder(detail))

@@ -1,0 +1,112 @@
+"""DenseFuse: a dense encoder shared by the sources, a rule between the features, a decoder.
+
+Li, Wu, "DenseFuse: A fusion approach to infrared and visible images", IEEE TIP 28(5), 2019. The authors' PyTorch port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from typing_extensions import override
+
+from fusionbench.methods.common.color import chroma, luma, rgb
+from fusionbench.methods.common.padding import fit
+from fusionbench.methods.method import Method
+from fusionbench.nn.reflect import ReflectConv
+from fusionbench.registry import unknown
+from fusionbench.types import Batch, Color
+
+
+def mean(ir: Tensor, vi: Tensor) -> Tensor:
+    """The rule that the port's test script applies whatever it is asked for; the paper calls it addition."""
+    return (ir + vi) / 2
+
+
+def l1_norm(ir: Tensor, vi: Tensor) -> Tensor:
+    """The paper's second rule: weights from the l1 norm over channels, averaged over 3 x 3. The port lacks it."""
+    activity_ir, activity_vi = (F.avg_pool2d(code.abs().sum(1, keepdim=True), 3, 1, 1) for code in (ir, vi))
+    total = activity_ir + activity_vi
+    share = torch.where(total > 0, activity_ir / total.clamp_min(torch.finfo(total.dtype).tiny), 0.5)
+    return share * ir + (1 - share) * vi
+
+
+RULES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1_norm, "mean": mean}
+
+
+class DenseFuseNetwork(nn.Module):
+    """Images in 0..255 to a fused image in 0..255 or above; parameter names are those of the official files."""
+
+    def __init__(self, channels: int = 1, rule: str = "mean") -> None:
+        super().__init__()
+        self.rule = RULES[rule]
+        self.conv1 = ReflectConv(channels, 16)
+        self.DB1 = DenseBlock()
+        self.conv2 = ReflectConv(64, 64)
+        self.conv3 = ReflectConv(64, 32)
+        self.conv4 = ReflectConv(32, 16)
+        self.conv5 = ReflectConv(16, channels)
+
+    def encode(self, image: Tensor) -> Tensor:
+        code: Tensor = self.DB1(torch.relu(self.conv1(image)))
+        return code
+
+    def decode(self, code: Tensor) -> Tensor:
+        # The last convolution is rectified as well: the port never tells it that it is the last.
+        for conv in (self.conv2, self.conv3, self.conv4, self.conv5):
+            code = torch.relu(conv(code))
+        return code
+
+    @override
+    def forward(self, ir: Tensor, vi: Tensor) -> Tensor:
+        return self.decode(self.rule(self.encode(ir), self.encode(vi)))
+
+
+class DenseBlock(nn.Module):
+    """Three convolutions of 16 channels, each appending its output to its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.denseblock = nn.Sequential(*(DenseConv(inputs) for inputs in (16, 32, 48)))
+
+    @override
+    def forward(self, features: Tensor) -> Tensor:
+        code: Tensor = self.denseblock(features)
+        return code
+
+
+class DenseConv(nn.Module):
+    """One of them."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.dense_conv = ReflectConv(inputs, 16)
+
+    @override
+    def forward(self, features: Tensor) -> Tensor:
+        return torch.cat([features, torch.relu(self.dense_conv(features))], dim=1)
+
+
+class DenseFuse(Method):
+    """The network on luma with the visible image's chroma, or on colours.
+
+    Args:
+        color: use the colour network, the infrared image as three equal channels.
+        rule: 'mean' as in the authors' script, or 'l1' as in the paper.
+    """
+
+    def __init__(self, color: bool = False, rule: str = "mean") -> None:
+        super().__init__()
+        if rule not in RULES:
+            raise unknown("rule of DenseFuse", rule, RULES)
+        self.color = color
+        self.network = DenseFuseNetwork(3 if color else 1, rule)
+
+    @override
+    def fuse(self, batch: Batch) -> Color:
+        ir, vi = batch["ir"], batch["vi"]
+        if self.color:
+            return (fit(self.network, ir.expand_as(vi) * 255, vi * 255, least=2) / 255).clamp(0, 1)
+        return rgb(fit(self.network, ir * 255, luma(vi) * 255, least=2) / 255, chroma(vi))

@@ -1,0 +1,141 @@
+"""Methods that run elsewhere: their images are read from a folder, or their command is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from typing_extensions import override
+
+from fusionbench.images.files import SUFFIXES, read_image, write_image
+from fusionbench.images.folders import image_files
+from fusionbench.images.tensors import to_bytes, to_tensor
+from fusionbench.methods.common.command import run_command, size_of, written
+from fusionbench.methods.method import Method
+from fusionbench.methods.template import check_program, check_template, fields_of
+from fusionbench.types import Batch, Color
+
+FILES, FOLDERS = ("ir", "vi", "out"), ("ir_dir", "vi_dir", "out_dir")
+"""Names in a command that is called for each pair, or for each batch."""
+
+
+class External(Method):
+    """Fused images by name, from a folder or from a command; needs no accelerator and no weights.
+
+    A command is called once per pair with `{ir}`, `{vi}` and `{out}` in it, or, for programs that read folders, once
+    per batch with `{ir_dir}`, `{vi_dir}` and `{out_dir}`. It reads 8-bit PNGs.
+
+    Args:
+        name: the row's name, for messages.
+        repository: where its code is, for messages.
+        folder: of fused images whose stems are the pairs' names; `{degradation}` in it stands for the pair's
+            degradation with ':' written as '-'.
+        command: template; see above.
+        timeout: seconds for one call.
+        log: file that what the command prints is appended to.
+        cwd: folder to run the command in.
+
+    Raises:
+        ValueError: neither or both of folder and command, or a command without its names.
+        FileNotFoundError: the folder is not there or holds no image.
+    """
+
+    def __init__(
+        self,
+        name: str = "external",
+        repository: str = "",
+        folder: Path | None = None,
+        command: str | None = None,
+        timeout: float = 600.0,
+        log: Path | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        super().__init__()
+        if folder is not None and command is not None:
+            raise ValueError(f"{name} has both a folder of images and a command; give one")
+        if folder is None and command is None:
+            origin = f" (its code: {repository})" if repository else ""
+            raise ValueError(
+                f"{name} runs outside this package{origin}; give a folder of its fused images (--fused {name}=DIR) or "
+                "a command (--cmd 'python test.py --ir {ir} --vi {vi} --out {out}')"
+            )
+        if command is not None:
+            check_template(command, FOLDERS if "{out_dir}" in command else FILES)
+            if cwd is None:
+                check_program(command)
+        self.title, self.command = name, command
+        self.folder = None if folder is None else Path(folder)
+        self.timeout, self.log_file, self.cwd = timeout, log, cwd
+        self._indexed: dict[Path, dict[str, Path]] = {}
+        if self.folder is not None and "{degradation}" not in str(self.folder):
+            self._index(self.folder)
+
+    def _index(self, folder: Path) -> Mapping[str, Path]:
+        if folder not in self._indexed:
+            self._indexed[folder] = image_files(folder)
+            if not self._indexed[folder]:
+                raise FileNotFoundError(f"no image in {folder}; known suffixes are {', '.join(SUFFIXES)}")
+        return self._indexed[folder]
+
+    @override
+    def fuse(self, batch: Batch) -> Color:
+        if self.command is None:
+            images = [
+                self._of_folder(name, spec) for name, spec in zip(batch["name"], batch["degradation"], strict=True)
+            ]
+        elif "out_dir" in fields_of(self.command):
+            images = self._run_once(batch, self.command)
+        else:
+            images = [self._run(self.command, ir, vi) for ir, vi in zip(batch["ir"], batch["vi"], strict=True)]
+        for name, image in zip(batch["name"], images, strict=True):
+            if image.shape[-2:] != batch["vi"].shape[-2:]:
+                raise ValueError(
+                    f"{self.title}'s image {name!r} is {size_of(image)} and its pair is {size_of(batch['vi'])}; "
+                    "images are never resized before they are scored"
+                )
+        return torch.stack(images).to(batch["vi"])
+
+    def _of_folder(self, name: str, degradation: str) -> Color:
+        path = self.file_of(name, degradation)
+        if path is None:
+            raise FileNotFoundError(f"{self.title} has no image named {name!r} in {self._place(degradation)}")
+        return _read(path)
+
+    def file_of(self, name: str, degradation: str) -> Path | None:
+        """The fused image of a pair in the method's folder; None where there is none.
+
+        Raises:
+            FileNotFoundError: the folder is not there or holds no image.
+        """
+        return self._index(self._place(degradation)).get(name)
+
+    def _place(self, degradation: str) -> Path:
+        return Path(str(self.folder).replace("{degradation}", degradation.replace(":", "-")))
+
+    def _run(self, command: str, ir: torch.Tensor, vi: torch.Tensor) -> Color:
+        with TemporaryDirectory() as place:
+            paths = {key: Path(place) / f"{key}.png" for key in ("ir", "vi", "out")}
+            write_image(paths["ir"], to_bytes(ir))
+            write_image(paths["vi"], to_bytes(vi))
+            run_command(command, paths, timeout=self.timeout, log=self.log_file, cwd=self.cwd)
+            return _read(written(paths["out"], command))
+
+    def _run_once(self, batch: Batch, command: str) -> list[Color]:
+        with TemporaryDirectory() as place:
+            paths = {key: Path(place) / key for key in ("ir_dir", "vi_dir", "out_dir")}
+            for path in paths.values():
+                path.mkdir()
+            for name, ir, vi in zip(batch["name"], batch["ir"], batch["vi"], strict=True):
+                write_image(paths["ir_dir"] / f"{name}.png", to_bytes(ir))
+                write_image(paths["vi_dir"] / f"{name}.png", to_bytes(vi))
+            run_command(command, paths, timeout=self.timeout, log=self.log_file, cwd=self.cwd)
+            found = image_files(paths["out_dir"])
+            if missing := [name for name in batch["name"] if name not in found]:
+                raise FileNotFoundError(f"{command!r} wrote no image named {missing[0]!r} to {{out_dir}}")
+            return [_read(found[name]) for name in batch["name"]]
+
+
+def _read(path: Path) -> Color:
+    return to_tensor(read_image(path, channels=3))

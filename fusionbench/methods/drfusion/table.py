@@ -1,0 +1,89 @@
+"""Rows of DRFusion: two sizes, both tasks, and the paper's studies of the constraint and of the number of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fusionbench.degradations import LINEAR
+from fusionbench.methods.card import MethodCard, training_of
+from fusionbench.weights.card import WeightsCard
+
+PAPER = (
+    "Shi, Liu, Wu, Cheng, Li, Chen, Degradation-robust fusion: An efficient degradation-aware diffusion framework for "
+    "multimodal image fusion in arbitrary degradation scenarios"
+)
+REPOSITORY = "https://github.com/YShi-cool/DRFusion"
+
+RELEASED = WeightsCard(
+    file="net_params.pkl",
+    source="YShi-cool/DRFusion@9954f17, one file per data set and scenario",
+    note="the README of YShi-cool/DRFusion links folders on Google Drive, one per data set and scenario, which need a "
+    "browser; no checksum is published",
+    folder="drfusion",
+)
+"""The authors' file of one scenario."""
+
+IMPORTED = WeightsCard(
+    file="drfusion.safetensors",
+    source="YShi-cool/DRFusion@9954f17, one of the authors' net_params.pkl",
+    note="made of it by fusionbench weights import drfusion; each data set and scenario has its own",
+    folder="drfusion",
+    about=127_092_484,  # of the network's tensors
+)
+
+_SIZES: dict[str, tuple[Mapping[str, Any], str]] = {
+    "drfusion": ({"size": "paper"}, "the released network, 31.8 million parameters"),
+    "drfusion-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
+}
+
+_STUDIES: dict[str, tuple[Mapping[str, Any], str]] = {
+    "medical": ({"objective": "medical"}, "trained for medical pairs"),
+    **{f"t{steps}": ({"steps": steps}, f"Table 5, T = {steps}") for steps in (1, 2, 4, 5)},
+    "unconstrained": ({"constrained": False}, "Table 3, w/o constraint: no step is corrected by the observations"),
+}
+
+
+RECIPES = {"drfusion": "drfusion-ivif", "drfusion-medical": "drfusion-medical", "drfusion-s": "drfusion-s"}
+"""Recipes that come with the package, by method."""
+
+
+def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
+    training = training_of(name, RECIPES)
+    own = WeightsCard(
+        file=f"{name}.safetensors",
+        source=f"your own training: fusionbench train {training}",
+        note="no such weights are published",
+        folder="drfusion",
+    )
+    official = name == "drfusion"
+    return MethodCard(
+        "fusionbench.methods.drfusion.method:DRFusion",
+        "learned",
+        PAPER,
+        REPOSITORY,
+        "none stated",
+        options=options,
+        weights=(IMPORTED if official else own,),
+        note=f"{note}; is told the degradation and inverts it",
+        published=(RELEASED,) if official else (),
+        importer="fusionbench.methods.drfusion.import_weights:import_official" if official else "",
+        training=training,
+        inverts=LINEAR,
+    )
+
+
+DRFUSION = {
+    name: _row(name, options, note)
+    for name, (options, note) in sorted(
+        {
+            **_SIZES,
+            **{
+                f"{base}-{suffix}": ({**_SIZES[base][0], **options}, note)
+                for base in _SIZES
+                for suffix, (options, note) in _STUDIES.items()
+            },
+        }.items()
+    )
+}
+"""Sorted by name."""

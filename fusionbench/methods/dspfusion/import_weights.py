@@ -1,0 +1,65 @@
+"""The authors' checkpoints: four files become one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+
+from fusionbench.methods.dspfusion.method import DSPFusion
+from fusionbench.methods.dspfusion.table import PARTS, RELEASED, REPOSITORY
+from fusionbench.weights.card import WeightsCard
+from fusionbench.weights.checksums import sha256
+from fusionbench.weights.read import fill, read_state
+from fusionbench.weights.safetensors import write_tensors
+
+
+def import_official(folder: Path, target: Path) -> Path:
+    """Put the released checkpoints into one file, every tensor of them checked.
+
+    The files are `net_g.pth`, `net_dp.pth`, `net_sp.pth` and `net_dm.pth`, or, from a training of the official code,
+    `net_g_latest.pth` and so on. They may be wrapped in `params`, carry the prefix `module.`, and hold the counters
+    that thop leaves behind.
+
+    Args:
+        folder: holds the four files.
+        target: the file to write; its header says what it was made of.
+
+    Raises:
+        FileNotFoundError: one of the files is not there.
+        ValueError: a tensor is missing, surplus or of another shape, or a file is none of weights; all are named.
+    """
+    paths = {card.part: _path(folder, card) for card in RELEASED}
+    method = DSPFusion()
+    problems = []
+    for card in RELEASED:
+        path = paths[card.part]
+        state = {key.removeprefix("module."): value for key, value in read_state(path).items()}
+        try:
+            fill(method.get_submodule(card.part), state, card, path)
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise ValueError("; ".join(problems))
+    _write(method.state_dict(), target, {path.name: sha256(path) for path in paths.values()})
+    return target
+
+
+def _path(folder: Path, card: WeightsCard) -> Path:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is no folder; pass the one that holds {', '.join(PARTS)} (.pth)")
+    found = [path for path in (folder / card.file, folder / f"{card.part}_latest.pth") if path.is_file()]
+    if not found:
+        raise FileNotFoundError(f"no {card.file} in {folder}; fetch it from {card.urls[0]}")
+    return found[0]
+
+
+def _write(state: dict[str, Tensor], target: Path, sources: dict[str, str]) -> None:
+    notes = {
+        "method": "dspfusion",
+        "source": f"{REPOSITORY}, release v1.0",
+        "licence": "none stated by the authors",
+        "sha256": sources,
+        "stretch": "the published images are stretched to [0, 1] by their extremes",
+    }
+    write_tensors(state, target, notes)

@@ -1,0 +1,106 @@
+"""Rows of DSPFusion: the paper's size with the official weights, a small one, and the rows of its Table 5."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fusionbench.methods.card import MethodCard, training_of
+from fusionbench.weights.card import WeightsCard
+
+PAPER = (
+    "Tang et al., DSPFusion: Image fusion via degradation and semantic dual-prior guidance, IEEE TIP 2026, "
+    "arXiv 2503.23355"
+)
+REPOSITORY = "https://github.com/Linfeng-Tang/DSPFusion"
+RELEASE = f"{REPOSITORY}/releases/download/v1.0"
+PARTS = {"net_g": 33_660_396, "net_dp": 468_772, "net_sp": 2_456_032, "net_dm": 19_463_556}
+"""The networks that were released, and the bytes of their tensors."""
+
+RELEASED = tuple(
+    WeightsCard(
+        file=f"{part}.pth",
+        urls=(f"{RELEASE}/{part}.pth",),
+        source=f"Linfeng-Tang/DSPFusion@v1.0, release asset {part}.pth",
+        note="no checksum is published",
+        folder="dspfusion",
+        part=part,
+        # A counter of operations left these behind in networks that it had measured.
+        unused=("*total_ops", "*total_params"),
+        about=size,
+    )
+    for part, size in PARTS.items()
+)
+"""The authors' four files, from which an import makes one."""
+
+IMPORTED = WeightsCard(
+    file="dspfusion.safetensors",
+    source="Linfeng-Tang/DSPFusion@v1.0, the release's four files in one",
+    note="made of the authors' net_g, net_dp, net_sp and net_dm by fusionbench weights import dspfusion",
+    folder="dspfusion",
+    about=sum(PARTS.values()),
+)
+
+
+RECIPES = {"dspfusion": "dspfusion", "dspfusion-unstretched": "dspfusion", "dspfusion-s": "dspfusion-s"}
+"""Recipes that come with the package, by method."""
+
+
+def _own(name: str) -> WeightsCard:
+    return WeightsCard(
+        file=f"{name}.safetensors",
+        source=f"your own training: fusionbench train {training_of(name, RECIPES)}",
+        note="no such weights are published",
+        folder="dspfusion",
+    )
+
+
+def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
+    official = name in ("dspfusion", "dspfusion-unstretched")
+    return MethodCard(
+        "fusionbench.methods.dspfusion.method:DSPFusion",
+        "learned",
+        PAPER,
+        REPOSITORY,
+        "none stated",
+        options=options,
+        weights=(IMPORTED if official else _own(name),),
+        note=note,
+        published=RELEASED if official else (),
+        importer="fusionbench.methods.dspfusion.import_weights:import_official" if official else "",
+        training=training_of(name, RECIPES),
+    )
+
+
+_ABLATIONS: dict[str, tuple[Mapping[str, Any], str]] = {
+    "no-degradation": ({"use_dpen": False}, "Table 5, III: without degradation priors"),
+    "no-priors": ({"use_dpen": False, "use_spen": False}, "Table 5, I: without priors; one phase of training"),
+    "no-semantic": ({"use_spen": False}, "Table 5, II: without semantic priors; one phase of training"),
+}
+
+_STUDIES: dict[str, tuple[Mapping[str, Any], str]] = {
+    **_ABLATIONS,
+    **{f"t{steps}": ({"steps": steps}, f"Fig. 12, {steps} sampling steps") for steps in (1, 5, 20)},
+}
+"""What the paper varies, by suffix; ten steps are its choice."""
+
+_SIZES: dict[str, tuple[Mapping[str, Any], str]] = {
+    "dspfusion": ({"stretch": True}, "the official weights; every image stretched to [0, 1] as published"),
+    "dspfusion-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
+    "dspfusion-unstretched": ({}, "the official weights; images as the network gives them"),
+}
+
+DSPFUSION = {
+    name: _row(name, options, note)
+    for name, (options, note) in sorted(
+        {
+            **_SIZES,
+            **{f"dspfusion-{suffix}": row for suffix, row in _STUDIES.items()},
+            **{
+                f"dspfusion-s-{suffix}": ({"size": "small", **options}, note)
+                for suffix, (options, note) in _STUDIES.items()
+            },
+        }.items()
+    )
+}
+"""Sorted by name."""

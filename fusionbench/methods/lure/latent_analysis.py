@@ -1,0 +1,186 @@
+"""Figure 2 in numbers and as a picture: do the latents still tell which degradation an image had?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from fusionbench.extras import adding
+from fusionbench.methods.lure.method import Lure
+from fusionbench.methods.lure.restoration_batch import MODALITIES, triples_of
+from fusionbench.methods.lure.text.tasks import CANONICAL, IN_WORDS, PSEUDO, TASKS
+from fusionbench.types import Batch
+
+if TYPE_CHECKING:
+    from matplotlib.collections import PathCollection
+
+PLACES = 4
+"""Per side of an image."""
+
+RIDGE = 1e-2
+"""Of the probe, on standardised features."""
+
+
+@dataclass(frozen=True, eq=False)
+class TaskLatents:
+    """Latents of the images of one modality, at some places of each.
+
+    Means over whole images would not do: they average the scene away, and what is left of a task stands out however
+    little it is.
+
+    Attributes:
+        vectors: one row per place, all levels side by side.
+        tasks: what the image was freed of; the pseudo task for clean images.
+        scenes: what it shows.
+    """
+
+    vectors: Float[Tensor, "n d"]
+    tasks: list[str]
+    scenes: list[str]
+
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            raise ValueError("no latents; give batches with degraded images of this modality")
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How far apart the tasks lie.
+
+    Attributes:
+        distance: between the means of two tasks, averaged over pairs of tasks, in units of the spread within tasks.
+        nearest: share of places whose task the nearest task mean has, of the other half of the scenes; this linear
+            classifier sees what lies apart by more than scenes differ.
+        probe: the same share for a ridge classifier, which also finds a trace that is small against the scenes.
+        chance: the share that guessing finds.
+    """
+
+    distance: float
+    nearest: float
+    probe: float
+    chance: float
+
+
+@torch.no_grad()
+def task_latents(method: Lure, batches: Iterable[Batch], modality: str) -> TaskLatents:
+    """Encode the degraded images of one modality with their descriptions, and each scene once clean.
+
+    Args:
+        batches: pairs with their clean images, each degraded by one task or more.
+        modality: 'ir' or 'vi'.
+
+    Raises:
+        ValueError: the batches hold no degraded image of this modality.
+    """
+    vectors: list[Tensor] = []
+    tasks: list[str] = []
+    scenes: list[str] = []
+    for batch in batches:
+        triples = triples_of(batch, seed=0, step=0)
+        rows = (triples.modality == MODALITIES[modality]).nonzero().flatten().tolist()
+        for row in rows:
+            name = triples.names[row]
+            images = {triples.tasks[row]: triples.degraded[row]}
+            if (name, PSEUDO) not in zip(scenes, tasks, strict=True):
+                images[PSEUDO] = triples.clean[row]
+            for task, image in images.items():
+                places = _places(method, image[None], task, modality)
+                vectors.append(places)
+                tasks += [task] * len(places)
+                scenes += [name] * len(places)
+    return TaskLatents(torch.cat(vectors) if vectors else torch.empty(0, 0), tasks, scenes)
+
+
+def _places(method: Lure, image: Tensor, task: str, modality: str) -> Float[Tensor, "n d"]:
+    """The latents of an image at a few places spread over it, finer levels averaged to the coarsest."""
+    latents = method.encode(image, CANONICAL[task], modality)
+    size = (latents[-1].shape[-2], latents[-1].shape[-1])
+    levels = torch.cat([F.adaptive_avg_pool2d(latent.float(), size) for latent in latents], dim=1)[0]
+    rows, columns = (torch.linspace(0, side - 1, min(side, PLACES)).long() for side in size)
+    return levels[:, rows][:, :, columns].flatten(1).T.cpu()
+
+
+def separation(latents: TaskLatents) -> Separation:
+    """Measure how far the tasks lie apart.
+
+    Raises:
+        ValueError: there are fewer than two tasks or two scenes.
+    """
+    known = [task for task in TASKS if task in latents.tasks]
+    scenes = sorted(set(latents.scenes))
+    if len(known) < 2 or len(scenes) < 2:
+        raise ValueError(f"{len(known)} tasks and {len(scenes)} scenes cannot be told apart; give two of each or more")
+    labels = torch.tensor([known.index(task) for task in latents.tasks])
+    groups = [latents.vectors[labels == label] for label in range(len(known))]
+    means = torch.stack([group.mean(dim=0) for group in groups])
+    within = torch.stack([(group - mean).square().sum(dim=1).mean() for group, mean in zip(groups, means, strict=True)])
+    between = F.pdist(means).mean() / within.mean().sqrt().clamp_min(1e-12)
+    odd = torch.tensor([scenes.index(scene) % 2 == 1 for scene in latents.scenes])
+    nearest, probe = (
+        (classifier(latents.vectors, labels, odd) + classifier(latents.vectors, labels, ~odd)) / 2
+        for classifier in (_nearest, _probe)
+    )
+    chance = torch.bincount(labels).max() / len(labels)
+    return Separation(float(between), nearest, probe, float(chance))
+
+
+def _nearest(vectors: Tensor, labels: Tensor, trained: Tensor) -> float:
+    """Share of the other rows whose label is that of the nearest mean of the trained ones."""
+    known = range(int(labels.max()) + 1)
+    means = torch.stack([vectors[trained & (labels == label)].mean(dim=0) for label in known])
+    found = torch.cdist(vectors[~trained], means).argmin(dim=1)
+    return float((found == labels[~trained]).double().mean())
+
+
+def _probe(vectors: Tensor, labels: Tensor, trained: Tensor) -> float:
+    """Share of the other rows whose label a ridge classifier, fitted to the trained ones, gets right."""
+    mean, spread = vectors[trained].mean(dim=0), vectors[trained].std(dim=0).clamp_min(1e-8)
+    features = F.pad((vectors - mean) / spread, (0, 1), value=1.0).double()
+    known, targets = features[trained], F.one_hot(labels[trained], int(labels.max()) + 1).double()
+    penalty = RIDGE * len(known) * torch.eye(features.shape[1], dtype=torch.float64)
+    weights = torch.linalg.solve(known.T @ known + penalty, known.T @ targets)
+    found = (features[~trained] @ weights).argmax(dim=1)
+    return float((found == labels[~trained]).double().mean())
+
+
+def draw_tsne(states: Mapping[str, TaskLatents], path: Path, *, seed: int = 0) -> None:
+    """A picture of the latents in two dimensions, one panel per state of training, one colour per task.
+
+    Args:
+        states: latents by title ('before training', 'after phase 1').
+        path: of the picture; its suffix chooses the format.
+
+    Raises:
+        ModuleNotFoundError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.manifold import TSNE
+    except ImportError as error:
+        raise ModuleNotFoundError(f"t-SNE needs the package scikit-learn; {adding('embed')}") from error
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * len(states), 4.5), layout="constrained")
+    shown: dict[str, PathCollection] = {}
+    for place, (title, latents) in enumerate(states.items(), start=1):
+        axes = figure.add_subplot(1, len(states), place)
+        perplexity = min(30.0, (len(latents.tasks) - 1) / 3)
+        points = TSNE(perplexity=perplexity, random_state=seed, init="pca").fit_transform(latents.vectors.numpy())
+        for colour, task in enumerate(TASKS):
+            rows = [row for row, name in enumerate(latents.tasks) if name == task]
+            if rows:
+                dots = axes.scatter(points[rows, 0], points[rows, 1], s=12, color=f"C{colour}")
+                shown.setdefault(IN_WORDS[task], dots)
+        found = separation(latents)
+        axes.set_title(f"{title}\ndistance {found.distance:.2f}, nearest mean {found.nearest:.0%}", fontsize=9)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=len(shown), fontsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)

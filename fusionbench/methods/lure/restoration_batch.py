@@ -1,0 +1,107 @@
+"""Decoupled training data: degraded images with their clean ones, one modality at a time.
+
+The first phase learns from triples (x, y, m) and needs no pairs. They are taken out of ordinary batches: an image that
+was degraded gives a triple, and what lies in the other slot does not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from fusionbench.degradations import parse
+from fusionbench.degradations.degradation import stream
+from fusionbench.methods.lure.encoder import INFRARED, VISIBLE
+from fusionbench.methods.lure.text.tasks import HOME, OF_KIND, PSEUDO, TASKS, bank, tasks_of
+from fusionbench.types import Batch, Color
+
+MODALITIES = {"vi": VISIBLE, "ir": INFRARED}
+
+
+@dataclass(frozen=True, eq=False)
+class Triples:
+    """Images of both modalities mixed, infrared ones as three equal channels.
+
+    Attributes:
+        names: of the scenes.
+        degraded: x.
+        clean: y.
+        modality: m.
+        tasks: one per image.
+        sentences: what is said of each image.
+    """
+
+    names: list[str]
+    degraded: Color
+    clean: Color
+    modality: Int[Tensor, " b"]
+    tasks: list[str]
+    sentences: list[str]
+
+    def labels(self) -> Int[Tensor, " b"]:
+        """Places of the tasks in `TASKS`."""
+        return torch.tensor([TASKS.index(task) for task in self.tasks], device=self.modality.device)
+
+
+def triples_of(batch: Batch, *, seed: int, step: int) -> Triples:
+    """The triples of a batch.
+
+    Fields read: `name` and `degradation`; of a pair whose visible image is degraded, `vi` and `vi_clean`; of one whose
+    infrared image is degraded, `ir` and `ir_clean`. Of a pair that nothing was done to, both images.
+
+    Args:
+        seed: of the sentences, drawn from the bank.
+        step: of the training; each draws other sentences.
+
+    Raises:
+        ValueError: a degradation that LURE has no task for, or a degraded image without its clean one.
+    """
+    names, degraded, clean, modality, tasks, sentences = [], [], [], [], [], []
+    for index, (name, spec) in enumerate(zip(batch["name"], batch["degradation"], strict=True)):
+        for slot, task in _told(spec, name):
+            x, y = _images(batch, slot, index, name)
+            names.append(name)
+            degraded.append(x)
+            clean.append(y)
+            modality.append(MODALITIES[slot])
+            tasks.append(task)
+            sentences.append(sentence(task, slot, stream(seed, name, step, "sentence")))
+    where = torch.tensor(modality, device=degraded[0].device)
+    return Triples(names, torch.stack(degraded), torch.stack(clean), where, tasks, sentences)
+
+
+def sentence(task: str, slot: str, draw: int) -> str:
+    """One of the bank's sentences for a task; for the pseudo task, of those that speak of no other modality."""
+    choices = bank()[task]
+    if task == PSEUDO:
+        other = ("visible", "rgb", "photo", "colour") if slot == "ir" else ("infrared", "thermal", "ir ", "heat")
+        choices = tuple(text for text in choices if not any(word in text.lower() for word in other))
+    return choices[draw % len(choices)]
+
+
+def _told(spec: str, name: str) -> list[tuple[str, str]]:
+    """The degraded images of a pair with their tasks; both with the pseudo task where nothing is degraded."""
+    terms = parse(spec).terms
+    for term in terms:
+        if HOME.get(OF_KIND.get(term.code, "")) != term.modality:
+            known = ", ".join(code for code, task in OF_KIND.items())
+            raise ValueError(
+                f"lure has no task for {str(term)!r}, which degrades {name!r}; train it on {known} (infrared: lc, sr4, "
+                "sr8, ir:lr; visible: haze, ll, oe)"
+            )
+    told = [(slot, tasks_of(spec, slot)[0]) for slot in MODALITIES if tasks_of(spec, slot)]
+    return told if terms else [(slot, PSEUDO) for slot in MODALITIES]
+
+
+def _images(batch: Batch, slot: str, index: int, name: str) -> tuple[Color, Color]:
+    reference = batch.get("vi_clean") if slot == "vi" else batch.get("ir_clean")
+    if reference is None:
+        raise ValueError(
+            f"lure learns from clean images, and {name!r} comes without {slot}_clean; train on images that are "
+            "degraded on the fly, or on folders that hold the clean ones too"
+        )
+    image = batch["vi"] if slot == "vi" else batch["ir"]
+    return image[index].expand(3, -1, -1), reference[index].expand(3, -1, -1)

@@ -1,0 +1,142 @@
+"""What a person's sentence says about each image: the keyword router first, then the classifier.
+
+The paper finds the affected modality by "a simple text classification or regular expressions"; this is both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from fusionbench.methods.lure.text.rules import Found, Route, known_share, route
+from fusionbench.methods.lure.text.tasks import HOME, IN_WORDS, PSEUDO, TASKS
+
+LONGEST = 20_000
+"""Characters of a prompt; more is a file that was passed by mistake."""
+
+SURE = 0.5
+"""The least probability at which the classifier is believed."""
+
+KNOWN = 0.5
+"""The least share of English words of the bank at which the classifier is asked at all."""
+
+STRONG = 2.0
+"""The weight at which a second defect of one image counts beside the first."""
+
+EXAMPLE = "say it in English, for example 'the visible image is too dark and the infrared image has low contrast'"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is wrong with each image of a pair.
+
+    Attributes:
+        ir: tasks of the infrared image, the clearest first; empty for an image that is fine or not spoken of.
+        vi: the same of the visible image.
+        confidence: 1 where the words themselves say it; the classifier's probability where it had to be asked.
+        by: who decided.
+    """
+
+    ir: tuple[str, ...]
+    vi: tuple[str, ...]
+    confidence: float
+    by: Literal["words", "classifier"]
+
+    def tasks(self, modality: str) -> tuple[str, ...]:
+        """Of 'ir' or 'vi'."""
+        return self.ir if modality == "ir" else self.vi
+
+
+@lru_cache(maxsize=4096)
+def read_prompt(text: str) -> Reading:
+    """Read a sentence about a pair.
+
+    Raises:
+        ValueError: it contradicts itself, speaks of what LURE has no task for, cannot be understood, or is too long.
+
+    Example:
+        >>> read_prompt("The visible image is fine but the thermal one has low contrast.")
+        Reading(ir=('lc',), vi=(), confidence=1.0, by='words')
+    """
+    if len(text) > LONGEST:
+        raise ValueError(
+            f"the prompt has {len(text)} characters; say in a sentence or two what is wrong with the images"
+        )
+    said = route(text)
+    ir, vi = (_clear(said, modality) for modality in ("ir", "vi"))
+    if ir or vi:
+        ir, vi = ir or _hinted(said, "ir"), vi or _hinted(said, "vi")
+        _refuse(text, ir, vi)
+        return Reading(_at_home(ir, "ir"), _at_home(vi, "vi"), 1.0, "words")
+    if said.well and not said.found:
+        return Reading((), (), 1.0, "words")
+    return _classified(text, said)
+
+
+def _clear(said: Route, modality: str) -> tuple[str, ...]:
+    """The defects of one image that the words name clearly, the clearest first."""
+    weights: dict[str, float] = {}
+    for found in said.found:
+        if found.modality == modality:
+            weights[found.task] = weights.get(found.task, 0) + found.weight
+    # Of equally clear ones, haze first: its words mean nothing else, while smoke also blinds and fog is also white.
+    ranked = sorted(weights, key=lambda task: (-weights[task], task != "hz"))
+    return tuple(
+        task for rank, task in enumerate(ranked) if weights[task] >= STRONG or (rank == 0 and weights[task] >= 1)
+    )
+
+
+def _at_home(tasks: tuple[str, ...], modality: str) -> tuple[str, ...]:
+    return tuple(task for task in tasks if HOME.get(task) == modality)
+
+
+def _hinted(said: Route, modality: str) -> tuple[str, ...]:
+    """What a clause about one image hints at, beside a clear one about the other."""
+    hints = [each for each in said.found if each.own and each.modality == modality == HOME.get(each.task)]
+    return tuple(each.task for each in sorted(hints, key=lambda each: -each.weight)[:1])
+
+
+def _refuse(text: str, ir: tuple[str, ...], vi: tuple[str, ...]) -> None:
+    if {"ll", "oe"} <= set(vi):
+        raise ValueError(
+            f"the prompt {_shown(text)} says that the visible image is both too dark and too bright; say one"
+        )
+    for home, modality, tasks in (("ir", "infrared", ir), ("vi", "visible", vi)):
+        if tasks and all(HOME.get(task) != home for task in tasks):
+            known = " or ".join(IN_WORDS[task] for task, where in HOME.items() if where == home)
+            raise ValueError(f"{_shown(text)}: lure has no task for that in {modality} images; there it undoes {known}")
+
+
+def _classified(text: str, said: Route) -> Reading:
+    import torch
+
+    from fusionbench.methods.lure.text.classifier import shipped
+
+    hint = _strongest(said)
+    with torch.inference_mode():
+        chances = shipped()([text]).softmax(dim=1)[0]
+    best = int(chances.argmax())
+    task, chance = TASKS[best], float(chances[best])
+    if known_share(text) < KNOWN or (chance < SURE and hint is None):
+        raise ValueError(f"cannot tell what {_shown(text)} says about the images; {EXAMPLE}")
+    if hint is not None and (chance < SURE or task == PSEUDO):
+        return _single(hint.task, hint.modality, float(chances[TASKS.index(hint.task)]))
+    modality = next(iter(said.modalities)) if len(said.modalities) == 1 else HOME.get(task, "")
+    return _single(task, modality if HOME.get(task) == modality else HOME.get(task, ""), chance)
+
+
+def _strongest(said: Route) -> Found | None:
+    hints = [found for found in said.found if HOME.get(found.task) == found.modality]
+    return max(hints, key=lambda found: found.weight, default=None)
+
+
+def _single(task: str, modality: str, confidence: float) -> Reading:
+    if task == PSEUDO:
+        return Reading((), (), confidence, "classifier")
+    return Reading((task,) if modality == "ir" else (), (task,) if modality == "vi" else (), confidence, "classifier")
+
+
+def _shown(text: str) -> str:
+    text = " ".join(text.split())
+    return repr(text if len(text) <= 60 else text[:57] + "...")

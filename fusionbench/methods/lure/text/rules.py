@@ -1,0 +1,202 @@
+"""Which image a sentence speaks of, and what it says is wrong: by its words, before anything learned is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+from fusionbench.methods.lure.text import keywords
+from fusionbench.methods.lure.text.tasks import HOME, bank, words
+
+NEGATION_REACH = 4
+"""How many words a "not" reaches ahead."""
+
+MISPLACED = 8
+"""How many words nearer a mention of the wrong modality must be to be believed."""
+
+IN_INFRARED = {"hz": "lc", "oe": "lc", "ll": "lc"}
+IN_VISIBLE = {"lc": "hz"}
+"""The nearest task of the other modality for what a task's words say there; a gray veil in infrared is low contrast."""
+
+SHORTEST = 3
+"""Letters of a word that says anything about the language it is from."""
+
+TYPO_LENGTH = 5
+TWO_TYPOS_LENGTH = 9
+
+
+class Found(NamedTuple):
+    """A defect that a sentence names.
+
+    Attributes:
+        task: of `TASKS`, or 'other'.
+        modality: 'ir' or 'vi'.
+        weight: how clearly.
+        own: whether its clause names that image and says nothing good.
+    """
+
+    task: str
+    modality: str
+    weight: float
+    own: bool
+
+
+class Route(NamedTuple):
+    """What the words of a sentence say.
+
+    Attributes:
+        found: defects, after negations.
+        modalities: images that are spoken of.
+        well: whether something is said to be in order, or not to be there.
+    """
+
+    found: tuple[Found, ...]
+    modalities: frozenset[str]
+    well: bool
+
+
+def normal_form(text: str) -> str:
+    """Lower case, "n't" spelled out, typos near the lexicon's words corrected.
+
+    Example:
+        >>> normal_form("The visibel image isn't foogy")
+        'the visible image is not foggy'
+    """
+    text = re.sub(r"[\s_\u2010\u2011-]+", " ", text.lower().replace("\u2019", "'"))
+    text = re.sub(r"\bcan't\b|\bcannot\b|\bcant\b", "can not", text)
+    text = re.sub(r"\b(is|are|was|do|does)nt\b", r"\1 not", re.sub(r"n't\b", " not", text))
+    return re.sub(r"[^\W\d_]+", lambda match: corrected(match[0]), text)
+
+
+def route(text: str) -> Route:
+    """Read a sentence by its words."""
+    text = normal_form(text)
+    clauses = list(_clauses(text))
+    mentions = [_mentions(text, start, end) for start, end in clauses]
+    found: list[Found] = []
+    well = bool(keywords.WELL.search(text))
+    for index, (start, end) in enumerate(clauses):
+        praised = bool(keywords.WELL.search(text, 0, start))
+        for place, mention in _defects(text, start, end):
+            if _negated(text, start, place):
+                well = True
+                continue
+            modality = _modality(text, place, mention.task, mentions, index, praised=praised)
+            own = any(name == modality for _, name in mentions[index]) and not keywords.WELL.search(text, start, end)
+            found.append(Found(_task_in(mention.task, modality), modality, mention.weight, own))
+    return Route(tuple(found), frozenset(name for some in mentions for _, name in some), well)
+
+
+def _clauses(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for boundary in keywords.BOUNDARY.finditer(text):
+        yield start, boundary.start()
+        start = boundary.end()
+    yield start, len(text)
+
+
+def _mentions(text: str, start: int, end: int) -> list[tuple[int, str]]:
+    return [
+        (match.start(), modality)
+        for modality, pattern in (("ir", keywords.INFRARED), ("vi", keywords.VISIBLE))
+        for match in pattern.finditer(text, start, end)
+    ]
+
+
+def _defects(text: str, start: int, end: int) -> Iterator[tuple[int, keywords.Mention]]:
+    """The defects of a clause; of overlapping patterns the clearest, then the longest."""
+    matches = [
+        (match.start(), match.end(), mention)
+        for mention in keywords.DEFECTS
+        for match in mention.pattern.finditer(text, start, end)
+    ]
+    matches = [each for each in matches if not _praised(text, start, end, *each[:2])]
+    taken: list[tuple[int, int]] = []
+    for first, last, mention in sorted(matches, key=lambda each: (-each[2].weight, each[0] - each[1])):
+        if all(last <= low or first >= high for low, high in taken):
+            taken.append((first, last))
+            yield first, mention
+
+
+def _praised(text: str, start: int, end: int, first: int, last: int) -> bool:
+    """Whether a match lies in praise ("good contrast") that is not a wish ("give it a high resolution")."""
+    for praise in keywords.PRAISE.finditer(text, start, end):
+        if first < praise.end() and last > praise.start():
+            asked = keywords.ASKING.search(text, start, praise.start())
+            return asked is None and not keywords.NEGATION.search(text, start, praise.start())
+    return False
+
+
+def _negated(text: str, start: int, place: int) -> bool:
+    before = keywords.NOT_NEGATION.sub(" ", text[start:place])
+    if re.search(r"\b(?:want|need|give|make|get|like)\b.*\bwithout\b", before):
+        return False
+    near = " ".join(before.split()[-NEGATION_REACH:])
+    return bool(keywords.NEGATION.search(near))
+
+
+def _modality(
+    text: str, place: int, task: str, mentions: list[list[tuple[int, str]]], clause: int, *, praised: bool
+) -> str:
+    """The modality mentioned nearest in the clause; else the one complained of before; else the task's own."""
+    home = HOME.get(task, "")
+    if mentions[clause]:
+        return min(mentions[clause], key=lambda each: _cost(text, place, each, home))[1]
+    before = [modality for some in mentions[:clause] for _, modality in sorted(some)]
+    if not home or not before or home in before:
+        return home or (before[-1] if before else "vi")
+    return home if praised else before[-1]
+
+
+def _cost(text: str, place: int, mentioned: tuple[int, str], home: str) -> int:
+    mention, modality = mentioned
+    between = text[min(place, mention) : max(place, mention)]
+    return len(words(between)) + (MISPLACED if home and modality != home else 0)
+
+
+def _task_in(task: str, modality: str) -> str:
+    return (IN_INFRARED if modality == "ir" else IN_VISIBLE).get(task, task)
+
+
+def corrected(word: str) -> str:
+    """A word of the lexicon in place of one that is a letter off (two in long words); others as they are."""
+    if len(word) < TYPO_LENGTH or word in _known():
+        return word
+    reach = 2 if len(word) >= TWO_TYPOS_LENGTH else 1
+    near = {target for form in _without(word, reach) for target in _typos().get(form, ())}
+    return min(near, key=lambda target: (abs(len(target) - len(word)), target)) if near else word
+
+
+@cache
+def _typos() -> dict[str, tuple[str, ...]]:
+    """Keywords by what is left of them without one or two of their letters."""
+    forms: dict[str, tuple[str, ...]] = {}
+    for keyword in keywords.KEYWORDS:
+        for form in _without(keyword, 2 if len(keyword) >= TWO_TYPOS_LENGTH - 1 else 1):
+            forms[form] = (*forms.get(form, ()), keyword)
+    return forms
+
+
+def _without(word: str, letters: int) -> set[str]:
+    forms = {word}
+    for _ in range(letters):
+        forms |= {form[:place] + form[place + 1 :] for form in forms for place in range(len(form))}
+    return forms
+
+
+@cache
+def _known() -> frozenset[str]:
+    sentences = (sentence for some in bank().values() for sentence in some)
+    return (
+        frozenset(word for sentence in sentences for word in words(sentence))
+        | keywords.EVERYDAY
+        | set(keywords.KEYWORDS)
+    )
+
+
+def known_share(text: str) -> float:
+    """Share of a sentence's words that the bank or the lexicon knows."""
+    said = [word for word in words(normal_form(text)) if len(word) >= SHORTEST]
+    return sum(word in _known() for word in said) / len(said) if said else 0.0
