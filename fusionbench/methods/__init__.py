@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.methods.baselines.table import LEARNED
+from fusionbench.methods.baselines.table import CLASSICAL, EXTERNAL, LEARNED
 from fusionbench.methods.card import MethodCard
 from fusionbench.methods.drfusion.table import DRFUSION
 from fusionbench.methods.dspfusion.table import DSPFUSION
-from fusionbench.methods.elsewhere import EXTERNAL
 from fusionbench.methods.lure.table import LURE
 from fusionbench.registry import lookup, resolve
 from fusionbench.weights.checksums import IMPORTED, accept, digest8
@@ -24,34 +23,6 @@ from fusionbench.weights.store import verify as verify_file
 if TYPE_CHECKING:
     from fusionbench.methods.method import Method
 
-CLASSICAL = {
-    "adf": MethodCard(
-        "fusionbench.methods.baselines.classical:AnisotropicDiffusion",
-        "classical",
-        "Bavirisetti, Dhuli, Fusion of infrared and visible sensor images based on anisotropic diffusion and "
-        "Karhunen-Loeve transform, IEEE Sensors Journal 16(1), 2016",
-    ),
-    "average": MethodCard("fusionbench.methods.baselines.classical:Average", "classical", "mean of the two lumas"),
-    "dwt": MethodCard(
-        "fusionbench.methods.baselines.classical:DiscreteWavelet",
-        "classical",
-        "Li, Manjunath, Mitra, Multisensor image fusion using the wavelet transform, "
-        "Graphical Models and Image Processing 57(3), 1995",
-    ),
-    "gff": MethodCard(
-        "fusionbench.methods.baselines.classical:GuidedFilter",
-        "classical",
-        "Li, Kang, Hu, Image fusion with guided filtering, IEEE TIP 22(7), 2013",
-    ),
-    "lap": MethodCard(
-        "fusionbench.methods.baselines.classical:LaplacianPyramid",
-        "classical",
-        "Burt, Adelson, The Laplacian pyramid as a compact image code, IEEE Trans. Communications 31(4), 1983",
-    ),
-    "max": MethodCard(
-        "fusionbench.methods.baselines.classical:Maximum", "classical", "larger of the two lumas, pixel by pixel"
-    ),
-}
 
 FALLBACKS = {name: f"{name}-s" for name in ("drfusion", "dspfusion", "lure")}
 """What runs where a method's own weights are not here: its small network, whose weights come with the package."""

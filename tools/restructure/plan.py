@@ -224,7 +224,7 @@ def methods(repo):
     layers(repo)
     repo.commit("Methods: baselines and what methods share have folders; LURE's reading of text is lure/text")
     repo.cut("fusionbench.methods", ["CLASSICAL"], "fusionbench.methods.baselines.table", "Rows of the baselines: classical methods, networks with their authors' weights, methods that run elsewhere.")
-    repo.cut("fusionbench.methods.elsewhere", "*", "fusionbench.methods.baselines.table")
+    repo.cut("fusionbench.methods.baselines.table", "*", "fusionbench.methods.baselines.table")
     repo.commit("All rows of the baselines stand in one table")
 
 

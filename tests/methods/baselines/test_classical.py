@@ -11,6 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from fusionbench import methods
+from fusionbench.methods.baselines import table
 from fusionbench.methods.baselines.classical import (
     diffused,
     diffusion_fusion,
@@ -23,7 +24,7 @@ from fusionbench.methods.common.color import luma
 from fusionbench.methods.common.wavelet import WAVELETS
 from fusionbench.types import Batch
 
-CLASSICAL = sorted(methods.CLASSICAL)
+CLASSICAL = sorted(table.CLASSICAL)
 
 
 def gray(rows: list[list[float]]) -> Tensor:
