@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from fusionbench.bench import Settings, bench, tell
-from fusionbench.benchmark import split_choices
-from fusionbench.choices import split_homes, split_names
+from fusionbench.benchmark.options import split_homes, split_names
+from fusionbench.benchmark.spec import split_choices
 from fusionbench.console import plain_console
 from fusionbench.measured import Measurement, collect, read_file, renewed, write_file
 from fusionbench.published import MEASURED, PAPERS, load_paper

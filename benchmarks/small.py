@@ -15,9 +15,9 @@ import pandas as pd
 import yaml
 from rich.console import Console
 
-from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice, split_choices
+from fusionbench.benchmark.run import run
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice, split_choices
 from fusionbench.report.table import Block, arrow, blocks, footnotes, number, ranks
-from fusionbench.run import run
 
 ROOT = Path(__file__).parents[1]
 HEAD = """# The small networks, measured

@@ -13,7 +13,7 @@ from fusionbench.registry import resolve
 from fusionbench.version import __version__
 
 _PUBLIC = {
-    "Benchmark": "fusionbench.benchmark:Benchmark",
+    "Benchmark": "fusionbench.benchmark.spec:Benchmark",
     "Method": "fusionbench.methods.method:Method",
     "Pair": "fusionbench.types:Pair",
     "Batch": "fusionbench.types:Batch",

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from fusionbench.benchmark import DatasetChoice, MethodChoice, check_numbers
+from fusionbench.benchmark.parallel import Share, shares, spread
+from fusionbench.benchmark.predict import Told, fuse_batch, fuse_cell
+from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.run import open_method
+from fusionbench.benchmark.score import open_pairs
+from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, check_numbers
 from fusionbench.data.first_look import Files
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.sources.folders import FolderSource
 from fusionbench.degradations import parse
 from fusionbench.files import check_names
-from fusionbench.fusing import Told, fuse_batch, fuse_cell
 from fusionbench.images import files
 from fusionbench.images.files import is_false_colour, read_infrared, read_visible
 from fusionbench.images.levels import is_coloured
@@ -25,10 +29,6 @@ from fusionbench.images.tensors import ImageLike, as_image, to_bytes, to_tensor
 from fusionbench.methods import check_able, load
 from fusionbench.methods.common.color import luma
 from fusionbench.methods.method import UNTOLD
-from fusionbench.results import CellFolder
-from fusionbench.run import open_method
-from fusionbench.scoring import open_pairs
-from fusionbench.spread import Share, shares, spread
 from fusionbench.types import Batch, Color, Gray, Image
 
 if TYPE_CHECKING:

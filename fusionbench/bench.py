@@ -15,12 +15,15 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from fusionbench.benchmark import Benchmark, Cell, check_numbers
+from fusionbench.benchmark.profile import Profile, Request, parse_size, profile_all
+from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.run import run
+from fusionbench.benchmark.score import open_pairs
+from fusionbench.benchmark.spec import Benchmark, Cell, check_numbers
 from fusionbench.console import finish
 from fusionbench.files import path_name, write_atomically
 from fusionbench.measured import Measurement
 from fusionbench.methods import METHODS
-from fusionbench.profile import Profile, Request, parse_size, profile_all
 from fusionbench.published import Panel, Paper, Table
 from fusionbench.registry import lookup
 from fusionbench.report.comparison import Comparison, Measured
@@ -28,9 +31,6 @@ from fusionbench.report.latex import document
 from fusionbench.report.origins import origins
 from fusionbench.report.sidebyside import show, write_table
 from fusionbench.report.skipped import Skipped, gathered, page, summary
-from fusionbench.results import CellFolder
-from fusionbench.run import run
-from fusionbench.scoring import open_pairs
 from fusionbench.supplies import Ready, Supplies, ready, rows_of, shipped, wanted
 from fusionbench.version import __version__
 

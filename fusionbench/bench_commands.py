@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from fusionbench.benchmark import MethodChoice, restorers, split_choices
-from fusionbench.choices import (
+from fusionbench.benchmark.options import (
     WEIGHTS,
     Names,
     refuse_strays,
@@ -16,6 +15,7 @@ from fusionbench.choices import (
     split_names,
     split_restorers,
 )
+from fusionbench.benchmark.spec import MethodChoice, restorers, split_choices
 from fusionbench.console import DONE, INCOMPLETE, finish, warn
 from fusionbench.images.options import read_options
 from fusionbench.methods import METHODS
@@ -167,10 +167,10 @@ def profile(
     """
     import torch
 
+    from fusionbench.benchmark.preflight import require
+    from fusionbench.benchmark.profile import Request, footnotes, frame, parse_size, profile_all, table
     from fusionbench.console import plain_console
     from fusionbench.files import write_atomically
-    from fusionbench.preflight import require
-    from fusionbench.profile import Request, footnotes, frame, parse_size, profile_all, table
 
     height, width = parse_size(size)
     files, names = split_choices(weights, "--weights"), split_methods(method)

@@ -14,8 +14,7 @@ from fusionbench import (
     train_commands,
     weights_commands,
 )
-from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.choices import (
+from fusionbench.benchmark.options import (
     WEIGHTS,
     Names,
     choose_dataset,
@@ -25,6 +24,7 @@ from fusionbench.choices import (
     split_names,
     split_restorers,
 )
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.columns import Format
 from fusionbench.console import DONE, finish, warn
 from fusionbench.data.table import ANY, DRAWN
@@ -145,8 +145,8 @@ def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
         out: where images, scores, tables and the picture go.
         limit: how many scenes; there are six.
     """
+    from fusionbench.benchmark.run import run as run_benchmark
     from fusionbench.console import plain_console
-    from fusionbench.run import run as run_benchmark
 
     console = plain_console()
     problems: list[str] = []
@@ -199,10 +199,10 @@ def score(
         unmatched: 'refuse' refuses files without a partner, 'skip' leaves them out and says so.
         limit: use only the first so many pairs.
     """
+    from fusionbench.benchmark.score_folder import score_folder
     from fusionbench.console import plain_console
     from fusionbench.report.table import folder_block
     from fusionbench.report.write import show
-    from fusionbench.standalone import score_folder
 
     if fused is None:
         raise ValueError("score needs --fused, the folder of fused images")
@@ -278,8 +278,8 @@ def degrade(
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
     """
+    from fusionbench.benchmark.export import export_degraded
     from fusionbench.console import plain_console
-    from fusionbench.export import export_degraded
 
     details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
     chosen = choose_dataset(dataset, data, DRAWN, split=split, ir=ir, vi=vi, **details)
@@ -333,7 +333,7 @@ def _run(
     strict: bool = False,
     **options: Any,
 ) -> int:
-    from fusionbench.preflight import check, settle
+    from fusionbench.benchmark.preflight import check, settle
 
     # What is lacking is said at once; the import of torch alone takes seconds.
     methods, notices = settle(benchmark.methods, strict=strict, option=WEIGHTS)
@@ -343,7 +343,7 @@ def _run(
     finish(console, checked.exceptions, label="n/a: ")
     finish(console, checked.problems)
 
-    from fusionbench.run import run as run_benchmark
+    from fusionbench.benchmark.run import run as run_benchmark
 
     outcome = run_benchmark(benchmark, out, console=console, strict=strict, **options)
     _report(out, console)

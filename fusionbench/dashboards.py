@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from fusionbench.benchmark.results import INPUTS, CellFolder, pictured
+from fusionbench.benchmark.score_file import one_line
 from fusionbench.data.table import shown_as
 from fusionbench.extras import adding
 from fusionbench.files import path_name
 from fusionbench.report.html import write_html
 from fusionbench.report.table import CHANGED, LABELS, read_scores
-from fusionbench.results import INPUTS, CellFolder, pictured
-from fusionbench.scorefile import one_line
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger

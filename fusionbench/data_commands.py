@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fusionbench.choices import split_names
+from fusionbench.benchmark.options import split_names
 from fusionbench.columns import Format, show, show_facts
 from fusionbench.console import DONE, finish, plain_console
 from fusionbench.images.options import read_options

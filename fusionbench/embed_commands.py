@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from fusionbench.choices import WEIGHTS, Names, choose_dataset, choose_methods, split_names
+from fusionbench.benchmark.options import WEIGHTS, Names, choose_dataset, choose_methods, split_names
 from fusionbench.console import DONE, warn
 from fusionbench.data.table import DRAWN
 from fusionbench.images.options import read_options
@@ -52,8 +52,8 @@ def embed(
         seed: of the degradations, of the map, and of the untrained LURE.
         out: folder that gets tsne.png and embedding.csv.
     """
+    from fusionbench.benchmark.preflight import settle_one
     from fusionbench.console import plain_console
-    from fusionbench.preflight import settle_one
 
     if limit < 2:
         raise ValueError(f"limit is {limit}; similar images are looked for in other scenes, so give 2 or more")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from fusionbench.benchmark import DatasetChoice, MethodChoice
+from fusionbench.benchmark.spec import DatasetChoice, MethodChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,9 +46,9 @@ def picture(
     Raises:
         ValueError: the method has no such vectors.
     """
+    from fusionbench.benchmark.run import open_method
     from fusionbench.methods.dspfusion.method import DSPFusion
     from fusionbench.methods.lure.method import Lure
-    from fusionbench.run import open_method
 
     opened = open_method(choice)
     if isinstance(opened, DSPFusion):
@@ -65,8 +65,8 @@ def picture(
 
 def _shown(data: DatasetChoice, specs: Sequence[str], limit: int, crop: int, seed: int) -> Batches:
     """The pairs under each degradation, one at a time, as often as they are asked for."""
+    from fusionbench.benchmark.score import open_pairs
     from fusionbench.data.pairs import collate
-    from fusionbench.scoring import open_pairs
 
     pairs = open_pairs(data, specs, seed)
 

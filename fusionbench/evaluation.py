@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from fusionbench.benchmark import Benchmark, MethodChoice
-from fusionbench.choices import choose_dataset, choose_datasets, choose_metrics, split_methods, split_names
+from fusionbench.benchmark.options import choose_dataset, choose_datasets, choose_metrics, split_methods, split_names
+from fusionbench.benchmark.preflight import settle
+from fusionbench.benchmark.run import run as run_benchmark
+from fusionbench.benchmark.score_folder import score_folder
+from fusionbench.benchmark.spec import Benchmark, MethodChoice
 from fusionbench.data.table import ANY
 from fusionbench.images.options import read_options
-from fusionbench.preflight import settle
 from fusionbench.report.table import read_scores
-from fusionbench.run import run as run_benchmark
-from fusionbench.standalone import score_folder
 
 Names = str | Sequence[str]
 """'a,b' or ['a', 'b']."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from fusionbench.benchmark import MethodChoice
-from fusionbench.choices import WEIGHTS, choose_methods
+from fusionbench.benchmark.options import WEIGHTS, choose_methods
+from fusionbench.benchmark.spec import MethodChoice
 from fusionbench.console import finish, warn
 from fusionbench.images.options import read_options
 
@@ -57,8 +57,8 @@ def fuse_images(
         devices: how many devices, or which.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
     """
+    from fusionbench.benchmark.preflight import settle_one
     from fusionbench.console import plain_console
-    from fusionbench.preflight import settle_one
 
     if ir is None or vi is None:
         raise ValueError("fuse needs --ir and --vi, two image files or two folders")

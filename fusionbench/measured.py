@@ -15,9 +15,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from fusionbench.benchmark.results import CellFolder, cells_of
 from fusionbench.degradations import parse
 from fusionbench.files import write_atomically
-from fusionbench.results import CellFolder, cells_of
 from fusionbench.weights.card import MODEL
 from fusionbench.weights.checksums import digest8
 from fusionbench.weights.store import PRETRAINED

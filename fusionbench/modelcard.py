@@ -114,9 +114,9 @@ def check_scores(model: Trained, run: Path, titles: AbstractSet[str]) -> None:
         ValueError: the run's scores are of other weights, or it has none of this method.
         FileNotFoundError: the run holds no results.
     """
+    from fusionbench.benchmark.results import CellFolder
     from fusionbench.files import path_name
     from fusionbench.report.table import read_scores
-    from fusionbench.results import CellFolder
 
     if model.name not in set(read_scores(run)["method"]):
         raise ValueError(f"{run} holds no scores of {model.name!r}")

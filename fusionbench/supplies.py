@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from fusionbench.benchmark import DatasetChoice, MethodChoice, restorers
-from fusionbench.choices import WEIGHTS
+from fusionbench.benchmark.options import WEIGHTS
+from fusionbench.benchmark.preflight import check_metrics
+from fusionbench.benchmark.run import open_method
+from fusionbench.benchmark.score import open_pairs
+from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, restorers
 from fusionbench.degradations import parse
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.measured import Measurement, matching
 from fusionbench.methods import FALLBACKS, METHODS, fallback, fallback_notice
 from fusionbench.methods import lacking as lacking_weights
-from fusionbench.preflight import check_metrics
 from fusionbench.published import Panel, Paper
 from fusionbench.report.comparison import score_name
 from fusionbench.report.skipped import Skipped
-from fusionbench.run import open_method
-from fusionbench.scoring import open_pairs
 
 DATASET = "{dataset}"
 """Stands for the data set in folders of images made elsewhere."""

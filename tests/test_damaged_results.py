@@ -7,12 +7,12 @@ import shutil
 
 import pytest
 
+from fusionbench.benchmark.results import cells_of
+from fusionbench.benchmark.sources import Sources
 from fusionbench.cli import main
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.figure import Absent
 from fusionbench.report.pictures import _rows
-from fusionbench.results import cells_of
-from fusionbench.sources import Sources
 from tests.pairs import write_pairs
 
 RUN = [

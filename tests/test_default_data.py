@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import fusionbench
-from fusionbench.choices import choose_dataset, choose_datasets
+from fusionbench.benchmark.options import choose_dataset, choose_datasets
 from fusionbench.cli import main
 from fusionbench.data.discovery import discover
 from fusionbench.data.loading import load

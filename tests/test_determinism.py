@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from fusionbench import methods
-from fusionbench.fusing import fuse_batch, single
+from fusionbench.benchmark.predict import fuse_batch, single
 from fusionbench.metrics import METRICS, PROTOCOLS, evaluate, row, samples
 from fusionbench.metrics.pyiqa.rows import FAMILY
 from fusionbench.types import Batch

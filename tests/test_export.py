@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import pytest
 
-from fusionbench.benchmark import DatasetChoice
-from fusionbench.export import export_degraded
+from fusionbench.benchmark.export import export_degraded
+from fusionbench.benchmark.spec import DatasetChoice
 from fusionbench.images.files import read_image, write_image
 from tests.pairs import files, write_pairs
 

@@ -16,14 +16,14 @@ from safetensors.torch import save_file
 
 import fusionbench
 from fusionbench import methods
-from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.benchmark.run import run
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
 from fusionbench.data.synthetic import scene
 from fusionbench.images.files import write_image
 from fusionbench.methods import FALLBACKS, METHODS, fallback, ways
 from fusionbench.registry import resolve
 from fusionbench.resources import recipes
-from fusionbench.run import run
 from fusionbench.weights.checksums import digest8
 from fusionbench.weights.store import PRETRAINED
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fusionbench import methods
-from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
 from fusionbench.data import DATASETS, describe
 from fusionbench.degradations import KINDS, SCENARIOS, parse
@@ -120,7 +120,7 @@ def test_python_finds_names_in_any_case():
 
 
 def test_options_that_name_methods_and_data_sets_are_found_in_any_case(tmp_path):
-    from fusionbench.choices import choose_datasets, choose_methods, split_commands, split_homes
+    from fusionbench.benchmark.options import choose_datasets, choose_methods, split_commands, split_homes
 
     chosen = choose_methods(["IFCNN"], "Ifcnn=a.pth")[0]
     assert (chosen.name, str(chosen.weights)) == ("ifcnn", "a.pth")

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import fusionbench
-from fusionbench.benchmark import LEAST_TILE, Benchmark, DatasetChoice, MethodChoice
+from fusionbench.benchmark.run import run
+from fusionbench.benchmark.spec import LEAST_TILE, Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
 from fusionbench.data.synthetic import scene
 from fusionbench.degradations import LINEAR
@@ -21,7 +22,6 @@ from fusionbench.methods import METHODS
 from fusionbench.report.figure import Absent, Panel
 from fusionbench.report.pictures import draw_run
 from fusionbench.report.table import blocks
-from fusionbench.run import run
 
 WHY = "and not for ll and lc"
 

@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 from PIL import Image
 
+from fusionbench.benchmark.results import INPUTS, REFERENCES, CellFolder
 from fusionbench.data.table import shown_as
 from fusionbench.files import path_name
 from fusionbench.images.files import image_size, read_image
 from fusionbench.report.crops import salient_crops
-from fusionbench.results import INPUTS, REFERENCES, CellFolder
 
 FULL, THUMB = 1600, 360
 """Longest side in pixels of a picture in the gallery and of a small one."""

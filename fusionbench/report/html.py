@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.score_file import OK
 from fusionbench.files import path_name, write_atomically
 from fusionbench.metrics import METRICS
 from fusionbench.report.album import THUMB, Album, gallery
@@ -23,8 +25,6 @@ from fusionbench.report.table import (
     ranks,
     read_results,
 )
-from fusionbench.results import CellFolder
-from fusionbench.scorefile import OK
 
 PICKS = 3
 """Best and worst images that are shown of each method and score."""

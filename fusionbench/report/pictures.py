@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from fusionbench.benchmark.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, pictured
+from fusionbench.benchmark.sources import Sources
 from fusionbench.data.table import shown_as
 from fusionbench.files import path_name
 from fusionbench.images.files import read_image
 from fusionbench.report.crops import salient_crops
 from fusionbench.report.figure import Absent, Panel, Row, comparison
 from fusionbench.report.table import NOT_APPLICABLE
-from fusionbench.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, pictured
-from fusionbench.sources import Sources
 
 
 def draw_run(out: Path) -> list[Path]:

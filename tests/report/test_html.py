@@ -13,11 +13,11 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from fusionbench.benchmark.results import CellFolder, cells_of, give_places
+from fusionbench.benchmark.score_file import Row
 from fusionbench.files import path_name
 from fusionbench.images.files import write_image
 from fusionbench.report.html import write_html
-from fusionbench.results import CellFolder, cells_of, give_places
-from fusionbench.scorefile import Row
 
 METRICS = ["EN", "QCV", "CC@input"]
 METHODS = ["average", "lap", "<gff> & #1"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fusionbench.benchmark.results import REFERENCES, CellFolder
 from fusionbench.images.files import write_image
 from fusionbench.report import pictures
-from fusionbench.results import REFERENCES, CellFolder
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.score_file import Row
 from fusionbench.report.table import blocks, number, ranks, read_scores
 from fusionbench.report.write import long, markdown, write_report
-from fusionbench.results import CellFolder
-from fusionbench.scorefile import Row
 
 SCORES = {
     "average": {"a": {"EN": 6.0, "QCV": 300.0}, "b": {"EN": 7.0, "QCV": 100.0}},

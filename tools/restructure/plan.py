@@ -51,7 +51,7 @@ def rule(repo: Repo, text: str):
 
 def ground(repo):
     repo.direct_imports()
-    results = repo.root / "fusionbench/results.py"
+    results = repo.root / "fusionbench/benchmark/results.py"
     results.write_text(re.sub(r"(?m)^__all__ = \[.*\]\n\n", "", results.read_text()))
     repo.tidy([results])
     repo.commit("Names are imported from the modules that define them")
@@ -66,7 +66,7 @@ def ground(repo):
     layers(repo)
     repo.commit("The ground has names that say what is there: registry, console, distributed, trainer")
     repo.cut("fusionbench.console", "*", "fusionbench.console", "The terminal: plain text, one progress bar, the lines that say what is missing, and exit statuses.")
-    repo.cut("fusionbench.results", ["path_name", "sha256_of"], "fusionbench.files")
+    repo.cut("fusionbench.benchmark.results", ["path_name", "sha256_of"], "fusionbench.files")
     repo.cut("fusionbench.trainer", "*", "fusionbench.trainer", "Lightning's Trainer as it is used here, and which of several processes this one is.")
     layers(repo)
     repo.commit("What every wing does with files and the terminal stands in files.py and console.py")
@@ -236,15 +236,15 @@ def benchmark(repo):
     tests = {"test_results": "test_results", "test_run": "test_run", "test_spread": "test_parallel", "test_programs": "test_programs",
              "test_weights_preflight": "test_preflight", "test_profile": "test_profile", "test_scorefile": "test_score_file", "test_sources": "test_sources"}
     repo.move(
-        {**prefix(flat, "fusionbench", "fusionbench.benchmark"), **prefix(tests, "tests", "tests.benchmark")},
-        docs={"fusionbench.benchmark": "What to run, and running it: inputs, fused images, scores, and what a run leaves on disk."},
+        {**prefix(flat, "fusionbench", "fusionbench.benchmark.spec"), **prefix(tests, "tests", "tests.benchmark")},
+        docs={"fusionbench.benchmark.spec": "What to run, and running it: inputs, fused images, scores, and what a run leaves on disk."},
     )
     layers(repo)
     repo.commit("What a run is and does lies in benchmark/: spec, preflight, predict, score, results, run")
     inputs = "Opening what a benchmark names: the pairs of a data set, a method with its weights."
-    repo.cut("fusionbench.benchmark.score", ["open_pairs"], "fusionbench.benchmark.inputs", inputs)
-    repo.cut("fusionbench.benchmark.run", ["open_method"], "fusionbench.benchmark.inputs")
-    repo.cut("fusionbench.benchmark.spec", ["split_commas", "split_choices"], "fusionbench.benchmark.options")
+    repo.cut("fusionbench.benchmark.spec.score", ["open_pairs"], "fusionbench.benchmark.spec.inputs", inputs)
+    repo.cut("fusionbench.benchmark.spec.run", ["open_method"], "fusionbench.benchmark.spec.inputs")
+    repo.cut("fusionbench.benchmark.spec.spec", ["split_commas", "split_choices"], "fusionbench.benchmark.spec.options")
     layers(repo)
     repo.commit("Data sets and methods of a benchmark are opened in benchmark/inputs")
 

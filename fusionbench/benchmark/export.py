@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from torch.utils.data import DataLoader, Dataset
 
-from fusionbench.benchmark import DatasetChoice
-from fusionbench.claims import sources_of
+from fusionbench.benchmark.results import CellFolder, refuse_others
+from fusionbench.benchmark.score import open_pairs
+from fusionbench.benchmark.settings import sources_of
+from fusionbench.benchmark.sources import Sources
+from fusionbench.benchmark.spec import DatasetChoice
 from fusionbench.console import progress
 from fusionbench.data.table import check_limit
 from fusionbench.degradations import parse
 from fusionbench.files import Journal, csv_line, path_name, read_csv, remove_unfinished, sha256_of
 from fusionbench.images.files import write_image
 from fusionbench.images.tensors import to_bytes
-from fusionbench.results import CellFolder, refuse_others
-from fusionbench.scoring import open_pairs
-from fusionbench.sources import Sources
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.benchmark import DatasetChoice, MethodChoice, split_choices, split_commas
+from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, split_choices, split_commas
 from fusionbench.console import note, warn
 from fusionbench.data import DATASETS
 from fusionbench.data.discovery import discover

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fusionbench.benchmark import Benchmark, MethodChoice, restorers
+from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.spec import Benchmark, MethodChoice, restorers
 from fusionbench.degradations import parse
 from fusionbench.methods import METHODS, fallback, fallback_notice, lacking, spelled, weight_files
 from fusionbench.metrics import INPUT
 from fusionbench.metrics.pyiqa.preflight import ready
 from fusionbench.metrics.pyiqa.rows import pyiqa_name
-from fusionbench.results import CellFolder
 from fusionbench.weights.card import PUBLISHED
 from fusionbench.weights.checksums import sha256
 from fusionbench.weights.store import IN_PACKAGE, snapshots, verify

@@ -14,12 +14,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.run import run
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.table import blocks
-from fusionbench.results import CellFolder
-from fusionbench.run import run
 from tests.pairs import files, write_pairs
 
 SIZES = ((24, 32), (24, 32), (17, 21), (24, 32), (17, 21), (24, 32))

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.benchmark import DatasetChoice
+from fusionbench.benchmark.results import INPUTS, REFERENCES, CellFolder, refuse_others
+from fusionbench.benchmark.sources import Sources
+from fusionbench.benchmark.spec import DatasetChoice
 from fusionbench.data import DATASETS
 from fusionbench.data.sources.base import Source, digests
 from fusionbench.data.table import data_root
 from fusionbench.files import digest_of
-from fusionbench.results import INPUTS, REFERENCES, CellFolder, refuse_others
-from fusionbench.sources import Sources
 
 if TYPE_CHECKING:
     from fusionbench.methods.baselines.external import External

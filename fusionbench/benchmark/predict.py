@@ -12,12 +12,12 @@ from lightning import LightningModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from fusionbench.benchmark.results import CellFolder
 from fusionbench.data.pairs import Pairs, collate
 from fusionbench.images.files import write_image
 from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.common.tiling import fuse_tiled
 from fusionbench.nn.cpu.threads import one_thread
-from fusionbench.results import CellFolder
 from fusionbench.trainer import interruptible, quiet, quiet_trainer
 from fusionbench.types import Batch, Color, Pair
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from fusionbench import profile
+from fusionbench.benchmark import profile
+from fusionbench.benchmark.profile import Request, parse_size, profile_all, profile_method, table, timed
 from fusionbench.cli import main
-from fusionbench.profile import Request, parse_size, profile_all, profile_method, table, timed
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def test_slow_methods_are_called_thrice_in_any_case():
 def test_peak_memory_is_what_the_block_held_at_once():
     # In a process of its own: what a long suite has freed may be taken up again without being counted.
     program = (
-        "import torch; from fusionbench.profile import peak_memory; held = torch.zeros(2**22)\n"
+        "import torch; from fusionbench.benchmark.profile import peak_memory; held = torch.zeros(2**22)\n"
         "with peak_memory(torch.device('cpu')) as found:\n"
         "    block = torch.ones(2**25) + 1\n"  # twice 128 MiB at a time
         "    del block\n"

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fusionbench.benchmark.score_file import Row, ScoreFile, one_line, ordered
 from fusionbench.files import Journal, csv_line, read_csv, write_atomically
-from fusionbench.scorefile import Row, ScoreFile, one_line, ordered
 
 REFERENCES, INPUTS = "references", "inputs"
 """Folders of the sources of pictured images: `<dataset>/references` and `<dataset>/<degradation>/inputs`."""

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusionbench.benchmark import DatasetChoice
+from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.score_file import OK, Row
+from fusionbench.benchmark.spec import DatasetChoice
 from fusionbench.data import DATASETS, load
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.sources.base import digests
@@ -16,8 +18,6 @@ from fusionbench.files import sha256_of
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor
 from fusionbench.metrics import INPUT, evaluate, why_undefined
-from fusionbench.results import CellFolder
-from fusionbench.scorefile import OK, Row
 
 if TYPE_CHECKING:
     from torch import Tensor

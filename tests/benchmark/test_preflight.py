@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from fusionbench.benchmark import MethodChoice
+from fusionbench.benchmark.preflight import check_metrics
+from fusionbench.benchmark.spec import MethodChoice
 from fusionbench.cli import main
 from fusionbench.images.files import write_image
 from fusionbench.metrics.pyiqa.table import LICENCE
-from fusionbench.preflight import check_metrics
 from fusionbench.weights.checksums import accept, sha256
 
 PAIR = "--dataset folder --ir ir --vi vi"
@@ -124,8 +124,8 @@ def test_the_language_model_of_a_method_is_among_what_is_lacking(folders, capsys
 
 def test_the_answer_comes_within_seconds_and_without_torch(folders):
     program = (
-        "import sys; from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice\n"
-        "from fusionbench.preflight import check\n"
+        "import sys; from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice\n"
+        "from fusionbench.benchmark.preflight import check\n"
         "metrics = ('EN', 'MUSIQ', 'CLIP-IQA', 'TReS', 'PI', 'NIQE', 'MANIQA', 'LIQE', 'ARNIQA')\n"
         "found = check(Benchmark((DatasetChoice('synthetic'),), ('clean',), (MethodChoice('lap'),), metrics))\n"
         "print(len(found.missing), 'torch' in sys.modules)"

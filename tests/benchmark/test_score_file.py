@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.score_file import Row, ScoreFile
 from fusionbench.files import Journal, csv_line, read_csv, unfit_name
-from fusionbench.results import CellFolder
-from fusionbench.scorefile import Row, ScoreFile
 
 METRICS = ["EN", "MI"]
 

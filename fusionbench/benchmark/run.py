@@ -12,25 +12,26 @@ from typing import TYPE_CHECKING, Any
 import torch
 from rich.console import Console
 
-from fusionbench import methods, preflight
-from fusionbench.benchmark import Benchmark, Cell, MethodChoice, restorers
-from fusionbench.claims import check_settings, drop_pictured, precision_of, sources_of, with_files
+from fusionbench import methods
+from fusionbench.benchmark import preflight
+from fusionbench.benchmark.parallel import Share, shares, spread
+from fusionbench.benchmark.predict import Told, fuse_cell
+from fusionbench.benchmark.restore import Restorer
+from fusionbench.benchmark.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, give_places
+from fusionbench.benchmark.score import open_pairs, score_cell
+from fusionbench.benchmark.score_file import OK
+from fusionbench.benchmark.settings import check_settings, drop_pictured, precision_of, sources_of, with_files
+from fusionbench.benchmark.sources import Sources, listed
+from fusionbench.benchmark.spec import Benchmark, Cell, MethodChoice, restorers
 from fusionbench.console import progress
 from fusionbench.data.sources.base import digests
 from fusionbench.degradations import parse
 from fusionbench.files import path_name, remove_unfinished
-from fusionbench.fusing import Told, fuse_cell
 from fusionbench.images.files import write_image
 from fusionbench.images.options import ImageWarning
 from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.baselines.external import External
 from fusionbench.methods.template import check_program
-from fusionbench.restoring import Restorer
-from fusionbench.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, give_places
-from fusionbench.scorefile import OK
-from fusionbench.scoring import open_pairs, score_cell
-from fusionbench.sources import Sources, listed
-from fusionbench.spread import Share, shares, spread
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from fusionbench.api import fuse_files
-from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.benchmark.parallel import shares, spread
+from fusionbench.benchmark.results import PARTS
+from fusionbench.benchmark.run import run
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
-from fusionbench.results import PARTS
-from fusionbench.run import run
-from fusionbench.spread import shares, spread
 from tests.pairs import files, write_pairs
 
 TWO = {"accelerator": "cpu", "devices": 2}

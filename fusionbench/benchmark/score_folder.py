@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
-from fusionbench.benchmark import DatasetChoice
-from fusionbench.claims import sources_of
+from fusionbench.benchmark.preflight import check_metrics
+from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.score import open_pairs, score_cell
+from fusionbench.benchmark.score_file import OK
+from fusionbench.benchmark.settings import sources_of
+from fusionbench.benchmark.sources import Sources
+from fusionbench.benchmark.spec import DatasetChoice
 from fusionbench.console import progress
 from fusionbench.data.first_look import look_at_fused
 from fusionbench.data.pairs import Pairs
@@ -19,12 +24,7 @@ from fusionbench.files import remove_unfinished
 from fusionbench.images.files import SUFFIXES, image_size
 from fusionbench.images.folders import image_files
 from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
-from fusionbench.preflight import check_metrics
 from fusionbench.registry import lookup
-from fusionbench.results import CellFolder
-from fusionbench.scorefile import OK
-from fusionbench.scoring import open_pairs, score_cell
-from fusionbench.sources import Sources
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.score_file import Row
 from fusionbench.files import path_name, sha256_of
-from fusionbench.results import CellFolder
-from fusionbench.scorefile import Row
 
 
 @pytest.fixture

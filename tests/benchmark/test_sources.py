@@ -8,17 +8,17 @@ import shutil
 import numpy as np
 import pytest
 
-from fusionbench.benchmark import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.run import run
+from fusionbench.benchmark.score_folder import score_folder
+from fusionbench.benchmark.sources import Sources
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
 from fusionbench.data.sources.base import Joined, Subset, digests
 from fusionbench.data.sources.folders import FolderSource, match
 from fusionbench.data.synthetic import SyntheticSource
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.table import CHANGED, read_results
-from fusionbench.results import CellFolder
-from fusionbench.run import run
-from fusionbench.sources import Sources
-from fusionbench.standalone import score_folder
 from tests.pairs import files, write_pairs
 
 SIZES = [(24, 32), (17, 21), (24, 32)]
