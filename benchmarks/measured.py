@@ -13,8 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from fusionbench.bench import Settings, bench, tell
-from fusionbench.benchmark.options import split_homes, split_names
-from fusionbench.benchmark.spec import split_choices
+from fusionbench.benchmark.options import split_choices, split_homes, split_names
 from fusionbench.console import plain_console
 from fusionbench.measured import Measurement, collect, read_file, renewed, write_file
 from fusionbench.published import MEASURED, PAPERS, load_paper

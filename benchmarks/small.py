@@ -15,8 +15,9 @@ import pandas as pd
 import yaml
 from rich.console import Console
 
+from fusionbench.benchmark.options import split_choices
 from fusionbench.benchmark.run import run
-from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice, split_choices
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.report.table import Block, arrow, blocks, footnotes, number, ranks
 
 ROOT = Path(__file__).parents[1]

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from fusionbench.benchmark.inputs import open_method, open_pairs
 from fusionbench.benchmark.parallel import Share, shares, spread
 from fusionbench.benchmark.predict import Told, fuse_batch, fuse_cell
 from fusionbench.benchmark.results import CellFolder
-from fusionbench.benchmark.run import open_method
-from fusionbench.benchmark.score import open_pairs
 from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, check_numbers
 from fusionbench.data.first_look import Files
 from fusionbench.data.pairs import Pairs

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from fusionbench.benchmark.inputs import open_pairs
 from fusionbench.benchmark.profile import Profile, Request, parse_size, profile_all
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.run import run
-from fusionbench.benchmark.score import open_pairs
 from fusionbench.benchmark.spec import Benchmark, Cell, check_numbers
 from fusionbench.console import finish
 from fusionbench.files import path_name, write_atomically

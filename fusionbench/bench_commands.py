@@ -9,13 +9,14 @@ from fusionbench.benchmark.options import (
     WEIGHTS,
     Names,
     refuse_strays,
+    split_choices,
     split_commands,
     split_homes,
     split_methods,
     split_names,
     split_restorers,
 )
-from fusionbench.benchmark.spec import MethodChoice, restorers, split_choices
+from fusionbench.benchmark.spec import MethodChoice, restorers
 from fusionbench.console import DONE, INCOMPLETE, finish, warn
 from fusionbench.images.options import read_options
 from fusionbench.methods import METHODS

@@ -46,7 +46,7 @@ def picture(
     Raises:
         ValueError: the method has no such vectors.
     """
-    from fusionbench.benchmark.run import open_method
+    from fusionbench.benchmark.inputs import open_method
     from fusionbench.methods.dspfusion.method import DSPFusion
     from fusionbench.methods.lure.method import Lure
 
@@ -65,7 +65,7 @@ def picture(
 
 def _shown(data: DatasetChoice, specs: Sequence[str], limit: int, crop: int, seed: int) -> Batches:
     """The pairs under each degradation, one at a time, as often as they are asked for."""
-    from fusionbench.benchmark.score import open_pairs
+    from fusionbench.benchmark.inputs import open_pairs
     from fusionbench.data.pairs import collate
 
     pairs = open_pairs(data, specs, seed)

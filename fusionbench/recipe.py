@@ -13,7 +13,7 @@ from jsonargparse import ArgumentError, ArgumentParser, get_loader
 from lightning import Trainer
 
 from fusionbench import methods
-from fusionbench.benchmark.spec import split_commas
+from fusionbench.benchmark.options import split_commas
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.registry import resolve, unknown
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+from fusionbench.benchmark.inputs import open_method, open_pairs
 from fusionbench.benchmark.options import WEIGHTS
 from fusionbench.benchmark.preflight import check_metrics
-from fusionbench.benchmark.run import open_method
-from fusionbench.benchmark.score import open_pairs
 from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, restorers
 from fusionbench.degradations import parse
 from fusionbench.images.options import AS_STORED, ReadOptions

@@ -170,7 +170,7 @@ def verify(names: str) -> int:
 
 
 def _holders(names: str) -> list[Holder]:
-    from fusionbench.benchmark.spec import split_commas
+    from fusionbench.benchmark.options import split_commas
     from fusionbench.holdings import everything, holder
 
     return everything() if names == ALL else [holder(name) for name in split_commas(names)]

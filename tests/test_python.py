@@ -57,7 +57,7 @@ def test_importing_and_listing_need_nothing_heavy(program):
 
 
 def test_a_module_does_not_hide_the_function_of_its_name():
-    from fusionbench.benchmark.run import open_method
+    from fusionbench.benchmark.inputs import open_method
 
     assert callable(open_method)
     assert inspect.isfunction(fusionbench.run)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from torch.utils.data import DataLoader, Dataset
 
+from fusionbench.benchmark.inputs import open_pairs
 from fusionbench.benchmark.results import CellFolder, refuse_others
-from fusionbench.benchmark.score import open_pairs
 from fusionbench.benchmark.settings import sources_of
 from fusionbench.benchmark.sources import Sources
 from fusionbench.benchmark.spec import DatasetChoice

@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, split_choices, split_commas
+from fusionbench.benchmark.spec import DatasetChoice, MethodChoice
 from fusionbench.console import note, warn
 from fusionbench.data import DATASETS
 from fusionbench.data.discovery import discover
@@ -266,3 +266,35 @@ def split_homes(data: Data) -> tuple[Path | None, dict[str, Path]]:
             f"--data names the folders {bare[0]} and {bare[1]}; give one, and NAME=DIR for data sets elsewhere"
         )
     return (bare[0] if bare else None), named
+
+
+def split_commas(text: str) -> list[str]:
+    """The parts of 'a,b(1,2),c', where a comma inside brackets does not separate."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def split_choices(text: str, what: str, kind: Literal["method", "dataset"] = "method") -> dict[str, Path]:
+    """The map that 'name=path,name=path' says, with names as their table spells them.
+
+    Args:
+        what: the option's name, for the error.
+        kind: what the names are of.
+
+    Raises:
+        ValueError: a part is not of that form, or a name is unknown.
+    """
+    known = METHODS if kind == "method" else DATASETS
+    choices = {}
+    for part in split_commas(text):
+        name, equals, path = part.partition("=")
+        if not (name and equals and path):
+            raise ValueError(f"{what} {part!r} is not of the form NAME=PATH")
+        choices[lookup(kind, name.strip(), known)] = Path(path.strip()).expanduser()
+    return choices

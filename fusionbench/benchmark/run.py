@@ -14,15 +14,16 @@ from rich.console import Console
 
 from fusionbench import methods
 from fusionbench.benchmark import preflight
+from fusionbench.benchmark.inputs import open_method, open_pairs
 from fusionbench.benchmark.parallel import Share, shares, spread
 from fusionbench.benchmark.predict import Told, fuse_cell
 from fusionbench.benchmark.restore import Restorer
 from fusionbench.benchmark.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, give_places
-from fusionbench.benchmark.score import open_pairs, score_cell
+from fusionbench.benchmark.score import score_cell
 from fusionbench.benchmark.score_file import OK
 from fusionbench.benchmark.settings import check_settings, drop_pictured, precision_of, sources_of, with_files
 from fusionbench.benchmark.sources import Sources, listed
-from fusionbench.benchmark.spec import Benchmark, Cell, MethodChoice, restorers
+from fusionbench.benchmark.spec import Benchmark, Cell, restorers
 from fusionbench.console import progress
 from fusionbench.data.sources.base import digests
 from fusionbench.degradations import parse
@@ -59,23 +60,6 @@ class Outcome:
     out: Path
     problems: list[str] = field(default_factory=list)
     exceptions: list[str] = field(default_factory=list)
-
-
-def open_method(choice: MethodChoice, *, log: Path | None = None, timeout: float = 600.0) -> Method:
-    """The method, in evaluation mode, with its weights.
-
-    Args:
-        log: file for what a method's command prints.
-        timeout: seconds for one call of it.
-
-    Raises:
-        FileNotFoundError: its weights or its folder of images are missing.
-        ValueError: the file holds other weights.
-    """
-    options = {key: value for key in ("folder", "command") if (value := getattr(choice, key)) is not None}
-    if choice.command is not None:
-        options |= {"log": log, "timeout": timeout}
-    return methods.load(choice.name, weights=choice.weights, **options)
 
 
 def settings_of(benchmark: Benchmark, cell: Cell, weights: str, precision: str) -> dict[str, Any]:

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.score_file import OK, Row
-from fusionbench.benchmark.spec import DatasetChoice
-from fusionbench.data import DATASETS, load
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.sources.base import digests
-from fusionbench.data.sources.cache import CachedSource
 from fusionbench.files import sha256_of
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor
@@ -22,42 +19,11 @@ from fusionbench.metrics import INPUT, evaluate, why_undefined
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fusionbench.data.sources.base import RawPair, Source
+    from fusionbench.data.sources.base import RawPair
 
 
 # Decoded sources are kept between the methods of a run, up to so many bytes per data set.
 CACHE_BYTES = 2**29
-
-
-def open_pairs(choice: DatasetChoice, degradations: Sequence[str] = ("clean",), seed: int = 0) -> dict[str, Pairs]:
-    """The pairs of a data set by degradation: made on the fly, or those that the data set has on disk.
-
-    Args:
-        degradations: specs; a data set that is degraded on disk gives its pairs of that degradation.
-
-    Raises:
-        FileNotFoundError: the folder or its images are missing.
-        ValueError: the files do not make pairs.
-    """
-    if DATASETS[choice.name].degraded:
-        return {spec: Pairs(_source(choice, only=[spec]), seed=seed) for spec in degradations}
-    source = _source(choice)
-    return {spec: Pairs(source, spec, seed=seed) for spec in degradations}
-
-
-def _source(choice: DatasetChoice, only: Sequence[str] | None = None) -> Source:
-    source = load(
-        choice.name,
-        root=choice.root,
-        split=choice.split,
-        resize=choice.resize,
-        ir_dir=choice.ir_dir,
-        vi_dir=choice.vi_dir,
-        unmatched=choice.unmatched,
-        only=only,
-        reading=choice.reading,
-    )
-    return CachedSource(source, CACHE_BYTES)
 
 
 def score_cell(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
+from fusionbench.benchmark.inputs import open_pairs
 from fusionbench.benchmark.preflight import check_metrics
 from fusionbench.benchmark.results import CellFolder
-from fusionbench.benchmark.score import open_pairs, score_cell
+from fusionbench.benchmark.score import score_cell
 from fusionbench.benchmark.score_file import OK
 from fusionbench.benchmark.settings import sources_of
 from fusionbench.benchmark.sources import Sources

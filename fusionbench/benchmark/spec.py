@@ -25,38 +25,6 @@ LEAST_TILE = 128
 """Side of the smallest tiles, in pixels: twice what neighbours share."""
 
 
-def split_commas(text: str) -> list[str]:
-    """The parts of 'a,b(1,2),c', where a comma inside brackets does not separate."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts if part.strip()]
-
-
-def split_choices(text: str, what: str, kind: Literal["method", "dataset"] = "method") -> dict[str, Path]:
-    """The map that 'name=path,name=path' says, with names as their table spells them.
-
-    Args:
-        what: the option's name, for the error.
-        kind: what the names are of.
-
-    Raises:
-        ValueError: a part is not of that form, or a name is unknown.
-    """
-    known = METHODS if kind == "method" else DATASETS
-    choices = {}
-    for part in split_commas(text):
-        name, equals, path = part.partition("=")
-        if not (name and equals and path):
-            raise ValueError(f"{what} {part!r} is not of the form NAME=PATH")
-        choices[lookup(kind, name.strip(), known)] = Path(path.strip()).expanduser()
-    return choices
-
-
 def restorers(pre: Iterable[str]) -> dict[str, str]:
     """The restoration command of each modality that 'vi:COMMAND' entries say.
 

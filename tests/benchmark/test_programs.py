@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fusionbench.benchmark.inputs import open_pairs
 from fusionbench.benchmark.options import choose_methods, split_commands, split_homes, split_restorers
 from fusionbench.benchmark.restore import Restorer
 from fusionbench.benchmark.run import run
-from fusionbench.benchmark.score import open_pairs
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice, restorers
 from fusionbench.cli import main
 from fusionbench.images.files import read_image, write_image

@@ -1,0 +1,66 @@
+"""Opening what a benchmark names: the pairs of a data set, a method with its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fusionbench import methods
+from fusionbench.benchmark.score import CACHE_BYTES
+from fusionbench.benchmark.spec import DatasetChoice, MethodChoice
+from fusionbench.data import DATASETS, load
+from fusionbench.data.pairs import Pairs
+from fusionbench.data.sources.cache import CachedSource
+
+if TYPE_CHECKING:
+    from fusionbench.data.sources.base import Source
+    from fusionbench.methods.method import Method
+
+
+def open_pairs(choice: DatasetChoice, degradations: Sequence[str] = ("clean",), seed: int = 0) -> dict[str, Pairs]:
+    """The pairs of a data set by degradation: made on the fly, or those that the data set has on disk.
+
+    Args:
+        degradations: specs; a data set that is degraded on disk gives its pairs of that degradation.
+
+    Raises:
+        FileNotFoundError: the folder or its images are missing.
+        ValueError: the files do not make pairs.
+    """
+    if DATASETS[choice.name].degraded:
+        return {spec: Pairs(_source(choice, only=[spec]), seed=seed) for spec in degradations}
+    source = _source(choice)
+    return {spec: Pairs(source, spec, seed=seed) for spec in degradations}
+
+
+def _source(choice: DatasetChoice, only: Sequence[str] | None = None) -> Source:
+    source = load(
+        choice.name,
+        root=choice.root,
+        split=choice.split,
+        resize=choice.resize,
+        ir_dir=choice.ir_dir,
+        vi_dir=choice.vi_dir,
+        unmatched=choice.unmatched,
+        only=only,
+        reading=choice.reading,
+    )
+    return CachedSource(source, CACHE_BYTES)
+
+
+def open_method(choice: MethodChoice, *, log: Path | None = None, timeout: float = 600.0) -> Method:
+    """The method, in evaluation mode, with its weights.
+
+    Args:
+        log: file for what a method's command prints.
+        timeout: seconds for one call of it.
+
+    Raises:
+        FileNotFoundError: its weights or its folder of images are missing.
+        ValueError: the file holds other weights.
+    """
+    options = {key: value for key in ("folder", "command") if (value := getattr(choice, key)) is not None}
+    if choice.command is not None:
+        options |= {"log": log, "timeout": timeout}
+    return methods.load(choice.name, weights=choice.weights, **options)
