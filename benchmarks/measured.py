@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from fusionbench.bench import Settings, bench, tell
 from fusionbench.benchmark.options import split_choices, split_homes, split_names
 from fusionbench.console import plain_console
-from fusionbench.measured import Measurement, collect, read_file, renewed, write_file
-from fusionbench.published import MEASURED, PAPERS, load_paper
-from fusionbench.supplies import Supplies
+from fusionbench.papers.measure import Settings, bench, tell
+from fusionbench.papers.measured import Measurement, collect, read_file, renewed, write_file
+from fusionbench.papers.requirements import Supplies
+from fusionbench.papers.tables import MEASURED, PAPERS, load_paper
 
 ROOT = Path(__file__).parents[1]
 

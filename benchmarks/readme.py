@@ -13,13 +13,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from fusionbench.measured import Measurement, read_measured
-from fusionbench.published import MEASURED, load_paper
-from fusionbench.report.comparison import Comparison, is_measured
-from fusionbench.report.sidebyside import NOTHING, cell_texts
-from fusionbench.report.table import blocks
-from fusionbench.report.write import markdown
-from fusionbench.supplies import shipped, wanted
+from fusionbench.papers.cells import NOTHING, cell_texts
+from fusionbench.papers.compare import Comparison, is_measured
+from fusionbench.papers.measured import Measurement, read_measured
+from fusionbench.papers.requirements import shipped, wanted
+from fusionbench.papers.tables import MEASURED, load_paper
+from fusionbench.report.tables import blocks
+from fusionbench.report.text import markdown
 
 ROOT = Path(__file__).parents[1]
 PICTURE = Path("docs/images/demo.png")

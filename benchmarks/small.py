@@ -18,7 +18,7 @@ from rich.console import Console
 from fusionbench.benchmark.options import split_choices
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.report.table import Block, arrow, blocks, footnotes, number, ranks
+from fusionbench.report.tables import Block, arrow, blocks, footnotes, number, ranks
 
 ROOT = Path(__file__).parents[1]
 HEAD = """# The small networks, measured

@@ -25,7 +25,7 @@ from fusionbench.registry import lookup
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from fusionbench.bench import Outcome
+    from fusionbench.papers.measure import Outcome
 
 
 def bench(
@@ -85,12 +85,12 @@ def bench(
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
         wandb: show the scores on Weights and Biases too, at once or from `wandb sync` later.
     """
-    from fusionbench.bench import Settings, tell
-    from fusionbench.bench import bench as bench_paper
     from fusionbench.console import plain_console
-    from fusionbench.measured import read_measured
-    from fusionbench.published import MEASURED, folder, load_paper
-    from fusionbench.supplies import Supplies
+    from fusionbench.papers.measure import Settings, tell
+    from fusionbench.papers.measure import bench as bench_paper
+    from fusionbench.papers.measured import read_measured
+    from fusionbench.papers.requirements import Supplies
+    from fusionbench.papers.tables import MEASURED, folder, load_paper
 
     described = load_paper(paper, benchmarks)
     home, homes = split_homes(data)
@@ -127,7 +127,7 @@ def _by_method(text: str, option: str) -> dict[str, Path]:
 
 def _publish(outcome: Outcome, place: Path, mode: Literal["offline", "online"], paper: str, console: Console) -> None:
     """Show on Weights and Biases what was measured in this run."""
-    from fusionbench.dashboards import publish
+    from fusionbench.report.wandb import publish
 
     if not any(one.measured and one.panel.dataset for one in outcome.comparisons):
         warn(console, "nothing was measured in this run, so nothing is sent to Weights and Biases")

@@ -201,8 +201,8 @@ def score(
     """
     from fusionbench.benchmark.score_folder import score_folder
     from fusionbench.console import plain_console
-    from fusionbench.report.table import folder_block
-    from fusionbench.report.write import show
+    from fusionbench.report.tables import folder_block
+    from fusionbench.report.text import show
 
     if fused is None:
         raise ValueError("score needs --fused, the folder of fused images")
@@ -348,7 +348,7 @@ def _run(
     outcome = run_benchmark(benchmark, out, console=console, strict=strict, **options)
     _report(out, console)
     if wandb is not None:
-        from fusionbench.dashboards import publish
+        from fusionbench.report.wandb import publish
 
         if warning := publish(out, wandb):
             warn(console, warning)
@@ -357,8 +357,8 @@ def _run(
 
 def _report(out: Path, console: Console) -> None:
     from fusionbench.report.pictures import draw_run
-    from fusionbench.report.table import read_results
-    from fusionbench.report.write import show, write_report
+    from fusionbench.report.tables import read_results
+    from fusionbench.report.text import show, write_report
 
     results = read_results(out)
     show(results.blocks, console)

@@ -65,7 +65,7 @@ def embed(
     shown = chosen.tell(console)
     warn(console, *notices)
 
-    from fusionbench.embedding import picture
+    from fusionbench.papers.embedding import picture
 
     said = picture(choice, shown, split_names(degradation), view, limit=limit, crop=crop, seed=seed, out=out)
     for sentence in [*said, f"written: {out / 'tsne.png'}, {out / 'embedding.csv'}"]:

@@ -18,7 +18,7 @@ from fusionbench.benchmark.score_folder import score_folder
 from fusionbench.benchmark.spec import Benchmark, MethodChoice
 from fusionbench.data.table import ANY
 from fusionbench.images.options import read_options
-from fusionbench.report.table import read_scores
+from fusionbench.report.tables import read_scores
 
 Names = str | Sequence[str]
 """'a,b' or ['a', 'b']."""

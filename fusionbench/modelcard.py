@@ -15,7 +15,7 @@ from fusionbench.methods import METHODS
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
-    from fusionbench.report.table import Block
+    from fusionbench.report.tables import Block
     from fusionbench.trained import Trained
 
 UNKNOWN = "Not recorded."
@@ -116,7 +116,7 @@ def check_scores(model: Trained, run: Path, titles: AbstractSet[str]) -> None:
     """
     from fusionbench.benchmark.results import CellFolder
     from fusionbench.files import path_name
-    from fusionbench.report.table import read_scores
+    from fusionbench.report.tables import read_scores
 
     if model.name not in set(read_scores(run)["method"]):
         raise ValueError(f"{run} holds no scores of {model.name!r}")
@@ -128,7 +128,7 @@ def check_scores(model: Trained, run: Path, titles: AbstractSet[str]) -> None:
 
 
 def _scores(model: Trained, run: Path) -> str:
-    from fusionbench.report.table import blocks, footnotes
+    from fusionbench.report.tables import blocks, footnotes
 
     tables = [block for block in blocks(run) if model.name in block.means.index]
     shown = [_table(model.name, block) for block in tables]
@@ -142,7 +142,7 @@ def _alone(block: Block, name: str) -> Block:
 
 
 def _table(name: str, block: Block) -> str:
-    from fusionbench.report.table import arrow
+    from fusionbench.report.tables import arrow
 
     metrics = list(block.means.columns)
     header = [f"{metric} {arrow(metric)}".strip() for metric in metrics]

@@ -26,12 +26,12 @@ from torch import Tensor
 
 from fusionbench import methods
 from fusionbench.benchmark.run import environment
-from fusionbench.dashboards import Mode, TrainingMirror, training_mirror
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.files import write_atomically
 from fusionbench.recipe import TABLES, Recipe
 from fusionbench.registry import unknown
 from fusionbench.report.curves import draw_curves
+from fusionbench.report.wandb import Mode, TrainingMirror, training_mirror
 from fusionbench.trained import portable
 from fusionbench.trainer import interruptible, leads, quiet
 from fusionbench.training import FiniteLoss, ProgressBar, RandomState, Samples

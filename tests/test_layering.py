@@ -9,7 +9,7 @@ import pytest
 
 from .layering import LAYERS, circles, floors, module_graph, report, room, room_graph, upward
 
-CIRCLES: list[list[str]] = [["fusionbench.report.latex", "fusionbench.report.sidebyside"]]
+CIRCLES: list[list[str]] = [["fusionbench.papers.latex", "fusionbench.papers.cells"]]
 """Those that still stand."""
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fusionbench.measured import Measurement, read_measured
-from fusionbench.published import MEASURED, folder
+from fusionbench.papers.measured import Measurement, read_measured
+from fusionbench.papers.tables import MEASURED, folder
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "benchmarks" / "readme.py"

@@ -19,7 +19,7 @@ import pytest
 from fusionbench.cli import main
 from fusionbench.commands import COMMANDS
 from fusionbench.images.files import read_image, write_image
-from fusionbench.published import folder as papers_folder
+from fusionbench.papers.tables import folder as papers_folder
 from fusionbench.version import __version__
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

@@ -21,7 +21,7 @@ from fusionbench.images.files import read_image, write_image
 from fusionbench.methods import METHODS
 from fusionbench.report.figure import Absent, Panel
 from fusionbench.report.pictures import draw_run
-from fusionbench.report.table import blocks
+from fusionbench.report.tables import blocks
 
 WHY = "and not for ll and lc"
 

@@ -14,17 +14,8 @@ from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.score_file import OK
 from fusionbench.files import path_name, write_atomically
 from fusionbench.metrics import METRICS
-from fusionbench.report.album import THUMB, Album, gallery
-from fusionbench.report.table import (
-    CHANGED,
-    LABELS,
-    Block,
-    arrow,
-    footnotes,
-    higher_is_better,
-    ranks,
-    read_results,
-)
+from fusionbench.report.tables import CHANGED, LABELS, Block, arrow, footnotes, higher_is_better, ranks, read_results
+from fusionbench.report.thumbnails import THUMB, Album, gallery
 
 PICKS = 3
 """Best and worst images that are shown of each method and score."""

@@ -12,7 +12,7 @@ from fusionbench.files import path_name
 from fusionbench.images.files import read_image
 from fusionbench.report.crops import salient_crops
 from fusionbench.report.figure import Absent, Panel, Row, comparison
-from fusionbench.report.table import NOT_APPLICABLE
+from fusionbench.report.tables import NOT_APPLICABLE
 
 
 def draw_run(out: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
 from fusionbench.images.files import read_image, write_image
-from fusionbench.report.table import blocks
+from fusionbench.report.tables import blocks
 from tests.pairs import files, write_pairs
 
 SIZES = ((24, 32), (24, 32), (17, 21), (24, 32), (17, 21), (24, 32))

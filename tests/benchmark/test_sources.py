@@ -18,7 +18,7 @@ from fusionbench.data.sources.base import Joined, Subset, digests
 from fusionbench.data.sources.folders import FolderSource, match
 from fusionbench.data.synthetic import SyntheticSource
 from fusionbench.images.files import read_image, write_image
-from fusionbench.report.table import CHANGED, read_results
+from fusionbench.report.tables import CHANGED, read_results
 from tests.pairs import files, write_pairs
 
 SIZES = [(24, 32), (17, 21), (24, 32)]

@@ -13,11 +13,11 @@ from fusionbench.benchmark.preflight import check_metrics
 from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, restorers
 from fusionbench.degradations import parse
 from fusionbench.images.options import AS_STORED, ReadOptions
-from fusionbench.measured import Measurement, matching
 from fusionbench.methods import FALLBACKS, METHODS, fallback, fallback_notice
 from fusionbench.methods import lacking as lacking_weights
-from fusionbench.published import Panel, Paper
-from fusionbench.report.comparison import score_name
+from fusionbench.papers.compare import score_name
+from fusionbench.papers.measured import Measurement, matching
+from fusionbench.papers.tables import Panel, Paper
 from fusionbench.report.skipped import Skipped
 
 DATASET = "{dataset}"

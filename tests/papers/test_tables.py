@@ -8,7 +8,7 @@ from itertools import groupby
 import pytest
 
 from fusionbench.metrics import METRICS, choose
-from fusionbench.published import PAPERS, Panel, cells_of, folder, load_paper, read_values
+from fusionbench.papers.tables import PAPERS, Panel, cells_of, folder, load_paper, read_values
 
 COUNTS = {"drfusion": (5, 458), "dspfusion": (6, 845), "lure": (6, 425)}
 

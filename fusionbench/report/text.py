@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fusionbench.files import write_atomically
-from fusionbench.report.table import Block, Results, arrow, footnotes, ranks, read_results
+from fusionbench.report.tables import Block, Results, arrow, footnotes, ranks, read_results
 
 STYLES = ("", "bold", "underline")
 

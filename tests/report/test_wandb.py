@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from fusionbench.cli import main
-from fusionbench.dashboards import Harmless, publish, training_mirror
 from fusionbench.images.files import read_image, write_image
-from fusionbench.report.table import read_scores
+from fusionbench.report.tables import read_scores
+from fusionbench.report.wandb import Harmless, publish, training_mirror
 
 wandb = pytest.importorskip("wandb", reason="W&B is in the wandb extra")
 

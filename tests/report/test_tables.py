@@ -4,8 +4,8 @@ import pytest
 
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.score_file import Row
-from fusionbench.report.table import blocks, number, ranks, read_scores
-from fusionbench.report.write import long, markdown, write_report
+from fusionbench.report.tables import blocks, number, ranks, read_scores
+from fusionbench.report.text import long, markdown, write_report
 
 SCORES = {
     "average": {"a": {"EN": 6.0, "QCV": 300.0}, "b": {"EN": 7.0, "QCV": 100.0}},

@@ -13,7 +13,7 @@ import pandas as pd
 from fusionbench.benchmark.results import UNABLE, CellFolder, cells_of
 from fusionbench.benchmark.sources import Sources
 from fusionbench.metrics import row
-from fusionbench.report.origins import origins
+from fusionbench.report.provenance import origins
 
 # Two means closer than this fraction are the same number printed twice; both are marked.
 TIE = 1e-9

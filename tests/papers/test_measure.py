@@ -10,8 +10,8 @@ import pytest
 
 from fusionbench.cli import main
 from fusionbench.images.files import write_image
-from fusionbench.measured import Measurement, write_file
-from fusionbench.published import folder
+from fusionbench.papers.measured import Measurement, write_file
+from fusionbench.papers.tables import folder
 from fusionbench.report.skipped import Skipped, gathered
 
 

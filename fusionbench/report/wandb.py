@@ -26,7 +26,7 @@ from fusionbench.data.table import shown_as
 from fusionbench.extras import adding
 from fusionbench.files import path_name
 from fusionbench.report.html import write_html
-from fusionbench.report.table import CHANGED, LABELS, read_scores
+from fusionbench.report.tables import CHANGED, LABELS, read_scores
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger

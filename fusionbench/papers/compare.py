@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from fusionbench.data import DATASETS
-from fusionbench.measured import Measurement, image_set
 from fusionbench.metrics import PROTOCOLS
 from fusionbench.metrics.table import row
-from fusionbench.published import Panel, Paper, Table, Value
-from fusionbench.report.statistics import Difference, differences, kendall_tau
-from fusionbench.report.table import places
+from fusionbench.papers.measured import Measurement, image_set
+from fusionbench.papers.tables import Panel, Paper, Table, Value
+from fusionbench.report.significance import Difference, differences, kendall_tau
+from fusionbench.report.tables import places
 from fusionbench.version import __version__
 
 

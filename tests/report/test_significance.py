@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fusionbench.report.statistics import bootstrap_interval, differences, holm, kendall_tau, wilcoxon
+from fusionbench.report.significance import bootstrap_interval, differences, holm, kendall_tau, wilcoxon
 
 
 @pytest.mark.parametrize(

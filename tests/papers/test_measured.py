@@ -11,10 +11,10 @@ import pytest
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import INPUT, Benchmark, DatasetChoice, MethodChoice
 from fusionbench.images.files import write_image
-from fusionbench.measured import Measurement, collect, image_set, matching, read_measured, renewed, write_file
 from fusionbench.methods import METHODS
 from fusionbench.metrics import choose
-from fusionbench.published import MEASURED, folder
+from fusionbench.papers.measured import Measurement, collect, image_set, matching, read_measured, renewed, write_file
+from fusionbench.papers.tables import MEASURED, folder
 from fusionbench.weights.card import MODEL
 from fusionbench.weights.checksums import digest8
 from fusionbench.weights.store import PRETRAINED

@@ -9,19 +9,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from fusionbench.measured import Measurement, image_set
-from fusionbench.published import PAPERS, Panel, Paper, Table, Value, load_paper
-from fusionbench.report.comparison import (
-    Comparison,
-    Measured,
-    caption,
-    long,
-    long_differences,
-    notes,
-    verdict,
-)
-from fusionbench.report.latex import difference_tables, document, escape, fragment
-from fusionbench.report.sidebyside import cell_texts, markdown, show, write_table
+from fusionbench.papers.cells import cell_texts, markdown, show, write_table
+from fusionbench.papers.compare import Comparison, Measured, caption, long, long_differences, notes, verdict
+from fusionbench.papers.latex import difference_tables, document, escape, fragment
+from fusionbench.papers.measured import Measurement, image_set
+from fusionbench.papers.tables import PAPERS, Panel, Paper, Table, Value, load_paper
 
 VALUES = {
     ("A", "EN"): Value("6350", "6.350", True, "decimal point lost; read 6.350"),

@@ -22,16 +22,16 @@ from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, Cell, check_numbers
 from fusionbench.console import finish
 from fusionbench.files import path_name, write_atomically
-from fusionbench.measured import Measurement
 from fusionbench.methods import METHODS
-from fusionbench.published import Panel, Paper, Table
+from fusionbench.papers.cells import show, write_table
+from fusionbench.papers.compare import Comparison, Measured
+from fusionbench.papers.latex import document
+from fusionbench.papers.measured import Measurement
+from fusionbench.papers.requirements import Ready, Supplies, ready, rows_of, shipped, wanted
+from fusionbench.papers.tables import Panel, Paper, Table
 from fusionbench.registry import lookup
-from fusionbench.report.comparison import Comparison, Measured
-from fusionbench.report.latex import document
-from fusionbench.report.origins import origins
-from fusionbench.report.sidebyside import show, write_table
+from fusionbench.report.provenance import origins
 from fusionbench.report.skipped import Skipped, gathered, page, summary
-from fusionbench.supplies import Ready, Supplies, ready, rows_of, shipped, wanted
 from fusionbench.version import __version__
 
 REPORT = "report"

@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table as Terminal
 
 from fusionbench.files import write_atomically
-from fusionbench.published import Table
-from fusionbench.report.comparison import (
+from fusionbench.papers.compare import (
     TESTS,
     Comparison,
     at,
@@ -26,7 +25,8 @@ from fusionbench.report.comparison import (
     title,
     verdict,
 )
-from fusionbench.report.statistics import Difference
+from fusionbench.papers.tables import Table
+from fusionbench.report.significance import Difference
 
 NOTHING = "-"
 
@@ -281,7 +281,7 @@ def _terminal(one: Comparison, metrics: Sequence[str]) -> Terminal:
 
 def write_table(table: Table, comparisons: Sequence[Comparison], folder: Path) -> list[Path]:
     """Write `table<N>.{md,csv,tex}`, and `table<N>_differences.{csv,tex}` where methods can be compared."""
-    from fusionbench.report.latex import difference_tables, fragment
+    from fusionbench.papers.latex import difference_tables, fragment
 
     stem = f"table{table.name}"
     texts = {

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fusionbench.published import Paper
-from fusionbench.report.comparison import TESTS, Comparison, caption, is_measured, notes, title
-from fusionbench.report.sidebyside import (
+from fusionbench.papers.cells import (
     LEGEND,
     MENDED,
     NOTHING,
@@ -20,6 +18,8 @@ from fusionbench.report.sidebyside import (
     p_text,
     tau_text,
 )
+from fusionbench.papers.compare import TESTS, Comparison, caption, is_measured, notes, title
+from fusionbench.papers.tables import Paper
 
 PREAMBLE = r"""\documentclass[a4paper]{article}
 \usepackage[utf8]{inputenc}

@@ -1,0 +1,1 @@
+"""The papers' tables as data, measured with what is at hand, and set beside what was printed."""
