@@ -23,12 +23,12 @@ from fusionbench.benchmark.spec import Benchmark, Cell, check_numbers
 from fusionbench.console import finish
 from fusionbench.files import path_name, write_atomically
 from fusionbench.methods import METHODS
-from fusionbench.papers.cells import show, write_table
 from fusionbench.papers.compare import Comparison, Measured
 from fusionbench.papers.latex import document
 from fusionbench.papers.measured import Measurement
 from fusionbench.papers.requirements import Ready, Supplies, ready, rows_of, shipped, wanted
 from fusionbench.papers.tables import Panel, Paper, Table
+from fusionbench.papers.text import show, write_table
 from fusionbench.registry import lookup
 from fusionbench.report.provenance import origins
 from fusionbench.report.skipped import Skipped, gathered, page, summary

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from fusionbench.papers.cells import cell_texts, markdown, show, write_table
+from fusionbench.papers.cells import cell_texts
 from fusionbench.papers.compare import Comparison, Measured, caption, long, long_differences, notes, verdict
 from fusionbench.papers.latex import difference_tables, document, escape, fragment
 from fusionbench.papers.measured import Measurement, image_set
 from fusionbench.papers.tables import PAPERS, Panel, Paper, Table, Value, load_paper
+from fusionbench.papers.text import markdown, show, write_table
 
 VALUES = {
     ("A", "EN"): Value("6350", "6.350", True, "decimal point lost; read 6.350"),

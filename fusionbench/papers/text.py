@@ -1,0 +1,177 @@
+"""Published and measured numbers side by side, as markdown, in a terminal, and in the files of a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as Terminal
+
+from fusionbench.files import write_atomically
+from fusionbench.papers.cells import (
+    GAP,
+    MENDED,
+    NOTHING,
+    ROWS,
+    TAU_FROM,
+    Line,
+    arrow,
+    interval_text,
+    lines_of,
+    number_text,
+    p_text,
+    tau_text,
+)
+from fusionbench.papers.compare import (
+    TESTS,
+    Comparison,
+    conditions,
+    is_measured,
+    long,
+    long_differences,
+    notes,
+    title,
+    verdict,
+)
+from fusionbench.papers.latex import difference_tables, fragment
+from fusionbench.papers.tables import Table
+from fusionbench.report.significance import Difference
+
+
+def markdown(table: Table, comparisons: Sequence[Comparison]) -> str:
+    """All panels of a table, each with its caption, the agreement of its rankings, its notes and differences."""
+    first = comparisons[0]
+    parts = [f"# {first.paper.title}, Table {table.name}: {table.caption}", f"{first.paper.citation}.", ROWS]
+    for one in comparisons:
+        parts += [f"## {one.panel.title}", conditions(one), _grid(one)]
+        if remarks := notes(one):
+            parts.append("\n".join(f"- {remark}" for remark in remarks))
+        if one.differences:
+            parts.append(_details(one.differences))
+    return "\n\n".join(parts) + "\n"
+
+
+def _grid(one: Comparison) -> str:
+    heads = [_head(one, metric) for metric in one.metrics]
+    lines = [_row(["method", "images", *heads]), _row(["---", *("---:" for _ in ["images", *heads])])]
+    for line in lines_of(one):
+        cells = [_cell(line, metric) for metric in one.metrics]
+        lines.append(_row([_label(line), str(line.images or ""), *cells]))
+    if any(one.tau(metric)[1] >= TAU_FROM for metric in one.metrics):
+        lines.append(_row(["Kendall tau (methods)", "", *(tau_text(one, metric) for metric in one.metrics)]))
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(line: Line, metric: str) -> str:
+    text = line.cells.get(metric)
+    if text is None:
+        return NOTHING
+    if line.origin == "published":
+        return _emphasis(text.published, text.published_place) + (MENDED if text.mended else "")
+    difference = f" ({text.difference})" if text.difference else ""
+    return _emphasis(text.measured, text.measured_place) + difference
+
+
+def _emphasis(text: str, place: int) -> str:
+    return {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(place, text)
+
+
+def _details(found: Sequence[Difference]) -> str:
+    lines = [
+        f"<details><summary>{len(found)} measured differences between methods</summary>\n",
+        TESTS + "\n",
+        _row(["metric", "first", "second", "images", "difference", "95 % interval", "p", "p (Holm)"]),
+        _row(["---", "---", "---", *["---:"] * 5]),
+    ]
+    for d in found:
+        numbers = [str(d.images), number_text(d.mean), interval_text(d), p_text(d.p), p_text(d.adjusted)]
+        lines.append(_row([d.metric, d.first, d.second, *numbers]))
+    return "\n".join([*lines, "\n</details>"])
+
+
+def show(comparisons: Sequence[Comparison], console: Console, *, everything: bool = False) -> None:
+    """Print the panels that have a measured number; the others are one line.
+
+    Args:
+        everything: print the others too.
+    """
+    shown = [one for one in comparisons if everything or is_measured(one)]
+    for place, one in enumerate(shown):
+        console.print(f"\n{title(one)}", style="bold", highlight=False)
+        for metrics in _fitting(one, console.width):
+            console.print(_terminal(one, metrics))
+        # Neighbours often share it.
+        if is_measured(one) and verdict(one) not in map(verdict, shown[place + 1 : place + 2]):
+            console.print(verdict(one), style="dim", highlight=False)
+    bare = Counter(one.table.name for one in comparisons if not (everything or is_measured(one)))
+    parts = [f"{name} ({count} part{'s' if count > 1 else ''})" for name, count in bare.items()]
+    if parts:
+        console.print(f"\nPublished values only, which --table shows: table {', '.join(parts)}", highlight=False)
+
+
+def _fitting(one: Comparison, width: int) -> list[list[str]]:
+    """The metrics, cut into runs of columns that fit beside the methods' names."""
+    lines = lines_of(one)
+    room = width - max(len(_label(line)) for line in lines) - len("images") - GAP
+    runs: list[list[str]] = [[]]
+    used = 0
+    for metric in one.metrics:
+        needed = GAP + max(len(text) for text in (_head(one, metric), *(_plain(line, metric) for line in lines)))
+        if runs[-1] and used + needed > room:
+            runs.append([])
+            used = 0
+        runs[-1].append(metric)
+        used += needed
+    return runs
+
+
+def _head(one: Comparison, metric: str) -> str:
+    return f"{metric} {arrow(one, metric)}"
+
+
+def _label(line: Line) -> str:
+    return line.method if line.origin == "published" else f"{line.method}, {line.origin}"
+
+
+def _plain(line: Line, metric: str) -> str:
+    text = line.cells.get(metric)
+    return NOTHING if text is None else text.published if line.origin == "published" else text.measured
+
+
+def _terminal(one: Comparison, metrics: Sequence[str]) -> Terminal:
+    table = Terminal(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for head in ("method", "images", *(_head(one, metric) for metric in metrics)):
+        table.add_column(head, justify="left" if head == "method" else "right", no_wrap=True)
+    for line in lines_of(one):
+        style = "" if line.origin == "published" else "cyan"
+        cells = [_plain(line, metric) for metric in metrics]
+        table.add_row(_label(line), str(line.images or ""), *cells, style=style)
+    return table
+
+
+def write_table(table: Table, comparisons: Sequence[Comparison], folder: Path) -> list[Path]:
+    """Write `table<N>.{md,csv,tex}`, and `table<N>_differences.{csv,tex}` where methods can be compared."""
+    stem = f"table{table.name}"
+    texts = {
+        f"{stem}.md": markdown(table, comparisons),
+        f"{stem}.csv": long(comparisons).to_csv(index=False),
+        f"{stem}.tex": fragment(comparisons),
+    }
+    found = long_differences(comparisons)
+    for name in (f"{stem}_differences.csv", f"{stem}_differences.tex"):
+        (folder / name).unlink(missing_ok=True)  # of a run that measured more
+    if len(found):
+        texts |= {
+            f"{stem}_differences.csv": found.to_csv(index=False),
+            f"{stem}_differences.tex": difference_tables(comparisons),
+        }
+    for name, text in texts.items():
+        write_atomically(folder / name, text)
+    return [folder / name for name in texts]
