@@ -19,7 +19,7 @@ _PUBLIC = {
     "Batch": "fusionbench.types:Batch",
     "fuse": "fusionbench.api:fuse",
     "evaluate": "fusionbench.metrics:evaluate",
-    "from_pretrained": "fusionbench.cards:from_pretrained",
+    "from_pretrained": "fusionbench.hub.export:from_pretrained",
     "parse": "fusionbench.degradations:parse",
     "run": "fusionbench.evaluation:run",
     "score": "fusionbench.evaluation:score",

@@ -57,9 +57,9 @@ def train(
         wandb: mirror the logs to Weights and Biases.
     """
     from fusionbench.console import plain_console
-    from fusionbench.recipe import Recipe, overridden, parsed
-    from fusionbench.train import train as train_method
     from fusionbench.trainer import leads
+    from fusionbench.training.fit import train as train_method
+    from fusionbench.training.recipe import Recipe, overridden, parsed
 
     tables = {"options": options or {}, "loader": loader or {}, "trainer": trainer or {}, "phases": phases or {}}
     tables = overridden(tables, parsed(overrides or []))

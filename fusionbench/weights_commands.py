@@ -10,7 +10,7 @@ from fusionbench.columns import Format, Row, show, show_facts
 from fusionbench.console import DONE, finish, plain_console
 
 if TYPE_CHECKING:
-    from fusionbench.holdings import Holder
+    from fusionbench.hub.catalog import Holder
     from fusionbench.weights.card import WeightsCard
 
 ALL = "all"
@@ -23,7 +23,7 @@ def list_all(all: bool = False, format: Format = "text") -> int:  # noqa: A002 -
         all: show variants and ablations of methods, and every file on a line of its own.
         format: text fits the terminal; csv and json are for programs and hold everything.
     """
-    from fusionbench.holdings import holders
+    from fusionbench.hub.catalog import holders
     from fusionbench.methods import METHODS, variant_of
 
     owners = [*holders()]
@@ -74,7 +74,7 @@ def download(names: str, dry_run: bool = False) -> int:
         names: methods and metrics, separated by commas; --all for every one that has an address.
         dry_run: show what would be fetched, and how large it is; nothing is written.
     """
-    from fusionbench.holdings import check_reached, fetch
+    from fusionbench.hub.catalog import check_reached, fetch
     from fusionbench.weights.download import Servers
 
     owners = _holders(names)
@@ -106,7 +106,7 @@ def import_files(name: str, source: Path = Path(), out: Path | None = None, unve
         out: the file to write, to be passed as --weights NAME=FILE; by default the place where it is looked for.
         unverified: accept a file that no published checksum speaks for (your own training); results will say so.
     """
-    from fusionbench.holdings import bring, holder
+    from fusionbench.hub.catalog import bring, holder
 
     if source == Path():
         raise ValueError("weights import needs --from, the weight file or the folder that holds it")
@@ -136,8 +136,8 @@ def export(
         half: round the numbers to 16 bits, for half the size.
     """
     from fusionbench import methods
-    from fusionbench.cards import export as export_model
-    from fusionbench.trained import trained
+    from fusionbench.hub.export import export as export_model
+    from fusionbench.hub.trained import trained
 
     if sentence := methods.lacking(name, source, option="--from FILE"):
         raise FileNotFoundError(sentence)
@@ -171,7 +171,7 @@ def verify(names: str) -> int:
 
 def _holders(names: str) -> list[Holder]:
     from fusionbench.benchmark.options import split_commas
-    from fusionbench.holdings import everything, holder
+    from fusionbench.hub.catalog import everything, holder
 
     return everything() if names == ALL else [holder(name) for name in split_commas(names)]
 

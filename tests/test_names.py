@@ -12,7 +12,7 @@ from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli import main
 from fusionbench.data import DATASETS, describe
 from fusionbench.degradations import KINDS, SCENARIOS, parse
-from fusionbench.holdings import holder
+from fusionbench.hub.catalog import holder
 from fusionbench.methods import METHODS
 from fusionbench.metrics import METRICS, PROTOCOLS, FusionMetric, canonical, choose, evaluate, row
 from fusionbench.metrics.pyiqa.table import NETWORKS

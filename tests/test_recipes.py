@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from fusionbench import methods
-from fusionbench.recipe import Recipe
 from fusionbench.resources import recipes
+from fusionbench.training.recipe import Recipe
 
 FIELDS = set(inspect.signature(Recipe).parameters)
 

@@ -290,27 +290,27 @@ def report(repo):
 def training(repo):
     repo.move(
         {
-            "fusionbench.train": "fusionbench.training.fit",
-            "fusionbench.training": "fusionbench.training.callbacks",
-            "fusionbench.report.curves": "fusionbench.training.curves",
-            "fusionbench.recipe": "fusionbench.training.recipe",
-            "tests.test_recipe": "tests.training.test_recipe",
-            "tests.test_own_script": "tests.training.test_own_script",
-            "fusionbench.trained": "fusionbench.hub.trained",
-            "fusionbench.cards": "fusionbench.hub.export",
-            "fusionbench.modelcard": "fusionbench.hub.readme",
-            "fusionbench.holdings": "fusionbench.hub.catalog",
-            "tests.test_train": "tests.training.test_fit",
-            "tests.test_processes": "tests.training.test_distributed",
-            "tests.test_weights_cards": "tests.hub.test_export",
-            "tests.test_weights_hub": "tests.hub.test_catalog",
+            "fusionbench.training.fit": "fusionbench.training.callbacks.fit",
+            "fusionbench.training.callbacks": "fusionbench.training.callbacks.callbacks",
+            "fusionbench.training.curves": "fusionbench.training.callbacks.curves",
+            "fusionbench.training.recipe": "fusionbench.training.callbacks.recipe",
+            "tests.training.test_recipe": "tests.training.test_recipe",
+            "tests.training.test_own_script": "tests.training.test_own_script",
+            "fusionbench.hub.trained": "fusionbench.hub.trained",
+            "fusionbench.hub.export": "fusionbench.hub.export",
+            "fusionbench.hub.readme": "fusionbench.hub.readme",
+            "fusionbench.hub.catalog": "fusionbench.hub.catalog",
+            "tests.training.test_fit": "tests.training.test_fit",
+            "tests.training.test_distributed": "tests.training.test_distributed",
+            "tests.hub.test_export": "tests.hub.test_export",
+            "tests.hub.test_catalog": "tests.hub.test_catalog",
         },
-        docs={"fusionbench.training": "From a recipe to weights: every phase of a method in order, resumable in the middle.",
+        docs={"fusionbench.training.callbacks": "From a recipe to weights: every phase of a method in order, resumable in the middle.",
               "fusionbench.hub": "Weights of methods and scores, listed and fetched; trained methods given away as folders with a card."},
     )
     layers(repo)
     repo.commit("Training lies in training/, what lists weights and gives them away in hub/")
-    repo.cut("fusionbench.hub.trained", ["portable"], "fusionbench.training.recipe")
+    repo.cut("fusionbench.hub.trained", ["portable"], "fusionbench.training.callbacks.recipe")
     layers(repo)
     repo.commit("What a recipe leaves out for others stands with the recipe")
 

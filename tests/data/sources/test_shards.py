@@ -21,8 +21,8 @@ from fusionbench.data.sources.base import Joined, Subset
 from fusionbench.data.sources.shard_writer import write_shards
 from fusionbench.data.sources.shards import INDEX, blocks_of, read_index
 from fusionbench.methods.lure.method import Lure
-from fusionbench.recipe import Recipe
-from fusionbench.train import train
+from fusionbench.training.fit import train
+from fusionbench.training.recipe import Recipe
 from tests.pairs import Counted
 
 COUNT, PER_SHARD = 14, 3

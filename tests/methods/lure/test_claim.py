@@ -15,8 +15,8 @@ from torch.testing import assert_close
 from fusionbench import methods
 from fusionbench.methods.lure.latent_analysis import separation, task_latents
 from fusionbench.methods.lure.method import Lure
-from fusionbench.recipe import Recipe
-from fusionbench.train import train
+from fusionbench.training.fit import train
+from fusionbench.training.recipe import Recipe
 
 from . import scenes
 

@@ -19,10 +19,10 @@ from safetensors.torch import load_file
 from fusionbench import methods
 from fusionbench.methods.lure.method import Lure
 from fusionbench.methods.lure.text.tasks import LEARNED
-from fusionbench.recipe import Recipe
-from fusionbench.report.curves import read_logs
-from fusionbench.train import train
-from fusionbench.training import ProgressBar
+from fusionbench.training.callbacks import ProgressBar
+from fusionbench.training.curves import read_logs
+from fusionbench.training.fit import train
+from fusionbench.training.recipe import Recipe
 from fusionbench.weights.checksums import digest8
 from fusionbench.weights.safetensors import read_notes
 from fusionbench.weights.store import PRETRAINED

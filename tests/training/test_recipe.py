@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from fusionbench.cli import main
-from fusionbench.recipe import Recipe, overridden, parsed
 from fusionbench.train_commands import override_words
+from fusionbench.training.recipe import Recipe, overridden, parsed
 
 TABLES = {
     "options": {"perceptual": "none"},
@@ -88,7 +88,7 @@ def test_an_option_without_a_value_is_left_to_the_parser():
     ],
 )
 def test_every_typed_entry_reaches_the_recipe(typed, expected, monkeypatch):
-    import fusionbench.recipe
+    import fusionbench.training.recipe
 
     seen = {}
     monkeypatch.setattr(fusionbench.recipe, "Recipe", lambda method, **told: seen.update(told) or 1 / 0)

@@ -15,8 +15,8 @@ from fusionbench.methods import METHODS
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
+    from fusionbench.hub.trained import Trained
     from fusionbench.report.tables import Block
-    from fusionbench.trained import Trained
 
 UNKNOWN = "Not recorded."
 

@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 
 import fusionbench
 from fusionbench import methods
-from fusionbench.cards import export, from_pretrained
 from fusionbench.cli import main
+from fusionbench.hub.export import export, from_pretrained
+from fusionbench.hub.trained import trained
 from fusionbench.images.files import write_image
-from fusionbench.trained import trained
 from fusionbench.weights import store
 from fusionbench.weights.checksums import sha256
 from fusionbench.weights.read import read_state

@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from fusionbench.cli import main
-from fusionbench.holdings import bring, everything, holder, holders
+from fusionbench.hub.catalog import bring, everything, holder, holders
 from fusionbench.methods import METHODS
 from fusionbench.methods.card import MethodCard
 from fusionbench.weights.card import PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import accept, acceptance
 from fusionbench.weights.store import download, located, places, verify
 
-from .server import Behaviour
+from ..server import Behaviour
 
 CONTENT = np.random.default_rng(0).integers(256, size=300_000, dtype=np.uint8).tobytes()
 OTHER = CONTENT[::-1]
@@ -214,7 +214,9 @@ def test_all_means_every_file_that_is_not_here(serve, home, monkeypatch, capsys)
     for name, answers in {"here": here, "lacking": lacking}.items():
         card = WeightsCard("own.pth", (serve(f"/{name}", answers),), DIGEST)
         monkeypatch.setitem(METHODS, name, MethodCard("nowhere:Own", "learned", "a test", weights=(card,)))
-    monkeypatch.setattr("fusionbench.holdings.everything", lambda: [holder("here"), holder("lacking"), holder("lure")])
+    monkeypatch.setattr(
+        "fusionbench.hub.catalog.everything", lambda: [holder("here"), holder("lacking"), holder("lure")]
+    )
     (home / "here").mkdir(parents=True)
     (home / "here" / "own.pth").write_bytes(CONTENT)
     assert main(["weights", "download", "--all"]) == 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusionbench import methods
 from fusionbench.files import write_atomically
-from fusionbench.modelcard import check_scores, readme
+from fusionbench.hub.readme import check_scores, readme
 from fusionbench.version import __version__
 from fusionbench.weights.card import CONFIG, MODEL, WeightsCard
 from fusionbench.weights.checksums import digest8, sha256
@@ -25,8 +25,8 @@ from fusionbench.weights.store import check_unchanged, recorded_beside
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from fusionbench.hub.trained import Trained
     from fusionbench.methods.method import Method
-    from fusionbench.trained import Trained
 
 README = "README.md"
 

@@ -28,13 +28,13 @@ from fusionbench import methods
 from fusionbench.benchmark.run import environment
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.files import write_atomically
-from fusionbench.recipe import TABLES, Recipe
+from fusionbench.hub.trained import portable
 from fusionbench.registry import unknown
-from fusionbench.report.curves import draw_curves
 from fusionbench.report.wandb import Mode, TrainingMirror, training_mirror
-from fusionbench.trained import portable
 from fusionbench.trainer import interruptible, leads, quiet
-from fusionbench.training import FiniteLoss, ProgressBar, RandomState, Samples
+from fusionbench.training.callbacks import FiniteLoss, ProgressBar, RandomState, Samples
+from fusionbench.training.curves import draw_curves
+from fusionbench.training.recipe import TABLES, Recipe
 from fusionbench.version import __version__
 from fusionbench.weights.safetensors import write_tensors
 

@@ -120,7 +120,7 @@ def test_the_script_of_the_training_page_runs(tmp_path, monkeypatch):
         write_image(tmp_path / "data/msrs/train/ir" / f"{name}.png", rng.integers(0, 256, (64, 64), dtype=np.uint8))
         write_image(tmp_path / "data/msrs/train/vi" / f"{name}.png", rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
     monkeypatch.chdir(tmp_path)
-    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
     script = page.split("```python\n")[1].split("```")[0]
     for length in ("max_steps=3600", "max_steps=700"):
         assert length in script

@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 
 from fusionbench.data.samplers import EpochSampler
 from fusionbench.images.files import write_image
-from fusionbench.recipe import Recipe
-from fusionbench.report.curves import read_logs
-from fusionbench.train import train
 from fusionbench.trainer import leads
+from fusionbench.training.curves import read_logs
+from fusionbench.training.fit import train
+from fusionbench.training.recipe import Recipe
 from tests.pairs import Counted
 
 LAUNCHERS = {
@@ -88,7 +88,7 @@ def test_two_processes_train_to_the_weights_of_one_with_twice_the_batch(launcher
 RANDOM = """
 import torch
 import torch.distributed as dist
-from fusionbench.training import RandomState
+from fusionbench.training.callbacks import RandomState
 
 dist.init_process_group("gloo")
 torch.manual_seed(dist.get_rank())
