@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench import methods
+from fusionbench.training.recipe import portable
 from fusionbench.weights.checksums import digest8
 from fusionbench.weights.safetensors import read_notes
 
@@ -54,16 +55,3 @@ def trained(name: str, weights: Path | None = None) -> Trained:
         raise ValueError(f"{files[0]} was made for {notes['method']!r} and not for {name!r}")
     recipe = portable(notes.get("recipe", {}))
     return Trained(name, files, recipe.get("options", {}), recipe)
-
-
-def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe without the folders of its data: equal trainings have equal notes, and others read nothing private.
-
-    Example:
-        >>> portable({"loader": {"root": "/home/me", "crop": 64}, "phases": {"fusion": {"loader": {"root": "/data"}}}})
-        {'loader': {'crop': 64}, 'phases': {'fusion': {'loader': {}}}}
-    """
-    rest = {key: portable(value) if isinstance(value, Mapping) else value for key, value in recipe.items()}
-    if "loader" in rest:
-        rest["loader"] = {key: value for key, value in rest["loader"].items() if key != "root"}
-    return rest

@@ -28,13 +28,12 @@ from fusionbench import methods
 from fusionbench.benchmark.run import environment
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.files import write_atomically
-from fusionbench.hub.trained import portable
 from fusionbench.registry import unknown
 from fusionbench.report.wandb import Mode, TrainingMirror, training_mirror
 from fusionbench.trainer import interruptible, leads, quiet
 from fusionbench.training.callbacks import FiniteLoss, ProgressBar, RandomState, Samples
 from fusionbench.training.curves import draw_curves
-from fusionbench.training.recipe import TABLES, Recipe
+from fusionbench.training.recipe import TABLES, Recipe, portable
 from fusionbench.version import __version__
 from fusionbench.weights.safetensors import write_tensors
 
