@@ -5,8 +5,6 @@ Importing this package is cheap: what needs torch is imported when it is first u
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import Any
 
 from fusionbench.registry import resolve
@@ -17,19 +15,19 @@ _PUBLIC = {
     "Method": "fusionbench.methods.method:Method",
     "Pair": "fusionbench.types:Pair",
     "Batch": "fusionbench.types:Batch",
-    "fuse": "fusionbench.api:fuse",
+    "fuse": "fusionbench.api.fuse:fuse",
     "evaluate": "fusionbench.metrics:evaluate",
     "from_pretrained": "fusionbench.hub.export:from_pretrained",
     "parse": "fusionbench.degradations:parse",
-    "run": "fusionbench.evaluation:run",
-    "score": "fusionbench.evaluation:score",
-    "list_datasets": "fusionbench.listing:list_datasets",
-    "list_degradations": "fusionbench.listing:list_degradations",
-    "list_methods": "fusionbench.listing:list_methods",
-    "list_metrics": "fusionbench.listing:list_metrics",
-    "list_protocols": "fusionbench.listing:list_protocols",
-    "read_image": "fusionbench.api:read_image",
-    "write_image": "fusionbench.api:write_image",
+    "run": "fusionbench.api.run:run",
+    "score": "fusionbench.api.run:score",
+    "list_datasets": "fusionbench.api.listing:list_datasets",
+    "list_degradations": "fusionbench.api.listing:list_degradations",
+    "list_methods": "fusionbench.api.listing:list_methods",
+    "list_metrics": "fusionbench.api.listing:list_metrics",
+    "list_protocols": "fusionbench.api.listing:list_protocols",
+    "read_image": "fusionbench.api.fuse:read_image",
+    "write_image": "fusionbench.api.fuse:write_image",
 }
 
 __all__ = [
@@ -52,17 +50,6 @@ __all__ = [
     "score",
     "write_image",
 ]
-
-
-class _Package(ModuleType):
-    """The package, whose module `run` does not hide the public function of that name once it is imported."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _PUBLIC and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

@@ -17,18 +17,16 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fusionbench"
 
 LAYERS = [
-    {"columns", "console", "extras", "files", "registry", "types", "version"},
+    {"console", "extras", "files", "registry", "types", "version"},
     {"trainer"},
     {"degradations", "images", "nn", "resources"},
     {"weights"},
     {"data", "methods", "metrics"},
-    {"benchmark", "listing", "parsing"},
+    {"benchmark"},
     {"report"},
     {"training"},
-    {"api", "evaluation", "hub"},
+    {"api", "hub"},
     {"papers"},
-    {"bench_commands", "data_commands", "embed_commands", "fuse_commands", "train_commands", "weights_commands"},
-    {"commands"},
     {"cli"},
     {"__init__", "__main__"},
 ]

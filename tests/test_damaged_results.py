@@ -9,7 +9,7 @@ import pytest
 
 from fusionbench.benchmark.results import cells_of
 from fusionbench.benchmark.sources import Sources
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.figure import Absent
 from fusionbench.report.pictures import _rows

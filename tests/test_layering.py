@@ -44,7 +44,7 @@ def test_report_names_rooms_and_figures():
 
 def test_importing_the_tables_imports_nothing_heavy():
     program = (
-        "import sys, fusionbench, fusionbench.benchmark.spec, fusionbench.commands; "
+        "import sys, fusionbench, fusionbench.benchmark.spec, fusionbench.cli.commands; "
         "print([name for name in ('torch', 'lightning', 'pandas', 'cv2', 'scipy', 'albumentations', 'matplotlib')"
         " if name in sys.modules])"
     )

@@ -9,7 +9,7 @@ import torch
 
 from fusionbench import methods
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.data import DATASETS, describe
 from fusionbench.degradations import KINDS, SCENARIOS, parse
 from fusionbench.hub.catalog import holder

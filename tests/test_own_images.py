@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import fusionbench
-from fusionbench import cli
-from fusionbench.commands import COMMANDS
+from fusionbench.cli import main
+from fusionbench.cli.commands import COMMANDS
 from fusionbench.images.files import read_image, write_image
 from fusionbench.images.levels import FOURTH, RANGE
 from fusionbench.images.options import ImageWarning
@@ -48,7 +48,7 @@ def call(capsys):
     """Runs a command; its status and what it said on either stream, on one line each."""
 
     def run(words: str):
-        status = cli.main(words.split())
+        status = main.main(words.split())
         said = capsys.readouterr()
         return status, " ".join(said.out.split()), said.err
 

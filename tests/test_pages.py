@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusionbench.commands import COMMANDS
+from fusionbench.cli.commands import COMMANDS
+from fusionbench.cli.parsing import call
+from fusionbench.cli.train import override_words
 from fusionbench.images.files import write_image
-from fusionbench.parsing import call
 from fusionbench.resources import with_recipe_files
-from fusionbench.train_commands import override_words
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(

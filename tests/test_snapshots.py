@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusionbench.cli import main
-from fusionbench.commands import COMMANDS
+from fusionbench.cli.commands import COMMANDS
+from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
 from fusionbench.papers.tables import folder as papers_folder
 from fusionbench.version import __version__

@@ -13,7 +13,7 @@ import pytest
 import fusionbench
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import LEAST_TILE, Benchmark, DatasetChoice, MethodChoice
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.data.synthetic import scene
 from fusionbench.degradations import LINEAR
 from fusionbench.degradations.linear import OPERATORS

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusionbench.cli import EVERYWHERE, main
-from fusionbench.commands import COMMANDS
+from fusionbench.cli.commands import COMMANDS
+from fusionbench.cli.main import EVERYWHERE, main
+from fusionbench.cli.parsing import ABOUT, Command, own_name
 from fusionbench.images.files import write_image
-from fusionbench.parsing import ABOUT, Command, own_name
 
 PACKAGE = Path(__file__).parents[1] / "fusionbench"
 OPTION = re.compile(r"(?<![\w-])--([a-zA-Z][\w-]*)")

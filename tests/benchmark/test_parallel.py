@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from fusionbench.api import fuse_files
+from fusionbench.api.fuse import fuse_files
 from fusionbench.benchmark.parallel import shares, spread
 from fusionbench.benchmark.results import PARTS
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from tests.pairs import files, write_pairs
 
 TWO = {"accelerator": "cpu", "devices": 2}

@@ -14,7 +14,7 @@ from scipy.io import savemat
 
 from fusionbench.benchmark.preflight import check_metrics
 from fusionbench.benchmark.spec import MethodChoice
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.images.files import write_image
 from fusionbench.metrics.pyiqa.table import LICENCE
 from fusionbench.weights.checksums import accept, sha256

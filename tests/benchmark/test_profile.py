@@ -14,7 +14,7 @@ from rich.console import Console
 
 from fusionbench.benchmark import profile
 from fusionbench.benchmark.profile import Request, parse_size, profile_all, profile_method, table, timed
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from fusionbench.benchmark.options import choose_methods, split_commands, split_
 from fusionbench.benchmark.restore import Restorer
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice, restorers
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
 
 PYTHON = shlex.quote(sys.executable)

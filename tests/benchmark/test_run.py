@@ -17,7 +17,7 @@ import pytest
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.tables import blocks
 from tests.pairs import files, write_pairs

@@ -13,7 +13,7 @@ from fusionbench.benchmark.run import run
 from fusionbench.benchmark.score_folder import score_folder
 from fusionbench.benchmark.sources import Sources
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.data.sources.base import Joined, Subset, digests
 from fusionbench.data.sources.folders import FolderSource, match
 from fusionbench.data.synthetic import SyntheticSource

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.hub.catalog import bring, everything, holder, holders
 from fusionbench.methods import METHODS
 from fusionbench.methods.card import MethodCard

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 import fusionbench
 from fusionbench import methods
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.hub.export import export, from_pretrained
 from fusionbench.hub.trained import trained
 from fusionbench.images.files import write_image

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 
 
 def test_a_map_a_table_and_a_share_are_written(tmp_path, monkeypatch, capsys):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.images.files import write_image
 from fusionbench.papers.measured import Measurement, write_file
 from fusionbench.papers.tables import folder

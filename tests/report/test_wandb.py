@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.tables import read_scores
 from fusionbench.report.wandb import Harmless, publish, training_mirror

@@ -7,8 +7,8 @@ import json
 import pytest
 import yaml
 
-from fusionbench.cli import main
-from fusionbench.train_commands import override_words
+from fusionbench.cli.main import main
+from fusionbench.cli.train import override_words
 from fusionbench.training.recipe import Recipe, overridden, parsed
 
 TABLES = {

@@ -320,32 +320,32 @@ def training(repo):
 def cli(repo):
     repo.move(
         {
-            "fusionbench.cli": "fusionbench.cli.main",
-            "fusionbench.commands": "fusionbench.cli.commands",
-            "fusionbench.api": "fusionbench.api.fuse",
-            "fusionbench.evaluation": "fusionbench.api.run",
-            "fusionbench.listing": "fusionbench.api.listing",
-            "fusionbench.columns": "fusionbench.report.columns",
-            "tests.test_python": "tests.api.test_run",
-            "fusionbench.parsing": "fusionbench.cli.parsing",
-            "tests.test_parsing": "tests.cli.test_parsing",
-            "tests.test_listing": "tests.cli.test_list",
-            "tests.test_fallback": "tests.cli.test_fallback",
-            "fusionbench.bench_commands": "fusionbench.cli.bench",
-            "fusionbench.data_commands": "fusionbench.cli.data",
-            "fusionbench.embed_commands": "fusionbench.cli.embed",
-            "fusionbench.fuse_commands": "fusionbench.cli.fuse",
-            "fusionbench.train_commands": "fusionbench.cli.train",
-            "fusionbench.weights_commands": "fusionbench.cli.weights",
-            "tests.test_bad_input": "tests.cli.test_bad_input",
-            "tests.test_exit_status": "tests.cli.test_exit_status",
-            "tests.test_fuse": "tests.cli.test_fuse",
-            "tests.test_default_data": "tests.cli.test_default_data",
-            "tests.test_demo": "tests.cli.test_demo",
-            "tests.test_console": "tests.cli.test_console",
+            "fusionbench.cli.main": "fusionbench.cli.main.main",
+            "fusionbench.cli.commands": "fusionbench.cli.main.commands",
+            "fusionbench.api.fuse": "fusionbench.api.fuse.fuse",
+            "fusionbench.api.run": "fusionbench.api.fuse.run",
+            "fusionbench.api.listing": "fusionbench.api.fuse.listing",
+            "fusionbench.report.columns": "fusionbench.report.columns",
+            "tests.api.test_run": "tests.api.test_run",
+            "fusionbench.cli.parsing": "fusionbench.cli.main.parsing",
+            "tests.cli.test_parsing": "tests.cli.test_parsing",
+            "tests.cli.test_list": "tests.cli.test_list",
+            "tests.cli.test_fallback": "tests.cli.test_fallback",
+            "fusionbench.cli.bench": "fusionbench.cli.main.bench",
+            "fusionbench.cli.data": "fusionbench.cli.main.data",
+            "fusionbench.cli.embed": "fusionbench.cli.main.embed",
+            "fusionbench.cli.fuse": "fusionbench.cli.main.fuse",
+            "fusionbench.cli.train": "fusionbench.cli.main.train",
+            "fusionbench.cli.weights": "fusionbench.cli.main.weights",
+            "tests.cli.test_bad_input": "tests.cli.test_bad_input",
+            "tests.cli.test_exit_status": "tests.cli.test_exit_status",
+            "tests.cli.test_fuse": "tests.cli.test_fuse",
+            "tests.cli.test_default_data": "tests.cli.test_default_data",
+            "tests.cli.test_demo": "tests.cli.test_demo",
+            "tests.cli.test_console": "tests.cli.test_console",
         },
-        docs={"fusionbench.api": "The front door in Python: fusing, running, scoring, and lists of what there is.",
-              "fusionbench.cli": "The command line: one module per verb, whose signatures become options."},
+        docs={"fusionbench.api.fuse": "The front door in Python: fusing, running, scoring, and lists of what there is.",
+              "fusionbench.cli.main": "The command line: one module per verb, whose signatures become options."},
     )
     layers(repo)
     init = repo.root / "fusionbench/__init__.py"
@@ -355,16 +355,16 @@ def cli(repo):
         text = (text[:start] + text[end:]).replace("import sys\n", "").replace("from types import ModuleType\n", "")
         init.write_text(text)
     repo.commit("The command line lies in cli/, what Python calls in api/")
-    repo.cut("fusionbench.cli.commands", ["report", "_report"], "fusionbench.cli.report", "`fusionbench report`.")
-    repo.cut("fusionbench.cli.commands", ["score"], "fusionbench.cli.score", "`fusionbench score`.")
-    repo.cut("fusionbench.cli.commands", ["degrade"], "fusionbench.cli.degrade", "`fusionbench degrade`.")
-    repo.cut("fusionbench.cli.commands", ["show_list"], "fusionbench.cli.list", "`fusionbench list`.")
-    repo.cut("fusionbench.cli.commands", "!COMMANDS", "fusionbench.cli.run", "`fusionbench run` and `fusionbench demo`.")
+    repo.cut("fusionbench.cli.main.commands", ["report", "_report"], "fusionbench.cli.main.report", "`fusionbench report`.")
+    repo.cut("fusionbench.cli.main.commands", ["score"], "fusionbench.cli.main.score", "`fusionbench score`.")
+    repo.cut("fusionbench.cli.main.commands", ["degrade"], "fusionbench.cli.main.degrade", "`fusionbench degrade`.")
+    repo.cut("fusionbench.cli.main.commands", ["show_list"], "fusionbench.cli.main.list", "`fusionbench list`.")
+    repo.cut("fusionbench.cli.main.commands", "!COMMANDS", "fusionbench.cli.main.run", "`fusionbench run` and `fusionbench demo`.")
     repo.edit("fusionbench/cli/commands.py", (repo.root / "fusionbench/cli/commands.py").read_text().split("\n")[0], '"""The sub-commands by name. Signatures become options, so heavy imports stay inside the functions."""')
     if "fusionbench.resources" in repo.modules():
-        repo.cut("fusionbench.resources", "!resources,_PACKAGE", "fusionbench.cli.recipes", "What `--config` names: a recipe that comes with the package, or a file.")
+        repo.cut("fusionbench.resources", "!resources,_PACKAGE", "fusionbench.cli.main.recipes", "What `--config` names: a recipe that comes with the package, or a file.")
         repo.cut("fusionbench.resources", "*", "fusionbench.files")
-    repo.cut("fusionbench.cli.bench", ["profile"], "fusionbench.cli.profile", "`fusionbench profile`.")
+    repo.cut("fusionbench.cli.main.bench", ["profile"], "fusionbench.cli.main.profile", "`fusionbench profile`.")
     repo.edit("fusionbench/cli/bench.py", '"""`fusionbench bench` and `fusionbench profile`."""', '"""`fusionbench bench`."""')
     layers(repo)
     repo.commit("One module per verb of the command line")

@@ -14,7 +14,7 @@ import pytest
 import webdataset
 from safetensors.torch import load_file
 
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.data import load
 from fusionbench.data.samplers import EpochSampler
 from fusionbench.data.sources.base import Joined, Subset
@@ -289,6 +289,6 @@ def test_the_command_shards_splits_and_refuses_one_that_is_there(folders, tmp_pa
 
 
 def test_training_takes_the_data_set_from_the_index(shards):
-    from fusionbench.train_commands import _data
+    from fusionbench.cli.train import _data
 
     assert _data(str(shards), None, {}) == {"loader.datasets": "msrs", "loader.root": str(shards)}

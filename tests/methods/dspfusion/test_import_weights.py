@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fusionbench import methods
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.methods.dspfusion.import_weights import import_official
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.dspfusion.table import DSPFUSION, PARTS, RELEASED

@@ -143,7 +143,7 @@ def test_a_missing_package_is_named_with_its_remedy(installed, missing, tmp_path
 
 def test_the_table_answers_without_torch_and_with_the_licence():
     program = (
-        "import sys; from fusionbench.cli import main; main(['list', 'metrics']); "
+        "import sys; from fusionbench.cli.main import main; main(['list', 'metrics']); "
         "print([name for name in ('torch', 'pyiqa', 'clip', 'scipy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

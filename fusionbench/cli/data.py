@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fusionbench.benchmark.options import split_names
-from fusionbench.columns import Format, show, show_facts
 from fusionbench.console import DONE, finish, plain_console
 from fusionbench.images.options import read_options
+from fusionbench.report.columns import Format, show, show_facts
 
 
 def list_all(format: Format = "text") -> int:  # noqa: A002 - the option's name
@@ -16,7 +16,7 @@ def list_all(format: Format = "text") -> int:  # noqa: A002 - the option's name
     Args:
         format: text fits the terminal; csv and json are for programs and hold everything.
     """
-    from fusionbench.listing import LISTINGS
+    from fusionbench.api.listing import LISTINGS
 
     listing = LISTINGS["datasets"]
     show(listing.chosen(), plain_console(), long=listing.long, form=format)

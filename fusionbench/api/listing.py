@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from fusionbench.columns import Row
 from fusionbench.data import DATASETS
 from fusionbench.degradations import KINDS, LINEAR, SCENARIOS
 from fusionbench.methods import METHODS, fallback, is_ready, variant_of
 from fusionbench.metrics import METRICS, PROTOCOLS
 from fusionbench.metrics.pyiqa.table import LICENCE
+from fusionbench.report.columns import Row
 
 BETTER = {True: "higher", False: "lower", None: ""}
 

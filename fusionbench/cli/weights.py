@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusionbench.columns import Format, Row, show, show_facts
 from fusionbench.console import DONE, finish, plain_console
+from fusionbench.report.columns import Format, Row, show, show_facts
 
 if TYPE_CHECKING:
     from fusionbench.hub.catalog import Holder

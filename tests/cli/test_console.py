@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.console import plain_console, progress
 from tests.pairs import write_pairs
 
-PACKAGE = Path(__file__).parents[1] / "fusionbench"
+PACKAGE = Path(__file__).parents[2] / "fusionbench"
 
 
 @pytest.mark.parametrize("name", ["[/x]", "[red]m", ":x:"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fusionbench.cli import main
-from fusionbench.commands import COMMANDS
+from fusionbench.cli.commands import COMMANDS
+from fusionbench.cli.main import main
 
 
 def ending(error):

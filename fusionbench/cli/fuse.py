@@ -66,7 +66,7 @@ def fuse_images(
     choice, notices = settle_one(_own_weights(method, weights), strict=strict, option=WEIGHTS)
     warn(console, *notices)
 
-    from fusionbench.api import fuse_files
+    from fusionbench.api.fuse import fuse_files
 
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     written, failures = fuse_files(

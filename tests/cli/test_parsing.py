@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fusionbench.cli import OVERVIEW, main
-from fusionbench.commands import COMMANDS
-from fusionbench.parsing import ABOUT, ALIASES, Command, own_name
+from fusionbench.cli.commands import COMMANDS
+from fusionbench.cli.main import OVERVIEW, main
+from fusionbench.cli.parsing import ABOUT, ALIASES, Command, own_name
 
 MISTAKES = {
     "run --limit many": "--limit many: expected a whole number",

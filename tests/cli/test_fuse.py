@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.data.synthetic import scene
 from fusionbench.images.files import write_image
 

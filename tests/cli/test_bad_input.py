@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.images.files import write_image
 
 

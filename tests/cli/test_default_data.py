@@ -8,7 +8,7 @@ import pytest
 
 import fusionbench
 from fusionbench.benchmark.options import choose_dataset, choose_datasets
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.data.discovery import discover
 from fusionbench.data.loading import load
 from fusionbench.data.synthetic import scene

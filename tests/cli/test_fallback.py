@@ -18,7 +18,7 @@ import fusionbench
 from fusionbench import methods
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.cli import main
+from fusionbench.cli.main import main
 from fusionbench.data.synthetic import scene
 from fusionbench.images.files import write_image
 from fusionbench.methods import FALLBACKS, METHODS, fallback, ways

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fusionbench.cli import main
-from fusionbench.commands import DEMO, DEMO_METRICS
+from fusionbench.cli.commands import DEMO, DEMO_METRICS
+from fusionbench.cli.main import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import re
 
 import pytest
 
-from fusionbench.cli import main
-from fusionbench.columns import shortened
-from fusionbench.listing import LISTINGS, state_of
+from fusionbench.api.listing import LISTINGS, state_of
+from fusionbench.cli.main import main
 from fusionbench.methods import METHODS, variant_of
+from fusionbench.report.columns import shortened
 
 COMMANDS = [*(f"list {name}" for name in LISTINGS), "list", "data list", "weights list", "weights list --all"]
 

@@ -6,14 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fusionbench import (
-    bench_commands,
-    data_commands,
-    embed_commands,
-    fuse_commands,
-    train_commands,
-    weights_commands,
-)
 from fusionbench.benchmark.options import (
     WEIGHTS,
     Names,
@@ -25,10 +17,13 @@ from fusionbench.benchmark.options import (
     split_restorers,
 )
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.columns import Format
+from fusionbench.cli import bench, embed, fuse, train
+from fusionbench.cli import data as data_commands
+from fusionbench.cli import weights as weights_commands
 from fusionbench.console import DONE, finish, warn
 from fusionbench.data.table import ANY, DRAWN
 from fusionbench.images.options import read_options
+from fusionbench.report.columns import Format
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -306,9 +301,9 @@ def show_list(
         all: show variants and ablations of methods, too.
         format: text fits the terminal; csv and json are for programs and hold everything.
     """
-    from fusionbench.columns import show
+    from fusionbench.api.listing import LISTINGS, overview
     from fusionbench.console import plain_console
-    from fusionbench.listing import LISTINGS, overview
+    from fusionbench.report.columns import show
 
     console = plain_console()
     if what == "tables":
@@ -368,7 +363,7 @@ def _report(out: Path, console: Console) -> None:
 
 COMMANDS: dict[str, Any] = {
     "run": run,
-    "fuse": fuse_commands.fuse_images,
+    "fuse": fuse.fuse_images,
     "score": score,
     "degrade": degrade,
     "report": report,
@@ -376,8 +371,8 @@ COMMANDS: dict[str, Any] = {
     "demo": demo,
     "data": data_commands.COMMANDS,
     "weights": weights_commands.COMMANDS,
-    "train": train_commands.train,
-    "bench": bench_commands.bench,
-    "profile": bench_commands.profile,
-    "embed": embed_commands.embed,
+    "train": train.train,
+    "bench": bench.bench,
+    "profile": bench.profile,
+    "embed": embed.embed,
 }

@@ -1,0 +1,1 @@
+"""The front door in Python: fusing, running, scoring, and lists of what there is."""
