@@ -210,3 +210,23 @@ def path_name(text: str) -> str:
 def sha256_of(path: Path) -> str:
     """Hex digest of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+_PACKAGE = Path(__file__).parent
+
+
+def resources(name: str) -> Path:
+    """The folder of that name that comes with fusionbench.
+
+    Args:
+        name: 'benchmarks', the papers' tables and what was measured, or 'experiments', the recipes.
+
+    Raises:
+        FileNotFoundError: it is neither in the package nor beside it.
+    """
+    # The package's own first: beside an installed one lie other packages, whose folders may have the same name.
+    places = (_PACKAGE / name, _PACKAGE.parent / name)
+    for place in places:
+        if place.is_dir():
+            return place
+    raise FileNotFoundError(f"fusionbench was installed without its folder {name} ({places[0]}); install its wheel")

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "fusionbench"
 LAYERS = [
     {"console", "extras", "files", "registry", "types", "version"},
     {"trainer"},
-    {"degradations", "images", "nn", "resources"},
+    {"degradations", "images", "nn"},
     {"weights"},
     {"data", "methods", "metrics"},
     {"benchmark"},

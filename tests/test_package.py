@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fusionbench.resources import recipe_file, recipes, resources, with_recipe_files
+from fusionbench.cli.recipes import recipe_file, recipes, with_recipe_files
+from fusionbench.files import resources
 from fusionbench.version import __version__
 
 ROOT = Path(__file__).parents[1]

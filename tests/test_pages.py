@@ -12,9 +12,9 @@ import pytest
 
 from fusionbench.cli.commands import COMMANDS
 from fusionbench.cli.parsing import call
+from fusionbench.cli.recipes import with_recipe_files
 from fusionbench.cli.train import override_words
 from fusionbench.images.files import write_image
-from fusionbench.resources import with_recipe_files
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(

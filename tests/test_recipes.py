@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fusionbench import methods
-from fusionbench.resources import recipes
+from fusionbench.cli.recipes import recipes
 from fusionbench.training.recipe import Recipe
 
 FIELDS = set(inspect.signature(Recipe).parameters)

@@ -132,8 +132,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _dispatch(words: list[str]) -> int:
     from fusionbench.cli.commands import COMMANDS
     from fusionbench.cli.parsing import HELP, call
+    from fusionbench.cli.recipes import with_recipe_files
     from fusionbench.cli.train import override_words
-    from fusionbench.resources import with_recipe_files
     from fusionbench.version import __version__
 
     if not words or words[0] in HELP:

@@ -14,9 +14,9 @@ from typing import Any
 
 from fusionbench.data import DATASETS
 from fusionbench.degradations import parse
+from fusionbench.files import resources
 from fusionbench.methods import METHODS
 from fusionbench.registry import lookup, unknown
-from fusionbench.resources import resources
 
 PAPERS = ("drfusion", "dspfusion", "lure")
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fusionbench.cli.commands import DEMO, DEMO_METRICS
 from fusionbench.cli.main import main
+from fusionbench.cli.run import DEMO, DEMO_METRICS
 
 ROOT = Path(__file__).parents[2]
 

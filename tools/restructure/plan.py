@@ -361,9 +361,9 @@ def cli(repo):
     repo.cut("fusionbench.cli.main.commands", ["show_list"], "fusionbench.cli.main.list", "`fusionbench list`.")
     repo.cut("fusionbench.cli.main.commands", "!COMMANDS", "fusionbench.cli.main.run", "`fusionbench run` and `fusionbench demo`.")
     repo.edit("fusionbench/cli/commands.py", (repo.root / "fusionbench/cli/commands.py").read_text().split("\n")[0], '"""The sub-commands by name. Signatures become options, so heavy imports stay inside the functions."""')
-    if "fusionbench.resources" in repo.modules():
-        repo.cut("fusionbench.resources", "!resources,_PACKAGE", "fusionbench.cli.main.recipes", "What `--config` names: a recipe that comes with the package, or a file.")
-        repo.cut("fusionbench.resources", "*", "fusionbench.files")
+    if "fusionbench.files" in repo.modules():
+        repo.cut("fusionbench.files", "!resources,_PACKAGE", "fusionbench.cli.main.recipes", "What `--config` names: a recipe that comes with the package, or a file.")
+        repo.cut("fusionbench.files", "*", "fusionbench.files")
     repo.cut("fusionbench.cli.main.bench", ["profile"], "fusionbench.cli.main.profile", "`fusionbench profile`.")
     repo.edit("fusionbench/cli/bench.py", '"""`fusionbench bench` and `fusionbench profile`."""', '"""`fusionbench bench`."""')
     layers(repo)

@@ -1,30 +1,12 @@
-"""The folders `benchmarks` and `experiments`: at the top of a checkout, and inside an installed package."""
+"""What `--config` names: a recipe that comes with the package, or a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from fusionbench.files import resources
 from fusionbench.registry import lookup
-
-_PACKAGE = Path(__file__).parent
-
-
-def resources(name: str) -> Path:
-    """The folder of that name that comes with fusionbench.
-
-    Args:
-        name: 'benchmarks', the papers' tables and what was measured, or 'experiments', the recipes.
-
-    Raises:
-        FileNotFoundError: it is neither in the package nor beside it.
-    """
-    # The package's own first: beside an installed one lie other packages, whose folders may have the same name.
-    places = (_PACKAGE / name, _PACKAGE.parent / name)
-    for place in places:
-        if place.is_dir():
-            return place
-    raise FileNotFoundError(f"fusionbench was installed without its folder {name} ({places[0]}); install its wheel")
 
 
 def recipes() -> dict[str, Path]:

@@ -1,0 +1,61 @@
+"""`fusionbench degrade`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from fusionbench.benchmark.options import Names, choose_dataset, split_names
+from fusionbench.console import finish
+from fusionbench.data.table import DRAWN
+from fusionbench.images.options import read_options
+
+
+def degrade(
+    dataset: str = "",
+    data: str = "",
+    split: str = "test",
+    degradation: Names = "ll+lc",
+    seed: int = 0,
+    workers: int = 0,
+    limit: int | None = None,
+    out: Path = Path("degraded"),
+    ir: Path | None = None,
+    vi: Path | None = None,
+    resize: bool = False,
+    unmatched: Literal["refuse", "skip"] = "refuse",
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
+) -> int:
+    """Write a degraded test set with a manifest of checksums.
+
+    Args:
+        dataset: one data set; see `fusionbench list datasets`. When none is named, the one that --data holds, or else
+            the generated scenes that come with the package.
+        data: the data set's folder, or one that holds it under its name.
+        split: which pairs of the data set.
+        degradation: specs, separated by commas.
+        seed: what degradations draw from, together with each image's name.
+        workers: processes that read and degrade images.
+        limit: only the first so many pairs.
+        out: folder that gets <degradation>/{ir,vi}/<name>.png and manifest.csv.
+        ir: folder of infrared images of your own.
+        vi: folder of visible images of your own.
+        resize: bring infrared images to the size of the visible ones where they differ.
+        unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
+        ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
+            auto stretches each image by itself. The range of the file's own depth without it.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
+    """
+    from fusionbench.benchmark.export import export_degraded
+    from fusionbench.console import plain_console
+
+    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    chosen = choose_dataset(dataset, data, DRAWN, split=split, ir=ir, vi=vi, **details)
+    console = plain_console()
+    choice = chosen.tell(console)
+    manifest, problems = export_degraded(
+        choice, split_names(degradation), out, seed=seed, workers=workers, limit=limit, console=console
+    )
+    console.print(f"written: {manifest}", highlight=False, soft_wrap=True)
+    return finish(console, problems)

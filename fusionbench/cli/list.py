@@ -1,0 +1,40 @@
+"""`fusionbench list`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fusionbench.console import DONE
+from fusionbench.report.columns import Format
+
+
+def show_list(
+    what: Literal["tables", "methods", "datasets", "degradations", "metrics", "protocols"],
+    match: str = "",
+    all: bool = False,  # noqa: A002 - the option's name
+    format: Format = "text",  # noqa: A002
+) -> int:
+    """List methods, datasets, degradations, metrics or protocols.
+
+    Args:
+        what: which of them; `fusionbench list` alone says what there is.
+        match: a pattern that names must fit, such as 'lure*'.
+        all: show variants and ablations of methods, too.
+        format: text fits the terminal; csv and json are for programs and hold everything.
+    """
+    from fusionbench.api.listing import LISTINGS, overview
+    from fusionbench.console import plain_console
+    from fusionbench.report.columns import show
+
+    console = plain_console()
+    if what == "tables":
+        show(overview(), console, long="what", form=format)
+        return DONE
+    listing = LISTINGS[what]
+    rows = listing.chosen(match, every=all or format != "text")
+    if not rows:
+        raise ValueError(f"--match {match!r} fits none of the {what}; fusionbench list {what} shows them")
+    show(rows, console, long=listing.long, least=listing.least, cut=listing.cut, form=format)
+    if format == "text" and listing.note and not (match or all):
+        console.print(f"\n{listing.note}", style="dim", soft_wrap=True)
+    return DONE

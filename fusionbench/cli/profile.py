@@ -1,0 +1,69 @@
+"""`fusionbench profile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fusionbench.benchmark.options import WEIGHTS, Names, refuse_strays, split_choices, split_methods, split_names
+from fusionbench.benchmark.spec import MethodChoice
+from fusionbench.console import finish
+
+
+def profile(
+    method: Names = "average,lap",
+    size: str = "480x640",
+    device: str = "auto",
+    batch_size: int = 1,
+    warm_up: int = 2,
+    runs: int = 10,
+    allowed: float = 60.0,
+    threads: int | None = None,
+    degradation: str = "clean",
+    weights: str = "",
+    strict: bool = False,
+    out: Path = Path("runs/profile"),
+) -> int:
+    """Measure the cost of methods: parameters, operations, time and memory.
+
+    Args:
+        method: methods, separated by commas; see `fusionbench list methods`.
+        size: of the images, HEIGHTxWIDTH.
+        device: cpu, cuda or both separated by a comma; auto takes those that there are.
+        batch_size: images per call; results are per image.
+        warm_up: calls before those that are timed.
+        runs: calls that are timed.
+        allowed: seconds for the timed calls of a method; three are made in any case.
+        threads: of the CPU; torch's own choice without it.
+        degradation: what methods are told is wrong with the images, as a spec.
+        weights: METHOD=FILE,... in place of the files that the methods look for.
+        strict: refuse methods whose weights are missing, instead of measuring them with random ones, on which neither
+            time nor size depends.
+        out: folder that gets profile.csv.
+    """
+    import torch
+
+    from fusionbench.benchmark.preflight import require
+    from fusionbench.benchmark.profile import Request, footnotes, frame, parse_size, profile_all, table
+    from fusionbench.console import plain_console
+    from fusionbench.files import write_atomically
+
+    height, width = parse_size(size)
+    files, names = split_choices(weights, "--weights"), split_methods(method)
+    refuse_strays("--weights", files, names)
+    if strict:
+        require([MethodChoice(name, weights=files.get(name)) for name in names], option=WEIGHTS)
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])] if device == "auto" else split_names(device)
+    requests = [
+        Request(name, files.get(name), height, width, place, batch_size, warm_up, runs, allowed, threads, degradation)
+        for name in names
+        for place in devices
+    ]
+    console = plain_console()
+    found, problems = profile_all(requests, console)
+    console.print(f"\n{size}, batches of {batch_size}", style="bold", highlight=False)
+    console.print(table(found))
+    for note in footnotes(found):
+        console.print(note, style="dim", highlight=False)
+    write_atomically(out / "profile.csv", frame(found).to_csv(index=False))
+    console.print(f"written: {out / 'profile.csv'}", highlight=False, soft_wrap=True)
+    return finish(console, problems)

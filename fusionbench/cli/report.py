@@ -1,0 +1,40 @@
+"""`fusionbench report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fusionbench.console import DONE
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def report(run: Path, html: bool = False) -> int:
+    """Print the tables of a run and write them again.
+
+    Args:
+        run: the run's folder.
+        html: write report/index.html too, a page with charts and a gallery.
+    """
+    from fusionbench.console import plain_console
+
+    console = plain_console()
+    _report(run, console)
+    if html:
+        from fusionbench.report.html import write_html
+
+        console.print(f"written: {write_html(run)}", highlight=False, soft_wrap=True)
+    return DONE
+
+
+def _report(out: Path, console: Console) -> None:
+    from fusionbench.report.pictures import draw_run
+    from fusionbench.report.tables import read_results
+    from fusionbench.report.text import show, write_report
+
+    results = read_results(out)
+    show(results.blocks, console)
+    paths = [*write_report(out, results), *draw_run(out)]
+    console.print("written: " + ", ".join(str(path) for path in paths), highlight=False, soft_wrap=True)

@@ -1,0 +1,188 @@
+"""`fusionbench run` and `fusionbench demo`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fusionbench.benchmark.options import (
+    WEIGHTS,
+    Names,
+    choose_datasets,
+    choose_methods,
+    choose_metrics,
+    split_names,
+    split_restorers,
+)
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.cli.report import _report
+from fusionbench.console import finish, warn
+from fusionbench.images.options import read_options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+DEMO = {
+    "clean": ("lap", "gff", "dspfusion-s", "lure-s"),
+    "ll+lc": ("lap", "gff", "dspfusion-s", "lure-s"),
+    "noise": ("lap", "gff", "dspfusion-s", "drfusion-s"),
+}
+"""What the demo shows of each degradation: two classical methods, and the small networks that were trained for it."""
+
+
+DEMO_METRICS = ("EN", "SF", "MI", "SSIM", "VIF", "Qabf")
+
+
+DEMO_SCENES = 3
+
+
+def run(
+    method: Names = "average,lap",
+    dataset: Names = "",
+    data: str = "",
+    split: str = "test",
+    degradation: Names = "clean",
+    metrics: Names = "",
+    protocol: str = "exact",
+    out: Path = Path("runs/run"),
+    seed: int = 0,
+    limit: int | None = None,
+    ir: Path | None = None,
+    vi: Path | None = None,
+    resize: bool = False,
+    unmatched: Literal["refuse", "skip"] = "refuse",
+    ir_range: str | None = None,
+    ir_channel: int | str | None = None,
+    weights: str = "",
+    fused: str = "",
+    cmd: Names = "",
+    pre: Names = "",
+    timeout: float = 600.0,
+    prompt: str | None = None,
+    tile: int = 0,
+    strict: bool = False,
+    batch_size: int = 1,
+    workers: int = 0,
+    accelerator: str = "auto",
+    devices: int | str = 1,
+    precision: str = "32-true",
+    wandb: Literal["offline", "online"] | None = None,
+) -> int:
+    """Degrade, fuse and score images; print and write the tables.
+
+    Args:
+        method: methods, separated by commas; see `fusionbench list methods`.
+        dataset: data sets, separated by commas; see `fusionbench list datasets`. When none is named, those that --data
+            or $FUSIONBENCH_DATA holds, and without any, the generated scenes that come with the package.
+        data: a data set's folder, one that holds data sets under their names, or NAME=DIR,NAME=DIR.
+        split: which pairs of the data set.
+        degradation: specs, separated by commas, such as clean,ll+lc,vi:rain+ir:sn.
+        metrics: scores, separated by commas; MI@tang picks a variant, CC@input compares with the degraded sources.
+            Eleven common ones, as far as the protocol has them, when none are named.
+        protocol: which variant a score without one means.
+        out: the run's folder; an interrupted run of the same settings goes on there.
+        seed: what degradations and methods draw from, together with each image's name.
+        limit: use only the first so many pairs; the table is marked partial.
+        ir: folder of infrared images of your own.
+        vi: folder of visible images of your own.
+        resize: bring the infrared image to the size of the visible one where they differ.
+        unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
+        ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
+            auto stretches each image by itself. The range of the file's own depth without it.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
+        weights: METHOD=FILE,... in place of the files that the methods look for.
+        fused: METHOD=DIR,... folders of images made elsewhere.
+        cmd: NAME=COMMAND,... that external methods run, with {ir}, {vi} and {out} in it; one alone needs no NAME.
+        pre: restoration commands before fusion, such as 'vi:restore {in} {out}'.
+        timeout: seconds for one call of such a command.
+        prompt: what a person says about the degradation, for methods that read text.
+        tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
+        strict: do not start where a score cannot be computed, instead of leaving its column empty, or where a
+            method's own weights are missing, instead of running the small network that comes with the package.
+        batch_size: images of one size to fuse at a time on a GPU; a CPU fuses one after the other.
+        workers: processes that read and degrade images.
+        accelerator: Lightning's accelerator (auto, cpu, gpu).
+        devices: how many devices, or which; on a processor, how many processes. Each takes its part of the images.
+        precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
+        wandb: show the results on Weights and Biases too, at once or from `wandb sync` later.
+    """
+    from fusionbench.console import plain_console
+
+    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    chosen = choose_datasets(dataset, data, split=split, ir=ir, vi=vi, **details)
+    benchmark = Benchmark(
+        datasets=chosen.datasets,
+        degradations=tuple(split_names(degradation)),
+        methods=choose_methods(split_names(method), weights, fused, cmd),
+        metrics=tuple(choose_metrics(metrics, protocol)),
+        protocol=protocol,
+        seed=seed,
+        limit=limit,
+        tile=tile,
+        pre=split_restorers(pre),
+        timeout=timeout,
+        prompt=prompt,
+    )
+    trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
+    options: dict[str, Any] = {"strict": strict, "batch_size": batch_size, "workers": workers, "trainer": trainer}
+    console = plain_console()
+    chosen.tell(console)
+    return _run(benchmark, out, console, wandb=wandb, **options)
+
+
+def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
+    """Fuse, score and picture generated scenes with five small methods.
+
+    Args:
+        out: where images, scores, tables and the picture go.
+        limit: how many scenes; there are six.
+    """
+    from fusionbench.benchmark.run import run as run_benchmark
+    from fusionbench.console import plain_console
+
+    console = plain_console()
+    problems: list[str] = []
+    for degradation, methods in DEMO.items():
+        benchmark = Benchmark(
+            datasets=(DatasetChoice("synthetic"),),
+            degradations=(degradation,),
+            methods=tuple(MethodChoice(name) for name in methods),
+            metrics=DEMO_METRICS,
+            limit=limit,
+        )
+        problems += run_benchmark(benchmark, out, console=console).problems
+    _report(out, console)
+    return finish(console, problems)
+
+
+def _run(
+    benchmark: Benchmark,
+    out: Path,
+    console: Console,
+    *,
+    wandb: Literal["offline", "online"] | None,
+    strict: bool = False,
+    **options: Any,
+) -> int:
+    from fusionbench.benchmark.preflight import check, settle
+
+    # What is lacking is said at once; the import of torch alone takes seconds.
+    methods, notices = settle(benchmark.methods, strict=strict, option=WEIGHTS)
+    warn(console, *notices)
+    benchmark = replace(benchmark, methods=methods)
+    checked = check(benchmark, strict=strict, option=WEIGHTS)
+    finish(console, checked.exceptions, label="n/a: ")
+    finish(console, checked.problems)
+
+    from fusionbench.benchmark.run import run as run_benchmark
+
+    outcome = run_benchmark(benchmark, out, console=console, strict=strict, **options)
+    _report(out, console)
+    if wandb is not None:
+        from fusionbench.report.wandb import publish
+
+        if warning := publish(out, wandb):
+            warn(console, warning)
+    return finish(console, outcome.problems)
