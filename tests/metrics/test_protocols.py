@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import fusionbench.metrics
-from fusionbench.metrics import METRICS, PROTOCOLS, choose, document, evaluate, row
+from fusionbench.metrics import METRICS, PROTOCOLS, choose, evaluate, row
 from fusionbench.metrics.functional.images import VIEWS, reads_sources
 from fusionbench.registry import resolve
 
@@ -61,9 +61,3 @@ def test_toolkits_differ_where_they_say_so(triple):
         if name in PROTOCOLS[protocol].other:
             exact, other = (evaluate(*triple, [f"{name}@{how}"])[f"{name}@{how}"].item() for how in ("exact", protocol))
             assert exact != pytest.approx(other, rel=1e-9), (name, protocol)
-
-
-@pytest.mark.parametrize("page", document.PAGES)
-def test_page_is_what_the_tables_say(page):
-    written = document.folder() / page
-    assert written.read_text() == document.PAGES[page](), f"run python -m fusionbench.metrics.document to renew {page}"

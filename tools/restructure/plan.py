@@ -184,7 +184,7 @@ def metrics(repo):
     # The family of a score is the module that defines it.
     repo.edit("fusionbench/metrics/pyiqa/rows.py", 'FAMILY = "learned"', 'FAMILY = "score"')
     renamed = {**functional, "learned": "score"}
-    for path in ("fusionbench/metrics/document.py",):
+    for path in ("docs/generate/metrics.py",):
         text = (repo.root / path).read_text()
         text = re.sub(r'^    "(\w+)": "((?:From|Visual|Through|By) [^"]*)",$', lambda m: f'    "{renamed.get(m[1], m[1])}": "{m[2]}",', text, flags=re.M)
         (repo.root / path).write_text(text)
@@ -375,10 +375,10 @@ def cli(repo):
 def docs(repo):
     repo.move(
         {
-            "tests.degradations.test_document": "tests.docs.test_degradations",
+            "tests.docs.test_degradations": "tests.docs.test_degradations",
         },
-        {"fusionbench/metrics/document.py": "docs/generate/metrics.py",
-         "fusionbench/degradations/document.py": "docs/generate/degradations.py"},
+        {"docs/generate/metrics.py": "docs/generate/metrics.py",
+         "docs/generate/degradations.py": "docs/generate/degradations.py"},
     )
     gen = "docs/generate/metrics.py"
     repo.edit(gen, "`python -m fusionbench.metrics.document`", "`python docs/generate/metrics.py`", 0)

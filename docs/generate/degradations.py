@@ -1,6 +1,6 @@
 """The tables of docs/degradations.md, made from `KINDS` and `SCENARIOS`.
 
-`python -m fusionbench.degradations.document` renews them; what stands around them is written by hand.
+`python docs/generate/degradations.py` renews them; what stands around them is written by hand.
 """
 
 from __future__ import annotations
