@@ -91,7 +91,7 @@ def test_every_typed_entry_reaches_the_recipe(typed, expected, monkeypatch):
     import fusionbench.training.recipe
 
     seen = {}
-    monkeypatch.setattr(fusionbench.recipe, "Recipe", lambda method, **told: seen.update(told) or 1 / 0)
+    monkeypatch.setattr(fusionbench.training.recipe, "Recipe", lambda method, **told: seen.update(told) or 1 / 0)
     assert main(["train", *typed]) == 1
     for table, entries in expected.items():
         assert {name: seen[table].get(name) for name in entries} == entries

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[1] / "docs" / "scaling.md"
+PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 PROGRAMS = {
     "fusionbench": [sys.executable, "-m", "fusionbench"],
     "torchrun": [sys.executable, "-m", "torch.distributed.run"],

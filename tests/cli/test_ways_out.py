@@ -15,7 +15,7 @@ from fusionbench.cli.main import EVERYWHERE, main
 from fusionbench.cli.parsing import ABOUT, Command, own_name
 from fusionbench.images.files import write_image
 
-PACKAGE = Path(__file__).parents[1] / "fusionbench"
+PACKAGE = Path(__file__).parents[2] / "fusionbench"
 OPTION = re.compile(r"(?<![\w-])--([a-zA-Z][\w-]*)")
 PARSERS_OWN = {"config", "print_config"}
 NAMED_IN_PYTHON = {"from": "source"}

@@ -9,7 +9,7 @@ import pytest
 
 import fusionbench
 
-PAGE = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

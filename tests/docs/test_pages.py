@@ -16,7 +16,7 @@ from fusionbench.cli.recipes import with_recipe_files
 from fusionbench.cli.train import override_words
 from fusionbench.images.files import write_image
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     {*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("experiments/*.md")}
 )
