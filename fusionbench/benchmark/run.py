@@ -32,7 +32,7 @@ from fusionbench.images.files import write_image
 from fusionbench.images.options import ImageWarning
 from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.baselines.external import External
-from fusionbench.methods.template import check_program
+from fusionbench.methods.common.template import check_program
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from fusionbench.degradations import parse
 from fusionbench.files import path_name
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.methods import METHODS
-from fusionbench.methods.template import check_template
+from fusionbench.methods.common.template import check_template
 from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
 from fusionbench.registry import lookup
 

@@ -13,8 +13,8 @@ from fusionbench.images.files import SUFFIXES, read_image, write_image
 from fusionbench.images.folders import image_files
 from fusionbench.images.tensors import to_bytes, to_tensor
 from fusionbench.methods.common.command import run_command, size_of, written
+from fusionbench.methods.common.template import check_program, check_template, fields_of
 from fusionbench.methods.method import Method
-from fusionbench.methods.template import check_program, check_template, fields_of
 from fusionbench.types import Batch, Color
 
 FILES, FOLDERS = ("ir", "vi", "out"), ("ir_dir", "vi_dir", "out_dir")

@@ -14,7 +14,7 @@ import torch
 
 from fusionbench.images.files import read_image, write_image
 from fusionbench.images.tensors import to_bytes, to_tensor
-from fusionbench.methods.template import words_of
+from fusionbench.methods.common.template import words_of
 from fusionbench.types import Image
 
 _TAIL = 300

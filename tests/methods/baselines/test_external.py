@@ -15,7 +15,7 @@ from fusionbench import methods
 from fusionbench.images import files
 from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.common.command import restored, run_command
-from fusionbench.methods.template import fields_of, words_of
+from fusionbench.methods.common.template import fields_of, words_of
 
 PYTHON = shlex.quote(sys.executable)
 
