@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from fusionbench.benchmark.options import split_choices, split_homes, split_names
-from fusionbench.console import plain_console
+from fusionbench.console import make_console
 from fusionbench.papers.measure import Settings, bench, tell
 from fusionbench.papers.measured import Measurement, collect, read_file, renewed, write_file
 from fusionbench.papers.requirements import Supplies
@@ -46,7 +46,7 @@ def _measure(name: str, options: argparse.Namespace) -> None:
     paper = load_paper(name)
     supplies = Supplies(*split_homes(options.data), weights=split_choices(options.weights, "--weights"))
     settings = Settings(only=tuple(split_names(options.methods)), limit=options.limit)
-    console = plain_console()
+    console = make_console()
     tables = paper.choose(split_names(options.table))
     tell(bench(paper, options.out / name, tables, supplies, settings, console=console), console)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fusionbench.registry import resolve
+from fusionbench.registry import import_object
 from fusionbench.version import __version__
 
 _PUBLIC = {
@@ -58,5 +58,5 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        return resolve(_PUBLIC[name])
+        return import_object(_PUBLIC[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

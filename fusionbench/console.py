@@ -20,11 +20,11 @@ WIDE = 10_000
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
-def plain_console(*, stderr: bool = False) -> Console:
+def make_console(*, stderr: bool = False) -> Console:
     """A console that prints text as it is: brackets in a path are no markup, and `:x:` is no picture.
 
     Example:
-        >>> plain_console().print("runs/[red]a")
+        >>> make_console().print("runs/[red]a")
         runs/[red]a
     """
     console = Console(stderr=stderr, markup=False, emoji=False, highlight=False, quiet=_QUIET.get() and not stderr)
@@ -97,16 +97,16 @@ class _Steps:
             LOG.info("%s: %.1f s; %.0f %% of everything is done", self.name, seconds, share)
 
 
-DONE, INCOMPLETE = 0, 3
+EXIT_OK, EXIT_PARTIAL = 0, 3
 """Exit statuses of a command that ran: everything is there, or something is missing and was listed."""
 
 
-def finish(console: Console, problems: Iterable[str], *, label: str = "missing: ") -> int:
+def print_missing(console: Console, problems: Iterable[str], *, label: str = "missing: ") -> int:
     """Print one line for each problem, however little else is shown; the exit status."""
-    status, console = DONE, _audible(console)
+    status, console = EXIT_OK, _audible(console)
     for problem in problems:
         console.print(f"{label}{problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
-        status = INCOMPLETE
+        status = EXIT_PARTIAL
     return status
 
 
@@ -124,4 +124,4 @@ def warn(console: Console, *warnings: str) -> None:
 
 def _audible(console: Console) -> Console:
     """The console itself, or that of errors where it is quiet."""
-    return plain_console(stderr=True) if console.quiet else console
+    return make_console(stderr=True) if console.quiet else console

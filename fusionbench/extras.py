@@ -30,11 +30,11 @@ EXTRAS = {
 """By name, sorted. `dev` are the development tools, and `all` is everything."""
 
 
-def adding(name: str) -> str:
+def install_command(name: str) -> str:
     """The command that adds an extra to the installation at hand, whether it is of a wheel or of a checkout.
 
     Example:
-        >>> adding("stream")
+        >>> install_command("stream")
         "pip install 'fusionbench[stream]'"
     """
     return f"pip install 'fusionbench[{name}]'"

@@ -21,7 +21,7 @@ SHOWN = 8
 """Names that an error shows of a table that no command lists."""
 
 
-def resolve(target: str) -> Any:
+def import_object(target: str) -> Any:
     """Import what 'package.module:attribute' names.
 
     Raises:
@@ -49,21 +49,21 @@ def lookup(kind: str, name: str, known: Iterable[str]) -> str:
         return name
     found = [choice for choice in choices if choice.casefold() == name.casefold()]
     if not found:
-        raise unknown(kind, name, choices)
+        raise unknown_name(kind, name, choices)
     if len(found) > 1:
-        raise ValueError(f"{kind} {name!r} may be {either(map(repr, found))}; write one of them in its own case")
+        raise ValueError(f"{kind} {name!r} may be {join_or(map(repr, found))}; write one of them in its own case")
     return found[0]
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> ValueError:
     """The error for a name that a table does not have, with the nearest names it has or the command that lists them.
 
     Args:
         kind: what the table holds, in the singular ('metric').
     """
     choices = sorted(known)
-    if alike := near(name, choices):
-        hint = f"did you mean {either(map(repr, alike))}?"
+    if alike := similar_names(name, choices):
+        hint = f"did you mean {join_or(map(repr, alike))}?"
     elif kind in LISTED:
         hint = f"{LISTED[kind]} shows them all"
     else:
@@ -71,7 +71,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
     return ValueError(f"unknown {kind} {name!r}; {hint}")
 
 
-def near(name: str, known: Iterable[str]) -> list[str]:
+def similar_names(name: str, known: Iterable[str]) -> list[str]:
     """The names of a table that resemble one that it does not have, the most alike first."""
     lowered = {choice.casefold(): choice for choice in known}
     # A slip in a name of two letters leaves half of it.
@@ -79,11 +79,11 @@ def near(name: str, known: Iterable[str]) -> list[str]:
     return [lowered[match] for match in difflib.get_close_matches(name.casefold(), lowered, n=3, cutoff=cutoff)]
 
 
-def either(names: Iterable[str]) -> str:
+def join_or(names: Iterable[str]) -> str:
     """Some names as a choice.
 
     Example:
-        >>> either(["a", "b", "c"])
+        >>> join_or(["a", "b", "c"])
         'a, b or c'
     """
     *others, last = names

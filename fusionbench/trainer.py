@@ -17,7 +17,7 @@ LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_lightning() -> Iterator[None]:
     """Keep to itself what Lightning and torch say to each other and not to the user."""
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -35,7 +35,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def quiet_trainer(**options: Any) -> Trainer:
+def prediction_trainer(**options: Any) -> Trainer:
     """A Trainer that only predicts: no logger, no checkpoints, no bars."""
     return Trainer(
         logger=False,
@@ -47,7 +47,7 @@ def quiet_trainer(**options: Any) -> Trainer:
 
 
 @contextmanager
-def interruptible(trainer: Trainer) -> Iterator[None]:
+def keyboard_interrupts(trainer: Trainer) -> Iterator[None]:
     """Let Ctrl-C be a KeyboardInterrupt again, which Lightning turns into leaving the program with status 1."""
     try:
         yield
@@ -57,7 +57,7 @@ def interruptible(trainer: Trainer) -> Iterator[None]:
         raise
 
 
-def leads() -> bool:
+def is_rank_zero() -> bool:
     """Whether this process is the only one or the first, and writes what there is one of.
 
     Known before any connection between the processes: a launcher numbers them over all machines (RANK, SLURM_PROCID)
@@ -69,7 +69,7 @@ def leads() -> bool:
     return all(int(os.environ.get(part, "0")) == 0 for part in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
 
 
-def launched() -> int:
+def world_size() -> int:
     """How many processes of this program torchrun or srun started.
 
     SLURM tells a script of several tasks of them before srun starts any; only a step's own number counts.

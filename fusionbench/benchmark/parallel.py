@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import cv2
 import torch
 
-from fusionbench.trainer import launched
+from fusionbench.trainer import world_size
 
 POLL, GRACE = 0.1, 5.0
 """Seconds between two looks at the processes, and until one that shall end is killed."""
@@ -61,7 +61,7 @@ def shares(trainer: dict[str, Any] | None) -> list[Share]:
         ValueError: the devices are not there, or this process is one of several already.
     """
     options = dict(trainer or {})
-    if (count := launched()) > 1:
+    if (count := world_size()) > 1:
         raise ValueError(
             f"this is one of {count} processes that torchrun or srun started; start it once, and let --devices {count} "
             "start the processes"

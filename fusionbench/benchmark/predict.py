@@ -18,7 +18,7 @@ from fusionbench.images.files import write_image
 from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.common.tiling import fuse_tiled
 from fusionbench.nn.cpu.threads import one_thread
-from fusionbench.trainer import interruptible, quiet, quiet_trainer
+from fusionbench.trainer import keyboard_interrupts, prediction_trainer, silence_lightning
 from fusionbench.types import Batch, Color, Pair
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def fuse_cell(
         return
     readable = _Readable(pairs, missing, told or Told(), restore)
     loader = DataLoader(readable, batch_size=batch_size, num_workers=workers, collate_fn=_by_size)
-    with quiet():
-        predictor = quiet_trainer(**(trainer or {}))
-        with interruptible(predictor):
+    with silence_lightning():
+        predictor = prediction_trainer(**(trainer or {}))
+        with keyboard_interrupts(predictor):
             predictor.predict(_Writer(method, folder, sources, tile, done), loader, return_predictions=False)

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fusionbench import methods
 from fusionbench.degradations import parse
-from fusionbench.registry import resolve
+from fusionbench.registry import import_object
 from fusionbench.types import Batch
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def _open(request: Request) -> tuple[Method, str]:
     except FileNotFoundError:
         if request.weights is not None:
             raise
-        method = resolve(card.target)(**card.options).eval().requires_grad_(False)
+        method = import_object(card.target)(**card.options).eval().requires_grad_(False)
         return method, "random"
     return method, method.weights_name or "none"
 

@@ -14,7 +14,7 @@ from fusionbench.benchmark.options import (
     split_restorers,
 )
 from fusionbench.benchmark.spec import restorers
-from fusionbench.console import DONE, INCOMPLETE, warn
+from fusionbench.console import EXIT_OK, EXIT_PARTIAL, warn
 from fusionbench.images.options import read_options
 from fusionbench.methods import METHODS
 from fusionbench.registry import lookup
@@ -82,7 +82,7 @@ def bench(
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
         wandb: show the scores on Weights and Biases too, at once or from `wandb sync` later.
     """
-    from fusionbench.console import plain_console
+    from fusionbench.console import make_console
     from fusionbench.papers.measure import Settings, tell
     from fusionbench.papers.measure import bench as bench_paper
     from fusionbench.papers.measured import read_measured
@@ -107,14 +107,14 @@ def bench(
     options = {"batch_size": batch_size, "workers": workers, "trainer": trainer}
     tables = split_names(table)
     settings = Settings(tuple(split_names(methods)), limit, seed, tile, timeout, efficiency or bool(tables), options)
-    console = plain_console()
+    console = make_console()
     place = Path("runs") / "bench" / paper if out is None else out
     known = read_measured((benchmarks or folder()) / MEASURED)
     outcome = bench_paper(described, place, described.choose(tables), supplies, settings, known=known, console=console)
     tell(outcome, console, everything=bool(tables))
     if wandb is not None:
         _publish(outcome, place, wandb, paper, console)
-    return INCOMPLETE if outcome.problems or outcome.skipped else DONE
+    return EXIT_PARTIAL if outcome.problems or outcome.skipped else EXIT_OK
 
 
 def _by_method(text: str, option: str) -> dict[str, Path]:

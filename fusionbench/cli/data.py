@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fusionbench.benchmark.options import split_names
-from fusionbench.console import DONE, finish, plain_console
+from fusionbench.console import EXIT_OK, make_console, print_missing
 from fusionbench.images.options import read_options
 from fusionbench.report.columns import Format, show, show_facts
 
@@ -19,8 +19,8 @@ def list_all(format: Format = "text") -> int:  # noqa: A002 - the option's name
     from fusionbench.api.listing import LISTINGS
 
     listing = LISTINGS["datasets"]
-    show(listing.chosen(), plain_console(), long=listing.long, form=format)
-    return DONE
+    show(listing.chosen(), make_console(), long=listing.long, form=format)
+    return EXIT_OK
 
 
 def info(name: str) -> int:
@@ -31,8 +31,8 @@ def info(name: str) -> int:
     """
     from fusionbench.data import describe
 
-    show_facts(describe(name), plain_console())
-    return DONE
+    show_facts(describe(name), make_console())
+    return EXIT_OK
 
 
 def download(name: str, data: Path | None = None) -> int:
@@ -45,8 +45,8 @@ def download(name: str, data: Path | None = None) -> int:
     from fusionbench.data import download as fetch
 
     for sentence in fetch(name, data):
-        plain_console().print(sentence, highlight=False, soft_wrap=True, markup=False)
-    return DONE
+        make_console().print(sentence, highlight=False, soft_wrap=True, markup=False)
+    return EXIT_OK
 
 
 def check(
@@ -66,13 +66,13 @@ def check(
     """
     from fusionbench.data import check as check_all
 
-    console = plain_console()
+    console = make_console()
     problems = []
     for split in check_all(name, data, read_options(ir_range, ir_channel)):
         published = "" if split.published is None else f" of {split.published} published"
         console.print(f"{split.split}: {split.pairs} pairs{published}", highlight=False)
         problems += [f"{split.split}: {problem}" for problem in split.problems]
-    return finish(console, problems, label="problem: ")
+    return print_missing(console, problems, label="problem: ")
 
 
 def shard(
@@ -104,7 +104,7 @@ def shard(
     from fusionbench.data import load
     from fusionbench.data.sources.shard_writer import write_shards
 
-    console, reading = plain_console(), read_options(ir_range, ir_channel)
+    console, reading = make_console(), read_options(ir_range, ir_channel)
     for part in split_names(split):
         source = load(dataset, root=data, split=part, resize=resize, limit=limit, reading=reading)
         with progress(console, len(source)) as (describe, done):
@@ -112,7 +112,7 @@ def shard(
             written = write_shards(source, part, out, per_shard, done)
         size = sum(path.stat().st_size for path in written) / 2**20
         console.print(f"{part}: {len(source)} pairs in {len(written)} shards, {size:.1f} MiB", highlight=False)
-    return DONE
+    return EXIT_OK
 
 
 COMMANDS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from fusionbench.benchmark.options import Names, choose_dataset, split_names
-from fusionbench.console import finish
+from fusionbench.console import print_missing
 from fusionbench.data.table import DRAWN
 from fusionbench.images.options import read_options
 
@@ -48,14 +48,14 @@ def degrade(
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
     """
     from fusionbench.benchmark.export import export_degraded
-    from fusionbench.console import plain_console
+    from fusionbench.console import make_console
 
     details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
     chosen = choose_dataset(dataset, data, DRAWN, split=split, ir=ir, vi=vi, **details)
-    console = plain_console()
+    console = make_console()
     choice = chosen.tell(console)
     manifest, problems = export_degraded(
         choice, split_names(degradation), out, seed=seed, workers=workers, limit=limit, console=console
     )
     console.print(f"written: {manifest}", highlight=False, soft_wrap=True)
-    return finish(console, problems)
+    return print_missing(console, problems)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from fusionbench.benchmark.options import WEIGHTS, Names, choose_dataset, choose_methods, split_names
-from fusionbench.console import DONE, warn
+from fusionbench.console import EXIT_OK, warn
 from fusionbench.data.table import DRAWN
 from fusionbench.images.options import read_options
 
@@ -53,7 +53,7 @@ def embed(
         out: folder that gets tsne.png and embedding.csv.
     """
     from fusionbench.benchmark.preflight import settle_one
-    from fusionbench.console import plain_console
+    from fusionbench.console import make_console
 
     if limit < 2:
         raise ValueError(f"limit is {limit}; similar images are looked for in other scenes, so give 2 or more")
@@ -61,7 +61,7 @@ def embed(
         raise ValueError(f"crop is {crop}; give the side of a square in pixels, or 0 for whole images")
     choice, notices = settle_one(choose_methods([method], weights)[0], strict=strict, option=WEIGHTS)
     chosen = choose_dataset(dataset, data, DRAWN, split=split, reading=read_options(ir_range, ir_channel))
-    console = plain_console()
+    console = make_console()
     shown = chosen.tell(console)
     warn(console, *notices)
 
@@ -70,4 +70,4 @@ def embed(
     said = picture(choice, shown, split_names(degradation), view, limit=limit, crop=crop, seed=seed, out=out)
     for sentence in [*said, f"written: {out / 'tsne.png'}, {out / 'embedding.csv'}"]:
         console.print(sentence, highlight=False, soft_wrap=True)
-    return DONE
+    return EXIT_OK

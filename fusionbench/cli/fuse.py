@@ -7,7 +7,7 @@ from typing import Literal
 
 from fusionbench.benchmark.options import WEIGHTS, choose_methods
 from fusionbench.benchmark.spec import MethodChoice
-from fusionbench.console import finish, warn
+from fusionbench.console import print_missing, warn
 from fusionbench.images.options import read_options
 
 
@@ -58,11 +58,11 @@ def fuse_images(
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
     """
     from fusionbench.benchmark.preflight import settle_one
-    from fusionbench.console import plain_console
+    from fusionbench.console import make_console
 
     if ir is None or vi is None:
         raise ValueError("fuse needs --ir and --vi, two image files or two folders")
-    console = plain_console()
+    console = make_console()
     choice, notices = settle_one(_own_weights(method, weights), strict=strict, option=WEIGHTS)
     warn(console, *notices)
 
@@ -87,7 +87,7 @@ def fuse_images(
     )
     images = "image" if len(written) == 1 else "images"
     console.print(f"{len(written)} fused {images} in {out}", highlight=False)
-    return finish(console, [f"{name}: {reason}" for name, reason in failures.items()])
+    return print_missing(console, [f"{name}: {reason}" for name, reason in failures.items()])
 
 
 def _own_weights(method: str, weights: str) -> MethodChoice:

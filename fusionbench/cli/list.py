@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fusionbench.console import DONE
+from fusionbench.console import EXIT_OK
 from fusionbench.report.columns import Format
 
 
@@ -23,13 +23,13 @@ def show_list(
         format: text fits the terminal; csv and json are for programs and hold everything.
     """
     from fusionbench.api.listing import LISTINGS, overview
-    from fusionbench.console import plain_console
+    from fusionbench.console import make_console
     from fusionbench.report.columns import show
 
-    console = plain_console()
+    console = make_console()
     if what == "tables":
         show(overview(), console, long="what", form=format)
-        return DONE
+        return EXIT_OK
     listing = LISTINGS[what]
     rows = listing.chosen(match, every=all or format != "text")
     if not rows:
@@ -37,4 +37,4 @@ def show_list(
     show(rows, console, long=listing.long, least=listing.least, cut=listing.cut, form=format)
     if format == "text" and listing.note and not (match or all):
         console.print(f"\n{listing.note}", style="dim", soft_wrap=True)
-    return DONE
+    return EXIT_OK

@@ -20,7 +20,7 @@ import yaml
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, auto_cli
 from typing_extensions import override
 
-from fusionbench.registry import either, near
+from fusionbench.registry import join_or, similar_names
 
 PROGRAM = "fusionbench"
 HELP = ("-h", "--help")
@@ -206,7 +206,7 @@ class Command:
         """A parameter that stands on its own, with what its help says."""
         about = re.search(rf"^ +{name}: (.*?)\.?$", inspect.getdoc(self.function) or "", re.MULTILINE)
         choices = get_args(self.types[name])
-        return f"{name.upper()}: {either(choices) if choices else about[1] if about else expected(self.types[name])}"
+        return f"{name.upper()}: {join_or(choices) if choices else about[1] if about else expected(self.types[name])}"
 
     def _surplus(self, word: str) -> str:
         from fusionbench.data import DATASETS
@@ -309,9 +309,9 @@ def in_options(sentence: str, options: Collection[str]) -> str:
 def no_option(command: str, typed: str, names: Iterable[str]) -> str:
     """The sentence for an option that a command does not have."""
     options = {name.replace("_", "-") for name in names}
-    alike = near(typed.lstrip("-").partition(".")[0].replace("_", "-"), options)
+    alike = similar_names(typed.lstrip("-").partition(".")[0].replace("_", "-"), options)
     mark = "--" if typed.startswith("-") else ""
-    hint = f"did you mean {either(mark + name for name in alike)}?" if alike else f"see {PROGRAM} {command} --help"
+    hint = f"did you mean {join_or(mark + name for name in alike)}?" if alike else f"see {PROGRAM} {command} --help"
     return f"{command} has no option {_short(typed)}; {hint}"
 
 
@@ -326,7 +326,7 @@ def expected(kind: Any) -> str:
         parts = [expected(part) for part in get_args(kind) if part is not NoneType and get_origin(part) is not list]
         return " or ".join(dict.fromkeys(parts))
     if get_origin(kind) is Literal:
-        return either(get_args(kind))
+        return join_or(get_args(kind))
     if get_origin(kind) is dict:
         return "options by name, such as {devices: 2}"
     return {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}.get(kind, "text")
@@ -348,8 +348,8 @@ def is_option(word: str) -> bool:
 
 def _no_command(word: str, called: Sequence[str], group: Mapping[str, Any]) -> str:
     what = " ".join([PROGRAM, *called])
-    alike = near(word, (name for name in group if name != ABOUT))
-    hint = f"did you mean {either(alike)}?" if alike else f"see {what} --help"
+    alike = similar_names(word, (name for name in group if name != ABOUT))
+    hint = f"did you mean {join_or(alike)}?" if alike else f"see {what} --help"
     kind = "option" if is_option(word) else "command"
     return f"{what} has no {kind} {_short(word)}; {hint}"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fusionbench.benchmark.options import WEIGHTS, Names, refuse_strays, split_choices, split_methods, split_names
 from fusionbench.benchmark.spec import MethodChoice
-from fusionbench.console import finish
+from fusionbench.console import print_missing
 
 
 def profile(
@@ -44,7 +44,7 @@ def profile(
 
     from fusionbench.benchmark.preflight import require
     from fusionbench.benchmark.profile import Request, footnotes, frame, parse_size, profile_all, table
-    from fusionbench.console import plain_console
+    from fusionbench.console import make_console
     from fusionbench.files import write_atomically
 
     height, width = parse_size(size)
@@ -58,7 +58,7 @@ def profile(
         for name in names
         for place in devices
     ]
-    console = plain_console()
+    console = make_console()
     found, problems = profile_all(requests, console)
     console.print(f"\n{size}, batches of {batch_size}", style="bold", highlight=False)
     console.print(table(found))
@@ -66,4 +66,4 @@ def profile(
         console.print(note, style="dim", highlight=False)
     write_atomically(out / "profile.csv", frame(found).to_csv(index=False))
     console.print(f"written: {out / 'profile.csv'}", highlight=False, soft_wrap=True)
-    return finish(console, problems)
+    return print_missing(console, problems)

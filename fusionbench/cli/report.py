@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusionbench.console import DONE
+from fusionbench.console import EXIT_OK
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,15 +18,15 @@ def report(run: Path, html: bool = False) -> int:
         run: the run's folder.
         html: write report/index.html too, a page with charts and a gallery.
     """
-    from fusionbench.console import plain_console
+    from fusionbench.console import make_console
 
-    console = plain_console()
+    console = make_console()
     _report(run, console)
     if html:
         from fusionbench.report.html import write_html
 
         console.print(f"written: {write_html(run)}", highlight=False, soft_wrap=True)
-    return DONE
+    return EXIT_OK
 
 
 def _report(out: Path, console: Console) -> None:

@@ -17,7 +17,7 @@ from fusionbench.benchmark.options import (
 )
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli.report import _report
-from fusionbench.console import finish, warn
+from fusionbench.console import print_missing, warn
 from fusionbench.images.options import read_options
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def run(
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
         wandb: show the results on Weights and Biases too, at once or from `wandb sync` later.
     """
-    from fusionbench.console import plain_console
+    from fusionbench.console import make_console
 
     details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
     chosen = choose_datasets(dataset, data, split=split, ir=ir, vi=vi, **details)
@@ -127,7 +127,7 @@ def run(
     )
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     options: dict[str, Any] = {"strict": strict, "batch_size": batch_size, "workers": workers, "trainer": trainer}
-    console = plain_console()
+    console = make_console()
     chosen.tell(console)
     return _run(benchmark, out, console, wandb=wandb, **options)
 
@@ -140,9 +140,9 @@ def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
         limit: how many scenes; there are six.
     """
     from fusionbench.benchmark.run import run as run_benchmark
-    from fusionbench.console import plain_console
+    from fusionbench.console import make_console
 
-    console = plain_console()
+    console = make_console()
     problems: list[str] = []
     for degradation, methods in DEMO.items():
         benchmark = Benchmark(
@@ -154,7 +154,7 @@ def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
         )
         problems += run_benchmark(benchmark, out, console=console).problems
     _report(out, console)
-    return finish(console, problems)
+    return print_missing(console, problems)
 
 
 def _run(
@@ -173,8 +173,8 @@ def _run(
     warn(console, *notices)
     benchmark = replace(benchmark, methods=methods)
     checked = check(benchmark, strict=strict, option=WEIGHTS)
-    finish(console, checked.exceptions, label="n/a: ")
-    finish(console, checked.problems)
+    print_missing(console, checked.exceptions, label="n/a: ")
+    print_missing(console, checked.problems)
 
     from fusionbench.benchmark.run import run as run_benchmark
 
@@ -185,4 +185,4 @@ def _run(
 
         if warning := publish(out, wandb):
             warn(console, warning)
-    return finish(console, outcome.problems)
+    return print_missing(console, outcome.problems)

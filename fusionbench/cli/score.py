@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from fusionbench.benchmark.options import Names, choose_dataset, choose_metrics
-from fusionbench.console import finish
+from fusionbench.console import print_missing
 from fusionbench.data.table import ANY
 from fusionbench.images.options import read_options
 
@@ -48,7 +48,7 @@ def score(
         limit: use only the first so many pairs.
     """
     from fusionbench.benchmark.score_folder import score_folder
-    from fusionbench.console import plain_console
+    from fusionbench.console import make_console
     from fusionbench.report.tables import folder_block
     from fusionbench.report.text import show
 
@@ -56,7 +56,7 @@ def score(
         raise ValueError("score needs --fused, the folder of fused images")
     details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
     chosen = choose_dataset(dataset, data, ANY, split=split, ir=ir, vi=vi, **details)
-    console = plain_console()
+    console = make_console()
     choice = chosen.tell(console)
     problems = score_folder(
         fused,
@@ -69,4 +69,4 @@ def score(
         console=console,
     )
     show([folder_block(out, fused.name)], console)
-    return finish(console, problems)
+    return print_missing(console, problems)

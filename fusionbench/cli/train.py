@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from fusionbench.console import DONE
+from fusionbench.console import EXIT_OK
 
 
 def train(
@@ -56,8 +56,8 @@ def train(
             recipe and its phases say; --trainer.max_steps 6 is short for --overrides trainer.max_steps=6.
         wandb: mirror the logs to Weights and Biases.
     """
-    from fusionbench.console import plain_console
-    from fusionbench.trainer import leads
+    from fusionbench.console import make_console
+    from fusionbench.trainer import is_rank_zero
     from fusionbench.training.fit import train as train_method
     from fusionbench.training.recipe import Recipe, overridden, parsed
 
@@ -70,9 +70,9 @@ def train(
     tables["loader"] = {"datasets": "synthetic", **tables["loader"]}
     recipe = Recipe(method, seed=seed, save_every=save_every, start=start, **tables)
     path = train_method(recipe, out, resume=resume, wandb=wandb)
-    if leads():
-        plain_console().print(f"written: {path}", highlight=False, soft_wrap=True)
-    return DONE
+    if is_rank_zero():
+        make_console().print(f"written: {path}", highlight=False, soft_wrap=True)
+    return EXIT_OK
 
 
 def override_words(words: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusionbench.console import DONE, finish, plain_console
+from fusionbench.console import EXIT_OK, make_console, print_missing
 from fusionbench.report.columns import Format, Row, show, show_facts
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def list_all(all: bool = False, format: Format = "text") -> int:  # noqa: A002 -
     else:
         shown = [owner for owner in owners if owner.name not in METHODS or not variant_of(owner.name)]
         rows = [_row(owner, owner.cards) for owner in shown]
-    console = plain_console()
+    console = make_console()
     show(rows, console, long="files", least=20, cut=True, form=format)
     if format == "text" and not all:
         console.print("\nVariants and ablations are not shown: --all.", style="dim")
-    return DONE
+    return EXIT_OK
 
 
 def info(names: str) -> int:
@@ -45,13 +45,13 @@ def info(names: str) -> int:
     Args:
         names: methods and metrics, separated by commas; --all for every one.
     """
-    console = plain_console()
+    console = make_console()
     for owner in _holders(names):
         console.print(owner.name, style="bold")
         for card in (*owner.cards, *owner.published):
             show_facts(_described(owner, card), console)
             console.print()
-    return DONE
+    return EXIT_OK
 
 
 def path(names: str) -> int:
@@ -64,7 +64,7 @@ def path(names: str) -> int:
 
     for owner, card in _files(_holders(names)):
         _say(located(owner.name, card) or expected_path(owner.name, card))
-    return DONE
+    return EXIT_OK
 
 
 def download(names: str, dry_run: bool = False) -> int:
@@ -82,7 +82,7 @@ def download(names: str, dry_run: bool = False) -> int:
         owners = [owner for owner in owners if (files := owner.lacking()) and all(card.urls for card in files)]
     if dry_run:
         _show_plan(owners)
-        return DONE
+        return EXIT_OK
     problems, servers = [], Servers()
     for owner in owners:
         try:
@@ -94,7 +94,7 @@ def download(names: str, dry_run: bool = False) -> int:
             if names != ALL:
                 raise
             problems.append(f"{owner.name}: {error}")
-    return finish(plain_console(stderr=True), problems, label="")
+    return print_missing(make_console(stderr=True), problems, label="")
 
 
 def import_files(name: str, source: Path = Path(), out: Path | None = None, unverified: bool = False) -> int:
@@ -112,7 +112,7 @@ def import_files(name: str, source: Path = Path(), out: Path | None = None, unve
         raise ValueError("weights import needs --from, the weight file or the folder that holds it")
     for place in bring(holder(name), source.expanduser(), out, unverified=unverified):
         _say(place)
-    return DONE
+    return EXIT_OK
 
 
 def export(
@@ -143,7 +143,7 @@ def export(
         raise FileNotFoundError(sentence)
     model = trained(name, source)
     _say(export_model(model, out or Path(name), run=run, licence=licence, about=about, half=half))
-    return DONE
+    return EXIT_OK
 
 
 def verify(names: str) -> int:
@@ -166,7 +166,7 @@ def verify(names: str) -> int:
             _say(f"{owner.name}: {place}: {how or 'no checksum is published'}")
         except ValueError as error:
             problems.append(str(error))
-    return finish(plain_console(stderr=True), problems, label="")
+    return print_missing(make_console(stderr=True), problems, label="")
 
 
 def _holders(names: str) -> list[Holder]:
@@ -235,14 +235,14 @@ def _show_plan(owners: list[Holder]) -> None:
                 "address": card.urls[0] if card.urls else "no address",
             }
         )
-    console = plain_console()
+    console = make_console()
     show(rows, console, long="file")
     rest = f", and {unknown} files of unknown size" if unknown else ""
     console.print(f"{len(cards)} files, about {_size(total)}{rest}; nothing was fetched", highlight=False)
 
 
 def _say(text: object) -> None:
-    plain_console().print(str(text), highlight=False, soft_wrap=True, markup=False)
+    make_console().print(str(text), highlight=False, soft_wrap=True, markup=False)
 
 
 def _size(size: int, about: int = 0) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fusionbench.data.table import DATASETS, DatasetCard
-from fusionbench.registry import resolve
+from fusionbench.registry import import_object
 
 if TYPE_CHECKING:
     from fusionbench.data.fetch import download
@@ -24,5 +24,5 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return resolve(_LAZY[name])
+        return import_object(_LAZY[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from rich.progress import track
 
-from fusionbench.console import plain_console
+from fusionbench.console import make_console
 from fusionbench.data.loading import splits_on_disk
 from fusionbench.data.table import DATASETS, DatasetCard, Place, data_root
 from fusionbench.registry import lookup
@@ -67,7 +67,7 @@ def _fetched(place: Place, folder: Path, progress: bool) -> int:
         How many files were unpacked.
     """
     if doubt := short_of_a_checksum(place.file, place.sha256 or ""):
-        plain_console(stderr=True).print(doubt, soft_wrap=True)
+        make_console(stderr=True).print(doubt, soft_wrap=True)
     archive = fetch(place.urls, folder / place.file, place.sha256, place.size, progress)
     origin = f"fetched from {place.urls[0]} or a mirror of it"
     if doubt and accepted(archive):
@@ -102,7 +102,7 @@ def unpack(archive: Path, folder: Path, place: Place, progress: bool = False) ->
             wanted = _wanted(contents, place)
             if not wanted:
                 raise ValueError(f"{archive} holds none of {', '.join(place.keep)}; its layout has changed")
-            console = plain_console(stderr=True)
+            console = make_console(stderr=True)
             for member, target in track(
                 wanted, description=f"unpacking {archive.name}", console=console, disable=not progress
             ):

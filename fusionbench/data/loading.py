@@ -14,7 +14,7 @@ from fusionbench.data.table import ANY, DATASETS, DatasetCard, Layout, check_lim
 from fusionbench.files import check_names
 from fusionbench.images.files import SUFFIXES
 from fusionbench.images.options import AS_STORED, ReadOptions
-from fusionbench.registry import lookup, resolve
+from fusionbench.registry import import_object, lookup
 
 
 def load(
@@ -66,7 +66,7 @@ def load(
         source = open_shards(sharded, name, split)
     elif card.target:
         _refuse_options(reading, f"the scenes of {name} are generated; leave them out")
-        source = resolve(card.target)(split=split)
+        source = import_object(card.target)(split=split)
     elif card.degraded:
         source = open_ems(name, candidates(name, root), split, only, advice(name, card, root), reading)
     else:

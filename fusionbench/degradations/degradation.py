@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fusionbench.degradations import grammar
 from fusionbench.degradations.grammar import MODALITIES, Term
 from fusionbench.degradations.table import Range
-from fusionbench.registry import resolve
+from fusionbench.registry import import_object
 
 if TYPE_CHECKING:
     from fusionbench.degradations.pixels import Pixels
@@ -157,7 +157,7 @@ def _apply(term: Term, image: Pixels, seed: int) -> Pixels:
     # albumentations asks the network for its newest version when it is imported, unless told not to.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     # Made anew (50 us), because a transform carries its random state: threads would disturb each other's.
-    transform = resolve(term.kind.transform)(**term.arguments)
+    transform = import_object(term.kind.transform)(**term.arguments)
     transform.set_random_seed(seed)
     degraded: Pixels = transform(image=image)["image"]
     return degraded

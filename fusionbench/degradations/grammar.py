@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from fusionbench.degradations.table import KINDS, SCENARIOS, Kind, Parameter, Range
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 
 MODALITIES = ("ir", "vi")
 Value = float | Range
@@ -148,7 +148,7 @@ def _read_term(text: str) -> tuple[Term, ...]:
     if code not in KINDS:
         if code in SCENARIOS:
             raise ValueError(f"{code!r} degrades both images; write it without prefix")
-        raise unknown("degradation", code, [*KINDS, *SCENARIOS, "clean"])
+        raise unknown_name("degradation", code, [*KINDS, *SCENARIOS, "clean"])
     return (Term(_modality(code, modality), code, _read_values(code, values)),)
 
 
@@ -185,7 +185,7 @@ def _read_values(code: str, text: str | None) -> tuple[Value, ...]:
             raise ValueError(f"{code!r} takes at most {len(parameters)} values ({', '.join(names)}), not {text!r}")
         name = name.strip() if equals else names[index]
         if name not in names:
-            raise unknown(f"parameter of {code!r}", name, names)
+            raise unknown_name(f"parameter of {code!r}", name, names)
         if name in given:
             raise ValueError(f"{name!r} is given twice in '{code}({text})'")
         given[name] = _read_value(code, parameters[names.index(name)], number.strip())

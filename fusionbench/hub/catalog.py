@@ -14,7 +14,7 @@ from fusionbench import methods
 from fusionbench.metrics.pyiqa.rows import OPINIONS, PREFIX, pyiqa_name
 from fusionbench.metrics.pyiqa.table import NETWORKS
 from fusionbench.metrics.table import spelled
-from fusionbench.registry import resolve, unknown
+from fusionbench.registry import import_object, unknown_name
 from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import FULL, IMPORTED, accept, accepted, sha256
 from fusionbench.weights.store import IN_PACKAGE, PRETRAINED, download, expected_path, located, recorded_beside, verify
@@ -101,7 +101,7 @@ def holder(name: str) -> Holder:
             raise ValueError(f"{method!r} reads no weights")
         return Holder(method, "method", card.weights, card.published, card.importer)
     if not pyiqa_name(name):
-        raise unknown("method or metric with weights", name, [one.name for one in holders()])
+        raise unknown_name("method or metric with weights", name, [one.name for one in holders()])
     found = _score(spelled(name))
     if not found.cards:
         raise ValueError(f"{name!r} reads no weights")
@@ -160,7 +160,7 @@ def bring(owner: Holder, source: Path, target: Path | None = None, *, unverified
         raise FileNotFoundError(f"{source} does not exist; pass a weight file or the folder that holds it")
     if owner.importer and not _is_own(owner, source):
         place = target or expected_path(owner.name, owner.cards[0])
-        resolve(owner.importer)(source, place)
+        import_object(owner.importer)(source, place)
         accept(place, IMPORTED)
         return [place]
     found = [(card, path) for card in owner.cards if (path := _file_of(card, source, alone=len(owner.cards) == 1))]

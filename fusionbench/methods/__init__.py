@@ -13,7 +13,7 @@ from fusionbench.methods.card import MethodCard
 from fusionbench.methods.drfusion.table import DRFUSION
 from fusionbench.methods.dspfusion.table import DSPFUSION
 from fusionbench.methods.lure.table import LURE
-from fusionbench.registry import lookup, resolve
+from fusionbench.registry import import_object, lookup
 from fusionbench.weights.checksums import IMPORTED, accept, digest8
 from fusionbench.weights.read import fill, read_state
 from fusionbench.weights.store import download as download_files
@@ -234,7 +234,7 @@ def untrained(name: str, **options: Any) -> Method:
     """
     card = card_of(name)
     _check_options(name, card, options)
-    method: Method = resolve(card.target)(**{**card.options, **options})
+    method: Method = import_object(card.target)(**{**card.options, **options})
     return method
 
 
@@ -258,7 +258,7 @@ def download(name: str, *, progress: bool = True) -> list[Path]:
         return download_files(name, card.weights, progress=progress)
     folder = download_files(name, card.published, progress=progress)[0].parent
     place = expected_path(name, card.weights[0])
-    resolve(card.importer)(folder, place)
+    import_object(card.importer)(folder, place)
     accept(place, IMPORTED)
     return [place]
 
@@ -269,6 +269,6 @@ def weights_name(method: Method) -> str:
 
 
 def _check_options(name: str, card: MethodCard, options: Mapping[str, Any]) -> None:
-    known = set(inspect.signature(resolve(card.target)).parameters) - set(card.options)
+    known = set(inspect.signature(import_object(card.target)).parameters) - set(card.options)
     if surplus := sorted(set(options) - known):
         raise ValueError(f"{name!r} takes no option {surplus[0]!r}; it takes: {', '.join(sorted(known)) or 'none'}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fusionbench.metrics.protocol import INPUT, PROTOCOLS, Protocol, Variant, canonical, choose
 from fusionbench.metrics.row import MetricRow
 from fusionbench.metrics.table import METRICS, row
-from fusionbench.registry import resolve
+from fusionbench.registry import import_object
 
 if TYPE_CHECKING:
     from fusionbench.metrics.evaluation import evaluate as evaluate
@@ -36,7 +36,7 @@ __all__ = ["INPUT", "METRICS", "PROTOCOLS", "MetricRow", "Protocol", "Variant", 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return resolve(_LAZY[name])
+    return import_object(_LAZY[name])
 
 
 def __dir__() -> list[str]:

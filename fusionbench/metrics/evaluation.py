@@ -15,7 +15,7 @@ from fusionbench.metrics.protocol import Variant, canonical, choose
 from fusionbench.metrics.table import row
 from fusionbench.metrics.undefined import holding
 from fusionbench.nn.cpu.threads import one_thread
-from fusionbench.registry import resolve
+from fusionbench.registry import import_object
 from fusionbench.types import Scores
 
 
@@ -67,7 +67,7 @@ def evaluate(
 
 def compute(variant: Variant, images: Sequence[Tensor], dtype: torch.dtype = torch.float64) -> Scores:
     """One score of (fused, ir, vi), or of (fused,) where it reads no more; `check` lets these images pass."""
-    definition: Callable[..., Tensor] = inspect.unwrap(resolve(variant.target))
+    definition: Callable[..., Tensor] = inspect.unwrap(import_object(variant.target))
     read = images if reads_sources(definition) else images[:1]
     value = definition(*(planes(variant.view, image, images[0].shape[1], dtype) for image in read), **variant.options)
     # A view may show several planes of each image; a toolkit that reads them so reports their mean.

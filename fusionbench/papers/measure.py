@@ -20,7 +20,7 @@ from fusionbench.benchmark.profile import Profile, Request, parse_size, profile_
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, Cell, check_numbers
-from fusionbench.console import finish
+from fusionbench.console import print_missing
 from fusionbench.files import path_name, write_atomically
 from fusionbench.methods import METHODS
 from fusionbench.papers.compare import Comparison, Measured
@@ -306,7 +306,7 @@ def tell(outcome: Outcome, console: Console, *, everything: bool = False) -> Non
         everything: print the tables of which nothing was measured too.
     """
     show(outcome.comparisons, console, everything=everything)
-    finish(console, outcome.problems)
+    print_missing(console, outcome.problems)
     folder = outcome.files[-1].parent
     if outcome.skipped:
         console.print(f"\nNot measured in this run; {folder / SKIPPED} has the details:", highlight=False)

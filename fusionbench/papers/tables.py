@@ -16,7 +16,7 @@ from fusionbench.data import DATASETS
 from fusionbench.degradations import parse
 from fusionbench.files import resources
 from fusionbench.methods import METHODS
-from fusionbench.registry import lookup, unknown
+from fusionbench.registry import lookup, unknown_name
 
 PAPERS = ("drfusion", "dspfusion", "lure")
 
@@ -207,7 +207,7 @@ def _table(name: str, entry: Mapping[str, Any], path: Path) -> Table:
     for block in entry["blocks"]:
         merged = {**shared, **block}
         for key in set(merged) - known:
-            raise ValueError(f"{path}, table {name}: {unknown('entry', key, known)}")
+            raise ValueError(f"{path}, table {name}: {unknown_name('entry', key, known)}")
         lists: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in merged.items()}
         try:
             panels.append(Panel(**lists))

@@ -23,7 +23,7 @@ import pandas as pd
 from fusionbench.benchmark.results import INPUTS, CellFolder, pictured
 from fusionbench.benchmark.score_file import one_line
 from fusionbench.data.table import shown_as
-from fusionbench.extras import adding
+from fusionbench.extras import install_command
 from fusionbench.files import path_name
 from fusionbench.report.html import write_html
 from fusionbench.report.tables import CHANGED, LABELS, read_scores
@@ -59,7 +59,7 @@ class Harmless:
         missing = isinstance(error, ImportError) and str(error.name).partition(".")[0] == "wandb"
         if not isinstance(error, Exception) or not (missing or _passes_wandb(trace)):
             return False
-        way = adding("wandb") if missing else "the files on disk are complete"
+        way = install_command("wandb") if missing else "the files on disk are complete"
         self.reason = f"Weights and Biases failed ({one_line(str(error)) or type(error).__name__}); {way}"
         return True
 

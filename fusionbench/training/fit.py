@@ -28,9 +28,9 @@ from fusionbench import methods
 from fusionbench.benchmark.run import environment
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.files import write_atomically
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 from fusionbench.report.wandb import Mode, TrainingMirror, training_mirror
-from fusionbench.trainer import interruptible, leads, quiet
+from fusionbench.trainer import is_rank_zero, keyboard_interrupts, silence_lightning
 from fusionbench.training.callbacks import FiniteLoss, ProgressBar, RandomState, Samples
 from fusionbench.training.curves import draw_curves
 from fusionbench.training.recipe import TABLES, Recipe, portable
@@ -69,14 +69,14 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
     if not method.phases:
         raise ValueError(f"{recipe.method!r} has no training phases; it is run as it is")
     if stray := sorted(set(recipe.phases) - set(method.phases)):
-        raise unknown(f"phase of {recipe.method}", stray[0], method.phases)
+        raise unknown_name(f"phase of {recipe.method}", stray[0], method.phases)
     recipe = _rehearsed(method, recipe, out)
-    if leads():
+    if is_rank_zero():
         _claim(recipe, out, resume)
     for phase in method.phases:
         _train_phase(method, phase, recipe, out / phase, resume, wandb)
     result = out / f"{recipe.method}.safetensors"
-    if leads():
+    if is_rank_zero():
         told = recipe.entries(start=method.weights_name)
         notes = {"method": recipe.method, "version": __version__, "recipe": portable(told)}
         write_tensors(method.state_dict(), result, notes)
@@ -102,7 +102,7 @@ def _rehearsed(method: Method, recipe: Recipe, out: Path) -> Recipe:
     What a later phase would be refused for is refused now, before hours of training and before anything is written.
     """
     phases = {phase: dict(part) for phase, part in recipe.phases.items()}
-    with torch.random.fork_rng(devices=[]), quiet():
+    with torch.random.fork_rng(devices=[]), silence_lightning():
         for phase in method.phases:
             _trainer(recipe, phase, out / phase, TrainingMirror())
             method.begin_phase(phase)
@@ -137,9 +137,9 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
         _check_checkpoint(method, start)
     share = recipe.kept(phase)
     first = copy.deepcopy(method.state_dict()) if share else {}
-    with _mirrored(wandb, folder, recipe, phase, method) as mirror, quiet():
+    with _mirrored(wandb, folder, recipe, phase, method) as mirror, silence_lightning():
         trainer = _trainer(recipe, phase, folder, mirror)
-        with interruptible(trainer), _sentences(phase, checkpoint):
+        with keyboard_interrupts(trainer), _sentences(phase, checkpoint):
             trainer.fit(method, datamodule=data, ckpt_path=start, weights_only=True)
     _keep(method, first, share)
     if trainer.is_global_zero:

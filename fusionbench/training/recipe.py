@@ -15,7 +15,7 @@ from lightning import Trainer
 from fusionbench import methods
 from fusionbench.benchmark.options import split_commas
 from fusionbench.data.datamodule import FusionDataModule
-from fusionbench.registry import resolve, unknown
+from fusionbench.registry import import_object, unknown_name
 
 OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
 """Arguments of the Trainer that training sets itself."""
@@ -66,7 +66,7 @@ class Recipe:
     def __post_init__(self) -> None:
         # The one field that is not taken as it is given; frozen fields are set this way.
         object.__setattr__(self, "method", methods.spelled(self.method))
-        target = resolve(methods.card_of(self.method).target)
+        target = import_object(methods.card_of(self.method).target)
         _check("method", self.options, target, set(self.options))  # Which names it has is said where it is made.
         if "phase" in self.options:
             raise ValueError(
@@ -79,7 +79,7 @@ class Recipe:
             _check("trainer", part.get("trainer", {}), Trainer, _arguments(Trainer) - OURS)
             _check("loader", part.get("loader", {}), FusionDataModule, _arguments(FusionDataModule))
             for name in set(part) - set(ENTRIES):
-                raise unknown("entry of a phase", name, ENTRIES)
+                raise unknown_name("entry of a phase", name, ENTRIES)
         for phase, part in self.phases.items():
             share = part.get("keep", 0)
             if not isinstance(share, int | float) or not 0 <= share < 1:
@@ -113,7 +113,7 @@ def _check(what: str, options: object, target: type, known: set[str]) -> None:
     hints = get_type_hints(target.__init__) if options else {}
     for name, value in options.items():
         if name not in known:
-            raise unknown(f"{what} option", name, known)
+            raise unknown_name(f"{what} option", name, known)
         if name not in hints:
             continue
         parser = ArgumentParser(exit_on_error=False)

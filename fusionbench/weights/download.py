@@ -24,7 +24,7 @@ import pooch
 import requests
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from fusionbench.console import plain_console
+from fusionbench.console import make_console
 
 ATTEMPTS = 3
 """How often one mirror is tried without a single new byte before the next one is."""
@@ -346,6 +346,6 @@ def _bar(name: str, shown: bool) -> Iterator[Report]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=plain_console(stderr=True), disable=not shown) as bar:
+    with Progress(*columns, console=make_console(stderr=True), disable=not shown) as bar:
         task = bar.add_task(name, total=None)
         yield lambda there, total: bar.update(task, completed=there, total=total)

@@ -120,9 +120,9 @@ def _download(method: str, card: WeightsCard, progress: bool) -> Path:
         verify(method, card, path, need=True)
         return path
     if untold := short_of_a_checksum(card.file, card.sha256):
-        from fusionbench.console import plain_console  # reading the tables of weights loads no terminal
+        from fusionbench.console import make_console  # reading the tables of weights loads no terminal
 
-        plain_console(stderr=True).print(untold, soft_wrap=True)
+        make_console(stderr=True).print(untold, soft_wrap=True)
     problems = []
     for url in card.urls:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fusionbench.cli.main import main
-from fusionbench.console import plain_console, progress
+from fusionbench.console import make_console, progress
 from tests.pairs import write_pairs
 
 PACKAGE = Path(__file__).parents[2] / "fusionbench"
@@ -29,7 +29,7 @@ def test_brackets_in_a_path_are_no_markup(name, tmp_path, monkeypatch, capsys):
 
 
 def test_the_progress_bar_shows_a_job_as_it_is_called(capsys):
-    with progress(plain_console(), 1) as (describe, _):
+    with progress(make_console(), 1) as (describe, _):
         describe("[/x]")
 
 

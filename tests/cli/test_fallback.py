@@ -23,7 +23,7 @@ from fusionbench.cli.recipes import recipes
 from fusionbench.data.synthetic import scene
 from fusionbench.images.files import write_image
 from fusionbench.methods import FALLBACKS, METHODS, fallback, ways
-from fusionbench.registry import resolve
+from fusionbench.registry import import_object
 from fusionbench.weights.checksums import digest8
 from fusionbench.weights.store import PRETRAINED
 
@@ -221,7 +221,7 @@ def test_the_ways_to_weights_are_those_that_exist(name):
     if match := re.search(r"--config (\S+) --method (\S+)`", found):
         assert match[2] == name
         recipe = yaml.safe_load(recipes()[match[1]].read_text())
-        made_by = resolve(card.target)
+        made_by = import_object(card.target)
         assert set(recipe.get("phases", {})) <= set(made_by.phases)
         assert set(recipe["options"]) <= set(inspect.signature(made_by).parameters) - set(card.options)
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from fusionbench.degradations import KINDS, SCENARIOS, Range, parse
-from fusionbench.registry import resolve
+from fusionbench.registry import import_object
 
 PARAMETERS = [(code, parameter) for code, kind in KINDS.items() for parameter in kind.parameters]
 
@@ -24,7 +24,7 @@ def test_row_makes_a_transform_and_names_its_modalities(code):
     kind = KINDS[code]
     assert set(kind.on) <= {"ir", "vi"}
     defaults = {p.name: p.default.low if isinstance(p.default, Range) else p.default for p in kind.parameters}
-    assert callable(resolve(kind.transform)(**defaults, **kind.fixed))
+    assert callable(import_object(kind.transform)(**defaults, **kind.fixed))
 
 
 @pytest.mark.parametrize(("code", "parameter"), PARAMETERS)

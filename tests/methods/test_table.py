@@ -11,7 +11,7 @@ import torch
 from fusionbench import methods
 from fusionbench.methods import METHODS
 from fusionbench.methods.method import Method
-from fusionbench.registry import resolve
+from fusionbench.registry import import_object
 
 PAPERS = {  # the methods that the tables of the three papers compare
     *("ifcnn", "u2fusion", "murf", "ddfm", "text-difuse", "vdmufusion", "rffusion", "mask-difuser"),
@@ -35,7 +35,7 @@ def test_every_method_of_the_papers_has_a_row():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_rows_name_methods(name):
-    assert issubclass(resolve(METHODS[name].target), Method)
+    assert issubclass(import_object(METHODS[name].target), Method)
 
 
 @pytest.mark.parametrize("name", [name for name, card in METHODS.items() if card.family != "external"])

@@ -12,7 +12,7 @@ import torch
 import fusionbench.metrics
 from fusionbench.metrics import METRICS, PROTOCOLS, choose, evaluate, row
 from fusionbench.metrics.functional.images import VIEWS, reads_sources
-from fusionbench.registry import resolve
+from fusionbench.registry import import_object
 
 HERE = [name for name in METRICS if row(name).view == "gray"]
 PAIRS = [(name, protocol) for protocol, how in PROTOCOLS.items() for name in how.scores() if name in HERE]
@@ -25,7 +25,7 @@ def test_listing_scores_imports_no_torch():
 
 @pytest.mark.parametrize("name", HERE)
 def test_row_says_what_its_definition_reads(name):
-    definition = resolve(row(name).target)
+    definition = import_object(row(name).target)
     assert reads_sources(definition.__wrapped__) == (row(name).reads == "sources")
     assert definition.__doc__
     assert getattr(fusionbench.metrics, row(name).target.partition(":")[2]) is definition

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from fusionbench.data.samplers import EpochSampler
 from fusionbench.images.files import write_image
-from fusionbench.trainer import leads
+from fusionbench.trainer import is_rank_zero
 from fusionbench.training.curves import read_logs
 from fusionbench.training.fit import train
 from fusionbench.training.recipe import Recipe
@@ -173,7 +173,7 @@ def test_the_first_process_of_a_launch_leads(environment, leading, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert leads() is leading
+    assert is_rank_zero() is leading
 
 
 @pytest.mark.filterwarnings("ignore:.*smaller than the logging interval.*")

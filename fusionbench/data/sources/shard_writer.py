@@ -16,7 +16,7 @@ from PIL import Image
 
 from fusionbench.data.sources.base import RawPair, Source
 from fusionbench.data.sources.shards import FACTS, FORMAT, IMAGES, INDEX, has_shards, read_index
-from fusionbench.extras import adding
+from fusionbench.extras import install_command
 from fusionbench.files import write_atomically
 from fusionbench.types import Bytes
 
@@ -101,7 +101,7 @@ def _writer(stream: BinaryIO) -> TarWriter:
     try:
         from webdataset import TarWriter
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"shards are written by webdataset; {adding('stream')}") from error
+        raise ModuleNotFoundError(f"shards are written by webdataset; {install_command('stream')}") from error
     # A fixed time makes equal pairs equal files.
     return TarWriter(stream, encoder=False, mtime=0.0, user="", group="")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fusionbench.data.sources.base import RawPair
 from fusionbench.data.synthetic.render import scene
 from fusionbench.files import digest_of
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 
 COUNTS = {"test": 6, "train": 64, "val": 8}
 """Scenes in each split unless another number is asked for."""
@@ -48,7 +48,7 @@ class SyntheticSource:
         limit: int | None = None,
     ) -> None:
         if split not in COUNTS:
-            raise unknown("split of synthetic", split, COUNTS)
+            raise unknown_name("split of synthetic", split, COUNTS)
         total = COUNTS[split] if count is None else count
         for what, number in (("count", total), ("seed", seed), ("limit", 0 if limit is None else limit)):
             if number < 0:

@@ -11,7 +11,7 @@ from fusionbench.methods.common.filters import box_mean, correlate, gaussian_ker
 from fusionbench.methods.common.pyramid import collapse, laplacian_pyramid
 from fusionbench.methods.common.wavelet import WAVELETS, Wavelet, analyse, synthesise
 from fusionbench.methods.method import Method
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 from fusionbench.types import Batch, Color, Gray
 
 
@@ -197,7 +197,7 @@ class DiscreteWavelet(Method):
     def __init__(self, wavelet: str = "bior2.2", levels: int = 4) -> None:
         super().__init__()
         if wavelet not in WAVELETS:
-            raise unknown("wavelet", wavelet, WAVELETS)
+            raise unknown_name("wavelet", wavelet, WAVELETS)
         self.wavelet = wavelet
         self.levels = _positive("levels", levels)
 

@@ -16,7 +16,7 @@ from fusionbench.methods.common.color import chroma, luma, rgb
 from fusionbench.methods.common.padding import fit
 from fusionbench.methods.method import Method
 from fusionbench.nn.reflect import ReflectConv
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 from fusionbench.types import Batch, Color
 
 
@@ -100,7 +100,7 @@ class DenseFuse(Method):
     def __init__(self, color: bool = False, rule: str = "mean") -> None:
         super().__init__()
         if rule not in RULES:
-            raise unknown("rule of DenseFuse", rule, RULES)
+            raise unknown_name("rule of DenseFuse", rule, RULES)
         self.color = color
         self.network = DenseFuseNetwork(3 if color else 1, rule)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 
 
 @dataclass(frozen=True)
@@ -43,5 +43,5 @@ def architecture(size: str | Architecture) -> Architecture:
     if isinstance(size, Architecture):
         return size
     if size not in SIZES:
-        raise unknown("size of DRFusion", size, SIZES)
+        raise unknown_name("size of DRFusion", size, SIZES)
     return SIZES[size]

@@ -26,7 +26,7 @@ from fusionbench.methods.drfusion.diffusion import Diffusion, State
 from fusionbench.methods.drfusion.losses import OBJECTIVES
 from fusionbench.methods.drfusion.network import NoisePredictor
 from fusionbench.methods.method import UNTOLD, Method
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 from fusionbench.types import Batch, Color, Gray
 
 RELEASED = {"alpha", "unet.inBlock.weight"}
@@ -76,11 +76,11 @@ class DRFusion(Method):
     ) -> None:
         super().__init__()
         if objective not in OBJECTIVES:
-            raise unknown("objective of DRFusion", objective, OBJECTIVES)
+            raise unknown_name("objective of DRFusion", objective, OBJECTIVES)
         if restore_first and not every_step:
             raise ValueError("restore_first has nothing to minimise while every_step is 0; give that a weight")
         if order not in ("released", "paper"):
-            raise unknown("order of DRFusion's correction", order, ["released", "paper"])
+            raise unknown_name("order of DRFusion's correction", order, ["released", "paper"])
         self.objective = OBJECTIVES[objective]
         self.order: Order = order
         self.every_step, self.restore_first = every_step, restore_first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 
 GROUP = 4
 """Priors have GROUP x GROUP tokens at full resolution and GROUP at the coarser levels; the paper's N = 16."""
@@ -76,5 +76,5 @@ def architecture(size: str | Architecture) -> Architecture:
     if isinstance(size, Architecture):
         return size
     if size not in SIZES:
-        raise unknown("size of DSPFusion", size, SIZES)
+        raise unknown_name("size of DSPFusion", size, SIZES)
     return SIZES[size]

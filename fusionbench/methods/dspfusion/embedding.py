@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from fusionbench.degradations import parse
-from fusionbench.extras import adding
+from fusionbench.extras import install_command
 from fusionbench.methods.dspfusion.method import DSPFusion, padded, three
 from fusionbench.methods.method import UNTOLD
 from fusionbench.types import Batch
@@ -112,7 +112,7 @@ def tsne(embedding: Embedding, seed: int = 0, perplexity: float = 30) -> Points:
     try:
         from sklearn.manifold import TSNE
     except ImportError as error:
-        raise ModuleNotFoundError(f"t-SNE needs the package scikit-learn; {adding('embed')}") from error
+        raise ModuleNotFoundError(f"t-SNE needs the package scikit-learn; {install_command('embed')}") from error
     count = len(embedding.names)
     if count < 4:
         raise ValueError(f"{count} vectors make no map; embed four or more")

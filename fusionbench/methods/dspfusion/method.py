@@ -26,7 +26,7 @@ from fusionbench.methods.dspfusion.losses import OBJECTIVES, contrastive_loss, f
 from fusionbench.methods.dspfusion.network import FusionTransformer, Guides
 from fusionbench.methods.dspfusion.prior_encoder import Prior, PriorEncoder
 from fusionbench.methods.method import Method
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 from fusionbench.types import Batch, Color, Image
 
 MULTIPLE = 8
@@ -94,7 +94,7 @@ class DSPFusion(Method):
     ) -> None:
         super().__init__()
         if objective not in OBJECTIVES:
-            raise unknown("objective of DSPFusion", objective, OBJECTIVES)
+            raise unknown_name("objective of DSPFusion", objective, OBJECTIVES)
         if early_crop % MULTIPLE:
             raise ValueError(f"an early_crop of {early_crop} is not divisible by {MULTIPLE}")
         sizes = architecture(size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 
 Levels = tuple[int, int, int, int]
 Guidance = Literal["attention", "gate", "queries"]
@@ -81,5 +81,5 @@ def size_of(name: str) -> Size:
         ValueError: there is none of that name.
     """
     if name not in SIZES:
-        raise unknown("size of lure", name, SIZES)
+        raise unknown_name("size of lure", name, SIZES)
     return SIZES[name]

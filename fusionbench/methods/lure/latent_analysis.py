@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from fusionbench.extras import adding
+from fusionbench.extras import install_command
 from fusionbench.methods.lure.method import Lure
 from fusionbench.methods.lure.restoration_batch import MODALITIES, triples_of
 from fusionbench.methods.lure.text.tasks import CANONICAL, IN_WORDS, PSEUDO, TASKS
@@ -163,7 +163,7 @@ def draw_tsne(states: Mapping[str, TaskLatents], path: Path, *, seed: int = 0) -
     try:
         from sklearn.manifold import TSNE
     except ImportError as error:
-        raise ModuleNotFoundError(f"t-SNE needs the package scikit-learn; {adding('embed')}") from error
+        raise ModuleNotFoundError(f"t-SNE needs the package scikit-learn; {install_command('embed')}") from error
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * len(states), 4.5), layout="constrained")

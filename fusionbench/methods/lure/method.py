@@ -41,7 +41,7 @@ from fusionbench.methods.lure.text.encoder import TextEncoder, language_model
 from fusionbench.methods.lure.text.parse import read_prompt
 from fusionbench.methods.lure.text.tasks import CANONICAL, LEARNED, PSEUDO, TASKS, tasks_of
 from fusionbench.methods.method import UNTOLD, Method
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 from fusionbench.types import Batch, Color, Gray, Image
 
 REPRESENTATION, FUSION, SINGLE = "representation", "fusion", "single"
@@ -381,7 +381,7 @@ class Lure(Method):
 
 def _check(kind: str, name: str, known: Iterable[str]) -> None:
     if name not in (known := list(known)):
-        raise unknown(kind, name, known)
+        raise unknown_name(kind, name, known)
 
 
 def _canonical(tasks: Sequence[str]) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fusionbench.extras import adding
+from fusionbench.extras import install_command
 from fusionbench.metrics.pyiqa.table import LEFT_OUT, NETWORKS, Network
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 from fusionbench.weights.card import PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import sha256
 from fusionbench.weights.store import located, places, verify
@@ -56,7 +56,7 @@ def network_of(metric: str) -> Network:
     if metric in LEFT_OUT:
         raise ValueError(f"pyiqa's {metric!r} is not offered: {LEFT_OUT[metric]}")
     if metric not in NETWORKS:
-        raise unknown("no-reference score of pyiqa", metric, NETWORKS)
+        raise unknown_name("no-reference score of pyiqa", metric, NETWORKS)
     return NETWORKS[metric]
 
 
@@ -86,7 +86,7 @@ def ready(metric: str, name: str = "") -> Ready:
 def _check_packages(name: str, network: Network) -> None:
     for package in ("pyiqa", *network.packages):
         if find_spec(package) is None:
-            raise ModuleNotFoundError(f"{name} needs the package {package}; {adding('iqa')}")
+            raise ModuleNotFoundError(f"{name} needs the package {package}; {install_command('iqa')}")
 
 
 def _lacking(name: str, cards: list[WeightsCard]) -> str:

@@ -12,7 +12,7 @@ from fusionbench.cli.main import main
 from fusionbench.methods.dspfusion.import_weights import import_official
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.dspfusion.table import DSPFUSION, PARTS, RELEASED
-from fusionbench.registry import resolve
+from fusionbench.registry import import_object
 from fusionbench.weights.checksums import sha256
 from fusionbench.weights.safetensors import read_notes
 
@@ -151,4 +151,4 @@ def test_rows_build_what_they_name(name):
     assert hasattr(method, "net_dp") != ("no-degradation" in name or "no-priors" in name)
     if name == "dspfusion-s":
         assert sum(parameter.numel() for parameter in method.parameters()) == 1_017_935
-    assert not card.importer or resolve(card.importer) is import_official
+    assert not card.importer or import_object(card.importer) is import_official

@@ -17,12 +17,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.extras import adding
+from fusionbench.extras import install_command
 from fusionbench.methods.lure.table import DISTILBERT
 from fusionbench.methods.lure.text import classifier
 from fusionbench.methods.lure.text.parse import read_prompt
 from fusionbench.methods.lure.text.tasks import PSEUDO, TASKS, bank
-from fusionbench.registry import unknown
+from fusionbench.registry import unknown_name
 
 LONGEST_TEXT = 512
 """Tokens that DistilBERT can take."""
@@ -129,7 +129,7 @@ def _pretrained(source: str | Path) -> tuple[Any, Any]:
         from transformers import AutoTokenizer, DistilBertModel
     except ImportError as error:
         raise ValueError(
-            f"the text encoder 'distilbert' needs the package transformers; {adding('text')}, or take "
+            f"the text encoder 'distilbert' needs the package transformers; {install_command('text')}, or take "
             "text_encoder='ngrams' with weights that were trained with it"
         ) from error
     try:
@@ -162,7 +162,7 @@ def language_model(name: str, source: str | Path = "") -> LanguageModel:
         ValueError: unknown, or it cannot run here.
     """
     if name not in ENCODERS:
-        raise unknown("text encoder", name, ENCODERS)
+        raise unknown_name("text encoder", name, ENCODERS)
     if source and name != "distilbert":
         raise ValueError(f"the text encoder {name!r} reads no files; leave out text_model={str(source)!r}")
     model: LanguageModel = DistilBert(source) if source else ENCODERS[name]()
