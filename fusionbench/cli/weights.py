@@ -60,10 +60,10 @@ def path(names: str) -> int:
     Args:
         names: methods and metrics, separated by commas; --all for every one.
     """
-    from fusionbench.weights.store import expected_path, located
+    from fusionbench.weights.store import cache_path, locate
 
     for owner, card in _files(_holders(names)):
-        _say(located(owner.name, card) or expected_path(owner.name, card))
+        _say(locate(owner.name, card) or cache_path(owner.name, card))
     return EXIT_OK
 
 
@@ -152,12 +152,12 @@ def verify(names: str) -> int:
     Args:
         names: methods and metrics, separated by commas; --all for every one.
     """
-    from fusionbench.weights.store import located
+    from fusionbench.weights.store import locate
     from fusionbench.weights.store import verify as verify_file
 
     problems = []
     for owner, card in _files(_holders(names)):
-        place = located(owner.name, card)
+        place = locate(owner.name, card)
         if place is None:
             _say(f"{owner.name}: {card.file} is not here")
             continue
@@ -187,7 +187,7 @@ def _row(owner: Holder, cards: Sequence[WeightsCard]) -> dict[str, str]:
         "state": " and ".join(states),
         "size": _size(
             sum(card.size for card in cards) if all(card.size for card in cards) else 0,
-            sum(card.size or card.about for card in cards),
+            sum(card.size or card.approximate_size for card in cards),
         ),
         "kind": owner.kind,
         "files": cards[0].file if len(cards) == 1 else f"{len(cards)} files",
@@ -196,15 +196,15 @@ def _row(owner: Holder, cards: Sequence[WeightsCard]) -> dict[str, str]:
 
 
 def _described(owner: Holder, card: WeightsCard) -> dict[str, str]:
-    from fusionbench.weights.store import located, places
+    from fusionbench.weights.store import locate, search_paths
 
-    read, place = card in owner.cards, located(owner.name, card)
+    read, place = card in owner.cards, locate(owner.name, card)
     return {
         "file": card.file,
-        "size": _size(place.stat().st_size if place is not None else card.size, card.about),
+        "size": _size(place.stat().st_size if place is not None else card.size, card.approximate_size),
         **owner.facts(card),
         "addresses": "\n".join(card.urls) or "none",
-        "looked for at": "\n".join(map(str, places(owner.name, card))) if read else "read by the import only",
+        "looked for at": "\n".join(map(str, search_paths(owner.name, card))) if read else "read by the import only",
         "state": owner.state(card) if read else "",
         "note": card.note,
     }
@@ -224,12 +224,12 @@ def _show_plan(owners: list[Holder]) -> None:
     servers = Servers()
     for name, card in cards.values():
         exact = card.size or servers.size(card.urls)
-        size = exact or card.about
+        size = exact or card.approximate_size
         total, unknown = total + size, unknown + (not size)
         rows.append(
             {
                 "name": name,
-                "size": _size(exact, card.about),
+                "size": _size(exact, card.approximate_size),
                 "checksum": {FULL: "whole", 0: "none"}.get(len(card.sha256), f"{len(card.sha256)} digits"),
                 "file": card.file,
                 "address": card.urls[0] if card.urls else "no address",

@@ -17,7 +17,7 @@ from fusionbench.metrics.table import spelled
 from fusionbench.registry import import_object, unknown_name
 from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import FULL, IMPORTED, accept, accepted, sha256
-from fusionbench.weights.store import IN_PACKAGE, PRETRAINED, download, expected_path, located, recorded_beside, verify
+from fusionbench.weights.store import IN_PACKAGE, PRETRAINED, cache_path, download, locate, recorded_beside, verify
 
 if TYPE_CHECKING:
     from fusionbench.weights.download import Servers
@@ -47,7 +47,7 @@ class Holder:
 
     def state(self, card: WeightsCard) -> str:
         """Whether a file is here, and what speaks for it."""
-        path = located(self.name, card)
+        path = locate(self.name, card)
         if path is None:
             return MISSING
         try:
@@ -57,14 +57,14 @@ class Holder:
 
     def facts(self, card: WeightsCard) -> dict[str, str]:
         """Checksum, licence and source of a file; the folder of an exported method knows more of them than the card."""
-        path = located(self.name, card)
+        path = locate(self.name, card)
         try:
             said = recorded_beside(path) if path is not None else {}
         except ValueError:
             said = {}
         digest = said.get("sha256") or card.sha256
         if len(digest) < FULL:
-            noted = accepted(path or expected_path(self.name, card))
+            noted = accepted(path or cache_path(self.name, card))
             known = f"only {digest} is published" if digest else "not published"
             digest = f"{known}; {f'{noted.sha256} was {noted.origin}' if noted else RECORDED_LATER}"
         return {
@@ -159,7 +159,7 @@ def bring(owner: Holder, source: Path, target: Path | None = None, *, unverified
     if not source.exists():
         raise FileNotFoundError(f"{source} does not exist; pass a weight file or the folder that holds it")
     if owner.importer and not _is_own(owner, source):
-        place = target or expected_path(owner.name, owner.cards[0])
+        place = target or cache_path(owner.name, owner.cards[0])
         import_object(owner.importer)(source, place)
         accept(place, IMPORTED)
         return [place]
@@ -182,7 +182,7 @@ def _files(owner: Holder) -> list[str]:
 
 
 def _missing(owner: Holder) -> list[str]:
-    return [card.file for card in owner.cards if located(owner.name, card) is None]
+    return [card.file for card in owner.cards if locate(owner.name, card) is None]
 
 
 def _is_own(owner: Holder, source: Path) -> bool:
@@ -192,25 +192,25 @@ def _is_own(owner: Holder, source: Path) -> bool:
 
 def _file_of(card: WeightsCard, source: Path, *, alone: bool) -> Path | None:
     if source.is_file():
-        known = source.name in (card.file, *card.also) or _has_sum(card, source)
+        known = source.name in (card.file, *card.aliases) or _has_sum(card, source)
         return source if alone or known else None
-    for name in (card.file, *card.also):
+    for name in (card.file, *card.aliases):
         if (source / name).is_file():
             return source / name
     return next((path for path in sorted(source.iterdir()) if path.is_file() and _has_sum(card, path)), None)
 
 
 def _has_sum(card: WeightsCard, path: Path) -> bool:
-    if card.size and path.stat().st_size != card.size and not card.also:
+    if card.size and path.stat().st_size != card.size and not card.aliases:
         return False
-    if len(card.sha256) < FULL and not card.also:
+    if len(card.sha256) < FULL and not card.aliases:
         return False
-    return sha256(path) in {card.sha256, *card.also.values()}
+    return sha256(path) in {card.sha256, *card.aliases.values()}
 
 
 def _put(owner: Holder, card: WeightsCard, source: Path, target: Path | None, unverified: bool) -> Path:
-    also = {digest: name for name, digest in card.also.items()}
-    place = target or expected_path(owner.name, card).with_name(also.get(sha256(source), card.file))
+    also = {digest: name for name, digest in card.aliases.items()}
+    place = target or cache_path(owner.name, card).with_name(also.get(sha256(source), card.file))
     if not unverified:
         verify(owner.name, card, source, need=owner.kind == "metric")
     if source.resolve() != place.resolve():

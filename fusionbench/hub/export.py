@@ -18,7 +18,7 @@ from fusionbench.hub.readme import check_scores, readme
 from fusionbench.version import __version__
 from fusionbench.weights.card import CONFIG, MODEL, WeightsCard
 from fusionbench.weights.checksums import digest8, sha256
-from fusionbench.weights.read import fill, read_state
+from fusionbench.weights.read import load_strict, read_state
 from fusionbench.weights.safetensors import write_tensors
 from fusionbench.weights.store import check_unchanged, recorded_beside
 
@@ -98,7 +98,7 @@ def _halved(name: str, tensor: Tensor) -> Tensor:
 def _part(name: str) -> str:
     """The submodule that the one file fills: a method's only one as its card says, the whole method of several."""
     cards = methods.card_of(name).weights
-    return cards[0].part if len(cards) == 1 else ""
+    return cards[0].submodule if len(cards) == 1 else ""
 
 
 def from_pretrained(folder: Path) -> Method:
@@ -119,7 +119,7 @@ def from_pretrained(folder: Path) -> Method:
     method = methods.untrained(config["method"], **config["options"])
     state = read_state(path)
     method.check_weights(state)
-    fill(method.get_submodule(_part(config["method"])), state, WeightsCard(MODEL), path)
+    load_strict(method.get_submodule(_part(config["method"])), state, WeightsCard(MODEL), path)
     method.weights_name = f"{config['method']}@{digest8(path)}"
     return method.eval().requires_grad_(False)
 

@@ -10,7 +10,7 @@ from typing import Any
 from fusionbench import methods
 from fusionbench.training.recipe import portable
 from fusionbench.weights.checksums import digest8
-from fusionbench.weights.safetensors import read_notes
+from fusionbench.weights.safetensors import read_metadata
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def trained(name: str, weights: Path | None = None) -> Trained:
     if not methods.card_of(name).weights:
         raise ValueError(f"{name!r} has no weights; there is nothing to export")
     files = tuple(methods.weight_files(name, weights))
-    notes = read_notes(files[0]) if files[0].suffix == ".safetensors" else {}
+    notes = read_metadata(files[0]) if files[0].suffix == ".safetensors" else {}
     if notes.get("method", name) != name:
         raise ValueError(f"{files[0]} was made for {notes['method']!r} and not for {name!r}")
     recipe = portable(notes.get("recipe", {}))

@@ -15,9 +15,9 @@ from fusionbench.methods.dspfusion.table import DSPFUSION
 from fusionbench.methods.lure.table import LURE
 from fusionbench.registry import import_object, lookup
 from fusionbench.weights.checksums import IMPORTED, accept, digest8
-from fusionbench.weights.read import fill, read_state
+from fusionbench.weights.read import load_strict, read_state
+from fusionbench.weights.store import cache_path, locate, require
 from fusionbench.weights.store import download as download_files
-from fusionbench.weights.store import expected_path, find, located
 from fusionbench.weights.store import verify as verify_file
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def variant_of(name: str) -> str:
 def is_ready(name: str) -> bool:
     """Whether a method runs here by itself: it needs no weights, or they are here."""
     card = card_of(name)
-    return card.family != "external" and all(located(spelled(name), part) for part in card.weights)
+    return card.family != "external" and all(locate(spelled(name), part) for part in card.weights)
 
 
 def check_able(name: str, degradation: str | None) -> None:
@@ -104,7 +104,7 @@ def weight_files(name: str, weights: Path | None = None) -> list[Path]:
     """
     if sentence := lacking(name, weights):
         raise FileNotFoundError(sentence)
-    return [find(spelled(name), part, weights) for part in card_of(name).weights]
+    return [require(spelled(name), part, weights) for part in card_of(name).weights]
 
 
 def lacking(name: str, weights: Path | None = None, *, option: str = "weights=FILE") -> str:
@@ -127,7 +127,7 @@ def lacking(name: str, weights: Path | None = None, *, option: str = "weights=FI
     missing = []
     for part in card.weights:
         try:
-            find(name, part, weights)
+            require(name, part, weights)
         except FileNotFoundError as error:
             missing.append(str(error))
     if not missing:
@@ -164,7 +164,7 @@ def fallback(name: str, weights: Path | None = None) -> str:
         weights: that were chosen for the method; with those, nothing takes its place.
     """
     name = spelled(name)
-    here = weights is not None or all(located(name, part) for part in card_of(name).weights)
+    here = weights is not None or all(locate(name, part) for part in card_of(name).weights)
     return "" if here else FALLBACKS.get(name, "")
 
 
@@ -217,7 +217,7 @@ def load(
     for part, path in zip(card.weights, files, strict=True):
         state = read_state(path)
         method.check_weights(state)
-        fill(method.get_submodule(part.part), state, part, path)
+        load_strict(method.get_submodule(part.submodule), state, part, path)
     method.weights_name = f"{name}@{digest8(*files)}" if files else ""
     return method.eval().requires_grad_(False)
 
@@ -257,7 +257,7 @@ def download(name: str, *, progress: bool = True) -> list[Path]:
     if not card.importer:
         return download_files(name, card.weights, progress=progress)
     folder = download_files(name, card.published, progress=progress)[0].parent
-    place = expected_path(name, card.weights[0])
+    place = cache_path(name, card.weights[0])
     import_object(card.importer)(folder, place)
     accept(place, IMPORTED)
     return [place]

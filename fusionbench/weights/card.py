@@ -28,15 +28,15 @@ class WeightsCard:
         sha256: its checksum, or the first digits where no more is published (names of torch hub files end with
             eight); empty for files that everybody makes for himself (own training, an import).
         size: bytes; 0 where it is not known.
-        about: bytes of the network's tensors, where the size of the file is not known.
+        approximate_size: bytes of the network's tensors, where the size of the file is not known.
         licence: as its source states it.
         source: who published it, and in which state: `owner/repository@commit:path`.
         note: what else a user should know.
         folder: the folder under `weights/`, where it is not the method's name.
-        part: the submodule of the method that it fills; empty for the whole method.
-        unused: patterns of keys in the file that have no effect and are passed over.
-        also: other published files with the same numbers, their checksums by file name.
-        elsewhere: caches of other programs that may hold it: 'torch:<folder>' below torch's hub, 'hf:<owner>/<name>'.
+        submodule: the submodule of the method that it fills; empty for the whole method.
+        ignored_keys: patterns of keys in the file that have no effect and are passed over.
+        aliases: other published files with the same numbers, their checksums by file name.
+        caches: caches of other programs that may hold it: 'torch:<folder>' below torch's hub, 'hf:<owner>/<name>'.
     """
 
     file: str
@@ -47,11 +47,11 @@ class WeightsCard:
     source: str = ""
     note: str = ""
     folder: str = ""
-    part: str = ""
-    unused: tuple[str, ...] = ()
-    also: Mapping[str, str] = field(default_factory=dict)
-    elsewhere: tuple[str, ...] = ()
-    about: int = 0
+    submodule: str = ""
+    ignored_keys: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    caches: tuple[str, ...] = ()
+    approximate_size: int = 0
 
 
 def github_card(source: str, sha256: str, size: int, **details: Any) -> WeightsCard:

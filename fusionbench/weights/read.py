@@ -62,7 +62,7 @@ def _torch_file(path: Path) -> object:
         raise ValueError(f"{path} is no torch weight file or is damaged; fetch it again") from error
 
 
-def fill(module: nn.Module, state: Mapping[str, Tensor], card: WeightsCard, path: Path) -> None:
+def load_strict(module: nn.Module, state: Mapping[str, Tensor], card: WeightsCard, path: Path) -> None:
     """Put a file's tensors into a network, every one of them.
 
     Batch counters (`num_batches_tracked`), which old files lack and inference never reads, may be absent.
@@ -70,7 +70,9 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], card: WeightsCard, path
     Raises:
         ValueError: the file belongs to another architecture; the message names what differs.
     """
-    given = {key: value for key, value in state.items() if not any(fnmatchcase(key, rule) for rule in card.unused)}
+    given = {
+        key: value for key, value in state.items() if not any(fnmatchcase(key, rule) for rule in card.ignored_keys)
+    }
     wanted = module.state_dict()
     missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
     surplus = [key for key in given if key not in wanted]

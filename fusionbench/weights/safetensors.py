@@ -38,7 +38,7 @@ def write_tensors(state: Mapping[str, Tensor], target: Path, notes: Mapping[str,
     return target
 
 
-def read_notes(path: Path) -> dict[str, Any]:
+def read_metadata(path: Path) -> dict[str, Any]:
     """The notes in a safetensors file, also in one of version 0.1; none where it holds none.
 
     Raises:

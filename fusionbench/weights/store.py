@@ -32,16 +32,16 @@ def home() -> Path:
     return Path(os.environ.get("FUSIONBENCH_HOME") or "~/.cache/fusionbench").expanduser()
 
 
-def expected_path(method: str, card: WeightsCard) -> Path:
+def cache_path(method: str, card: WeightsCard) -> Path:
     """Where the card's file is looked for when nobody names another place."""
     return home() / "weights" / (card.folder or method) / card.file
 
 
-def places(method: str, card: WeightsCard) -> list[Path]:
+def search_paths(method: str, card: WeightsCard) -> list[Path]:
     """Every path at which the card's file is looked for, in this order."""
-    own = expected_path(method, card)
-    folders = [own.parent, *(folder for cache in card.elsewhere for folder in _cache_folders(cache))]
-    found = [folder / file for folder in folders for file in (card.file, *card.also)]
+    own = cache_path(method, card)
+    folders = [own.parent, *(folder for cache in card.caches for folder in _cache_folders(cache))]
+    found = [folder / file for folder in folders for file in (card.file, *card.aliases)]
     shipped = PRETRAINED / method / MODEL
     return [*found, shipped] if shipped.is_file() else found
 
@@ -69,12 +69,12 @@ def snapshots(repository: str) -> list[Path]:
     return sorted(folder.glob("*")) or [folder / "*"]
 
 
-def located(method: str, card: WeightsCard) -> Path | None:
+def locate(method: str, card: WeightsCard) -> Path | None:
     """The first of its places where the file is."""
-    return next((path for path in places(method, card) if path.is_file()), None)
+    return next((path for path in search_paths(method, card) if path.is_file()), None)
 
 
-def find(method: str, card: WeightsCard, override: Path | None = None) -> Path:
+def require(method: str, card: WeightsCard, override: Path | None = None) -> Path:
     """The file that a card describes.
 
     Args:
@@ -88,7 +88,7 @@ def find(method: str, card: WeightsCard, override: Path | None = None) -> Path:
         given = Path(override).expanduser()
         looked = [given / card.file, given / MODEL] if given.is_dir() else [given]
     else:
-        looked = places(method, card)
+        looked = search_paths(method, card)
     for path in looked:
         if path.is_file():
             return path
@@ -105,7 +105,7 @@ def download(method: str, cards: Sequence[WeightsCard], *, progress: bool = True
     for card in cards:
         if not card.urls:
             raise ValueError(
-                f"{card.file} of {method!r} has no public address; put it at {expected_path(method, card)} by hand"
+                f"{card.file} of {method!r} has no public address; put it at {cache_path(method, card)} by hand"
             )
     return [_download(method, card, progress) for card in cards]
 
@@ -113,7 +113,7 @@ def download(method: str, cards: Sequence[WeightsCard], *, progress: bool = True
 def _download(method: str, card: WeightsCard, progress: bool) -> Path:
     from fusionbench.weights.download import fetch
 
-    path = expected_path(method, card)
+    path = cache_path(method, card)
     if len(card.sha256) == FULL:
         return fetch(card.urls, path, sha256=card.sha256, size=card.size or None, progress=progress)
     if path.is_file():
@@ -126,7 +126,7 @@ def _download(method: str, card: WeightsCard, progress: bool) -> Path:
     problems = []
     for url in card.urls:
         try:
-            fetch([url], path, size=card.size or None, about=card.about or None, progress=progress)
+            fetch([url], path, size=card.size or None, about=card.approximate_size or None, progress=progress)
             pin(path, f"fetched from {url}", card.sha256)
         except (OSError, ValueError) as error:
             problems.append(str(error).removeprefix(f"could not fetch {card.file}: ").partition("; or put")[0])
@@ -184,7 +184,7 @@ def verify(method: str, card: WeightsCard, path: Path, *, need: bool = False) ->
     found = sha256(path)
     if PRETRAINED in path.parents and recorded_beside(path):
         return IN_PACKAGE
-    if found in (card.sha256, *card.also.values()):
+    if found in (card.sha256, *card.aliases.values()):
         return PUBLISHED
     way_out = (
         "if you know this file (your own training), accept it with "

@@ -18,7 +18,7 @@ from fusionbench.methods import METHODS
 from fusionbench.methods.card import MethodCard
 from fusionbench.weights.card import PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import accept, acceptance
-from fusionbench.weights.store import download, located, places, verify
+from fusionbench.weights.store import download, locate, search_paths, verify
 
 from ..server import Behaviour
 
@@ -282,10 +282,10 @@ def test_own_training_is_imported_only_when_accepted(tmp_path, home, capsys):
     assert not home.exists()
     assert main(["weights", "import", "ifcnn", "--from", str(path), "--unverified"]) == 0
     card = METHODS["ifcnn"].weights[0]
-    assert verify("ifcnn", card, located("ifcnn", card)) == f"brought from {path}"
+    assert verify("ifcnn", card, locate("ifcnn", card)) == f"brought from {path}"
     capsys.readouterr()
     assert main(["weights", "verify", "ifcnn"]) == 0
-    located("ifcnn", card).write_bytes(b"altered")
+    locate("ifcnn", card).write_bytes(b"altered")
     assert main(["weights", "verify", "ifcnn"]) == 3
     assert "is not the published IFCNN-MAX.pth" in capsys.readouterr().err
 
@@ -314,20 +314,20 @@ def test_wrong_words_are_one_sentence(words, expected, tmp_path, capsys, monkeyp
 def test_caches_of_other_programs_are_looked_into(tmp_path, monkeypatch):
     card = holder("MUSIQ").cards[0]
     folder = tmp_path / "hf" / "hub" / "models--chaofengc--IQA-PyTorch-Weights" / "snapshots"
-    assert places("MUSIQ", card)[-1] == folder / "*" / card.file
+    assert search_paths("MUSIQ", card)[-1] == folder / "*" / card.file
     snapshot = folder / "abc"
     snapshot.mkdir(parents=True)
-    looked = [path.parent for path in places("MUSIQ", card)]
+    looked = [path.parent for path in search_paths("MUSIQ", card)]
     assert looked == [tmp_path / "home" / "weights" / "pyiqa", tmp_path / "torch" / "hub" / "pyiqa", snapshot]
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "elsewhere"))
     monkeypatch.delenv("TORCH_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    looked = [path.parent for path in places("MUSIQ", card)]
+    looked = [path.parent for path in search_paths("MUSIQ", card)]
     assert looked[:2] == [tmp_path / "home" / "weights" / "pyiqa", tmp_path / "cache" / "torch" / "hub" / "pyiqa"]
     assert looked[2].is_relative_to(tmp_path / "elsewhere")
     monkeypatch.delenv("HF_HUB_CACHE")
     monkeypatch.delenv("HF_HOME")
-    assert places("MUSIQ", card)[2].is_relative_to(tmp_path / "cache" / "huggingface" / "hub")
+    assert search_paths("MUSIQ", card)[2].is_relative_to(tmp_path / "cache" / "huggingface" / "hub")
 
 
 def test_a_file_in_the_cache_of_hugging_face_is_read_where_it_lies(tmp_path):
@@ -335,7 +335,7 @@ def test_a_file_in_the_cache_of_hugging_face_is_read_where_it_lies(tmp_path):
     path = tmp_path / "hf" / "hub" / "models--chaofengc--IQA-PyTorch-Weights" / "snapshots" / "abc" / card.file
     path.parent.mkdir(parents=True)
     path.write_bytes(b"numbers")
-    assert located("MUSIQ", card) == path
+    assert locate("MUSIQ", card) == path
 
 
 def test_an_accepted_file_is_refused_after_a_change(tmp_path):

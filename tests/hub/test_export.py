@@ -21,7 +21,7 @@ from fusionbench.images.files import write_image
 from fusionbench.weights import store
 from fusionbench.weights.checksums import sha256
 from fusionbench.weights.read import read_state
-from fusionbench.weights.safetensors import read_notes
+from fusionbench.weights.safetensors import read_metadata
 from fusionbench.weights.store import PRETRAINED
 
 RECIPE = {
@@ -214,7 +214,7 @@ def test_equal_exports_have_equal_bytes(half, training):
 
 def test_the_file_says_how_its_numbers_were_made(training):
     export(trained("lure-s", training), Path("card"), half=True)
-    notes = read_notes(Path("card/model.safetensors"))
+    notes = read_metadata(Path("card/model.safetensors"))
     assert notes == {"method": "lure-s", "recipe": RECIPE, "version": fusionbench.__version__}
 
 

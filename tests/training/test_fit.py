@@ -24,7 +24,7 @@ from fusionbench.training.curves import read_logs
 from fusionbench.training.fit import train
 from fusionbench.training.recipe import Recipe
 from fusionbench.weights.checksums import digest8
-from fusionbench.weights.safetensors import read_notes
+from fusionbench.weights.safetensors import read_metadata
 from fusionbench.weights.store import PRETRAINED
 
 pytestmark = pytest.mark.filterwarnings(
@@ -88,7 +88,7 @@ def test_training_goes_on_from_given_weights_and_says_from_which(tmp_path, monke
     for name, tensor in load_file(first).items():
         torch.testing.assert_close(begun[0][name], tensor, rtol=0, atol=0, msg=name)
     assert any((load_file(second)[name] != tensor).any() for name, tensor in load_file(first).items())
-    told = read_notes(second)["recipe"]
+    told = read_metadata(second)["recipe"]
     assert told["start"] == f"lure-s@{digest8(first)}"
     assert str(tmp_path) not in json.dumps(told)
 
@@ -249,7 +249,7 @@ def test_a_training_without_degradations_has_those_of_its_method(tmp_path, optio
     path = train(recipe(options={"perceptual": "none", **options}, loader=loader, trainer=never), tmp_path)
     told = json.loads((tmp_path / "recipe.json").read_text())
     assert told["phases"][phase]["loader"]["degradations"] == list(expected)
-    assert read_notes(path)["recipe"]["phases"] == told["phases"]
+    assert read_metadata(path)["recipe"]["phases"] == told["phases"]
 
 
 def test_short_trainings_log_every_step_and_lightning_keeps_its_advice_to_itself(tmp_path, recwarn):

@@ -16,8 +16,8 @@ from fusionbench import methods
 from fusionbench.methods.baselines.mmdrfuse import MMDRFuseNetwork
 from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import digest8, sha256
-from fusionbench.weights.read import fill, read_state
-from fusionbench.weights.store import PRETRAINED, download, find, home, verify
+from fusionbench.weights.read import load_strict, read_state
+from fusionbench.weights.store import PRETRAINED, download, home, require, verify
 
 STUDENT = methods.METHODS["mmdrfuse"].weights[0]
 
@@ -61,11 +61,11 @@ def test_a_file_is_found_in_its_place_and_where_a_person_says(place, tmp_path):
     for path in (place / "family" / "net.pth", tmp_path / "net.pth", tmp_path / "other.bin"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    assert find("member", card) == place / "family" / "net.pth"
-    assert find("member", card, tmp_path) == tmp_path / "net.pth"
-    assert find("member", card, tmp_path / "other.bin") == tmp_path / "other.bin"
+    assert require("member", card) == place / "family" / "net.pth"
+    assert require("member", card, tmp_path) == tmp_path / "net.pth"
+    assert require("member", card, tmp_path / "other.bin") == tmp_path / "other.bin"
     with pytest.raises(FileNotFoundError, match=r"net\.pth is not at .*gone"):
-        find("member", card, tmp_path / "gone")
+        require("member", card, tmp_path / "gone")
 
 
 def test_another_file_is_refused_until_accepted(own_file):
@@ -184,7 +184,7 @@ def test_another_architecture_is_told_key_by_key(tmp_path):
     state["0.weight"] = torch.zeros(4, 3, 3, 3)
     before = {key: value.clone() for key, value in module.state_dict().items()}
     with pytest.raises(ValueError, match="another architecture than Sequential") as caught:
-        fill(module, state, WeightsCard("x"), tmp_path / "x.pth")
+        load_strict(module, state, WeightsCard("x"), tmp_path / "x.pth")
     message = str(caught.value)
     assert "1 missing (1.weight)" in message
     assert "1 surplus (head.weight)" in message
@@ -196,7 +196,7 @@ def test_unused_keys_and_absent_counters_are_passed_over(tmp_path):
     module = nn.BatchNorm2d(4)
     state = {key: value + 2 for key, value in module.state_dict().items() if key != "num_batches_tracked"}
     state["old.weight"] = torch.zeros(1)
-    fill(module, state, WeightsCard("x", unused=("old.*",)), tmp_path / "x.pth")
+    load_strict(module, state, WeightsCard("x", ignored_keys=("old.*",)), tmp_path / "x.pth")
     assert torch.equal(module.weight, torch.full((4,), 3.0))
 
 
@@ -231,7 +231,7 @@ def test_files_are_fetched_to_where_they_are_looked_for(public, place):
     (folder / "net.pth").write_bytes(b"numbers")
     card = card_for(b"numbers", f"{address}/gone.pth", f"{address}/net.pth")
     assert download("mine", [card], progress=False) == [place / "mine" / "net.pth"]
-    assert find("mine", card).read_bytes() == b"numbers"
+    assert require("mine", card).read_bytes() == b"numbers"
     (folder / "net.pth").unlink()
     assert download("mine", [card], progress=False) == [place / "mine" / "net.pth"]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from fusionbench.methods.drfusion.method import DRFusion
 from fusionbench.methods.drfusion.table import IMPORTED, RELEASED, REPOSITORY
 from fusionbench.weights.checksums import sha256
-from fusionbench.weights.read import fill, read_state
+from fusionbench.weights.read import load_strict, read_state
 from fusionbench.weights.safetensors import write_tensors
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def import_official(source: Path, target: Path) -> Path:
     surplus = sorted(name for name in state if PREFIX + name not in wanted)
     if surplus:
         log.warning("%s holds %d tensors without a place, left out: %s", path, len(surplus), ", ".join(surplus))
-    fill(method, {PREFIX + name: value for name, value in state.items() if name not in surplus}, IMPORTED, path)
+    load_strict(method, {PREFIX + name: value for name, value in state.items() if name not in surplus}, IMPORTED, path)
     _write(method.state_dict(), target, {path.name: sha256(path)}, surplus)
     return target
 

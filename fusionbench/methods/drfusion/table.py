@@ -29,7 +29,7 @@ IMPORTED = WeightsCard(
     source="YShi-cool/DRFusion@9954f17, one of the authors' net_params.pkl",
     note="made of it by fusionbench weights import drfusion; each data set and scenario has its own",
     folder="drfusion",
-    about=127_092_484,  # of the network's tensors
+    approximate_size=127_092_484,  # of the network's tensors
 )
 
 _SIZES: dict[str, tuple[Mapping[str, Any], str]] = {

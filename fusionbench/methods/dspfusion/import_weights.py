@@ -10,7 +10,7 @@ from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.dspfusion.table import PARTS, RELEASED, REPOSITORY
 from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import sha256
-from fusionbench.weights.read import fill, read_state
+from fusionbench.weights.read import load_strict, read_state
 from fusionbench.weights.safetensors import write_tensors
 
 
@@ -29,14 +29,14 @@ def import_official(folder: Path, target: Path) -> Path:
         FileNotFoundError: one of the files is not there.
         ValueError: a tensor is missing, surplus or of another shape, or a file is none of weights; all are named.
     """
-    paths = {card.part: _path(folder, card) for card in RELEASED}
+    paths = {card.submodule: _path(folder, card) for card in RELEASED}
     method = DSPFusion()
     problems = []
     for card in RELEASED:
-        path = paths[card.part]
+        path = paths[card.submodule]
         state = {key.removeprefix("module."): value for key, value in read_state(path).items()}
         try:
-            fill(method.get_submodule(card.part), state, card, path)
+            load_strict(method.get_submodule(card.submodule), state, card, path)
         except ValueError as error:
             problems.append(str(error))
     if problems:
@@ -48,7 +48,7 @@ def import_official(folder: Path, target: Path) -> Path:
 def _path(folder: Path, card: WeightsCard) -> Path:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder; pass the one that holds {', '.join(PARTS)} (.pth)")
-    found = [path for path in (folder / card.file, folder / f"{card.part}_latest.pth") if path.is_file()]
+    found = [path for path in (folder / card.file, folder / f"{card.submodule}_latest.pth") if path.is_file()]
     if not found:
         raise FileNotFoundError(f"no {card.file} in {folder}; fetch it from {card.urls[0]}")
     return found[0]

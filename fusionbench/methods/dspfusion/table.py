@@ -24,10 +24,10 @@ RELEASED = tuple(
         source=f"Linfeng-Tang/DSPFusion@v1.0, release asset {part}.pth",
         note="no checksum is published",
         folder="dspfusion",
-        part=part,
+        submodule=part,
         # A counter of operations left these behind in networks that it had measured.
-        unused=("*total_ops", "*total_params"),
-        about=size,
+        ignored_keys=("*total_ops", "*total_params"),
+        approximate_size=size,
     )
     for part, size in PARTS.items()
 )
@@ -38,7 +38,7 @@ IMPORTED = WeightsCard(
     source="Linfeng-Tang/DSPFusion@v1.0, the release's four files in one",
     note="made of the authors' net_g, net_dp, net_sp and net_dm by fusionbench weights import dspfusion",
     folder="dspfusion",
-    about=sum(PARTS.values()),
+    approximate_size=sum(PARTS.values()),
 )
 
 

@@ -18,8 +18,8 @@ from typing_extensions import override
 from fusionbench.nn.losses import ssim
 from fusionbench.types import Gray, Image
 from fusionbench.weights.card import WeightsCard
-from fusionbench.weights.read import fill, read_state
-from fusionbench.weights.store import expected_path, find, verify
+from fusionbench.weights.read import load_strict, read_state
+from fusionbench.weights.store import cache_path, require, verify
 
 VGG_CARD = WeightsCard(
     file="vgg16-397923af.pth",
@@ -30,8 +30,8 @@ VGG_CARD = WeightsCard(
     source="pytorch/vision: VGG16_Weights.IMAGENET1K_V1",
     note="its classifier is not used",
     folder="vgg16",
-    unused=("classifier.*",),
-    elsewhere=("torch:checkpoints",),
+    ignored_keys=("classifier.*",),
+    caches=("torch:checkpoints",),
 )
 
 VGG_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -91,16 +91,16 @@ def vgg16(path: Path | None = None) -> VGG16:
         ValueError: the file is another one.
     """
     try:
-        found = find("vgg16", VGG_CARD, path)
+        found = require("vgg16", VGG_CARD, path)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"the perceptual term needs VGG-16, and {VGG_CARD.file} is not here; fetch it from {VGG_CARD.urls[0]} to "
-            f"{expected_path('vgg16', VGG_CARD)} or name it with vgg_weights, or train with perceptual='latent' "
+            f"{cache_path('vgg16', VGG_CARD)} or name it with vgg_weights, or train with perceptual='latent' "
             "(features of LURE's own encoder) or perceptual='none'"
         ) from error
     verify("vgg16", VGG_CARD, found)
     model = VGG16()
-    fill(model, read_state(found), VGG_CARD, found)
+    load_strict(model, read_state(found), VGG_CARD, found)
     return model.requires_grad_(False)
 
 

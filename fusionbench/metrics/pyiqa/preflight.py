@@ -17,7 +17,7 @@ from fusionbench.metrics.pyiqa.table import LEFT_OUT, NETWORKS, Network
 from fusionbench.registry import unknown_name
 from fusionbench.weights.card import PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import sha256
-from fusionbench.weights.store import located, places, verify
+from fusionbench.weights.store import locate, search_paths, verify
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def ready(metric: str, name: str = "") -> Ready:
     network = network_of(metric)
     _check_packages(name, network)
     cards = network.cards()
-    found = {place: located(name, card) for place, card in cards.items()}
+    found = {place: locate(name, card) for place, card in cards.items()}
     if lacking := [cards[place] for place, path in found.items() if path is None]:
         raise FileNotFoundError(_lacking(name, lacking))
     files = {place: path for place, path in found.items() if path is not None}
@@ -90,7 +90,7 @@ def _check_packages(name: str, network: Network) -> None:
 
 
 def _lacking(name: str, cards: list[WeightsCard]) -> str:
-    parts = [f"{card.file}, looked for at {' and '.join(map(str, places(name, card)))}" for card in cards]
+    parts = [f"{card.file}, looked for at {' and '.join(map(str, search_paths(name, card)))}" for card in cards]
     addresses = " ".join(card.urls[0] for card in cards if card.urls)
     return (
         f"{name} lacks {'; and '.join(parts)}: fusionbench weights download {name}; or, without a network, bring "

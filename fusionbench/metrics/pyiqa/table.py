@@ -65,9 +65,9 @@ def card_of(place: str) -> WeightsCard:
         source=f"{REPOSITORY}: {file}",
         note="" if ending else "no checksum is published: the bytes that were fetched or accepted first are remembered",
         folder="pyiqa",
-        also={quote(file): ending} if quote(file) != file else {},
-        elsewhere=(f"torch:{folder}", f"hf:{REPOSITORY}"),
-        about=_ABOUT.get(file, 0),
+        aliases={quote(file): ending} if quote(file) != file else {},
+        caches=(f"torch:{folder}", f"hf:{REPOSITORY}"),
+        approximate_size=_ABOUT.get(file, 0),
     )
 
 
@@ -78,7 +78,7 @@ PRISTINE = github_card(
     8347,
     folder="pyiqa",
     note="NIQE's pristine parameters as its authors released them; BasicSR's niqe_pris_params.npz holds the same",
-    also={"niqe_pris_params.npz": "2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296"},
+    aliases={"niqe_pris_params.npz": "2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296"},
 )
 
 
@@ -92,8 +92,8 @@ def _clip_card(file: str) -> WeightsCard:
         source=f"openai/CLIP: {file}",
         note="a TorchScript archive, as published" if url else "its address is in the package openai-clip",
         folder="clip",
-        elsewhere=("torch:clip",),
-        about=_ABOUT.get(file, 0),
+        caches=("torch:clip",),
+        approximate_size=_ABOUT.get(file, 0),
     )
 
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from fusionbench import methods
 from fusionbench.methods.drfusion.import_weights import import_official
 from fusionbench.methods.drfusion.table import DRFUSION
-from fusionbench.weights.safetensors import read_notes
+from fusionbench.weights.safetensors import read_metadata
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_released_checkpoint_fills_every_key(release, official_state, tmp_path
     assert {name.removeprefix("diffusion.") for name in written} == set(official_state)
     for name, value in official_state.items():
         assert torch.equal(written[f"diffusion.{name}"], value)
-    assert list(read_notes(target)["sha256"]) == ["net_params.pkl"]
+    assert list(read_metadata(target)["sha256"]) == ["net_params.pkl"]
     loaded = methods.load("drfusion", weights=target)
     assert loaded.weights_name.startswith("drfusion@")
     assert not loaded.training
@@ -59,7 +59,7 @@ def test_what_the_network_has_no_place_for_is_named_and_left_out(release, offici
     with caplog.at_level(logging.WARNING):
         target = import_official(release, tmp_path / "drfusion.safetensors")
     assert "left out: kernel" in caplog.text
-    assert read_notes(target)["left_out"] == ["kernel"]
+    assert read_metadata(target)["left_out"] == ["kernel"]
 
 
 def test_a_checkpoint_with_a_hole_is_refused_by_name(release, official_state, tmp_path):

@@ -14,7 +14,7 @@ from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.dspfusion.table import DSPFUSION, PARTS, RELEASED
 from fusionbench.registry import import_object
 from fusionbench.weights.checksums import sha256
-from fusionbench.weights.safetensors import read_notes
+from fusionbench.weights.safetensors import read_metadata
 
 from ...server import Behaviour
 
@@ -53,7 +53,7 @@ def test_four_files_become_one_that_loads(original, release, tmp_path):
         assert torch.equal(loaded.state_dict()[name], value), name
     assert loaded.stretch
     assert not methods.load("dspfusion-unstretched", weights=target).stretch
-    assert read_notes(target)["sha256"]["net_g.pth"] == sha256(release / "net_g.pth")
+    assert read_metadata(target)["sha256"]["net_g.pth"] == sha256(release / "net_g.pth")
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
 
@@ -64,8 +64,8 @@ def test_equal_files_give_equal_bytes_so_that_the_name_in_results_is_one(release
 
 def test_cards_tell_the_bytes_of_the_tensors(original):
     for card in RELEASED:
-        state = original.get_submodule(card.part).state_dict()
-        assert card.about == sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+        state = original.get_submodule(card.submodule).state_dict()
+        assert card.approximate_size == sum(tensor.numel() * tensor.element_size() for tensor in state.values())
 
 
 def test_files_of_an_official_training_are_found(release, tmp_path):
@@ -139,7 +139,7 @@ def test_weights_download_fetches_the_four_files_and_imports_them(release, home,
     )
     monkeypatch.setitem(methods.METHODS, "dspfusion", replace(DSPFUSION["dspfusion"], published=served))
     assert main(["weights", "download", "dspfusion"]) == 0
-    notes = read_notes(home / "weights" / "dspfusion" / "dspfusion.safetensors")
+    notes = read_metadata(home / "weights" / "dspfusion" / "dspfusion.safetensors")
     assert notes["sha256"] == {card.file: sha256(release / card.file) for card in served}
 
 

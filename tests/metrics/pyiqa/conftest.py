@@ -20,7 +20,7 @@ from fusionbench.metrics.pyiqa.sandbox import enclosed, quietly
 from fusionbench.metrics.pyiqa.table import NETWORKS
 from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import accept
-from fusionbench.weights.store import expected_path
+from fusionbench.weights.store import cache_path
 
 CLIP_SIZES = {
     "RN50.pt": (1024, 224, (3, 4, 6, 3), 64, None, 77, 49408, 512, 8, 12),
@@ -218,7 +218,7 @@ def put(made: Callable[..., Path]) -> Callable[..., list[Path]]:
         return paths
 
     def put_file(card: WeightsCard, source: Path) -> Path:
-        place = expected_path("", card)
+        place = cache_path("", card)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, place)
         return place

@@ -15,7 +15,7 @@ from fusionbench.metrics.pyiqa.sandbox import quietly
 from fusionbench.metrics.pyiqa.score import load, perceived_quality
 from fusionbench.metrics.pyiqa.table import NETWORKS, Network
 from fusionbench.weights.checksums import accept
-from fusionbench.weights.store import expected_path
+from fusionbench.weights.store import cache_path
 
 from .conftest import MAKE, random_state
 
@@ -38,7 +38,7 @@ def fabricate(made, monkeypatch):
 
     def put(metric: str) -> None:
         for card in NETWORKS[metric].cards().values():
-            path = expected_path("", card)
+            path = cache_path("", card)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(made(card.file).read_bytes() if card.file in MAKE else b"")
             if card.file.startswith("CLIP-IQA+"):
@@ -80,7 +80,7 @@ def test_without_weights_nothing_is_computed_and_every_file_is_named(metric, hom
 @pytest.mark.parametrize("metric", OTHERS)
 def test_random_numbers_under_the_right_names_are_refused(metric, home):
     for card in NETWORKS[metric].cards().values():
-        path = expected_path("", card)
+        path = cache_path("", card)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"random numbers")
     side = max(32, NETWORKS[metric].smallest)
