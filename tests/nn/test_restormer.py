@@ -20,7 +20,7 @@ CLOSE = {"atol": 2e-6, "rtol": 1e-5}
 @pytest.fixture(params=[60, 1000, 1_000_000])
 def strip_numbers(request, monkeypatch):
     """From strips of two rows to whole images."""
-    monkeypatch.setattr(chunked, "STRIP_NUMBERS", request.param)
+    monkeypatch.setattr(chunked, "CHUNK_ELEMENTS", request.param)
 
 
 def jumbled(module: nn.Module, generator: torch.Generator) -> nn.Module:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.methods.drfusion.config import Architecture
-from fusionbench.nn.cpu.upsample import doubled
+from fusionbench.nn.cpu.upsample import conv_transpose_2x
 from fusionbench.nn.cpu.winograd import conv3x3
 from fusionbench.types import Gray, Image
 
@@ -78,7 +78,7 @@ class Upsample(nn.Module):
 
     @override
     def forward(self, x: Image, time: Float[Tensor, "1 width"]) -> Image:
-        return doubled(x, self.op.weight, cast("Tensor", self.op.bias))
+        return conv_transpose_2x(x, self.op.weight, cast("Tensor", self.op.bias))
 
 
 class AttentionGate(nn.Module):

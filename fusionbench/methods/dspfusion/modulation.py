@@ -47,7 +47,7 @@ class SemanticIntegration(nn.Module):
         for image, output, key, value in zip(
             chunked.images(features), chunked.images(result), keys, values, strict=True
         ):
-            for rows in chunked.strips(image, image.shape[-1]):
+            for rows in chunked.chunks(image, image.shape[-1]):
                 output[rows] = self._ask(image[rows].flatten(0, 1), key, value).view(-1, *image.shape[1:])
         return result
 
@@ -95,7 +95,7 @@ class DegradationModulation(nn.Module):
     def _modulate(self, image: chunked.Rows, output: chunked.Rows, scale: Tensor, shift: Tensor) -> None:
         height, width, channels = image.shape
         window = image.new_empty(0)
-        for rows in chunked.strips(image, channels):
+        for rows in chunked.chunks(image, channels):
             count = rows.stop - rows.start
             if not rows.start:
                 window = image.new_zeros(1, count + 2, width, channels)
@@ -162,7 +162,7 @@ class GuidedFusion(nn.Module):
     def _fuse(self, both: list[chunked.Rows], output: chunked.Rows, channel: tuple[Tensor, Tensor]) -> None:
         ir, vi, near_ir, near_vi = both
         projection = self.project_out.weight.flatten(1).t()
-        for rows in chunked.strips(ir, ir.shape[-1]):
+        for rows in chunked.chunks(ir, ir.shape[-1]):
             weighted = (near_ir[rows] * channel[0]).sigmoid_().mul_(ir[rows])
             weighted.addcmul_((near_vi[rows] * channel[1]).sigmoid_(), vi[rows])
             torch.mm(weighted.flatten(0, 1), projection, out=output[rows].view(-1, output.shape[-1]))

@@ -24,7 +24,7 @@ Tokens = Float[Tensor, "n c"]
 Rows = Float[Tensor, "h w c"]
 """One image, or a strip of one, channels last."""
 
-STRIP_NUMBERS = 1_000_000
+CHUNK_ELEMENTS = 1_000_000
 """How many numbers the widest intermediate of a strip may have. Measured with 1 MiB of second-level cache per core and
 32 MiB of third: half or twice as many cost 1 to 9 %, an eighth 8 to 19 %, eight times as many a quarter."""
 
@@ -69,10 +69,10 @@ def empty_like(features: Image, channels: int = 0) -> Image:
     return features.new_empty(batch, height, width, channels or own).permute(0, 3, 1, 2)
 
 
-def strips(image: Rows, widest: int) -> Iterator[slice]:
+def chunks(image: Rows, widest: int) -> Iterator[slice]:
     """The rows of an image in strips, where the widest intermediate has so many channels."""
     height, width = image.shape[:2]
-    rows = max(2, STRIP_NUMBERS // (width * widest))  # two at least, which the next strip needs of this one
+    rows = max(2, CHUNK_ELEMENTS // (width * widest))  # two at least, which the next strip needs of this one
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))
 
@@ -89,7 +89,7 @@ def convolved(
     """
     height, width, _ = image.shape
     windows: list[Tensor] = []
-    for rows in strips(image, widest):
+    for rows in chunks(image, widest):
         count = rows.stop - rows.start
         if not windows:
             windows = [image.new_empty(1, count + 2, width, branch.kernel.shape[0]) for branch in branches]
@@ -138,7 +138,7 @@ def attend(
             for each, (_, branch) in zip(separate, sources, strict=True)
         ]
         mixed = matrix(_collect(passes, values, heads)).t()
-        for rows in strips(values, channels):
+        for rows in chunks(values, channels):
             held = values[rows].flatten(0, 1)
             held.copy_(torch.addmm(residual[rows].flatten(0, 1), held, mixed))
     return result

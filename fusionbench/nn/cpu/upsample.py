@@ -15,7 +15,7 @@ TAPS = ([1], [2, 0])
 """Of one direction, for even and for odd places: which of the three weights meet a pixel and its successor."""
 
 
-def doubled(
+def conv_transpose_2x(
     x: Float[Tensor, "b c h w"], weight: Float[Tensor, "c o 3 3"], bias: Float[Tensor, " o"]
 ) -> Float[Tensor, "b o h2 w2"]:
     """`conv_transpose2d` with stride 2, padding 1 and output padding 1, by whichever way is faster."""

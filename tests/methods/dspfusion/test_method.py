@@ -140,7 +140,7 @@ def test_tiles_cover_the_image_and_each_is_fused_as_an_image_of_its_own(method, 
 @pytest.mark.parametrize(("size", "numbers"), [(TINY, 500), (TINY, 1_000_000), ("small", 5_000)])
 def test_training_on_whole_images_and_inference_in_strips_are_equal(generator, monkeypatch, size, numbers):
     """In double precision, where nothing but a mistake is larger than the tolerance."""
-    monkeypatch.setattr(chunked, "STRIP_NUMBERS", numbers)
+    monkeypatch.setattr(chunked, "CHUNK_ELEMENTS", numbers)
     method = sensitive(size).double()
     ir, vi = torch.rand(2, 2, 3, 24, 32, generator=generator, dtype=torch.float64)
     degradation, semantic = method.degradation_priors(ir, vi), method.semantic_prior(ir, vi)

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fusionbench.nn.cpu.upsample import doubled
+from fusionbench.nn.cpu.upsample import conv_transpose_2x
 
 
 def whole(x, weight, bias):
@@ -20,13 +20,13 @@ def test_equals_the_transposed_convolution(shape, outputs, generator):
     weight = torch.randn(shape[1], outputs, 3, 3, generator=generator) / (9 * shape[1]) ** 0.5
     bias = torch.randn(outputs, generator=generator)
     with torch.no_grad():
-        torch.testing.assert_close(doubled(x, weight, bias), whole(x, weight, bias), rtol=0.0, atol=5e-6)
+        torch.testing.assert_close(conv_transpose_2x(x, weight, bias), whole(x, weight, bias), rtol=0.0, atol=5e-6)
 
 
 def test_training_and_autocast_take_torchs_own(generator):
     x, bias = torch.randn(1, 8, 6, 7, generator=generator), torch.zeros(5)
     weight = torch.randn(8, 5, 3, 3, generator=generator).requires_grad_()
-    doubled(x, weight, bias).sum().backward()
+    conv_transpose_2x(x, weight, bias).sum().backward()
     assert weight.grad is not None
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(doubled(x, weight, bias), whole(x, weight, bias))
+        assert torch.equal(conv_transpose_2x(x, weight, bias), whole(x, weight, bias))
