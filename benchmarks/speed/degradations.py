@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from fusionbench.data.synthetic import scene
-from fusionbench.degradations import KINDS, SCENARIOS, Degradation, parse
+from fusionbench.degradations import DEGRADATIONS, SCENARIOS, Degradation, parse
 from fusionbench.images.files import read_image, write_image
 from fusionbench.types import Bytes
 
@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _specs() -> list[str]:
-    single = [f"{modality}:{code}" for code, kind in KINDS.items() for modality in kind.on]
+    single = [f"{modality}:{code}" for code, kind in DEGRADATIONS.items() for modality in kind.on]
     return sorted({str(parse(spec)) for spec in (*single, *SCENARIOS, *COMBINED)})
 
 

@@ -1,4 +1,4 @@
-"""The tables of docs/degradations.md, made from `KINDS` and `SCENARIOS`.
+"""The tables of docs/degradations.md, made from `DEGRADATIONS` and `SCENARIOS`.
 
 `python docs/generate/degradations.py` renews them; what stands around them is written by hand.
 """
@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fusionbench.degradations.grammar import write_value
-from fusionbench.degradations.table import KINDS, SCENARIOS
+from fusionbench.degradations.table import DEGRADATIONS, SCENARIOS
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
 
 def tables() -> str:
     """Codes, their parameters and the scenarios, in markdown."""
-    codes = ((f"`{code}`", ", ".join(kind.on), kind.about, kind.origin) for code, kind in KINDS.items())
+    codes = ((f"`{code}`", ", ".join(kind.on), kind.about, kind.origin) for code, kind in DEGRADATIONS.items())
     parameters = (
         (
             f"`{code}`",
@@ -26,7 +26,7 @@ def tables() -> str:
             parameter.meaning,
             parameter.source,
         )
-        for code, kind in KINDS.items()
+        for code, kind in DEGRADATIONS.items()
         for parameter in kind.parameters
     )
     scenarios = ((f"`{code}`", f"`{row.spec}`", row.about, row.origin) for code, row in SCENARIOS.items())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from fusionbench.data import DATASETS
-from fusionbench.degradations import KINDS, LINEAR, SCENARIOS
+from fusionbench.degradations import DEGRADATIONS, LINEAR, SCENARIOS
 from fusionbench.methods import METHODS, fallback, is_ready, variant_of
 from fusionbench.metrics import METRICS, PROTOCOLS
 from fusionbench.metrics.pyiqa.table import LICENCE
@@ -85,7 +85,7 @@ def _datasets() -> Iterator[Row]:
 
 
 def _degradations() -> Iterator[Row]:
-    for code, kind in KINDS.items():
+    for code, kind in DEGRADATIONS.items():
         parameters = ", ".join(parameter.name for parameter in kind.parameters)
         yield {"degradation": code, "on": " ".join(kind.on), "what it does": kind.about, "parameters": parameters}
     for name, scenario in SCENARIOS.items():

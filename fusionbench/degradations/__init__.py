@@ -2,16 +2,16 @@
 
 from fusionbench.degradations.degradation import Degradation, Degraded, Draw, draw, parse
 from fusionbench.degradations.grammar import Term, split_specs
-from fusionbench.degradations.table import KINDS, LINEAR, SCENARIOS, Kind, Parameter, Range, Scenario
+from fusionbench.degradations.table import DEGRADATIONS, LINEAR, SCENARIOS, DegradationCard, Parameter, Range, Scenario
 
 __all__ = [
-    "KINDS",
+    "DEGRADATIONS",
     "LINEAR",
     "SCENARIOS",
     "Degradation",
+    "DegradationCard",
     "Degraded",
     "Draw",
-    "Kind",
     "Parameter",
     "Range",
     "Scenario",

@@ -21,22 +21,22 @@ LIT = 0.98
 """Share of its light at which a line counts as not darkened by black beyond the edge."""
 
 
-class Frame(NamedTuple):
+class CropInfo(NamedTuple):
     """How a part was cut.
 
     Attributes:
         origin: row and column at which a low-resolution patch starts.
-        goes_on: whether the image went on beyond the part's edge: ((top, bottom), (left, right)).
+        continues: whether the image went on beyond the part's edge: ((top, bottom), (left, right)).
     """
 
     origin: tuple[int, int] = (0, 0)
-    goes_on: tuple[tuple[bool, bool], tuple[bool, bool]] = ((False, False), (False, False))
+    continues: tuple[tuple[bool, bool], tuple[bool, bool]] = ((False, False), (False, False))
 
 
-WHOLE = Frame()
+WHOLE = CropInfo()
 
 
-def frame_of(image: Gray, operator: Operator) -> Frame:
+def crop_info(image: Gray, operator: Operator) -> CropInfo:
     """How a degraded image (1, H, W) was cut from what the operator degraded.
 
     Args:
@@ -49,16 +49,16 @@ def frame_of(image: Gray, operator: Operator) -> Frame:
         scale = factors[0].scale
         origin = (_patch_start(image, -2, scale), _patch_start(image, -1, scale))
     if not any(isinstance(factor, Blur) and _darkens(factor) for factor in factors):
-        return Frame(origin)
+        return CropInfo(origin)
     lit = operator.apply(torch.ones_like(image))
     (top, bottom), (left, right) = (_open_ends(image, lit, dim) for dim in (-2, -1))
-    return Frame(origin, ((top, bottom), (left, right)))
+    return CropInfo(origin, ((top, bottom), (left, right)))
 
 
-def framed(operator: Operator, frame: Frame) -> Operator:
+def crop_operator(operator: Operator, frame: CropInfo) -> Operator:
     """The operator for a part that was cut so."""
     if isinstance(operator, Composition):
-        return Composition([framed(factor, frame) for factor in operator.factors])
+        return Composition([crop_operator(factor, frame) for factor in operator.factors])
     if isinstance(operator, Pixelate):
         return Pixelate(operator.scale, frame.origin)
     if isinstance(operator, Blur) and _darkens(operator):
@@ -66,10 +66,10 @@ def framed(operator: Operator, frame: Frame) -> Operator:
     return operator
 
 
-def _borders(borders: Borders, frame: Frame) -> Borders:
+def _borders(borders: Borders, frame: CropInfo) -> Borders:
     (top, bottom), (left, right) = (
         tuple(_border(border, went_on) for border, went_on in zip(*ends, strict=True))
-        for ends in zip(borders, frame.goes_on, strict=True)
+        for ends in zip(borders, frame.continues, strict=True)
     )
     return (top, bottom), (left, right)
 

@@ -77,7 +77,9 @@ class Degradation:
 
     def fix(self, *, name: str, seed: int) -> Degradation:
         """The same degradation with every interval replaced by the value drawn for this image."""
-        return Degradation(tuple(_fix(term, name=name, seed=seed, place=place) for place, term in _placed(self.terms)))
+        return Degradation(
+            tuple(_sample_values(term, name=name, seed=seed, place=place) for place, term in _placed(self.terms))
+        )
 
     def apply(self, ir: Pixels, vi: Pixels, *, name: str, seed: int) -> Degraded:
         """Degrade a pair; the inputs are left as they are.
@@ -95,7 +97,7 @@ class Degradation:
         done = self.fix(name=name, seed=seed)
         images = {"ir": ir, "vi": vi}
         for place, term in _placed(done.terms):
-            images[term.modality] = _apply(term, images[term.modality], stream(seed, name, place, term.full))
+            images[term.modality] = _apply(term, images[term.modality], derive_seed(seed, name, place, term.full))
         return Degraded(images["ir"], images["vi"], done.scale("ir"), done.scale("vi"), done)
 
 
@@ -125,12 +127,12 @@ def draw(specs: Sequence[str], *, name: str, seed: int, epoch: int) -> Draw:
     if not specs:
         raise ValueError("no degradation to draw from; list at least 'clean'")
     degradations = [parse(spec) for spec in specs]
-    pick = stream(seed, name, epoch, "spec") % len(degradations)
-    epoch_seed = stream(seed, "", epoch, "epoch") % 2**63
+    pick = derive_seed(seed, name, epoch, "spec") % len(degradations)
+    epoch_seed = derive_seed(seed, "", epoch, "epoch") % 2**63
     return Draw(degradations[pick].fix(name=name, seed=epoch_seed), epoch_seed)
 
 
-def stream(seed: int, name: str, index: int, purpose: str) -> int:
+def derive_seed(seed: int, name: str, index: int, purpose: str) -> int:
     """The 128-bit seed of one random stream; independent of process, platform and Python's hash seed."""
     text = json.dumps([int(seed), name, int(index), purpose])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
@@ -144,11 +146,11 @@ def _placed(terms: tuple[Term, ...]) -> Iterator[tuple[int, Term]]:
         counts[term.modality] += 1
 
 
-def _fix(term: Term, *, name: str, seed: int, place: int) -> Term:
+def _sample_values(term: Term, *, name: str, seed: int, place: int) -> Term:
     values = []
     for parameter, value in zip(term.kind.parameters, term.values, strict=True):
         if isinstance(value, Range):
-            value = parameter.draw(value, stream(seed, name, place, f"{term.full}{parameter.name}") / 2**128)
+            value = parameter.draw(value, derive_seed(seed, name, place, f"{term.full}{parameter.name}") / 2**128)
         values.append(value)
     return replace(term, values=tuple(values))
 

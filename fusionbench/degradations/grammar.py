@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from fusionbench.degradations.table import KINDS, SCENARIOS, Kind, Parameter, Range
+from fusionbench.degradations.table import DEGRADATIONS, SCENARIOS, DegradationCard, Parameter, Range
 from fusionbench.registry import unknown_name
 
 MODALITIES = ("ir", "vi")
@@ -31,7 +31,7 @@ class Term:
 
     Attributes:
         modality: 'ir' or 'vi'.
-        code: a key of `KINDS`.
+        code: a key of `DEGRADATIONS`.
         values: one per parameter of the kind, in its order.
     """
 
@@ -40,9 +40,9 @@ class Term:
     values: tuple[Value, ...] = ()
 
     @property
-    def kind(self) -> Kind:
-        """The row of `KINDS`."""
-        return KINDS[self.code]
+    def kind(self) -> DegradationCard:
+        """The row of `DEGRADATIONS`."""
+        return DEGRADATIONS[self.code]
 
     @property
     def arguments(self) -> dict[str, Value]:
@@ -145,22 +145,22 @@ def _read_term(text: str) -> tuple[Term, ...]:
     modality, code, values = match["modality"], match["code"].lower(), match["values"]
     if modality is None and code in SCENARIOS:
         return _read_scenario(code, values)
-    if code not in KINDS:
+    if code not in DEGRADATIONS:
         if code in SCENARIOS:
             raise ValueError(f"{code!r} degrades both images; write it without prefix")
-        raise unknown_name("degradation", code, [*KINDS, *SCENARIOS, "clean"])
+        raise unknown_name("degradation", code, [*DEGRADATIONS, *SCENARIOS, "clean"])
     return (Term(_modality(code, modality), code, _read_values(code, values)),)
 
 
 def _read_scenario(code: str, values: str | None) -> tuple[Term, ...]:
     if values is not None:
-        choices = f"; write 'ir:{code}({values})+vi:{code}({values})'" if code in KINDS else ""
+        choices = f"; write 'ir:{code}({values})+vi:{code}({values})'" if code in DEGRADATIONS else ""
         raise ValueError(f"{code!r} without prefix is the scenario {SCENARIOS[code].spec} and takes no values{choices}")
     return read(SCENARIOS[code].spec)
 
 
 def _modality(code: str, written: str | None) -> str:
-    fitting = KINDS[code].on
+    fitting = DEGRADATIONS[code].on
     if written is None:
         if len(fitting) > 1:
             raise ValueError(f"{code!r} fits both modalities; write 'ir:{code}' or 'vi:{code}'")
@@ -174,7 +174,7 @@ def _modality(code: str, written: str | None) -> str:
 
 
 def _read_values(code: str, text: str | None) -> tuple[Value, ...]:
-    parameters = KINDS[code].parameters
+    parameters = DEGRADATIONS[code].parameters
     names = [parameter.name for parameter in parameters]
     given: dict[str, Value] = {}
     for index, piece in enumerate([] if text is None else text.split(",")):

@@ -1,4 +1,4 @@
-"""The tables of degradations: `KINDS`, one operation on one image, and `SCENARIOS`, what is done to a whole pair.
+"""The tables: `DEGRADATIONS`, one operation on one image, and `SCENARIOS`, what is done to a whole pair.
 
 Nothing heavy is imported here: a row names its transform as 'module:class'. Pixel values are those of 8-bit images.
 """
@@ -55,7 +55,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Kind:
+class DegradationCard:
     """A degradation of one image.
 
     Attributes:
@@ -95,8 +95,8 @@ def severity(default: float, meaning: str, source: str) -> Parameter:
     return Parameter("severity", default, 0.0, 1.0, meaning, source)
 
 
-KINDS: dict[str, Kind] = {
-    "blur": Kind(
+DEGRADATIONS: dict[str, DegradationCard] = {
+    "blur": DegradationCard(
         "fusionbench.degradations.optics:blur",
         on=("ir", "vi"),
         about="Gaussian defocus",
@@ -109,7 +109,7 @@ KINDS: dict[str, Kind] = {
             ),
         ),
     ),
-    "haze": Kind(
+    "haze": DegradationCard(
         "fusionbench.degradations.visible:Haze",
         on=("vi",),
         about="airlight that grows with a depth guessed from the position in the image",
@@ -119,7 +119,7 @@ KINDS: dict[str, Kind] = {
             Parameter("airlight", 0.8, 0.0, 1.0, "brightness of the haze", "EMS"),
         ),
     ),
-    "lc": Kind(
+    "lc": DegradationCard(
         "fusionbench.degradations.infrared:LowContrast",
         on=("ir",),
         about="grey levels compressed around a level",
@@ -131,7 +131,7 @@ KINDS: dict[str, Kind] = {
             ),
         ),
     ),
-    "ll": Kind(
+    "ll": DegradationCard(
         "fusionbench.degradations.visible:LowLight",
         on=("vi",),
         about="short exposure: darker tones with shot and read noise",
@@ -142,14 +142,14 @@ KINDS: dict[str, Kind] = {
             ),
         ),
     ),
-    "lr": Kind(
+    "lr": DegradationCard(
         "fusionbench.degradations.optics:LowResolution",
         on=("ir", "vi"),
         about="mean of factor x factor pixels, repeated to the old size",
         origin="DRFusion: adaptive average pooling, enlarged by repetition.",
         parameters=(Parameter("factor", 4, 1, 16, "pixels per side that become one", "DRFusion, M3FD", whole=True),),
     ),
-    "noise": Kind(
+    "noise": DegradationCard(
         "fusionbench.degradations.noise:GaussianNoise",
         on=("ir", "vi"),
         about="additive white Gaussian noise, independent per channel",
@@ -158,7 +158,7 @@ KINDS: dict[str, Kind] = {
             Parameter("sigma", 13.97, 0.0, 100.0, "standard deviation of 255 levels", "DRFusion: 255 sqrt(0.003)"),
         ),
     ),
-    "oe": Kind(
+    "oe": DegradationCard(
         "fusionbench.degradations.visible:OverExposure",
         on=("vi",),
         about="long exposure: lifted shadows, clipped highlights",
@@ -169,7 +169,7 @@ KINDS: dict[str, Kind] = {
             ),
         ),
     ),
-    "rain": Kind(
+    "rain": DegradationCard(
         "fusionbench.degradations.visible:Rain",
         on=("vi",),
         about="slanted streaks at three depths over a faint veil",
@@ -179,7 +179,7 @@ KINDS: dict[str, Kind] = {
             Parameter("angle", Range(-45, 45), -60.0, 60.0, "degrees from vertical", "EMS"),
         ),
     ),
-    "rn": Kind(
+    "rn": DegradationCard(
         "fusionbench.degradations.noise:RandomNoise",
         on=("ir", "vi"),
         about="Gaussian read noise, then Poisson shot noise",
@@ -189,7 +189,7 @@ KINDS: dict[str, Kind] = {
             Parameter("photons", Range(70, 90), 1, 1000, "counts at white", "DSPFusion, supplement B.1", whole=True),
         ),
     ),
-    "sn": Kind(
+    "sn": DegradationCard(
         "fusionbench.degradations.infrared:Stripes",
         on=("ir",),
         about="column noise over Gaussian noise, as of an uncorrected bolometer array",
@@ -201,14 +201,14 @@ KINDS: dict[str, Kind] = {
             ),
         ),
     ),
-    "sr4": Kind(
+    "sr4": DegradationCard(
         "fusionbench.degradations.optics:SuperResolution",
         on=("ir",),
         about="a quarter of the resolution per side, enlarged by bicubic interpolation",
         origin="LURE, SR4.",
         fixed={"factor": 4},
     ),
-    "sr8": Kind(
+    "sr8": DegradationCard(
         "fusionbench.degradations.optics:SuperResolution",
         on=("ir",),
         about="an eighth of the resolution per side, enlarged by bicubic interpolation",

@@ -11,7 +11,7 @@ from fusionbench import methods
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli.main import main
 from fusionbench.data import DATASETS, describe
-from fusionbench.degradations import KINDS, SCENARIOS, parse
+from fusionbench.degradations import DEGRADATIONS, SCENARIOS, parse
 from fusionbench.hub.catalog import holder
 from fusionbench.methods import METHODS
 from fusionbench.metrics import METRICS, PROTOCOLS, FusionMetric, canonical, choose, evaluate, row
@@ -20,7 +20,7 @@ from fusionbench.registry import LISTED, lookup
 
 TABLES = {
     "dataset": DATASETS,
-    "degradation": [*KINDS, *SCENARIOS],
+    "degradation": [*DEGRADATIONS, *SCENARIOS],
     "method": METHODS,
     "metric": METRICS,
     "protocol": PROTOCOLS,

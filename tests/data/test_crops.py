@@ -13,7 +13,7 @@ from fusionbench.data.pairs import collate
 from fusionbench.data.samplers import EpochSampler, EqualSizes
 from fusionbench.data.sources.base import Joined, RawPair, Subset
 from fusionbench.data.sources.cache import FACTS, CachedSource, SharedCache
-from fusionbench.degradations import KINDS, parse
+from fusionbench.degradations import DEGRADATIONS, parse
 from fusionbench.images.tensors import to_bytes
 
 
@@ -128,9 +128,9 @@ def test_workers_change_nothing_and_live_through_epochs():
 
 
 # Deterministic degradations must agree byte for byte; noise can only agree in distribution.
-@pytest.mark.parametrize("code", sorted(set(KINDS) - {"ll", "noise", "rn", "sn"}))
+@pytest.mark.parametrize("code", sorted(set(DEGRADATIONS) - {"ll", "noise", "rn", "sn"}))
 def test_degrading_a_window_gives_what_degrading_the_whole_gives(code):
-    modality = KINDS[code].on[0]
+    modality = DEGRADATIONS[code].on[0]
     spec = {"blur": f"{modality}:blur(2,9)", "lc": "ir:lc(0.5,level=120)", "lr": f"{modality}:lr(4)"}.get(code, code)
     rng = np.random.default_rng(0)
     raw = RawPair(

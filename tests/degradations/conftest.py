@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fusionbench.degradations import KINDS, SCENARIOS
+from fusionbench.degradations import DEGRADATIONS, SCENARIOS
 
-SINGLE = [f"{modality}:{code}" for code, kind in KINDS.items() for modality in kind.on]
+SINGLE = [f"{modality}:{code}" for code, kind in DEGRADATIONS.items() for modality in kind.on]
 COMBINED = ["ll+lc", "ll+sn", "rain+sn", "rain+lc", "oe+lc", "vi:rain(0.7)+ir:sn", "ir:noise(5~25)+haze(0.2~0.9)"]
 EVERY = [*SINGLE, *SCENARIOS, *COMBINED]
 

@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from fusionbench.degradations import parse
-from fusionbench.degradations.crop_operators import WHOLE, Frame, frame_of, framed
+from fusionbench.degradations.crop_operators import WHOLE, CropInfo, crop_info, crop_operator
 from fusionbench.degradations.linear import linear_model
 
 HEIGHT, WIDTH = 96, 120
@@ -33,7 +33,7 @@ def as_tensor(image):
 @pytest.mark.parametrize("spec", ["blur", "composite", "ir:lr(4)", "ir:blur(3,15,1)+ir:noise(5)", "noise", "ir:blur"])
 def test_whole_images_are_taken_for_whole(clean, spec):
     image, operator = observed(clean, spec)
-    assert frame_of(image, operator) == WHOLE
+    assert crop_info(image, operator) == WHOLE
 
 
 @pytest.mark.parametrize("spec", ["ir:lr(4)", "composite", "ir:noise+ir:lr(8)"])
@@ -41,19 +41,19 @@ def test_whole_images_are_taken_for_whole(clean, spec):
 def test_patches_are_found_wherever_a_part_begins(clean, spec, top, left):
     image, operator = observed(clean, spec)
     scale = parse(spec).scale("ir")
-    assert frame_of(image[:, top:, left:], operator).origin == (-top % scale, -left % scale)
+    assert crop_info(image[:, top:, left:], operator).origin == (-top % scale, -left % scale)
 
 
 def test_patches_are_found_in_a_mirrored_part(clean):
     image, operator = observed(clean, "ir:lr(4)")
-    assert frame_of(image[:, :, :63].flip(-1), operator).origin == (0, 3)
+    assert crop_info(image[:, :, :63].flip(-1), operator).origin == (0, 3)
 
 
 @pytest.mark.parametrize("spec", ["blur", "composite", "ir:blur(2,13,1)+ir:noise"])
 def test_edges_inside_the_image_are_told_from_its_border(clean, spec):
     image, operator = observed(clean, spec)
-    assert frame_of(image[:, 32:80, 32:80], operator).goes_on == ((True, True), (True, True))
-    assert frame_of(image[:, :60, 40:], operator).goes_on == ((False, True), (True, False))
+    assert crop_info(image[:, 32:80, 32:80], operator).continues == ((True, True), (True, True))
+    assert crop_info(image[:, :60, 40:], operator).continues == ((False, True), (True, False))
 
 
 @pytest.mark.parametrize("spec", ["blur", "composite", "ir:lr(4)"])
@@ -61,7 +61,7 @@ def test_a_parts_operator_does_what_was_done_to_it(clean, spec):
     image, operator = observed(clean, spec)
     box = (slice(None), slice(33, 86), slice(30, 95))
     part, source = image[box], as_tensor(clean)[box]
-    fitting = framed(operator, frame_of(part, operator))
+    fitting = crop_operator(operator, crop_info(part, operator))
     missed, taken_for_whole = ((each.apply(source) - part).abs() for each in (fitting, operator))
     assert missed.mean() < 0.02
     assert missed.mean() < 0.6 * taken_for_whole.mean()
@@ -72,13 +72,13 @@ def test_a_parts_operator_does_what_was_done_to_it(clean, spec):
 
 def test_black_images_and_slivers_have_a_frame():
     operator = linear_model(parse("composite")).ir
-    assert frame_of(torch.zeros(1, 40, 40), operator) == WHOLE
-    assert frame_of(torch.rand(1, 1, 1), operator) == WHOLE
-    assert frame_of(torch.rand(1, 3, 40), operator).goes_on[0] == (False, False)
+    assert crop_info(torch.zeros(1, 40, 40), operator) == WHOLE
+    assert crop_info(torch.rand(1, 1, 1), operator) == WHOLE
+    assert crop_info(torch.rand(1, 3, 40), operator).continues[0] == (False, False)
 
 
 def test_what_shows_no_edges_is_left_alone():
     model = linear_model(parse("ir:blur+vi:noise"))
-    frame = Frame((1, 1), ((True, True), (True, True)))
-    assert framed(model.ir, frame) is model.ir
-    assert framed(model.vi, frame) is model.vi
+    frame = CropInfo((1, 1), ((True, True), (True, True)))
+    assert crop_operator(model.ir, frame) is model.ir
+    assert crop_operator(model.vi, frame) is model.vi

@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from fusionbench.degradations import parse
-from fusionbench.degradations.degradation import stream
+from fusionbench.degradations.degradation import derive_seed
 from fusionbench.degradations.noise import add_gaussian, words
 
 from .conftest import EVERY, make_pair
@@ -144,8 +144,8 @@ def test_spelling_changes_nothing():
 
 def test_streams_are_the_same_on_every_machine():
     """Pinned: only hashing and NumPy's raw bit stream are involved, whose results no version may change."""
-    assert stream(0, "00555D", 0, "ir:noise(sigma=13.97)") == PINNED_STREAM
-    assert words(np.random.default_rng(stream(0, "a", 0, "b")), (2, 3)).tolist() == PINNED_WORDS
+    assert derive_seed(0, "00555D", 0, "ir:noise(sigma=13.97)") == PINNED_STREAM
+    assert words(np.random.default_rng(derive_seed(0, "a", 0, "b")), (2, 3)).tolist() == PINNED_WORDS
 
 
 def test_noise_is_the_same_on_every_machine():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusionbench.degradations import KINDS, SCENARIOS, Range, parse, split_specs
+from fusionbench.degradations import DEGRADATIONS, SCENARIOS, Range, parse, split_specs
 from fusionbench.degradations.grammar import write_value
 
 MEANINGS = {
@@ -136,11 +136,11 @@ def specs(draw):
     """Any spec that the grammar allows, with prefixes, names and defaults written out or not."""
     terms = []
     for _ in range(draw(st.integers(1, 4))):
-        code = draw(st.sampled_from([*KINDS, *SCENARIOS]))
-        if code not in KINDS or (code in SCENARIOS and draw(st.booleans())):
+        code = draw(st.sampled_from([*DEGRADATIONS, *SCENARIOS]))
+        if code not in DEGRADATIONS or (code in SCENARIOS and draw(st.booleans())):
             terms.append(code)
             continue
-        kind = KINDS[code]
+        kind = DEGRADATIONS[code]
         prefix = f"{draw(st.sampled_from(kind.on))}:" if len(kind.on) > 1 or draw(st.booleans()) else ""
         given_values = [draw(values(parameter)) for parameter in kind.parameters[: draw(st.integers(0, 3))]]
         if draw(st.booleans()):

@@ -7,21 +7,21 @@ import sys
 
 import pytest
 
-from fusionbench.degradations import KINDS, SCENARIOS, Range, parse
+from fusionbench.degradations import DEGRADATIONS, SCENARIOS, Range, parse
 from fusionbench.registry import import_object
 
-PARAMETERS = [(code, parameter) for code, kind in KINDS.items() for parameter in kind.parameters]
+PARAMETERS = [(code, parameter) for code, kind in DEGRADATIONS.items() for parameter in kind.parameters]
 
 
-@pytest.mark.parametrize("table", [KINDS, SCENARIOS])
+@pytest.mark.parametrize("table", [DEGRADATIONS, SCENARIOS])
 def test_rows_are_sorted_and_described(table):
     assert list(table) == sorted(table)
     assert all(row.about and row.origin for row in table.values())
 
 
-@pytest.mark.parametrize("code", KINDS)
+@pytest.mark.parametrize("code", DEGRADATIONS)
 def test_row_makes_a_transform_and_names_its_modalities(code):
-    kind = KINDS[code]
+    kind = DEGRADATIONS[code]
     assert set(kind.on) <= {"ir", "vi"}
     defaults = {p.name: p.default.low if isinstance(p.default, Range) else p.default for p in kind.parameters}
     assert callable(import_object(kind.transform)(**defaults, **kind.fixed))
@@ -48,7 +48,7 @@ def test_draws_stay_in_the_interval(code, parameter):
 
 
 def test_codes_of_the_papers_are_there():
-    assert set(KINDS) == {"blur", "haze", "lc", "ll", "lr", "noise", "oe", "rain", "rn", "sn", "sr4", "sr8"}
+    assert set(DEGRADATIONS) == {"blur", "haze", "lc", "ll", "lr", "noise", "oe", "rain", "rn", "sn", "sr4", "sr8"}
     assert set(SCENARIOS) == {"blur", "composite", "composite-pet", "noise"}
 
 

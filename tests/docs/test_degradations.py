@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fusionbench.degradations import KINDS, SCENARIOS
+from fusionbench.degradations import DEGRADATIONS, SCENARIOS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "degradations.md"
@@ -23,7 +23,7 @@ def test_page_is_current():
 
 def test_tables_have_every_code_and_parameter():
     text = tables()
-    for code, kind in KINDS.items():
+    for code, kind in DEGRADATIONS.items():
         assert f"| `{code}` | {', '.join(kind.on)} |" in text
         assert all(f"| `{code}` | `{parameter.name}` |" in text for parameter in kind.parameters)
     assert all(f"| `{code}` | `{row.spec}` |" in text for code, row in SCENARIOS.items())

@@ -16,7 +16,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from fusionbench.degradations import parse
-from fusionbench.degradations.crop_operators import Frame, frame_of, framed
+from fusionbench.degradations.crop_operators import CropInfo, crop_info, crop_operator
 from fusionbench.degradations.linear import CLEAN_GAMMA, NOISY_GAMMA, LinearModel, linear_model
 from fusionbench.degradations.operators import Operator, Pixelate, compose
 from fusionbench.methods.common.color import chroma, luma, rgb
@@ -124,7 +124,7 @@ class DRFusion(Method):
         whole = {key: self._model(*key) for key in dict.fromkeys(told)}
         # Crops and tiles are told of as the whole images are; where they were cut can be seen in them.
         frames = [
-            (frame_of(first, whole[key].ir), frame_of(second, whole[key].vi))
+            (crop_info(first, whole[key].ir), crop_info(second, whole[key].vi))
             for key, first, second in zip(told, ir, vi, strict=True)
         ]
         seen = list(zip(told, frames, strict=True))
@@ -216,8 +216,8 @@ class DRFusion(Method):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
 
 
-def _framed(model: LinearModel, ir: Frame, vi: Frame) -> LinearModel:
-    return LinearModel(framed(model.ir, ir), framed(model.vi, vi), model.noisy)
+def _framed(model: LinearModel, ir: CropInfo, vi: CropInfo) -> LinearModel:
+    return LinearModel(crop_operator(model.ir, ir), crop_operator(model.vi, vi), model.noisy)
 
 
 def _stored(operator: Operator, scale: int, told: int) -> Operator:

@@ -13,7 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from fusionbench.degradations import parse
-from fusionbench.degradations.degradation import stream
+from fusionbench.degradations.degradation import derive_seed
 from fusionbench.methods.lure.encoder import INFRARED, VISIBLE
 from fusionbench.methods.lure.text.tasks import HOME, OF_KIND, PSEUDO, TASKS, bank, tasks_of
 from fusionbench.types import Batch, Color
@@ -68,7 +68,7 @@ def triples_of(batch: Batch, *, seed: int, step: int) -> Triples:
             clean.append(y)
             modality.append(MODALITIES[slot])
             tasks.append(task)
-            sentences.append(sentence(task, slot, stream(seed, name, step, "sentence")))
+            sentences.append(sentence(task, slot, derive_seed(seed, name, step, "sentence")))
     where = torch.tensor(modality, device=degraded[0].device)
     return Triples(names, torch.stack(degraded), torch.stack(clean), where, tasks, sentences)
 
