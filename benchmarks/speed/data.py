@@ -22,7 +22,7 @@ from rich.markdown import Markdown
 from torch.utils.data import DataLoader
 
 from fusionbench.data import load
-from fusionbench.data.crops import TrainingPairs, Turn
+from fusionbench.data.crops import EpochIndex, TrainingPairs
 from fusionbench.data.datamodule import single_threaded
 from fusionbench.data.pairs import collate
 from fusionbench.data.samplers import EpochSampler
@@ -100,8 +100,8 @@ def _page(source: Source, arguments: argparse.Namespace) -> str:
     cached = TrainingPairs(SharedCache(source, 2**32), SPECS, crop=arguments.crop)
     rows = {
         "reading alone": _seconds(lambda index, epoch: source.read(index), source, arguments.epochs),
-        "degraded crops, from files": _seconds(lambda i, e: files[Turn(i, e)], source, arguments.epochs),
-        "degraded crops, decoded before": _seconds(lambda i, e: cached[Turn(i, e)], source, arguments.epochs),
+        "degraded crops, from files": _seconds(lambda i, e: files[EpochIndex(i, e)], source, arguments.epochs),
+        "degraded crops, decoded before": _seconds(lambda i, e: cached[EpochIndex(i, e)], source, arguments.epochs),
     }
     text = HEADER.format(
         crop=arguments.crop,

@@ -15,7 +15,7 @@ from fusionbench.benchmark.parallel import Share, shares, spread
 from fusionbench.benchmark.predict import Told, fuse_batch, fuse_cell
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, check_numbers
-from fusionbench.data.first_look import Files
+from fusionbench.data.first_look import PairPaths
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.sources.folders import FolderSource
 from fusionbench.degradations import parse
@@ -253,7 +253,7 @@ def _pairs_of(data: DatasetChoice, seed: int) -> Pairs:
     """The pairs of two folders, or the pair of two files."""
     if data.ir_dir is None or data.vi_dir is None or data.vi_dir.is_dir():
         return open_pairs(data, seed=seed)["clean"]
-    pair = Files(data.vi_dir.stem, data.ir_dir, data.vi_dir)
+    pair = PairPaths(data.vi_dir.stem, data.ir_dir, data.vi_dir)
     check_names([pair.name], data.vi_dir)
     return Pairs(FolderSource(data.name, [pair], resize=data.resize, reading=data.reading), seed=seed)
 

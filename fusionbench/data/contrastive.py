@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from typing_extensions import override
 
-from fusionbench.data.crops import Turn, cut, random_box
-from fusionbench.data.pairs import as_pair, collate, specs
+from fusionbench.data.crops import EpochIndex, cut, random_box
+from fusionbench.data.pairs import collate, specs, to_tensors
 from fusionbench.data.sources.base import RawPair, Source
 from fusionbench.data.sources.ems import EmsSource, Record, Scene
 from fusionbench.degradations import Degradation, Term, draw, parse
@@ -71,20 +71,20 @@ class ContrastivePairs(Dataset[Pair]):
         return len(self.source)
 
     @override
-    def __getitem__(self, turn: int | Turn) -> Pair:
-        index, epoch = turn if isinstance(turn, Turn) else Turn(turn, self.epoch)
+    def __getitem__(self, turn: int | EpochIndex) -> Pair:
+        index, epoch = turn if isinstance(turn, EpochIndex) else EpochIndex(turn, self.epoch)
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index]))
         spec = self.degradations[rng.integers(len(self.degradations))]
         raw = self._read(index)
         box, mirror = random_box(rng, raw.vi.shape[:2], self.crop), self._mirror(rng)
         drawn = draw([spec], name=raw.name, seed=self.seed, epoch=epoch)
-        pair = as_pair(*cut(raw, drawn.degradation, drawn.seed, box, mirror))
-        shared = [self._positive(rng, place, spec, epoch) for place in others(rng, index, len(self))]
+        pair = to_tensors(*cut(raw, drawn.degradation, drawn.seed, box, mirror))
+        shared = [self._positive(rng, place, spec, epoch) for place in sample_positives(rng, index, len(self))]
         negatives: list[Tensor] = []
         for kinds in self._other_kinds(rng, parse(spec)):
             terms = tuple(term for kind in kinds.values() for term in kind)
             other = draw([str(Degradation(terms))], name=raw.name, seed=self.seed, epoch=epoch)
-            shown = as_pair(*cut(raw, other.degradation, other.seed, box, mirror))
+            shown = to_tensors(*cut(raw, other.degradation, other.seed, box, mirror))
             images = {"ir": shown["ir"].expand(3, -1, -1), "vi": shown["vi"]}
             negatives += [images[modality] for modality in kinds]
         return with_contrasts(pair, [other["ir"] for other in shared], [other["vi"] for other in shared], negatives)
@@ -93,7 +93,7 @@ class ContrastivePairs(Dataset[Pair]):
         raw = self.source.read(index)
         if raw.degradation != "clean":
             raise ValueError(f"{raw.name!r} is degraded on disk by {raw.degradation!r}; use ContrastiveScenes for it")
-        return replace(raw, ir=fitting(raw.ir, self.crop), vi=fitting(raw.vi, self.crop))
+        return replace(raw, ir=crop_to_fit(raw.ir, self.crop), vi=crop_to_fit(raw.vi, self.crop))
 
     def _mirror(self, rng: np.random.Generator) -> bool:
         return self.flip and bool(rng.integers(2))
@@ -102,7 +102,7 @@ class ContrastivePairs(Dataset[Pair]):
         raw = self._read(place)
         drawn = draw([spec], name=raw.name, seed=self.seed, epoch=epoch)
         box = random_box(rng, raw.vi.shape[:2], self.crop)
-        return as_pair(*cut(raw, drawn.degradation, drawn.seed, box, self._mirror(rng)))
+        return to_tensors(*cut(raw, drawn.degradation, drawn.seed, box, self._mirror(rng)))
 
     def _other_kinds(self, rng: np.random.Generator, own: Degradation) -> list[dict[str, tuple[Term, ...]]]:
         """What is done to each modality to make negatives, one row per image that is shown of it."""
@@ -155,8 +155,8 @@ class ContrastiveScenes(Dataset[Pair]):
         return len(self.items)
 
     @override
-    def __getitem__(self, turn: int | Turn) -> Pair:
-        index, epoch = turn if isinstance(turn, Turn) else Turn(turn, self.epoch)
+    def __getitem__(self, turn: int | EpochIndex) -> Pair:
+        index, epoch = turn if isinstance(turn, EpochIndex) else EpochIndex(turn, self.epoch)
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index]))
         name, vi_code = self.items[index]
         scene = self.scenes[name]
@@ -171,7 +171,7 @@ class ContrastiveScenes(Dataset[Pair]):
         shared = [self._positives(rng, *kind, name) for kind in (("ir", ir_code), ("vi", vi_code))]
         views = [[to_tensor(*self._crops(rng, [path], *position)) for path in paths] for paths in shared]
         return with_contrasts(
-            as_pair(raw, None), [view[:1] for view in views[0]], views[1], [to_tensor(image) for image in different]
+            to_tensors(raw, None), [view[:1] for view in views[0]], views[1], [to_tensor(image) for image in different]
         )
 
     def _negatives(self, rng: np.random.Generator, scene: Scene, *anchors: Path) -> list[Path]:
@@ -183,11 +183,14 @@ class ContrastiveScenes(Dataset[Pair]):
 
     def _positives(self, rng: np.random.Generator, modality: str, code: str, anchor: str) -> list[Path]:
         names = self.sharing[modality, code]
-        return [getattr(self.scenes[names[i]], modality)[code] for i in others(rng, names.index(anchor), len(names))]
+        return [
+            getattr(self.scenes[names[i]], modality)[code]
+            for i in sample_positives(rng, names.index(anchor), len(names))
+        ]
 
     def _crops(self, rng: np.random.Generator, paths: Sequence[Path], turns: int, mirror: bool) -> list[Bytes]:
         """The same part of every image, mirrored and turned by so many right angles; three channels."""
-        images = [fitting(read_image(path, channels=3), (self.crop, self.crop)) for path in paths]
+        images = [crop_to_fit(read_image(path, channels=3), (self.crop, self.crop)) for path in paths]
         for path, image in zip(paths, images, strict=True):
             if image.shape != images[0].shape:
                 raise ValueError(f"{path} and {paths[0]} show one scene and differ in size")
@@ -245,11 +248,11 @@ def with_contrasts(pair: Pair, ir: list[Tensor], vi: list[Tensor], negatives: li
     return pair
 
 
-def others(rng: np.random.Generator, own: int, count: int) -> list[int]:
+def sample_positives(rng: np.random.Generator, own: int, count: int) -> list[int]:
     """Places of positives among so many, without one's own as long as there is another, none twice if there are enough.
 
     Example:
-        >>> sorted(others(np.random.default_rng(0), 1, 4)), others(np.random.default_rng(0), 0, 2)
+        >>> sorted(sample_positives(np.random.default_rng(0), 1, 4)), sample_positives(np.random.default_rng(0), 0, 2)
         ([0, 2, 3], [1, 1, 1])
     """
     candidates = [place for place in range(count) if place != own] or [own]
@@ -257,7 +260,7 @@ def others(rng: np.random.Generator, own: int, count: int) -> list[int]:
     return [candidates[order[i % len(candidates)]] for i in range(POSITIVES)]
 
 
-def fitting(image: Bytes, crop: tuple[int, int]) -> Bytes:
+def crop_to_fit(image: Bytes, crop: tuple[int, int]) -> Bytes:
     """An image mirrored at its borders until the crop fits in."""
     short = [max(0, side - own) for side, own in zip(crop, image.shape[:2], strict=True)]
     if not any(short):

@@ -15,13 +15,13 @@ import numpy as np
 from torch.utils.data import Dataset
 from typing_extensions import override
 
-from fusionbench.data.pairs import as_pair, degrade, specs, specs_for
+from fusionbench.data.pairs import applicable_specs, degrade, specs, to_tensors
 from fusionbench.data.sources.base import RawPair, Source
 from fusionbench.degradations import Degradation, Degraded, Range, Term, draw
 from fusionbench.types import Bytes, Pair
 
 
-class Turn(NamedTuple):
+class EpochIndex(NamedTuple):
     """A pair, by its place in the source, in an epoch."""
 
     place: int
@@ -72,17 +72,17 @@ class TrainingPairs(Dataset[Pair]):
         return len(self.source)
 
     @override
-    def __getitem__(self, turn: int | Turn) -> Pair:
-        index, epoch = turn if isinstance(turn, Turn) else Turn(turn, self.epoch)
+    def __getitem__(self, turn: int | EpochIndex) -> Pair:
+        index, epoch = turn if isinstance(turn, EpochIndex) else EpochIndex(turn, self.epoch)
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index]))
         raw = self.source.read(index)
-        fitting = specs_for(raw, self.degradations)
+        fitting = applicable_specs(raw, self.degradations)
         drawn = draw(fitting, name=self.source.names[index], seed=self.seed, epoch=epoch)
         if self.crop is not None:
             raw = _enlarged(raw, self.crop)
         box = random_box(rng, raw.vi.shape[:2], self.crop or raw.vi.shape[:2])
         mirror = self.flip and bool(rng.integers(2))
-        return as_pair(*cut(raw, drawn.degradation, drawn.seed, box, mirror))
+        return to_tensors(*cut(raw, drawn.degradation, drawn.seed, box, mirror))
 
 
 def random_box(rng: np.random.Generator, size: Sequence[int], crop: Sequence[int]) -> Box:
@@ -94,7 +94,7 @@ def random_box(rng: np.random.Generator, size: Sequence[int], crop: Sequence[int
 
 def cut(raw: RawPair, degradation: Degradation, seed: int, box: Box, mirror: bool) -> tuple[RawPair, Degraded | None]:
     """The part of a pair in a box, clean and degraded; degrading sees no more of the image than it needs to."""
-    window = reach(degradation, box, raw.vi.shape[:2])
+    window = receptive_radius(degradation, box, raw.vi.shape[:2])
     degraded = degrade(_part(raw, window), degradation, seed)
     inner = Box(box.top - window.top, box.left - window.left, box.bottom - window.top, box.right - window.left)
     if degraded is not None:
@@ -106,10 +106,10 @@ def cut(raw: RawPair, degradation: Degradation, seed: int, box: Box, mirror: boo
 # Pixels of the input on each side that a pixel of the output depends on, by code; a missing code depends on the place
 # in the image, on its size or on a grid, and needs all of it. Noise is independent from pixel to pixel (stripes from
 # column to column), so that noise drawn for a crop is distributed as the crop of a noisy image.
-REACH = {"lc": 0, "ll": 0, "noise": 0, "oe": 0, "rn": 0, "sn": 0}
+RECEPTIVE_RADIUS = {"lc": 0, "ll": 0, "noise": 0, "oe": 0, "rn": 0, "sn": 0}
 
 
-def reach(degradation: Degradation, box: Box, size: Sequence[int]) -> Box:
+def receptive_radius(degradation: Degradation, box: Box, size: Sequence[int]) -> Box:
     """The part of an image that has to be degraded to know its degradation in a box."""
     margins = [_margin(degradation.on(modality)) for modality in ("ir", "vi")]
     if any(margin is None for margin in margins):
@@ -129,8 +129,8 @@ def _margin(terms: Sequence[Term]) -> int | None:
         if term.code == "blur":
             size = term.arguments["size"]
             total += int(size.high if isinstance(size, Range) else size) // 2
-        elif term.code in REACH:
-            total += REACH[term.code]
+        elif term.code in RECEPTIVE_RADIUS:
+            total += RECEPTIVE_RADIUS[term.code]
         else:
             return None
     return total

@@ -17,8 +17,8 @@ from fusionbench.data.contrastive import collate_contrasts, contrastive
 from fusionbench.data.crops import TrainingPairs
 from fusionbench.data.loading import candidates, load
 from fusionbench.data.pairs import Pairs, collate, specs
-from fusionbench.data.samplers import EpochSampler, EqualSizes, ResumableLoader, Shown, check_enough
-from fusionbench.data.sources.base import Joined, Source, Subset
+from fusionbench.data.samplers import EpochSampler, ResumableLoader, SameSizeBatchSampler, TrainingSet, check_enough
+from fusionbench.data.sources.base import ConcatSource, Source, Subset
 from fusionbench.data.sources.cache import SharedCache
 from fusionbench.data.sources.restoration import RESTORATION, restoration
 from fusionbench.data.sources.shards import blocks_of
@@ -118,7 +118,7 @@ class FusionDataModule(LightningDataModule):
         self.reading = read_options(ir_range, ir_channel)
         self.contrasts = contrasts
         self.limit = limit
-        self.train_pairs: Shown | None = None
+        self.train_pairs: TrainingSet | None = None
         self._asked: tuple[bool, list[str]] | None = None
         self.blocks: list[list[int]] = []
         self.val_pairs: Pairs | None = None
@@ -218,7 +218,9 @@ def whole_pairs(
     sizes = [pairs.source.size(index) for index in range(len(pairs))]
     return DataLoader(
         pairs,
-        batch_sampler=EqualSizes(range(process, len(pairs), processes), batch_size, drop_last=False, sizes=sizes),
+        batch_sampler=SameSizeBatchSampler(
+            range(process, len(pairs), processes), batch_size, drop_last=False, sizes=sizes
+        ),
         collate_fn=collate,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
@@ -233,7 +235,7 @@ def single_threaded(worker: int) -> None:
 
 
 def _joined(sources: Sequence[Source]) -> Source:
-    return sources[0] if len(sources) == 1 else Joined(sources)
+    return sources[0] if len(sources) == 1 else ConcatSource(sources)
 
 
 def _ready(pairs: T | None) -> T:

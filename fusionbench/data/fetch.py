@@ -12,7 +12,7 @@ from rich.progress import track
 
 from fusionbench.console import make_console
 from fusionbench.data.loading import splits_on_disk
-from fusionbench.data.table import DATASETS, DatasetCard, Place, data_root
+from fusionbench.data.table import DATASETS, DatasetCard, Mirror, data_root
 from fusionbench.registry import lookup
 from fusionbench.weights.checksums import accepted, pin, short_of_a_checksum
 from fusionbench.weights.download import fetch
@@ -56,11 +56,11 @@ def download(name: str, root: str | Path | None = None, progress: bool = True) -
         if place.urls:
             done.append(f"{_fetched(place, folder, progress)} files of {name} are in {folder}")
         else:
-            done.append(by_hand(name, place, folder))
+            done.append(manual_steps(name, place, folder))
     return done
 
 
-def _fetched(place: Place, folder: Path, progress: bool) -> int:
+def _fetched(place: Mirror, folder: Path, progress: bool) -> int:
     """Fetch and unpack the archive of a place; the bytes of one without a checksum are remembered once it is whole.
 
     Returns:
@@ -79,7 +79,7 @@ def _fetched(place: Place, folder: Path, progress: bool) -> int:
     return count
 
 
-def by_hand(name: str, place: Place, folder: Path) -> str:
+def manual_steps(name: str, place: Mirror, folder: Path) -> str:
     """What a person has to do to get a data set from a place that needs a browser."""
     steps = place.put.replace("ROOT", str(folder))
     return (
@@ -88,7 +88,7 @@ def by_hand(name: str, place: Place, folder: Path) -> str:
     )
 
 
-def unpack(archive: Path, folder: Path, place: Place, progress: bool = False) -> int:
+def unpack(archive: Path, folder: Path, place: Mirror, progress: bool = False) -> int:
     """Unpack the folders of a zip archive that a data set needs; every file appears complete or not at all.
 
     Returns:
@@ -112,7 +112,7 @@ def unpack(archive: Path, folder: Path, place: Place, progress: bool = False) ->
     return len(wanted)
 
 
-def _wanted(contents: zipfile.ZipFile, place: Place) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+def _wanted(contents: zipfile.ZipFile, place: Mirror) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
     """The members below the folders to keep, with their paths after stripping."""
     wanted = []
     for member in contents.infolist():
@@ -139,7 +139,7 @@ def _extract(contents: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -
         unfinished.unlink(missing_ok=True)
 
 
-def places_of(card: DatasetCard) -> list[str]:
+def mirrors_of(card: DatasetCard) -> list[str]:
     """Where a data set can be had, as sentences."""
     return [
         f"fetched from {' or '.join(place.urls)}" if place.urls else f"by hand from {place.page}: {place.put}"

@@ -26,7 +26,7 @@ STRETCHED = 1.05
 
 
 @dataclass(frozen=True)
-class Files:
+class PairPaths:
     """One pair of files.
 
     Attributes:
@@ -43,12 +43,12 @@ class Files:
 class Headers(NamedTuple):
     """A pair of files with what their headers say."""
 
-    files: Files
+    files: PairPaths
     ir: Header
     vi: Header
 
 
-def look(files: Sequence[Files], resize: bool, reading: ReadOptions) -> None:
+def look(files: Sequence[PairPaths], resize: bool, reading: ReadOptions) -> None:
     """Look at a set of pairs.
 
     Args:
@@ -97,7 +97,7 @@ def look_at_fused(paths: Sequence[Path]) -> None:
         _readable(lambda path=path: read_image(path))
 
 
-def differing(files: Files, ir: tuple[int, ...], vi: tuple[int, ...]) -> str:
+def differing(files: PairPaths, ir: tuple[int, ...], vi: tuple[int, ...]) -> str:
     """That two images differ in size, in words."""
     return (
         f"the images of {files.name!r} differ in size: infrared {ir[1]}x{ir[0]} ({files.ir}), "
@@ -110,7 +110,7 @@ def _few(things: Sequence[T]) -> Sequence[T]:
     return things[:: max(1, -(-len(things) // LOOKED_AT))]
 
 
-def _headers(files: Files) -> tuple[Header, Header]:
+def _headers(files: PairPaths) -> tuple[Header, Header]:
     return image_header(files.ir), image_header(files.vi)
 
 

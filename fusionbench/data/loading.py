@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fusionbench.data.first_look import Files
+from fusionbench.data.first_look import PairPaths
 from fusionbench.data.sources.base import Source, Subset
 from fusionbench.data.sources.ems import open_ems
-from fusionbench.data.sources.folders import FolderSource, Unmatched, match, read_prompts
+from fusionbench.data.sources.folders import FolderSource, Unmatched, match_by_name, read_prompts
 from fusionbench.data.sources.shards import has_shards, open_shards
 from fusionbench.data.table import ANY, DATASETS, DatasetCard, Layout, check_limit, data_root, split_names
 from fusionbench.files import check_names
@@ -159,7 +159,9 @@ def _two_folders(
         raise ValueError("a folder of infrared and one of visible images go together; give both (--ir and --vi)")
     ir, vi = Path(ir_dir).expanduser(), Path(vi_dir).expanduser()
     prompts = read_prompts([ir.parent, vi.parent])
-    return FolderSource(name, match(ir, vi, unmatched, reading), resize=resize, prompts=prompts, reading=reading)
+    return FolderSource(
+        name, match_by_name(ir, vi, unmatched, reading), resize=resize, prompts=prompts, reading=reading
+    )
 
 
 def _published(
@@ -175,7 +177,7 @@ def _published(
         found = find_layout(card, folder, split)
         if found is not None:
             layout, ir, vi = found
-            files = match(ir, vi, unmatched, reading)
+            files = match_by_name(ir, vi, unmatched, reading)
             if "{split}" not in layout.ir and not layout.only:
                 files = _divide(name, card, split, files, ir)
             prompts = read_prompts([ir.parent, folder])
@@ -196,7 +198,7 @@ def _others(name: str, root: str | Path | None) -> str:
     return f"; there is {' and '.join(there)}" if there else ""
 
 
-def _divide(name: str, card: DatasetCard, split: str, files: list[Files], folder: Path) -> list[Files]:
+def _divide(name: str, card: DatasetCard, split: str, files: list[PairPaths], folder: Path) -> list[PairPaths]:
     """The pairs of one split of a folder that holds all of them."""
     if split == "all" or name == "folder":
         return files

@@ -39,9 +39,9 @@ class Pairs(Dataset[Pair]):
     def __getitem__(self, index: int) -> Pair:
         raw = self.source.read(index)
         if len(self.degradations) == 1:
-            return as_pair(raw, degrade(raw, parse(self.degradations[0]), self.seed))
-        drawn = draw(specs_for(raw, self.degradations), name=raw.name, seed=self.seed, epoch=0)
-        return as_pair(raw, degrade(raw, drawn.degradation, drawn.seed))
+            return to_tensors(raw, degrade(raw, parse(self.degradations[0]), self.seed))
+        drawn = draw(applicable_specs(raw, self.degradations), name=raw.name, seed=self.seed, epoch=0)
+        return to_tensors(raw, degrade(raw, drawn.degradation, drawn.seed))
 
 
 def specs(degradation: str | Sequence[str]) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ def specs(degradation: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(str(parse(spec)) for spec in several)
 
 
-def specs_for(raw: RawPair, several: Sequence[str]) -> Sequence[str]:
+def applicable_specs(raw: RawPair, several: Sequence[str]) -> Sequence[str]:
     """Those of several specs that a pair can be degraded by.
 
     A pair that is degraded on disk stays as it is; of a pair with one image, that image is degraded and no other.
@@ -92,7 +92,7 @@ def degrade(raw: RawPair, degradation: Degradation, seed: int) -> Degraded | Non
     return degradation.apply(raw.ir, raw.vi, name=raw.name, seed=seed)
 
 
-def as_pair(raw: RawPair, degraded: Degraded | None) -> Pair:
+def to_tensors(raw: RawPair, degraded: Degraded | None) -> Pair:
     """Bytes to floats, with the references that are known: an image that nothing was done to is its own."""
     undamaged = raw.degradation == "clean"
     ir_clean = raw.ir if raw.ir_clean is None and undamaged else raw.ir_clean

@@ -10,14 +10,14 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 from torch.utils.data.distributed import DistributedSampler
 from typing_extensions import override
 
-from fusionbench.data.crops import Turn
+from fusionbench.data.crops import EpochIndex
 
-TOGETHER = 8
+SHUFFLE_BUFFER = 8
 """Blocks whose pairs are mixed with each other."""
 
 
-class Shown(Protocol):
-    """Training pairs of any sort: items are asked for by `Turn`.
+class TrainingSet(Protocol):
+    """Training pairs of any sort: items are asked for by `EpochIndex`.
 
     Attributes:
         seed: of everything that is drawn.
@@ -46,7 +46,7 @@ class EpochSampler(DistributedSampler[Any]):
     """
 
     def __init__(
-        self, pairs: Shown, *, processes: int = 1, process: int = 0, blocks: Sequence[Sequence[int]] = ()
+        self, pairs: TrainingSet, *, processes: int = 1, process: int = 0, blocks: Sequence[Sequence[int]] = ()
     ) -> None:
         check_enough(len(pairs), processes, "training")
         super().__init__(
@@ -61,10 +61,10 @@ class EpochSampler(DistributedSampler[Any]):
         self.blocks = blocks
 
     @override
-    def __iter__(self) -> Iterator[Turn]:
+    def __iter__(self) -> Iterator[EpochIndex]:
         order = (self._by_block() if self.blocks else list(super().__iter__()))[self.start :]
         self.start = 0
-        return (Turn(index, self.epoch) for index in order)
+        return (EpochIndex(index, self.epoch) for index in order)
 
     def _by_block(self) -> list[int]:
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
@@ -74,7 +74,7 @@ class EpochSampler(DistributedSampler[Any]):
             for place in torch.randperm(len(self.blocks[block]), generator=generator)
         ]
         own = places[self.rank * self.num_samples : (self.rank + 1) * self.num_samples]
-        together = TOGETHER * max(map(len, self.blocks))
+        together = SHUFFLE_BUFFER * max(map(len, self.blocks))
         windows = [own[start : start + together] for start in range(0, len(own), together)]
         return [window[place] for window in windows for place in torch.randperm(len(window), generator=generator)]
 
@@ -92,7 +92,7 @@ def check_enough(pairs: int, processes: int, purpose: str) -> None:
         )
 
 
-class EqualSizes(BatchSampler):
+class SameSizeBatchSampler(BatchSampler):
     """Batches of pairs of one size, in the order of the sampler within each size.
 
     Lightning makes it anew with another sampler when several processes predict, which is why it looks like this.

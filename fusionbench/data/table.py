@@ -31,7 +31,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Place:
+class Mirror:
     """Where a data set, or a part of it, can be had.
 
     Attributes:
@@ -83,7 +83,7 @@ class DatasetCard:
     layouts: tuple[Layout, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     lists: dict[str, str] = field(default_factory=dict)
-    places: tuple[Place, ...] = ()
+    places: tuple[Mirror, ...] = ()
     note: str = ""
     target: str = ""
     degraded: bool = False
@@ -113,7 +113,7 @@ AANLIB_NOTE = (
 )
 
 
-def _harvard(other: str) -> tuple[tuple[Layout, ...], tuple[Place, ...]]:
+def _harvard(other: str) -> tuple[tuple[Layout, ...], tuple[Mirror, ...]]:
     """Layouts and place of one modality of the atlas beside MRI."""
     pair = f"{other.upper()}-MRI"
     layouts = (
@@ -126,7 +126,7 @@ def _harvard(other: str) -> tuple[tuple[Layout, ...], tuple[Place, ...]]:
         f"save registered slices as 8-bit images of one name in ROOT/test/mri and ROOT/test/{other} (train the same), "
         f"or copy a ready {pair} folder to ROOT"
     )
-    return layouts, (Place(page=AANLIB_URL, put=put),)
+    return layouts, (Mirror(page=AANLIB_URL, put=put),)
 
 
 CT_LAYOUTS, CT_PLACES = _harvard("ct")
@@ -141,7 +141,7 @@ DATASETS: dict[str, DatasetCard] = {
         licence="academic research only, no redistribution; the licences of MFNet, RoadScene, FLIR and LLVIP apply too",
         splits=("train", "val", "test"),
         places=(
-            Place(
+            Mirror(
                 page="https://drive.google.com/file/d/1AIAJBjU21Kz90TVHiSH-orHvw1Q-UUMZ/view",
                 put="unpack EMS-Full so that ROOT/train/IR, VI, IR_enhanced and VI_enhanced exist (val the same)",
             ),
@@ -210,7 +210,7 @@ DATASETS: dict[str, DatasetCard] = {
         layouts=(Layout("infrared/{split}", "visible/{split}"), BY_SPLIT),
         counts={"train": 12025, "test": 3463},
         places=(
-            Place(
+            Mirror(
                 page="https://drive.google.com/file/d/1VTlT3Y7e1h-Zsne4zahjx5q0TK2ClMVv/view",
                 put="unpack LLVIP.zip so that ROOT/infrared/train, infrared/test, visible/train and visible/test exist",
             ),
@@ -231,7 +231,7 @@ DATASETS: dict[str, DatasetCard] = {
             FLAT,
         ),
         places=(
-            Place(
+            Mirror(
                 page="https://github.com/JinyuanLiu-CV/TarDAL",
                 put="unpack M3FD_Fusion.zip to ROOT/M3FD_Fusion and M3FD_Detection.zip to ROOT/M3FD_Detection",
             ),
@@ -251,7 +251,7 @@ DATASETS: dict[str, DatasetCard] = {
         counts={"train": 1083, "test": 361},
         lists={"train": "msrs_train.txt", "test": "msrs_test.txt"},
         places=(
-            Place(
+            Mirror(
                 urls=(
                     "https://codeload.github.com/Linfeng-Tang/MSRS/zip/HEAD",
                     "https://github.com/Linfeng-Tang/MSRS/archive/HEAD.zip",
@@ -273,7 +273,7 @@ DATASETS: dict[str, DatasetCard] = {
         counts={"train": 171, "test": 50},
         lists={"test": "roadscene_test.txt"},
         places=(
-            Place(
+            Mirror(
                 urls=(
                     "https://codeload.github.com/hanna-xu/RoadScene/zip/HEAD",
                     "https://github.com/hanna-xu/RoadScene/archive/HEAD.zip",
@@ -306,7 +306,7 @@ DATASETS: dict[str, DatasetCard] = {
         counts={"test": 25},
         lists={"test": "tno_test.txt"},
         places=(
-            Place(
+            Mirror(
                 page="https://figshare.com/articles/dataset/TNO_Image_Fusion_Dataset/1008029",
                 put="choose pairs and save each under one name in ROOT/test/ir and ROOT/test/vi",
             ),
@@ -316,7 +316,7 @@ DATASETS: dict[str, DatasetCard] = {
 }
 
 
-def shown_as(dataset: str) -> dict[str, str]:
+def modality_labels(dataset: str) -> dict[str, str]:
     """What the images of `ir` and `vi` are called where pairs of a data set are shown."""
     names = DATASETS[dataset].shown if dataset in DATASETS else DatasetCard.shown
     return dict(zip(("ir", "vi"), names, strict=True))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusionbench.data.fetch import places_of
+from fusionbench.data.fetch import mirrors_of
 from fusionbench.data.loading import advice, candidates, load, splits_on_disk
 from fusionbench.data.table import DATASETS, DatasetCard, split_names
 from fusionbench.images.options import AS_STORED, ReadOptions
@@ -47,7 +47,7 @@ def describe(name: str) -> dict[str, str]:
         "splits": ", ".join(_with_count(card, split) for split in dict.fromkeys((*card.splits, *card.counts))),
         "split lists": ", ".join(f"{split} ({len(split_names(card, split))} names)" for split in card.lists),
         "layouts": "; ".join(f"{layout.ir} + {layout.vi}" for layout in card.layouts),
-        "where": "; ".join(places_of(card)),
+        "where": "; ".join(mirrors_of(card)),
         "note": card.note,
     }
     return {heading: fact for heading, fact in facts.items() if fact}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fusionbench.benchmark.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, pictured
 from fusionbench.benchmark.sources import Sources
-from fusionbench.data.table import shown_as
+from fusionbench.data.table import modality_labels
 from fusionbench.files import path_name
 from fusionbench.images.files import read_image
 from fusionbench.report.crops import salient_crops
@@ -52,7 +52,8 @@ def _rows(
 
 def _sources(folder: Path, image: str, dataset: str) -> list[Panel]:
     return [
-        Panel(read_image(folder / modality / f"{image}.png"), label) for modality, label in shown_as(dataset).items()
+        Panel(read_image(folder / modality / f"{image}.png"), label)
+        for modality, label in modality_labels(dataset).items()
     ]
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from fusionbench.benchmark.results import INPUTS, REFERENCES, CellFolder
-from fusionbench.data.table import shown_as
+from fusionbench.data.table import modality_labels
 from fusionbench.files import path_name
 from fusionbench.images.files import image_size, read_image
 from fusionbench.report.crops import salient_crops
@@ -129,7 +129,7 @@ def _pictures(
     """Label and address of every picture of one image under one degradation: sources, references, results."""
     block = album.run / dataset / path_name(degradation)
     seen, clean = block / INPUTS, album.run / dataset / REFERENCES
-    names = shown_as(dataset)
+    names = modality_labels(dataset)
     labelled = [(label, seen / modality / f"{image}.png") for modality, label in names.items()]
     for modality, label in names.items():
         reference, source = clean / modality / f"{image}.png", seen / modality / f"{image}.png"

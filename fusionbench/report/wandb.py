@@ -22,7 +22,7 @@ import pandas as pd
 
 from fusionbench.benchmark.results import INPUTS, CellFolder, pictured
 from fusionbench.benchmark.score_file import one_line
-from fusionbench.data.table import shown_as
+from fusionbench.data.table import modality_labels
 from fusionbench.extras import install_command
 from fusionbench.files import path_name
 from fusionbench.report.html import write_html
@@ -202,7 +202,7 @@ def _send_shared(target: _Target, scores: pd.DataFrame, page: Path) -> None:
     for dataset, degradation, _ in _cells(scores):
         inputs = target.out / path_name(dataset) / path_name(degradation) / INPUTS
         for image in pictured(target.out / path_name(dataset)):
-            paths = {label: inputs / part / f"{image}.png" for part, label in shown_as(dataset).items()}
+            paths = {label: inputs / part / f"{image}.png" for part, label in modality_labels(dataset).items()}
             samples[f"samples/{_section(dataset, degradation)} {image}"] = [
                 target.wandb.Image(str(path), caption=f"{label}, {degradation}", mode="RGB")
                 for label, path in paths.items()

@@ -14,8 +14,8 @@ from fusionbench.benchmark.score_folder import score_folder
 from fusionbench.benchmark.sources import Sources
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli.main import main
-from fusionbench.data.sources.base import Joined, Subset, digests
-from fusionbench.data.sources.folders import FolderSource, match
+from fusionbench.data.sources.base import ConcatSource, Subset, digests
+from fusionbench.data.sources.folders import FolderSource, match_by_name
 from fusionbench.data.synthetic import SyntheticSource
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.tables import CHANGED, read_results
@@ -219,7 +219,8 @@ def test_one_precision_has_several_names(places):
 def test_digests_are_of_bytes_and_words_and_not_of_places(places):
     shutil.copytree(places / "a", places / "copy")
     here, there, other = (
-        FolderSource("folder", match(places / place / "ir", places / place / "vi")) for place in ("a", "copy", "b")
+        FolderSource("folder", match_by_name(places / place / "ir", places / place / "vi"))
+        for place in ("a", "copy", "b")
     )
     assert digests(here) == digests(there)
     assert not set(digests(here).values()) & set(digests(other).values())
@@ -227,7 +228,7 @@ def test_digests_are_of_bytes_and_words_and_not_of_places(places):
     assert {name for name, digest in digests(told).items() if digest != digests(here)[name]} == {"1"}
     assert digests(here, 2) == {name: digests(here)[name] for name in "01"}
     assert digests(Subset(here, [2])) == {"2": digests(here)["2"]}
-    joined = Joined([here, other])
+    joined = ConcatSource([here, other])
     assert joined.digest(4) == other.digest(1)
     (places / "a" / "ir" / "0.png").unlink()
     assert digests(here)["0"] == ""

@@ -13,10 +13,10 @@ from fusionbench.data.contrastive import (
     ContrastiveScenes,
     collate_contrasts,
     contrastive,
-    fitting,
-    others,
+    crop_to_fit,
+    sample_positives,
 )
-from fusionbench.data.crops import Turn
+from fusionbench.data.crops import EpochIndex
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.data.sources.base import RawPair
 
@@ -55,7 +55,7 @@ def test_fields_have_the_sizes_that_training_reads():
 def test_positives_are_other_scenes_and_undegraded_where_the_anchor_is():
     pairs = ContrastivePairs(Flat(), ["clean", "ll"], seed=3, crop=16)
     for epoch in range(8):
-        item = pairs[Turn(2, epoch)]
+        item = pairs[EpochIndex(2, epoch)]
         values = (255 * item["ir_positives"]).round().unique().int().tolist()
         assert 100 not in values
         assert len(values) == 3
@@ -69,7 +69,7 @@ def test_negatives_show_the_same_scene_under_every_other_kind():
     assert {modality: len(each) for modality, each in pairs.kinds.items()} == kinds
     seen = set()
     for epoch in range(30):
-        item = pairs[Turn(1, epoch)]
+        item = pairs[EpochIndex(1, epoch)]
         seen.add(item["degradation"].partition("(")[0])
         shown = item["negatives"]
         own = [item["ir"].expand(3, -1, -1), item["vi"]]
@@ -87,7 +87,7 @@ def test_the_anchor_is_cut_where_its_negatives_are(make_pairs, tmp_path):
     source = load("folder", root=tmp_path)
     pairs = ContrastivePairs(source, ["clean", "ll"], crop=16)
     for epoch in range(6):
-        item = pairs[Turn(0, epoch)]
+        item = pairs[EpochIndex(0, epoch)]
         clean, dark = (item["vi_clean"], item["negatives"][0])
         if item["degradation"] == "clean":
             brightness = torch.corrcoef(torch.stack([clean.flatten(), dark.flatten()]))[0, 1]
@@ -99,10 +99,10 @@ def test_the_anchor_is_cut_where_its_negatives_are(make_pairs, tmp_path):
 def test_items_depend_on_seed_epoch_and_place_only():
     first, second = (ContrastivePairs(Flat(), SPECS, seed=5, crop=24) for _ in range(2))
     for place, epoch in ((0, 0), (3, 1), (0, 0)):
-        a, b = first[Turn(place, epoch)], second[Turn(place, epoch)]
+        a, b = first[EpochIndex(place, epoch)], second[EpochIndex(place, epoch)]
         for key in ("ir", "vi", "ir_positives", "vi_positives", "negatives"):
             assert_close(a[key], b[key], atol=0, rtol=0)
-    assert not torch.equal(first[Turn(0, 0)]["negatives"], first[Turn(0, 1)]["negatives"])
+    assert not torch.equal(first[EpochIndex(0, 0)]["negatives"], first[EpochIndex(0, 1)]["negatives"])
 
 
 def test_a_single_pair_and_small_images_still_give_contrasts():
@@ -122,7 +122,7 @@ def test_pairs_without_kinds_and_pairs_degraded_on_disk_are_refused():
 def test_positives_repeat_only_where_they_must(count, distinct):
     rng = np.random.default_rng(0)
     for own in range(count):
-        drawn = others(rng, own, count)
+        drawn = sample_positives(rng, own, count)
         assert len(drawn) == 3
         assert len(set(drawn)) == distinct
         assert count == 1 or own not in drawn
@@ -130,9 +130,9 @@ def test_positives_repeat_only_where_they_must(count, distinct):
 
 def test_small_images_are_mirrored_until_a_crop_fits():
     image = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    assert fitting(image, (1, 3)) is image
-    assert fitting(image, (4, 9)).shape == (4, 9)
-    assert fitting(image[:1, :1], (3, 3)).tolist() == [[0] * 3] * 3
+    assert crop_to_fit(image, (1, 3)) is image
+    assert crop_to_fit(image, (4, 9)).shape == (4, 9)
+    assert crop_to_fit(image[:1, :1], (3, 3)).tolist() == [[0] * 3] * 3
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_scenes_on_disk_are_gone_through_by_visible_file(ems):
     assert len(scenes) == 15
     vi_codes = {name: 20 * i for i, name in enumerate(["Blur", "LL", "Norm", "RN", "Rain"])}
     for place in range(15):
-        item = scenes[Turn(place, 0)]
+        item = scenes[EpochIndex(place, 0)]
         scene, code, _ = item["name"].split("_")
         red, green, blue = (255 * item["vi"][:, 0, 0]).round().int().tolist()
         assert (red, green, blue) == (10 * int(scene[:5]), 100, vi_codes[code])
@@ -173,7 +173,7 @@ def test_negatives_on_disk_are_the_first_six_in_the_released_order(ems):
     ir = {"LC": 0, "Norm": 20, "RN": 40, "SN": 60}
     vi = {"Norm": 40, "RN": 60, "Rain": 80, "Blur": 0, "LL": 20}
     for place in range(5):
-        item = scenes[Turn(place, 3)]
+        item = scenes[EpochIndex(place, 3)]
         _, vi_code, ir_code = item["name"].split("_")
         shown = (255 * item["negatives"][:, :, 0, 0]).round().int()
         assert shown[:3, 0].tolist() == [value for code, value in ir.items() if code != ir_code]

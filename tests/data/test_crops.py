@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from fusionbench.data.crops import Box, TrainingPairs, Turn, cut, reach
+from fusionbench.data.crops import Box, EpochIndex, TrainingPairs, cut, receptive_radius
 from fusionbench.data.pairs import collate
-from fusionbench.data.samplers import EpochSampler, EqualSizes
-from fusionbench.data.sources.base import Joined, RawPair, Subset
-from fusionbench.data.sources.cache import FACTS, CachedSource, SharedCache
+from fusionbench.data.samplers import EpochSampler, SameSizeBatchSampler
+from fusionbench.data.sources.base import ConcatSource, RawPair, Subset
+from fusionbench.data.sources.cache import METADATA, CachedSource, SharedCache
 from fusionbench.degradations import DEGRADATIONS, parse
 from fusionbench.images.tensors import to_bytes
 
@@ -43,7 +43,7 @@ def test_crops_and_flips_are_the_same_in_all_images():
     pairs = TrainingPairs(Places(), seed=1, crop=(16, 24))
     mirrored, corners = set(), set()
     for epoch in range(40):
-        pair = pairs[Turn(0, epoch)]
+        pair = pairs[EpochIndex(0, epoch)]
         rows, columns = to_bytes(pair["ir"]).astype(int), to_bytes(pair["vi"]).astype(int)
         assert rows.shape == (16, 24)
         np.testing.assert_array_equal(columns[..., 1], rows)
@@ -62,7 +62,7 @@ def test_every_place_can_be_cut_out():
     pairs = TrainingPairs(Places(size=(3, 4)), crop=2, flip=False)
     corners = {
         (int(to_bytes(pair["ir"])[0, 0]), int(to_bytes(pair["vi"])[0, 0, 0]))
-        for pair in (pairs[Turn(0, epoch)] for epoch in range(200))
+        for pair in (pairs[EpochIndex(0, epoch)] for epoch in range(200))
     }
     assert corners == {(row, column) for row in range(2) for column in range(3)}
 
@@ -84,15 +84,15 @@ def test_an_empty_crop_is_refused():
 
 def test_no_two_epochs_and_no_two_pairs_are_alike():
     pairs = TrainingPairs(Places(), ["vi:rn", "ll+sn"], seed=2, crop=16)
-    seen = [content(pairs[Turn(index, epoch)])[:2] for epoch in range(4) for index in range(5)]
+    seen = [content(pairs[EpochIndex(index, epoch)])[:2] for epoch in range(4) for index in range(5)]
     assert len(set(seen)) == 20
 
 
 def test_epoch_can_be_set_for_plain_indices():
     pairs = TrainingPairs(Places(), ["clean", "ll", "oe"], seed=2, crop=16)
     pairs.epoch = 3
-    assert content(pairs[1]) == content(pairs[Turn(1, 3)])
-    assert content(pairs[1]) != content(pairs[Turn(1, 4)])
+    assert content(pairs[1]) == content(pairs[EpochIndex(1, 3)])
+    assert content(pairs[1]) != content(pairs[EpochIndex(1, 4)])
 
 
 def test_seed_changes_what_is_drawn():
@@ -102,7 +102,7 @@ def test_seed_changes_what_is_drawn():
 
 def test_specs_are_drawn_about_equally_often():
     pairs = TrainingPairs(Places(size=(8, 8)), ["clean", "ll"], crop=8)
-    dark = sum(pairs[Turn(index, epoch)]["degradation"] == "ll" for index in range(5) for epoch in range(80))
+    dark = sum(pairs[EpochIndex(index, epoch)]["degradation"] == "ll" for index in range(5) for epoch in range(80))
     assert 160 < dark < 240  # 200 expected of 400, standard deviation 10
 
 
@@ -161,7 +161,7 @@ def test_degrading_a_window_gives_what_degrading_the_whole_gives(code):
     ],
 )
 def test_no_more_is_degraded_than_needed(spec, window):
-    assert reach(parse(spec), Box(10, 20, 26, 36), (40, 60)) == Box(*window)
+    assert receptive_radius(parse(spec), Box(10, 20, 26, 36), (40, 60)) == Box(*window)
 
 
 def test_noise_of_a_crop_is_distributed_as_that_of_the_image():
@@ -235,7 +235,7 @@ def test_pairs_that_another_process_decoded_are_not_decoded_again(start, on_disk
 
 
 def test_shared_cache_keeps_what_there_is_room_for(tmp_path):
-    one = FACTS + 20 * 30 * 8
+    one = METADATA + 20 * 30 * 8
     cached = SharedCache(Noted(tmp_path), 2 * one)
     for _ in range(2):
         in_another_process(cached)
@@ -256,7 +256,7 @@ def test_cached_pairs_train_as_read_ones_do(cache):
 
 
 def test_joined_sources_keep_their_names_apart():
-    joined = Joined([Places(count=2, dataset="a"), Places(count=3, dataset="b", size=(8, 8))])
+    joined = ConcatSource([Places(count=2, dataset="a"), Places(count=3, dataset="b", size=(8, 8))])
     assert joined.names == ["a__p0", "a__p1", "b__p0", "b__p1", "b__p2"]
     assert (joined.dataset, len(joined)) == ("a+b", 5)
     assert [joined.read(index).name for index in range(5)] == joined.names
@@ -281,10 +281,10 @@ def test_sampler_shows_each_pair_once_per_epoch_and_shares_them_out():
 
 def test_batches_of_equal_sizes_lose_nothing():
     sizes = [(4, 4), (8, 8), (4, 4), (4, 4), (8, 8), (2, 2)]
-    batches = EqualSizes(range(6), batch_size=2, sizes=sizes)
+    batches = SameSizeBatchSampler(range(6), batch_size=2, sizes=sizes)
     assert list(batches) == [[0, 2], [1, 4], [3], [5]]
     assert len(batches) == 4
-    assert list(EqualSizes(range(6), batch_size=2, drop_last=True, sizes=sizes)) == [[0, 2], [1, 4]]
+    assert list(SameSizeBatchSampler(range(6), batch_size=2, drop_last=True, sizes=sizes)) == [[0, 2], [1, 4]]
 
 
 def test_subset_of_a_training_source_keeps_order():
@@ -294,6 +294,6 @@ def test_subset_of_a_training_source_keeps_order():
 
 
 def test_crops_of_one_size_make_batches_of_mixed_images():
-    joined = Joined([Places(count=1, dataset="a"), Places(count=1, dataset="b", size=(20, 90))])
+    joined = ConcatSource([Places(count=1, dataset="a"), Places(count=1, dataset="b", size=(20, 90))])
     pairs = TrainingPairs(joined, crop=16)
     assert collate([pairs[0], pairs[1]])["vi"].shape == (2, 3, 16, 16)

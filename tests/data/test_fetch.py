@@ -10,7 +10,7 @@ from PIL import Image
 
 from fusionbench.data import DATASETS, download, load
 from fusionbench.data.fetch import home, unpack
-from fusionbench.data.table import BY_SPLIT, DatasetCard, Place
+from fusionbench.data.table import BY_SPLIT, DatasetCard, Mirror
 
 
 def png(value: int) -> bytes:
@@ -38,7 +38,7 @@ def archive(path, members=MEMBERS):
 def toy(public, monkeypatch):
     """A data set that is published at two addresses, the first of which is gone."""
     folder, address = public
-    place = Place(
+    place = Mirror(
         urls=(f"{address}/gone.zip", f"{address}/toy.zip"), file="toy.zip", strip=1, keep=("test/ir", "test/vi")
     )
     card = DatasetCard("Toy", "", "", "none", ("test",), (BY_SPLIT,), counts={"test": 1}, places=(place,))
@@ -105,7 +105,7 @@ def test_archive_of_another_layout_is_refused(toy, tmp_path):
 
 def test_members_that_lead_out_of_the_folder_are_left_out(tmp_path):
     path = archive(tmp_path / "evil.zip", {"a/../../outside.png": b"x", "/absolute.png": b"x", "inside.png": b"x"})
-    assert unpack(path, tmp_path / "out", Place(file="evil.zip")) == 1
+    assert unpack(path, tmp_path / "out", Mirror(file="evil.zip")) == 1
     assert not (tmp_path / "outside.png").exists()
     assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["inside.png"]
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fusionbench.data.first_look import LOOKED_AT
-from fusionbench.data.sources.folders import FolderSource, match
+from fusionbench.data.sources.folders import FolderSource, match_by_name
 from fusionbench.images.options import ImageWarning, ReadOptions, UnclearImageError, read_options
 
 RAW = 7800 + np.arange(768, dtype=np.uint16).reshape(24, 32)
@@ -27,7 +27,7 @@ def folders(tmp_path, make_pairs):
 
 def opened(ir, vi, resize: bool = False, **reading) -> FolderSource:
     options = read_options(**reading)
-    return FolderSource("folder", match(ir, vi, reading=options), resize=resize, reading=options)
+    return FolderSource("folder", match_by_name(ir, vi, reading=options), resize=resize, reading=options)
 
 
 def turned(path, orientation: int, size=(24, 32)) -> None:
@@ -136,4 +136,4 @@ def test_options_reach_what_is_read(folders, save):
     ir, vi = folders()
     save(ir / "00.png", np.full((24, 32), 50, np.uint8))
     assert (opened(ir, vi, ir_range="0,100").read(0).ir == 128).all()
-    assert FolderSource("folder", match(ir, vi)).reading == ReadOptions()
+    assert FolderSource("folder", match_by_name(ir, vi)).reading == ReadOptions()

@@ -81,7 +81,7 @@ def digests(source: Source, limit: int | None = None) -> dict[str, str]:
     return found
 
 
-class Joined:
+class ConcatSource:
     """Pairs of several sources, one after the other; names carry their data set."""
 
     def __init__(self, sources: Sequence[Source]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from fusionbench.data.sources.base import RawPair, Source
 from fusionbench.types import Bytes
 
-FACTS = 512
+METADATA = 512
 """Bytes before the images, for what else is known of a pair; a pair with more to say is not kept."""
 
 CHANNELS = {"ir": 1, "vi": 3, "ir_clean": 1, "vi_clean": 3}
@@ -54,10 +54,10 @@ class SharedCache:
         total = 0
         for index in range(len(self.source)):
             height, width = self.source.size(index)
-            total += FACTS + height * width * depth
+            total += METADATA + height * width * depth
             if total > max_bytes:
                 return
-            yield FACTS + height * width * depth
+            yield METADATA + height * width * depth
 
     def __len__(self) -> int:
         return len(self.source)
@@ -90,8 +90,8 @@ class SharedCache:
             return self.source.read(index)
         start = self._ends[index - 1] if index else 0
         size = self._ends[index] - start
-        if facts := os.pread(self._file, FACTS, start).rstrip(b"\0"):
-            return _pair(self.names[index], json.loads(facts), os.pread(self._file, size - FACTS, start + FACTS))
+        if facts := os.pread(self._file, METADATA, start).rstrip(b"\0"):
+            return _pair(self.names[index], json.loads(facts), os.pread(self._file, size - METADATA, start + METADATA))
         pair = self.source.read(index)
         self._keep(pair, self._file, start, size)
         return pair
@@ -104,10 +104,10 @@ class SharedCache:
         images: dict[str, Bytes] = {name: image for name in CHANNELS if (image := getattr(pair, name)) is not None}
         facts = {name: value for name, value in vars(pair).items() if name not in CHANNELS and name != "name"}
         told = json.dumps({**facts, "shapes": {name: image.shape for name, image in images.items()}}).encode()
-        if len(told) > FACTS or FACTS + sum(image.nbytes for image in images.values()) > size:
+        if len(told) > METADATA or METADATA + sum(image.nbytes for image in images.values()) > size:
             return
         try:
-            place = start + FACTS
+            place = start + METADATA
             for image in images.values():
                 os.pwrite(file, np.ascontiguousarray(image).data, place)
                 place += image.nbytes

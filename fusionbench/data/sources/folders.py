@@ -9,7 +9,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from fusionbench.data.first_look import Files, differing, look
+from fusionbench.data.first_look import PairPaths, differing, look
 from fusionbench.data.sources.base import RawPair
 from fusionbench.files import digest_of, read_csv
 from fusionbench.images.files import SUFFIXES, image_size, read_infrared, read_visible
@@ -23,7 +23,9 @@ PROMPTS = "prompts.csv"
 """An optional table beside the image folders: columns `name` and `prompt`."""
 
 
-def match(ir_dir: Path, vi_dir: Path, unmatched: Unmatched = "refuse", reading: ReadOptions = AS_STORED) -> list[Files]:
+def match_by_name(
+    ir_dir: Path, vi_dir: Path, unmatched: Unmatched = "refuse", reading: ReadOptions = AS_STORED
+) -> list[PairPaths]:
     """Pair the images of two folders by name, sorted; differences of case are overlooked where nothing else fits.
 
     Args:
@@ -36,7 +38,7 @@ def match(ir_dir: Path, vi_dir: Path, unmatched: Unmatched = "refuse", reading: 
     """
     if ir_dir.resolve() == vi_dir.resolve():
         if isinstance(reading.ir_channel, int):
-            return [Files(name, path, path) for name, path in sorted(_images(ir_dir).items())]
+            return [PairPaths(name, path, path) for name, path in sorted(_images(ir_dir).items())]
         raise ValueError(
             f"{ir_dir} is given for both modalities; give one folder per modality, or say which channel of its files "
             "is the infrared image (--ir-channel 3 for the fourth)"
@@ -46,7 +48,7 @@ def match(ir_dir: Path, vi_dir: Path, unmatched: Unmatched = "refuse", reading: 
     ir, vi = _images(ir_dir), _images(vi_dir)
     lowered = {name.lower(): name for name in ir}
     partner = {name: name if name in ir else lowered.get(name.lower()) for name in vi}
-    pairs = [Files(name, ir[match], vi[name]) for name, match in partner.items() if match is not None]
+    pairs = [PairPaths(name, ir[match], vi[name]) for name, match in partner.items() if match is not None]
     alone_vi = [name for name, match in partner.items() if match is None]
     alone_ir = sorted(set(ir) - {match for match in partner.values() if match is not None})
     if not pairs or (unmatched == "refuse" and (alone_ir or alone_vi)):
@@ -113,7 +115,7 @@ class FolderSource:
     def __init__(
         self,
         dataset: str,
-        files: Sequence[Files],
+        files: Sequence[PairPaths],
         *,
         resize: bool = False,
         prompts: dict[str, str] | None = None,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from PIL import Image
 
 from fusionbench.data.sources.base import RawPair, Source
-from fusionbench.data.sources.shards import FACTS, FORMAT, IMAGES, INDEX, has_shards, read_index
+from fusionbench.data.sources.shards import FORMAT, IMAGES, INDEX, METADATA, has_shards, read_index
 from fusionbench.extras import install_command
 from fusionbench.files import write_atomically
 from fusionbench.types import Bytes
@@ -76,7 +76,7 @@ def _write_shard(source: Source, places: range, path: Path, done: Callable[[int]
         for place in places:
             raw = source.read(place)
             images = {name: image for name in IMAGES if (image := getattr(raw, name)) is not None}
-            facts = {name: value for name in FACTS if (value := getattr(raw, name)) != PLAIN[name]}
+            facts = {name: value for name in METADATA if (value := getattr(raw, name)) != PLAIN[name]}
             members = {f"{name}.png": _png(image) for name, image in images.items()}
             told = json.dumps({"name": raw.name, **facts}).encode()
             writer.write({"__key__": f"{place:09d}", **members, "json": told})

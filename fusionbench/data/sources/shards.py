@@ -14,7 +14,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fusionbench.data.sources.base import Joined, RawPair, Source, Subset
+from fusionbench.data.sources.base import ConcatSource, RawPair, Source, Subset
 from fusionbench.data.sources.cache import SharedCache
 from fusionbench.files import digest_of
 from fusionbench.images.files import decode_image
@@ -23,7 +23,7 @@ INDEX = "index.json"
 FORMAT = "fusionbench shards 1"
 
 IMAGES = ("ir", "vi", "ir_clean", "vi_clean")
-FACTS = ("degradation", "ir_scale", "vi_scale", "prompt", "only")
+METADATA = ("degradation", "ir_scale", "vi_scale", "prompt", "only")
 """Fields of a pair that are no images."""
 
 
@@ -130,7 +130,7 @@ def blocks_of(source: Source) -> list[list[int]]:
             places.setdefault(index, []).append(place)
         left = [[place for index in block for place in places.get(index, [])] for block in blocks_of(source.source)]
         return [block for block in left if block]
-    if isinstance(source, Joined):
+    if isinstance(source, ConcatSource):
         parts = [blocks_of(part) for part in source.sources]
         starts = accumulate(map(len, source.sources), initial=0)
         joined = [

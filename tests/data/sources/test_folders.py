@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fusionbench.data.sources.folders import FolderSource, match, read_prompts, resized
+from fusionbench.data.sources.folders import FolderSource, match_by_name, read_prompts, resized
 from fusionbench.images.folders import image_files
 from fusionbench.images.options import ImageWarning
 
@@ -23,7 +23,7 @@ def test_pairs_share_their_stem_whatever_the_suffix(folders, save):
     (ir / "Thumbs.db").write_bytes(b"x")
     (vi / ".a.png.123.tmp").write_bytes(b"x")
     (vi / "._a.png").write_bytes(b"x")
-    pairs = match(ir, vi)
+    pairs = match_by_name(ir, vi)
     assert [(pair.name, pair.ir.name, pair.vi.name) for pair in pairs] == [
         ("a", "a.bmp", "a.jpg"),
         ("b", "b.png", "b.tif"),
@@ -34,7 +34,7 @@ def test_pairs_share_their_stem_whatever_the_suffix(folders, save):
 def test_subfolders_are_part_of_the_name(folders, make_pairs):
     ir, vi = folders
     make_pairs(ir, vi, ["day/001", "night/001", "001"])
-    assert [pair.name for pair in match(ir, vi)] == ["001", "day__001", "night__001"]
+    assert [pair.name for pair in match_by_name(ir, vi)] == ["001", "day__001", "night__001"]
 
 
 def test_case_is_overlooked_where_nothing_else_fits(folders, save):
@@ -42,7 +42,7 @@ def test_case_is_overlooked_where_nothing_else_fits(folders, save):
     gray = np.zeros((4, 4), np.uint8)
     save(ir / "IMG_1.png", gray)
     save(vi / "img_1.png", gray)
-    (pair,) = match(ir, vi)
+    (pair,) = match_by_name(ir, vi)
     assert (pair.name, pair.ir.name, pair.vi.name) == ("img_1", "IMG_1.png", "img_1.png")
 
 
@@ -64,8 +64,8 @@ def test_unmatched_files_are_refused_with_counts_and_names(folders, make_pairs, 
     with pytest.raises(
         ValueError, match=r"1 pairs, but 4 images only in .*ir \(i1, i2, i3, \.\.\.\) and 1 only in .*v1"
     ):
-        match(ir, vi)
-    assert [pair.name for pair in match(ir, vi, unmatched="skip")] == ["both"]
+        match_by_name(ir, vi)
+    assert [pair.name for pair in match_by_name(ir, vi, unmatched="skip")] == ["both"]
 
 
 def test_folders_without_any_pair_are_refused_even_when_skipping(folders, save):
@@ -73,27 +73,27 @@ def test_folders_without_any_pair_are_refused_even_when_skipping(folders, save):
     save(ir / "a.png", np.zeros((4, 4), np.uint8))
     save(vi / "b.png", np.zeros((4, 4), np.uint8))
     with pytest.raises(ValueError, match="0 pairs"):
-        match(ir, vi, unmatched="skip")
+        match_by_name(ir, vi, unmatched="skip")
 
 
 def test_missing_and_empty_folders_are_named(folders, make_pairs):
     ir, vi = folders
     with pytest.raises(FileNotFoundError, match=r"no folder .*ir"):
-        match(ir, vi)
+        match_by_name(ir, vi)
     make_pairs(ir, ir.parent / "elsewhere", ["a"])
     vi.mkdir()
     (vi / "a.txt").write_text("x")
     with pytest.raises(FileNotFoundError, match=r"no image in .*vi; known suffixes"):
-        match(ir, vi)
+        match_by_name(ir, vi)
 
 
 def test_one_folder_for_both_or_inside_the_other_is_refused(folders, make_pairs):
     ir, _ = folders
     make_pairs(ir, ir / "vi", ["a"])
     with pytest.raises(ValueError, match="both modalities"):
-        match(ir, ir)
+        match_by_name(ir, ir)
     with pytest.raises(ValueError, match="lies in the other"):
-        match(ir, ir / "vi")
+        match_by_name(ir, ir / "vi")
 
 
 def test_pairs_are_read_as_gray_and_colour(folders, save):
@@ -103,7 +103,7 @@ def test_pairs_are_read_as_gray_and_colour(folders, save):
     save(ir / "a.png", red)
     save(vi / "a.png", np.full((6, 8), 9, np.uint8))
     with pytest.warns(ImageWarning, match="1 of 1 infrared images looked at are in colour"):
-        source = FolderSource("folder", match(ir, vi))
+        source = FolderSource("folder", match_by_name(ir, vi))
     raw = source.read(0)
     assert (raw.name, raw.degradation, raw.ir_scale, raw.vi_scale) == ("a", "clean", 1, 1)
     np.testing.assert_array_equal(raw.ir, np.full((6, 8), 76))
@@ -119,7 +119,7 @@ def test_differing_sizes_are_refused_and_both_named(folders, make_pairs, save):
     save(ir / "b.png", np.zeros((12, 16), np.uint8))
     save(ir / "c.png", np.zeros((12, 16), np.uint8))
     with pytest.raises(ValueError, match=r"'b' differ in size: infrared 16x12 .*visible 32x24 .*1 other.*--resize"):
-        FolderSource("folder", match(ir, vi))
+        FolderSource("folder", match_by_name(ir, vi))
 
 
 def test_resizing_brings_infrared_to_the_visible_size_and_records_the_scale(folders, save):
@@ -127,7 +127,7 @@ def test_resizing_brings_infrared_to_the_visible_size_and_records_the_scale(fold
     ramp = np.tile(np.arange(0, 160, 10, dtype=np.uint8), (12, 1))
     save(ir / "a.png", ramp)
     save(vi / "a.png", np.zeros((48, 64, 3), np.uint8))
-    raw = FolderSource("folder", match(ir, vi), resize=True).read(0)
+    raw = FolderSource("folder", match_by_name(ir, vi), resize=True).read(0)
     assert raw.ir.shape == (48, 64)
     assert raw.ir_scale == 4
     # Pixel centres: column x of the large image lies at (x + 0.5) / 4 - 0.5 of the small one; a ramp stays a ramp.
@@ -140,7 +140,7 @@ def test_larger_infrared_is_averaged_down(folders, save):
     checks = np.indices((8, 8)).sum(axis=0) % 2 * 200
     save(ir / "a.png", checks.astype(np.uint8))
     save(vi / "a.png", np.zeros((4, 4, 3), np.uint8))
-    raw = FolderSource("folder", match(ir, vi), resize=True).read(0)
+    raw = FolderSource("folder", match_by_name(ir, vi), resize=True).read(0)
     np.testing.assert_array_equal(raw.ir, np.full((4, 4), 100))
     assert raw.ir_scale == 1
 
@@ -149,7 +149,7 @@ def test_damaged_image_waits_until_it_is_read_and_spares_the_others(folders, mak
     ir, vi = folders
     make_pairs(ir, vi, ["a", "b"])
     (ir / "a.png").write_bytes(b"no image")
-    source = FolderSource("folder", match(ir, vi))
+    source = FolderSource("folder", match_by_name(ir, vi))
     with pytest.raises(ValueError, match=r"ir/a\.png"):
         source.read(0)
     assert source.read(1).name == "b"
@@ -159,7 +159,7 @@ def test_prompts_come_from_a_table_beside_the_folders(folders, make_pairs):
     ir, vi = folders
     make_pairs(ir, vi, ["a", "b"])
     (ir.parent / "prompts.csv").write_text('name,prompt\na,"dark, noisy"\n', encoding="utf-8")
-    source = FolderSource("folder", match(ir, vi), prompts=read_prompts([ir.parent]))
+    source = FolderSource("folder", match_by_name(ir, vi), prompts=read_prompts([ir.parent]))
     assert source.read(0).prompt == "dark, noisy"
     assert source.read(1).prompt is None
 

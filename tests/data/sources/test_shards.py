@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from fusionbench.cli.main import main
 from fusionbench.data import load
 from fusionbench.data.samplers import EpochSampler
-from fusionbench.data.sources.base import Joined, Subset
+from fusionbench.data.sources.base import ConcatSource, Subset
 from fusionbench.data.sources.shard_writer import write_shards
 from fusionbench.data.sources.shards import INDEX, blocks_of, read_index
 from fusionbench.methods.lure.method import Lure
@@ -118,8 +118,8 @@ def test_processes_share_out_the_pairs_of_shards_once_each(processes):
 def test_blocks_follow_pairs_through_parts_and_joints(shards, folders):
     source = load("msrs", root=shards, split="train")
     assert blocks_of(Subset(source, range(2, 8))) == [[0], [1, 2, 3], [4, 5]]
-    assert blocks_of(Joined([Subset(source, [0]), Subset(source, [13, 12])])) == [[0], [2, 1]]
-    assert blocks_of(Joined([source, load("msrs", root=folders, split="train")])) == []
+    assert blocks_of(ConcatSource([Subset(source, [0]), Subset(source, [13, 12])])) == [[0], [2, 1]]
+    assert blocks_of(ConcatSource([source, load("msrs", root=folders, split="train")])) == []
 
 
 PROGRAM = """

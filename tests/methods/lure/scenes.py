@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from fusionbench.data.pairs import as_pair, collate, degrade
+from fusionbench.data.pairs import collate, degrade, to_tensors
 from fusionbench.data.sources.base import RawPair
 from fusionbench.degradations import parse
 
@@ -28,7 +28,7 @@ def scene(index, side=32):
 
 def pair(index, spec, side=32, seed=0):
     raw = scene(index, side)
-    return as_pair(raw, degrade(raw, parse(spec), seed))
+    return to_tensors(raw, degrade(raw, parse(spec), seed))
 
 
 def batch(indices, specs, side=32, seed=0):
