@@ -17,7 +17,7 @@ from fusionbench.benchmark.spec import Benchmark, MethodChoice, restorers
 from fusionbench.degradations import parse
 from fusionbench.methods import METHODS, fallback, fallback_notice, lacking, spelled, weight_files
 from fusionbench.metrics import INPUT
-from fusionbench.metrics.pyiqa.preflight import ready
+from fusionbench.metrics.pyiqa.preflight import find_files
 from fusionbench.metrics.pyiqa.rows import pyiqa_name
 from fusionbench.weights.card import PUBLISHED
 from fusionbench.weights.checksums import sha256
@@ -181,7 +181,7 @@ def check_metrics(names: Sequence[str]) -> Preflight:
         if not metric:
             continue
         try:
-            identities[name] = ready(metric, bare).identity()
+            identities[name] = find_files(metric, bare).identity()
         except (ImportError, OSError, ValueError) as error:
             missing[name] = str(error)
     return Preflight(missing, identities)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fusionbench import methods
-from fusionbench.metrics.pyiqa.rows import OPINIONS, PREFIX, pyiqa_name
+from fusionbench.metrics.pyiqa.rows import NO_REFERENCE, PREFIX, pyiqa_name
 from fusionbench.metrics.pyiqa.table import NETWORKS
 from fusionbench.metrics.table import spelled
 from fusionbench.registry import import_object, unknown_name
@@ -84,7 +84,7 @@ def holders() -> Iterator[Holder]:
     for name, card in methods.METHODS.items():
         if card.weights:
             yield Holder(name, "method", card.weights, card.published, card.importer)
-    for name in OPINIONS:
+    for name in NO_REFERENCE:
         yield _score(name)
 
 
@@ -111,7 +111,7 @@ def holder(name: str) -> Holder:
 def everything() -> list[Holder]:
     """All that read weights, with those scores of pyiqa that have no row of their own."""
     named = [*holders()]
-    rest = sorted(set(NETWORKS) - {pyiqa_name(name) for name in OPINIONS})
+    rest = sorted(set(NETWORKS) - {pyiqa_name(name) for name in NO_REFERENCE})
     return named + [one for name in rest if (one := _score(f"{PREFIX}{name}")).cards]
 
 

@@ -30,10 +30,19 @@ _LAZY = {
     **{row.target.partition(":")[2]: row.target for row in METRICS.values()},
 }
 
+_RENAMED = {
+    "contrast_preservation": "chen_blum",
+    "invented_edges": "fusion_artifacts",
+    "perceived_error": "chen_varshney",
+    "perceived_quality": "pyiqa_score",
+}
+"""Functions that had another name in 0.1; the old ones go with the next version."""
+
 __all__ = ["INPUT", "METRICS", "PROTOCOLS", "MetricRow", "Protocol", "Variant", "canonical", "choose", "row", *_LAZY]
 
 
 def __getattr__(name: str) -> Any:
+    name = _RENAMED.get(name, name)
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_object(_LAZY[name])

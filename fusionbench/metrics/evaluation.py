@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from fusionbench.images.tensors import ImageLike
-from fusionbench.metrics.functional.images import as_images, planes, reads_sources, singles
-from fusionbench.metrics.functional.memo import sharing
+from fusionbench.metrics.functional.images import as_images, iter_images, reads_sources, select_view
+from fusionbench.metrics.functional.memo import cache_scope
 from fusionbench.metrics.protocol import Variant, canonical, choose
 from fusionbench.metrics.table import row
 from fusionbench.metrics.undefined import holding
@@ -58,8 +58,8 @@ def evaluate(
     given = as_images(fused, ir, vi)
     _check_size(variants, given[0])
     parts: dict[str, list[Tensor]] = {name: [] for name in variants}
-    for one in singles(*given):
-        with sharing():
+    for one in iter_images(*given):
+        with cache_scope():
             for name, variant in variants.items():
                 parts[name].append(compute(variant, one, dtype).double())
     return {name: torch.cat(part) for name, part in parts.items()}
@@ -69,7 +69,9 @@ def compute(variant: Variant, images: Sequence[Tensor], dtype: torch.dtype = tor
     """One score of (fused, ir, vi), or of (fused,) where it reads no more; `check` lets these images pass."""
     definition: Callable[..., Tensor] = inspect.unwrap(import_object(variant.target))
     read = images if reads_sources(definition) else images[:1]
-    value = definition(*(planes(variant.view, image, images[0].shape[1], dtype) for image in read), **variant.options)
+    value = definition(
+        *(select_view(variant.view, image, images[0].shape[1], dtype) for image in read), **variant.options
+    )
     # A view may show several planes of each image; a toolkit that reads them so reports their mean.
     return value.view(images[0].shape[0], -1).mean(1) * variant.scale + variant.offset
 
@@ -85,7 +87,7 @@ def why_undefined(name: str, protocol: str, fused: ImageLike, ir: ImageLike | No
         'the fused image is constant'
     """
     variant, given = choose(name, protocol), as_images(fused, ir, vi)
-    read = [planes(variant.view, image, given[0].shape[1], torch.float64) for image in given]
+    read = [select_view(variant.view, image, given[0].shape[1], torch.float64) for image in given]
     return ", ".join(holding(row(name).undefined, read)) or "its value is not finite"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from fusionbench.metrics.pyiqa.rows import OPINIONS, PREFIX, opinion, pyiqa_name
+from fusionbench.metrics.pyiqa.rows import NO_REFERENCE, PREFIX, no_reference_row, pyiqa_name
 from fusionbench.metrics.row import MetricRow
 from fusionbench.registry import lookup
 
@@ -110,7 +110,7 @@ METRICS: dict[str, MetricRow] = {
         _UP, (0, _INF), "fused", "Eskicioglu and Fisher, IEEE Trans. Commun. 43 (1995)", unit="levels", smallest=2,
     ),
     "Nabf": MetricRow(
-        "invented edges", _M + "edges:invented_edges",
+        "invented edges", _M + "edges:fusion_artifacts",
         _DOWN, (0, 1), "sources", "Shreyamsha Kumar, Signal Image Video Process. 7 (2013)", smallest=2,
     ),
     "QG": MetricRow(
@@ -170,11 +170,11 @@ METRICS: dict[str, MetricRow] = {
         _UP, (0, _INF), "sources", "Han et al., Inf. Fusion 14 (2013)", smallest=41,
     ),
     "QCB": MetricRow(
-        "preserved contrast, as seen", _M + "contrast_sensitivity:contrast_preservation",
+        "preserved contrast, as seen", _M + "contrast_sensitivity:chen_blum",
         _UP, (0, 1), "sources", f"Chen and Blum, Image Vis. Comput. 27 (2009), {_LIU}", undefined=_BLACK,
     ),
     "QCV": MetricRow(
-        "squared difference, as seen, weighted by edges", _M + "contrast_sensitivity:perceived_error",
+        "squared difference, as seen, weighted by edges", _M + "contrast_sensitivity:chen_varshney",
         _DOWN, (0, _INF), "sources", f"Chen and Varshney, Inf. Fusion 8 (2007), {_LIU}",
         undefined=_BOTH_BLACK,
     ),
@@ -185,7 +185,7 @@ METRICS: dict[str, MetricRow] = {
             "the fused image has no phase congruency above 0.1", "no source has phase congruency above 0.1"
         ),
     ),
-    **OPINIONS,
+    **NO_REFERENCE,
 }
 # fmt: on
 
@@ -201,7 +201,7 @@ def row(name: str) -> MetricRow:
         ('bits', False)
     """
     bare = spelled(name.partition("@")[0])
-    return METRICS.get(bare) or opinion(pyiqa_name(bare))
+    return METRICS.get(bare) or no_reference_row(pyiqa_name(bare))
 
 
 def spelled(name: str) -> str:

@@ -23,7 +23,7 @@ from fusionbench.metrics import Variant, choose
 from fusionbench.metrics.evaluation import compute
 from fusionbench.metrics.functional.images import gray
 from fusionbench.metrics.functional.mef_ssim import halved, one_scale_similarity
-from fusionbench.metrics.functional.memo import sharing
+from fusionbench.metrics.functional.memo import cache_scope
 from fusionbench.metrics.functional.phase_congruency import congruencies
 
 pytestmark = pytest.mark.shared
@@ -290,7 +290,7 @@ def fast_values(folder: Path, triple: str) -> dict[tuple[str, str], float]:
     """Every value of a triple but the features of large images, computed together."""
     images = triple_images(folder, triple)
     found = {}
-    with sharing():
+    with cache_scope():
         for implementation, name in PAIRS:
             if "crop" in implementation:
                 found[implementation, name] = value_of(CASES[implementation][name], tuple(map(cropped, images)))

@@ -61,3 +61,8 @@ def test_toolkits_differ_where_they_say_so(triple):
         if name in PROTOCOLS[protocol].other:
             exact, other = (evaluate(*triple, [f"{name}@{how}"])[f"{name}@{how}"].item() for how in ("exact", protocol))
             assert exact != pytest.approx(other, rel=1e-9), (name, protocol)
+
+
+def test_old_names_of_functions_still_work():
+    assert fusionbench.metrics.perceived_error is fusionbench.metrics.chen_varshney
+    assert fusionbench.metrics.invented_edges is fusionbench.metrics.fusion_artifacts

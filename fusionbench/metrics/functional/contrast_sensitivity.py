@@ -9,17 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusionbench.metrics.functional.filters import Map, separable, widened
+from fusionbench.metrics.functional.filters import Map, pad, separable
 from fusionbench.metrics.functional.gradients import sobel_magnitude
-from fusionbench.metrics.functional.images import score
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.images import metric_on_levels
+from fusionbench.metrics.functional.memo import cached
 from fusionbench.metrics.functional.moments import PEAK, mean, total
 from fusionbench.types import Gray, Scores
 
 BLOCK = 16
 
 
-@shared
+@cached
 def stretched(x: Gray) -> Gray:
     """Levels stretched to 0..255 and rounded, as the toolbox of Liu et al. (2012) does; constant images stay."""
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
@@ -52,7 +52,7 @@ def _filtered(x: Gray, response: Tensor) -> Gray:
     return filtered
 
 
-@shared
+@cached
 def _masked_contrast(x: Gray) -> Gray:
     """Local contrast behind Chen and Blum's sensitivity filter, through their masking function."""
     seen = _filtered(stretched(x), _chen_blum(*x.shape[-2:], x.dtype, x.device))
@@ -64,11 +64,11 @@ def _masked_contrast(x: Gray) -> Gray:
 def _spread(x: Gray, sigma: float) -> Gray:
     """Gaussian of 31 taps whose sum is that of the continuous one, zeros outside."""
     taps = tuple(math.exp(-(i**2) / (2 * sigma**2)) / (sigma * math.sqrt(2 * math.pi)) for i in range(-15, 16))
-    return separable(widened(x, 15, "zeros"), taps, taps)
+    return separable(pad(x, 15, "zeros"), taps, taps)
 
 
-@score
-def contrast_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+@metric_on_levels
+def chen_blum(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QCB: preserved contrast of the sources, weighted at each place by their share of it.
 
     Undefined where an image is black.
@@ -85,8 +85,8 @@ def _preserved(source: Gray, fused: Gray) -> Gray:
     return torch.where(source == fused, 1.0, torch.minimum(source, fused) / torch.maximum(source, fused))
 
 
-@score
-def perceived_error(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+@metric_on_levels
+def chen_varshney(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QCV: mean squared difference to the sources as the eye sees it, weighted by their edges; lower is better.
 
     Undefined where both sources are constant.

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from fusionbench.metrics.functional.filters import Map
 from fusionbench.metrics.functional.gradients import magnitude, sobel, sobel_magnitude
-from fusionbench.metrics.functional.images import score
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.images import metric_on_levels
+from fusionbench.metrics.functional.memo import cached
 from fusionbench.metrics.functional.moments import mean, total
 from fusionbench.types import Gray, Scores
 
@@ -42,7 +42,7 @@ def parallel(x: Gray, y: Gray) -> Gray:
     return (x - y).abs_().sub_(math.pi / 2).abs_().mul_(2 / math.pi)
 
 
-@shared
+@cached
 def _hong_edges(x: Gray) -> Edges:
     across, down = sobel(x)
     # The sign, that of a convolution with Sobel's usual kernels, matters beside the fixed pi/2.
@@ -57,7 +57,7 @@ def _hong_kept(source: Edges, fused: Edges) -> Gray:
     return sigmoid(strength, 15.0, 0.5, 0.9994).mul_(sigmoid(turn, 22.0, 0.8, 0.9879))
 
 
-@score
+@metric_on_levels
 def edge_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """Qabf: preserved edges of both sources, weighted by their strength over the whole image.
 
@@ -72,7 +72,7 @@ def edge_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return (kept[0] + kept[1]) / total(sources[0].strength + sources[1].strength)
 
 
-@shared
+@cached
 def _toolbox_edges(x: Gray) -> Edges:
     across, down = sobel(x)
     return Edges(sobel_magnitude(x), torch.atan(down / across.masked_fill(across == 0, TINY)))
@@ -89,7 +89,7 @@ def _at_least(strength: Gray, floor: float) -> Gray:
     return strength.masked_fill(strength == 0, floor)
 
 
-@score
+@metric_on_levels
 def local_edge_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QG: preserved edges of both sources, weighted by their strength at each pixel, then averaged.
 
@@ -103,7 +103,7 @@ def local_edge_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return mean((kept_ir.mul_(weight_ir) + kept_vi.mul_(weight_vi)).div_(weight_ir + weight_vi))
 
 
-@shared
+@cached
 def _petrovic_edges(x: Gray) -> Edges:
     across, down = (response / 8 for response in sobel(x, "reflect"))
     flat = (across == 0) & (down == 0)
@@ -117,8 +117,8 @@ def _petrovic_kept(source: Edges, fused: Edges) -> Gray:
     return sigmoid(strength, 19.0, 0.5, 0.9999).mul_(sigmoid(turn, 22.0, 0.5, 0.9995)).sqrt_()
 
 
-@score
-def invented_edges(fused: Gray, ir: Gray, vi: Gray, *, weak: float = 0.001) -> Scores:
+@metric_on_levels
+def fusion_artifacts(fused: Gray, ir: Gray, vi: Gray, *, weak: float = 0.001) -> Scores:
     """Nabf: what the edges of the fused image that are stronger than both sources' lack of the sources' edges.
 
     Args:
@@ -142,7 +142,7 @@ def _haar(x: Map) -> tuple[Map, Tensor]:
     return bands[:, :1], bands[:, 1:]
 
 
-@score
+@metric_on_levels
 def wavelet_detail(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QM: how alike the Haar details of the fused image and the sources are, on two scales; up to 3.
 

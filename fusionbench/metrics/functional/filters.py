@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.memo import cached
 
 Map = Float[Tensor, "*b 1 _ _"]
 """One value for each place of a window or each block; its size is not the image's."""
@@ -38,13 +38,13 @@ def gaussian(size: int, sigma: float, dtype: torch.dtype = torch.float64) -> tup
     return tuple((taps / taps.sum()).tolist())
 
 
-def widened(x: Tensor, pad: int, border: str) -> Tensor:
+def pad(x: Tensor, pad: int, border: str) -> Tensor:
     """The image with `pad` more pixels on each side: zeros, 'replicate' or 'reflect' (the edge is not repeated)."""
     mode = "constant" if border == "zeros" else border
     return F.pad(x, (pad, pad, pad, pad), mode=mode) if pad else x
 
 
-def slide(x: Tensor, taps: tuple[float, ...], dim: int, step: int = 1) -> Tensor:
+def correlate1d(x: Tensor, taps: tuple[float, ...], dim: int, step: int = 1) -> Tensor:
     """Correlation with `taps` along one dimension where they fit, at every `step`-th position."""
     stop = x.shape[dim] - len(taps) + 1
     if stop < 1:
@@ -65,7 +65,7 @@ def separable(x: Tensor, rows: tuple[float, ...], columns: tuple[float, ...], st
     """Correlation with the outer product of `rows` (vertical taps) and `columns`, where the window fits ('valid')."""
     if x.dtype == torch.float64 and x.device.type == "cpu" and min(len(rows), len(columns)) >= LONG:
         return _turned(_turned(x, columns, step), rows, step)
-    return slide(slide(x, rows, -2, step), columns, -1, step)
+    return correlate1d(correlate1d(x, rows, -2, step), columns, -1, step)
 
 
 def _turned(x: Tensor, taps: tuple[float, ...], step: int) -> Tensor:
@@ -95,25 +95,25 @@ def _band(taps: tuple[float, ...], count: int, step: int) -> Tensor:
     return band
 
 
-def blurred(x: Tensor, window: Window, step: int = 1) -> Tensor:
+def weighted_mean(x: Tensor, window: Window, step: int = 1) -> Tensor:
     """Weighted mean under the window at every `step`-th position."""
-    return separable(widened(x, window.pad, window.border), window.taps, window.taps, step)
+    return separable(pad(x, window.pad, window.border), window.taps, window.taps, step)
 
 
-@shared
+@cached
 def local_mean(x: Tensor, window: Window, step: int = 1) -> Tensor:
-    """`blurred`, remembered."""
-    return blurred(x, window, step)
+    """`weighted_mean`, remembered."""
+    return weighted_mean(x, window, step)
 
 
-@shared
+@cached
 def local_variance(x: Tensor, window: Window) -> Tensor:
     """Weighted variance under the window as E[x^2] - E[x]^2: round-off may leave it slightly below zero."""
     mean = local_mean(x, window)
-    return blurred(x * x, window).addcmul_(mean, mean, value=-1)
+    return weighted_mean(x * x, window).addcmul_(mean, mean, value=-1)
 
 
-@shared
+@cached
 def local_covariance(x: Tensor, y: Tensor, window: Window) -> Tensor:
     """Weighted covariance under the window as E[xy] - E[x]E[y]."""
-    return blurred(x * y, window).addcmul_(local_mean(x, window), local_mean(y, window), value=-1)
+    return weighted_mean(x * y, window).addcmul_(local_mean(x, window), local_mean(y, window), value=-1)

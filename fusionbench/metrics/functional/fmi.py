@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusionbench.metrics.functional.filters import Map, slide
+from fusionbench.metrics.functional.filters import Map, correlate1d
 from fusionbench.metrics.functional.gradients import central
-from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.images import metric_on_levels
 from fusionbench.types import Gray, Scores
 
 # Windows compared at a time: their 81 joint frequencies have to fit into a processor's cache.
@@ -126,7 +126,7 @@ def _information(fused: Map, ir: Map, vi: Map) -> Scores:
     return (_with_source(_windows(ir), windows) + _with_source(_windows(vi), windows)) / 2
 
 
-@score
+@metric_on_levels
 def pixel_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """FMI of the gray levels themselves.
 
@@ -136,7 +136,7 @@ def pixel_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return _information(fused, ir, vi)
 
 
-@score
+@metric_on_levels
 def gradient_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """FMI of horizontal derivatives (the published code drops the vertical ones).
 
@@ -146,7 +146,7 @@ def gradient_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return _information(*(central(x, -1) for x in (fused, ir, vi)))
 
 
-@score
+@metric_on_levels
 def cosine_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """FMI of the discrete cosine transform of the whole image.
 
@@ -166,7 +166,7 @@ def _cosine_basis(size: int, like: Tensor) -> Tensor:
     return basis.to(like)
 
 
-@score
+@metric_on_levels
 def wavelet_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """FMI of one level of the discrete Meyer transform, its four bands side by side, stretched to [0, 1].
 
@@ -194,4 +194,4 @@ def _halves(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     mirrored = x.index_select(dim, torch.minimum(place, 2 * size - 1 - place))
     low = (0.0,) * (MEYER_LENGTH // 2 - 31) + (0.0, *reversed(MEYER[1:]), *MEYER) + (0.0,) * (MEYER_LENGTH // 2 - 31)
     high = tuple(tap * (-1) ** k for k, tap in enumerate(low))
-    return slide(mirrored, low[::-1], dim, 2), slide(mirrored, high, dim, 2)
+    return correlate1d(mirrored, low[::-1], dim, 2), correlate1d(mirrored, high, dim, 2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.functional.filters import Map, separable, widened
-from fusionbench.metrics.functional.images import score
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.filters import Map, pad, separable
+from fusionbench.metrics.functional.images import metric_on_levels
+from fusionbench.metrics.functional.memo import cached
 from fusionbench.metrics.functional.moments import mean, total
 from fusionbench.types import Gray, Scores
 
@@ -22,10 +22,10 @@ def central(x: Tensor, dim: int) -> Tensor:
     return torch.cat([ends[0], inner, ends[1]], dim)
 
 
-@shared
+@cached
 def sobel(x: Gray, border: str = "zeros") -> tuple[Gray, Gray]:
     """Horizontal and vertical Sobel responses at the image's size."""
-    wide = widened(x, 1, border)
+    wide = pad(x, 1, border)
     return separable(wide, SMOOTH, SLOPE), separable(wide, SLOPE, SMOOTH)
 
 
@@ -34,13 +34,13 @@ def magnitude(across: Gray, down: Gray) -> Gray:
     return (across * across).addcmul_(down, down).sqrt_()
 
 
-@shared
+@cached
 def sobel_magnitude(x: Gray, border: str = "zeros") -> Gray:
     """Length of the Sobel gradient."""
     return magnitude(*sobel(x, border))
 
 
-@score
+@metric_on_levels
 def spatial_frequency(fused: Gray, *, inset: int = 1) -> Scores:
     """Root of the mean squared horizontal difference plus the mean squared vertical difference, in 8-bit levels.
 
@@ -56,7 +56,7 @@ def spatial_frequency(fused: Gray, *, inset: int = 1) -> Scores:
     return (rows + columns).sqrt()
 
 
-@score
+@metric_on_levels
 def average_gradient(fused: Gray, *, inset: int = 1) -> Scores:
     """Sum of sqrt((dx^2 + dy^2) / 2) over (M-1)(N-1), with central differences, in 8-bit levels.
 
@@ -69,7 +69,7 @@ def average_gradient(fused: Gray, *, inset: int = 1) -> Scores:
     return _mean_slope(central(fused, -1), central(fused, -2), fused, inset)
 
 
-@score
+@metric_on_levels
 def definition(fused: Gray, *, inset: int = 1) -> Scores:
     """DF: as `average_gradient`, with forward differences.
 
@@ -84,7 +84,7 @@ def _mean_slope(across: Map, down: Map, image: Gray, inset: int) -> Scores:
     return total(magnitude(across, down)) / (2**0.5 * (height - inset) * (width - inset))
 
 
-@score
+@metric_on_levels
 def edge_intensity(fused: Gray, *, border: str = "replicate") -> Scores:
     """Mean length of the Sobel gradient of the 8-bit levels.
 
@@ -97,7 +97,7 @@ def edge_intensity(fused: Gray, *, border: str = "replicate") -> Scores:
     return mean(sobel_magnitude(fused, border))
 
 
-@score
+@metric_on_levels
 def relative_spatial_frequency(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QSF: (SF of the fused image - SF of the sources) / SF of the sources, with both diagonals too.
 

@@ -1,8 +1,8 @@
 """From float tensors in [0, 1] to what the definitions read: gray 8-bit levels, one image at a time on a CPU.
 
-A definition is a function of levels (0..255, whole numbers, float64, one channel) decorated with `score`, which makes
-it a function of images. An image is rounded to the 8 bits that its file would hold, so float32 and float64 give the
-same levels and scores during training are those of the files.
+A definition is a function of levels (0..255, whole numbers, float64, one channel) decorated with `metric_on_levels`,
+which makes it a function of images. An image is rounded to the 8 bits that its file would hold, so float32 and float64
+give the same levels and scores during training are those of the files.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.images.tensors import ImageLike, as_batch, check_range
-from fusionbench.metrics.functional.memo import shared, sharing
+from fusionbench.metrics.functional.memo import cache_scope, cached
 from fusionbench.nn.cpu.threads import one_thread
 from fusionbench.types import Color, Gray, Image, Scores
 
@@ -23,7 +23,7 @@ from fusionbench.types import Color, Gray, Image, Scores
 RGB2GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
-def levels(image: Tensor) -> Tensor:
+def to_levels(image: Tensor) -> Tensor:
     """The 8-bit levels of values in [0, 1], as whole floats of their own type, or of float32 where that has fewer."""
     return (image.to(torch.promote_types(image.dtype, torch.float32)) * 255).round_()
 
@@ -36,8 +36,8 @@ def gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
 def opencv_gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
     """OpenCV's conversion of float32 images, then rounded to even."""
     if image.shape[1] == 1:
-        return levels(image).to(dtype)
-    red, green, blue = levels(image).double().unbind(1)
+        return to_levels(image).to(dtype)
+    red, green, blue = to_levels(image).double().unbind(1)
     luma = torch.zeros_like(red)
     for channel, weight in ((green, 0.587), (red, 0.299), (blue, 0.114)):
         # OpenCV's fused multiplication and addition round once, to float32; which side a half falls to depends on it.
@@ -52,36 +52,36 @@ def pillow_gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
 
 def _weighted(image: Image, weights: tuple[float, float, float], dtype: torch.dtype) -> Gray:
     if image.shape[1] == 1:
-        return levels(image).to(dtype)
+        return to_levels(image).to(dtype)
     # One channel at a time: all three would be the largest tensors of most scores, and memory is what takes time.
-    luma = levels(image[:, 0]).to(dtype).mul_(weights[0])
+    luma = to_levels(image[:, 0]).to(dtype).mul_(weights[0])
     for channel in (1, 2):
-        luma.add_(levels(image[:, channel]).to(dtype), alpha=weights[channel])
+        luma.add_(to_levels(image[:, channel]).to(dtype), alpha=weights[channel])
     return luma.add_(0.5).floor_().unsqueeze(1)
 
 
 def channels(image: Image, dtype: torch.dtype) -> Tensor:
     """Each channel as an image of its own, (3 B, 1, H, W); a gray image as it is."""
-    return levels(image).to(dtype).flatten(0, 1).unsqueeze(1)
+    return to_levels(image).to(dtype).flatten(0, 1).unsqueeze(1)
 
 
-def strip(image: Image, dtype: torch.dtype) -> Tensor:
+def concat_channels(image: Image, dtype: torch.dtype) -> Tensor:
     """The channels side by side, (B, 1, H, 3 W), as MATLAB's two-dimensional functions read a colour array."""
-    return torch.cat(levels(image).to(dtype).unbind(1), dim=-1).unsqueeze(1)
+    return torch.cat(to_levels(image).to(dtype).unbind(1), dim=-1).unsqueeze(1)
 
 
 def rgb(image: Image, _: torch.dtype = torch.float32) -> Color:
     """Three channels in [0, 1], float32, for networks."""
-    return (levels(image).expand(-1, 3, -1, -1) / 255).float()
+    return (to_levels(image).expand(-1, 3, -1, -1) / 255).float()
 
 
-@shared
-def planes(view: str, image: Image, channels: int, dtype: torch.dtype) -> Tensor:
+@cached
+def select_view(view: str, image: Image, channels: int, dtype: torch.dtype) -> Tensor:
     """What a definition reads of an image in [0, 1], where the fused image has so many channels."""
     if view not in PER_CHANNEL:
         return VIEWS[view](image, dtype)
     # Toolkits that read colour per channel read all three images as gray when the fused one is.
-    return VIEWS[view](image.expand(-1, 3, -1, -1), dtype) if channels == 3 else planes("gray", image, 1, dtype)
+    return VIEWS[view](image.expand(-1, 3, -1, -1), dtype) if channels == 3 else select_view("gray", image, 1, dtype)
 
 
 PER_CHANNEL = ("channels", "strip")
@@ -91,7 +91,7 @@ VIEWS: dict[str, Callable[[Image, torch.dtype], Image]] = {
     "opencv": opencv_gray,
     "pillow": pillow_gray,
     "rgb": rgb,
-    "strip": strip,
+    "strip": concat_channels,
 }
 
 
@@ -118,7 +118,7 @@ def as_images(*images: ImageLike | None) -> list[Tensor]:
     return [image for _, image in named]
 
 
-def singles(*images: Tensor) -> Iterator[tuple[Tensor, ...]]:
+def iter_images(*images: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """One image at a time on a CPU, where it is faster and a batch must not change a score; else the whole batch."""
     if images[0].device.type != "cpu":
         yield images
@@ -143,7 +143,7 @@ def reads_sources(definition: Callable[..., Tensor]) -> bool:
     return "ir" in inspect.signature(definition).parameters
 
 
-def score(definition: Callable[..., Scores]) -> Callable[..., Scores]:
+def metric_on_levels(definition: Callable[..., Scores]) -> Callable[..., Scores]:
     """Make a definition on gray levels a function of images (B, 1 or 3, H, W) in [0, 1] that returns (B,)."""
 
     @functools.wraps(definition)
@@ -157,8 +157,8 @@ def score(definition: Callable[..., Scores]) -> Callable[..., Scores]:
             raise ValueError(f"{definition.__name__} compares with the sources; pass ir and vi too")
         grays = [gray(image) for image in as_images(*images)]
         scores = []
-        for one in singles(*grays):
-            with sharing():
+        for one in iter_images(*grays):
+            with cache_scope():
                 scores.append(definition(*one, **options))
         return torch.cat(scores)
 

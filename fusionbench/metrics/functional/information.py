@@ -7,27 +7,27 @@ import math
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.functional.images import score
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.images import metric_on_levels
+from fusionbench.metrics.functional.memo import cached
 from fusionbench.types import Gray, Scores
 
 LEVELS = 256
 
 
-@shared
+@cached
 def histogram(x: Gray) -> Tensor:
     """Relative frequency of the 256 levels, (B, 256)."""
-    return _frequencies(whole(x), LEVELS, x)
+    return _frequencies(to_int(x), LEVELS, x)
 
 
-@shared
+@cached
 def joint_histogram(x: Gray, y: Gray) -> Tensor:
     """Relative frequency of pairs of levels, (B, 256 * 256)."""
-    return _frequencies(torch.add(whole(y), whole(x), alpha=LEVELS), LEVELS**2, x)
+    return _frequencies(torch.add(to_int(y), to_int(x), alpha=LEVELS), LEVELS**2, x)
 
 
-@shared
-def whole(x: Gray) -> Tensor:
+@cached
+def to_int(x: Gray) -> Tensor:
     """The levels as integers."""
     return x.int()
 
@@ -47,20 +47,20 @@ def bits(probabilities: Tensor, epsilon: float = 0.0) -> Scores:
     return -(logarithm.mul_(probabilities)).sum(1) / math.log(2)
 
 
-@shared
+@cached
 def level_entropy(x: Gray) -> Scores:
     """Entropy of one image in bits."""
     return bits(histogram(x))
 
 
-@shared
+@cached
 def joint_entropy(x: Gray, y: Gray) -> Scores:
     """Joint entropy of two images in bits."""
     return bits(joint_histogram(x, y))
 
 
-@shared
-def common_bits(x: Gray, y: Gray) -> Scores:
+@cached
+def mutual_bits(x: Gray, y: Gray) -> Scores:
     """Mutual information of two images in bits."""
     separate = level_entropy(x) + level_entropy(y)
     return _beyond_rounding(separate - joint_entropy(x, y), separate)
@@ -71,7 +71,7 @@ def _beyond_rounding(bits: Scores, entropies: Scores) -> Scores:
     return bits.where(bits > 16 * torch.finfo(bits.dtype).eps * entropies, 0.0)
 
 
-@score
+@metric_on_levels
 def entropy(fused: Gray, *, epsilon: float = 0.0) -> Scores:
     """Shannon entropy of the histogram of 8-bit levels, in bits.
 
@@ -88,7 +88,7 @@ def entropy(fused: Gray, *, epsilon: float = 0.0) -> Scores:
     return bits(histogram(fused), epsilon)
 
 
-@score
+@metric_on_levels
 def cross_entropy(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """Mean over the sources of sum p_source log2(p_source / p_fused), over levels that both images have, in bits.
 
@@ -104,7 +104,7 @@ def _divergence(source: Gray, fused: Gray) -> Scores:
     return torch.xlogy(p, (p / q).where(common, 1.0)).sum(1) / math.log(2)
 
 
-@score
+@metric_on_levels
 def mutual_information(fused: Gray, ir: Gray, vi: Gray, *, joint_top: int = 255) -> Scores:
     """I(ir; fused) + I(vi; fused) from joint histograms of 8-bit levels, in bits.
 
@@ -120,14 +120,14 @@ def mutual_information(fused: Gray, ir: Gray, vi: Gray, *, joint_top: int = 255)
     return _beyond_rounding(marginals - joint_entropy(a, f) - joint_entropy(b, f), marginals)
 
 
-@score
+@metric_on_levels
 def normalized_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """2 (I(ir; fused) + I(vi; fused)) / (H(ir) + H(vi))."""
-    both = common_bits(ir, fused) + common_bits(vi, fused)
+    both = mutual_bits(ir, fused) + mutual_bits(vi, fused)
     return 2 * both / (level_entropy(ir) + level_entropy(vi))
 
 
-@score
+@metric_on_levels
 def hossny_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QMI: twice the sum over the sources of I(source; fused) / (H(source) + H(fused)).
 
@@ -138,17 +138,17 @@ def hossny_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 
 def _relative(source: Gray, fused: Gray) -> Scores:
-    return common_bits(source, fused) / (level_entropy(source) + level_entropy(fused))
+    return mutual_bits(source, fused) / (level_entropy(source) + level_entropy(fused))
 
 
-@score
+@metric_on_levels
 def nonlinear_correlation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QNCIE: nonlinear correlation information entropy of the two sources and the fused image.
 
     Source:
         Wang, Shen and Jin in Image Fusion: Algorithms and Applications (2008).
     """
-    return eigenvalue_entropy(*(common_bits(x, y) / 8 for x, y in ((ir, vi), (ir, fused), (vi, fused))))
+    return eigenvalue_entropy(*(mutual_bits(x, y) / 8 for x, y in ((ir, vi), (ir, fused), (vi, fused))))
 
 
 def eigenvalue_entropy(ir_vi: Scores, ir_fused: Scores, vi_fused: Scores) -> Scores:

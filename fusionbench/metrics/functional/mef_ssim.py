@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from fusionbench.metrics.functional.filters import Map, Window, blurred, local_covariance, local_variance
-from fusionbench.metrics.functional.images import score
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.filters import Map, Window, local_covariance, local_variance, weighted_mean
+from fusionbench.metrics.functional.images import metric_on_levels
+from fusionbench.metrics.functional.memo import cached
 from fusionbench.metrics.functional.moments import PEAK, mean
 from fusionbench.metrics.functional.ssim import GAUSSIAN, SCALE_WEIGHTS
 from fusionbench.types import Gray, Scores
@@ -28,7 +28,7 @@ class Blend(NamedTuple):
     vi: Map
 
 
-@score
+@metric_on_levels
 def exposure_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """MEF-SSIM: similarity to the ideal blend of the sources' patches, product over three scales.
 
@@ -79,15 +79,15 @@ def _ideal(ir: Gray, vi: Gray) -> Blend:
     return Blend(directed.ir * scale, directed.vi * scale)
 
 
-@shared
+@cached
 def _patch_product(x: Gray, y: Gray) -> Map:
     """Inner product of patches without their means; the sums themselves are exact."""
-    return torch.addcmul(blurred(x * y, SUM), _patch_sum(x), _patch_sum(y), value=-1 / SIDE**2)
+    return torch.addcmul(weighted_mean(x * y, SUM), _patch_sum(x), _patch_sum(y), value=-1 / SIDE**2)
 
 
-@shared
+@cached
 def _patch_sum(x: Gray) -> Map:
-    return blurred(x, SUM)
+    return weighted_mean(x, SUM)
 
 
 def _root(x: Map) -> Map:

@@ -1,6 +1,6 @@
 """Intermediates that several metrics read (histograms, gradients, window means, spectra) are computed once.
 
-A `shared` function stays a plain function. Inside `with sharing():` it remembers its results by the identity of the
+A `cached` function stays a plain function. Inside `with sharing():` it remembers its results by the identity of the
 tensors it is given, so those tensors must not be changed in place. Outside such a scope nothing is remembered.
 What was not read for longest is forgotten when the results take too much memory: computing a map again is faster than
 fetching fresh memory for every map of an image.
@@ -61,8 +61,8 @@ _memory: ContextVar[Memory | None] = ContextVar("fusionbench_metrics_memory", de
 
 
 @contextmanager
-def sharing() -> Iterator[None]:
-    """Within this scope a `shared` function computes its results once, while there is room for them."""
+def cache_scope() -> Iterator[None]:
+    """Within this scope a `cached` function computes its results once, while there is room for them."""
     token = _memory.set(Memory())
     try:
         yield
@@ -70,8 +70,8 @@ def sharing() -> Iterator[None]:
         _memory.reset(token)
 
 
-def shared(function: Callable[P, T]) -> Callable[P, T]:
-    """Let `function` remember its results inside `sharing()`; other arguments than tensors must be hashable."""
+def cached(function: Callable[P, T]) -> Callable[P, T]:
+    """Let `function` remember its results inside `cache_scope()`; other arguments than tensors must be hashable."""
 
     @functools.wraps(function)
     def remembered(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from fusionbench.metrics.functional.images import score
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.images import metric_on_levels
+from fusionbench.metrics.functional.memo import cached
 from fusionbench.types import Gray, Scores
 
 PEAK = 255.0
@@ -26,13 +26,13 @@ def dot(x: Gray, y: Gray) -> Scores:
     return total(x * y)
 
 
-@shared
+@cached
 def centred(x: Gray) -> Gray:
     """The image without its mean."""
     return x - mean(x).view(-1, 1, 1, 1)
 
 
-@shared
+@cached
 def scatter(x: Gray) -> Scores:
     """Sum of squared deviations from the mean."""
     return dot(centred(x), centred(x))
@@ -43,13 +43,13 @@ def pearson(x: Gray, y: Gray) -> Scores:
     return dot(centred(x), centred(y)) / (scatter(x) * scatter(y)).sqrt()
 
 
-@shared
+@cached
 def squared_error(x: Gray, y: Gray) -> Scores:
     """Mean squared difference of two images in squared levels."""
     return mean((x - y).square_())
 
 
-@score
+@metric_on_levels
 def standard_deviation(fused: Gray) -> Scores:
     """Population standard deviation of the 8-bit levels.
 
@@ -63,13 +63,13 @@ def standard_deviation(fused: Gray) -> Scores:
     return (scatter(fused) / fused[0].numel()).sqrt()
 
 
-@score
+@metric_on_levels
 def correlation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """Mean of Pearson's correlations of the fused image with the two sources; undefined where one is constant."""
     return (pearson(ir, fused) + pearson(vi, fused)) / 2
 
 
-@score
+@metric_on_levels
 def correlation_of_differences(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """r(fused - vi, ir) + r(fused - ir, vi); undefined where the fused image equals a source.
 
@@ -79,7 +79,7 @@ def correlation_of_differences(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return pearson(fused - vi, ir) + pearson(fused - ir, vi)
 
 
-@score
+@metric_on_levels
 def normalized_cross_correlation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """Mean over the sources of sum(source fused) / sqrt(sum(source^2) sum(fused^2)): means are not removed.
 
@@ -92,7 +92,7 @@ def _cosine(x: Gray, y: Gray) -> Scores:
     return dot(x, y) / (dot(x, x) * dot(y, y)).sqrt()
 
 
-@score
+@metric_on_levels
 def mean_squared_error(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """Mean over the two sources of the mean squared error, for images in [0, 1].
 
@@ -104,13 +104,13 @@ def mean_squared_error(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return (squared_error(ir, fused) + squared_error(vi, fused)) / (2 * PEAK**2)
 
 
-@score
+@metric_on_levels
 def root_mean_squared_error(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """Square root of `mean_squared_error`."""
     return ((squared_error(ir, fused) + squared_error(vi, fused)) / 2).sqrt() / PEAK
 
 
-@score
+@metric_on_levels
 def peak_signal_to_noise(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """10 log10(255^2 / MSE) in dB, with the mean of the two sources' errors; infinite where all three are equal."""
     return 10 * torch.log10(2 * PEAK**2 / (squared_error(ir, fused) + squared_error(vi, fused)))

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.functional.filters import Window, blurred, gaussian
+from fusionbench.metrics.functional.filters import Window, gaussian, weighted_mean
 from fusionbench.metrics.functional.gradients import magnitude
-from fusionbench.metrics.functional.images import score
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.images import metric_on_levels
+from fusionbench.metrics.functional.memo import cached
 from fusionbench.metrics.functional.moments import total
 from fusionbench.types import Gray, Scores
 
@@ -152,7 +152,7 @@ def _orientation(half: Halves, like: Gray, filters: list[tuple[Tensor, Tensor]],
     return energy.clamp_(min=0).mul_(scales.sub_(CUT_OFF).mul_(GAIN).sigmoid_()), total_amplitude
 
 
-@shared
+@cached
 def congruencies(*images: Gray) -> tuple[Congruency, ...]:
     """Phase congruency of images of one size over six orientations; they share the filters."""
     bank = _bank(*images[0].shape[-2:], images[0].dtype, images[0].device)
@@ -180,7 +180,7 @@ def _moments_of(energies: Gray, amplitudes: Gray, xx: Gray, yy: Gray, xy: Gray) 
     return Congruency(energies.div_(amplitudes.add_(EPSILON)), (both + width).div_(2), (both - width).div_(2))
 
 
-@score
+@metric_on_levels
 def phase_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QP: correlation of phase congruency and its moments with the better matching source, where there is some.
 
@@ -205,12 +205,12 @@ def phase_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 
 def _moments(x: Gray) -> tuple[Gray, Gray]:
-    mean = blurred(x, WINDOW)
-    return mean, blurred(x * x, WINDOW).addcmul_(mean, mean, value=-1)
+    mean = weighted_mean(x, WINDOW)
+    return mean, weighted_mean(x * x, WINDOW).addcmul_(mean, mean, value=-1)
 
 
 def _match(source: Gray, fused: Gray, moments: tuple[Gray, Gray]) -> Gray:
     """Local correlation coefficient of two maps."""
     mean, variance = _moments(source)
-    covariance = blurred(source * fused, WINDOW).addcmul_(mean, moments[0], value=-1)
+    covariance = weighted_mean(source * fused, WINDOW).addcmul_(mean, moments[0], value=-1)
     return (covariance + EPSILON) / ((variance * moments[1]).abs_().sqrt_() + EPSILON)

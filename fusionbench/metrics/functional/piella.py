@@ -15,12 +15,12 @@ from fusionbench.metrics.functional.filters import (
     local_covariance,
     local_mean,
     local_variance,
+    pad,
     separable,
-    widened,
 )
 from fusionbench.metrics.functional.gradients import SLOPE, magnitude
-from fusionbench.metrics.functional.images import score
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.images import metric_on_levels
+from fusionbench.metrics.functional.memo import cached
 from fusionbench.metrics.functional.moments import PEAK, mean, total
 from fusionbench.metrics.functional.ssim import GAUSSIAN
 from fusionbench.types import Gray, Scores
@@ -31,7 +31,7 @@ PIELLA = ((0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2)
 UNSTABILISED = (2e-16, 2e-16)
 
 
-@shared
+@cached
 def variance(x: Gray, window: Window) -> Map:
     """Local variance, zero where it is round-off."""
     found = local_variance(x, window)
@@ -40,14 +40,14 @@ def variance(x: Gray, window: Window) -> Map:
     return found.masked_fill_(found < smallest, 0)
 
 
-@shared
+@cached
 def covariance(x: Gray, y: Gray, window: Window) -> Map:
     """Local covariance, zero where either image is flat."""
     flat = (variance(x, window) == 0) | (variance(y, window) == 0)
     return local_covariance(x, y, window).masked_fill(flat, 0)
 
 
-@shared
+@cached
 def similarity(x: Gray, y: Gray, window: Window, constants: tuple[float, float]) -> Map:
     """Map of structural similarity with given constants."""
     mean_x, mean_y = local_mean(x, window), local_mean(y, window)
@@ -71,7 +71,7 @@ def _piella(fused: Gray, ir: Gray, vi: Gray) -> Map:
     return _mixed(weight, similarity(ir, fused, GAUSSIAN, PIELLA), similarity(vi, fused, GAUSSIAN, PIELLA))
 
 
-@score
+@metric_on_levels
 def salient_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QS: similarity to the sources, weighted at each place by their local variances.
 
@@ -86,7 +86,7 @@ def _weighted(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return total(weight * _piella(fused, ir, vi)) / total(weight)
 
 
-@score
+@metric_on_levels
 def weighted_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QW: as QS, with more weight where a source has more variance; undefined where both are constant.
 
@@ -96,7 +96,7 @@ def weighted_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return _weighted(fused, ir, vi)
 
 
-@score
+@metric_on_levels
 def edge_similarity(fused: Gray, ir: Gray, vi: Gray, *, image_power: float = 1.0, edge_power: float = 1.0) -> Scores:
     """QE: QW of the images times QW of their Prewitt edges; undefined where both sources are constant.
 
@@ -111,13 +111,13 @@ def edge_similarity(fused: Gray, ir: Gray, vi: Gray, *, image_power: float = 1.0
     return _weighted(fused, ir, vi) ** image_power * of_edges**edge_power
 
 
-@shared
+@cached
 def _prewitt(x: Gray) -> Gray:
-    wide, flat = widened(x, 1, "zeros"), (1.0, 1.0, 1.0)
+    wide, flat = pad(x, 1, "zeros"), (1.0, 1.0, 1.0)
     return magnitude(separable(wide, flat, SLOPE), separable(wide, SLOPE, flat))
 
 
-@score
+@metric_on_levels
 def yang_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QY: where the sources are alike a mix weighted by variance, elsewhere the better of the two similarities.
 
@@ -131,7 +131,7 @@ def yang_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return mean(torch.where(alike, mixed, torch.maximum(of_ir, of_vi)))
 
 
-@score
+@metric_on_levels
 def cvejic_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QC: similarities to the sources, weighted by the share of each one's covariance with the fused image.
 

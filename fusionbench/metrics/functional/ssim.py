@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from fusionbench.metrics.functional.filters import Map, Window, gaussian, local_covariance, local_mean, local_variance
-from fusionbench.metrics.functional.images import score
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.images import metric_on_levels
+from fusionbench.metrics.functional.memo import cached
 from fusionbench.metrics.functional.moments import PEAK, mean
 from fusionbench.types import Gray, Scores
 
@@ -22,7 +22,7 @@ WINDOWS = {
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
-@shared
+@cached
 def similarity(x: Gray, y: Gray, window: Window, peak: float, unbiased: float = 1.0) -> tuple[Map, Map]:
     """Maps of the luminance term and of the contrast and structure term of SSIM, K = (0.01, 0.03)."""
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
@@ -34,7 +34,7 @@ def similarity(x: Gray, y: Gray, window: Window, peak: float, unbiased: float = 
     return product.mul_(2).add_(c1).div_(squares.add_(c1)), common.add_(c2).div_(spread.add_(c2))
 
 
-@score
+@metric_on_levels
 def structural_similarity(
     fused: Gray, ir: Gray, vi: Gray, *, window: str = "gaussian", peak: float = PEAK, unbiased: float = 1.0
 ) -> Scores:
@@ -53,7 +53,7 @@ def structural_similarity(
     return (first + second) / 2
 
 
-@score
+@metric_on_levels
 def multiscale_similarity(fused: Gray, ir: Gray, vi: Gray, *, window: str = "gaussian", peak: float = PEAK) -> Scores:
     """MS-SSIM: mean over the two sources of structural similarity on five scales.
 
@@ -77,6 +77,6 @@ def _on_scales(source: Gray, fused: Gray, window: Window, peak: float) -> Scores
     return product * mean(luminance * structure).clamp(min=0) ** SCALE_WEIGHTS[-1]
 
 
-@shared
+@cached
 def _halved(x: Gray) -> Map:
     return F.avg_pool2d(x, 2, padding=(x.shape[-2] % 2, x.shape[-1] % 2))

@@ -11,11 +11,11 @@ import math
 import torch
 
 from fusionbench.metrics.functional import vif
-from fusionbench.metrics.functional.edges import invented_edges
-from fusionbench.metrics.functional.filters import Map, Window, blurred
-from fusionbench.metrics.functional.images import score
+from fusionbench.metrics.functional.edges import fusion_artifacts
+from fusionbench.metrics.functional.filters import Map, Window, weighted_mean
+from fusionbench.metrics.functional.images import metric_on_levels
 from fusionbench.metrics.functional.information import eigenvalue_entropy
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.memo import cached
 from fusionbench.metrics.functional.moments import mean, pearson, scatter, squared_error, total
 from fusionbench.metrics.functional.piella import cvejic_maps
 from fusionbench.types import Gray, Scores
@@ -26,7 +26,7 @@ def saturated(x: Gray) -> Gray:
     return (x + 0.5).floor_().clamp_(0, 255)
 
 
-@score
+@metric_on_levels
 def saturated_deviation(fused: Gray) -> Scores:
     """Root of the mean of uint8(uint8(fused - mean)^2): half of the deviations are lost and squares end at 255."""
     return mean(saturated(fused - _level(fused)).square_().clamp_(max=255)).sqrt()
@@ -36,13 +36,13 @@ def _level(x: Gray) -> Map:
     return mean(x).view(-1, 1, 1, 1)
 
 
-@score
+@metric_on_levels
 def sample_deviation(fused: Gray) -> Scores:
     """Standard deviation with the divisor n - 1."""
     return (scatter(fused) / (fused[0].numel() - 1)).sqrt()
 
 
-@score
+@metric_on_levels
 def saturated_correlation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """Correlation of what uint8 leaves of the deviations from the mean, their squares and their products."""
     f, a, b = (saturated(x - _level(x)) for x in (fused, ir, vi))
@@ -54,47 +54,47 @@ def _saturated_dot(x: Gray, y: Gray) -> Scores:
     return total((x * y).clamp_(max=255))
 
 
-@score
+@metric_on_levels
 def saturated_differences(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """SCD of uint8 differences: the negative ones are zero."""
     return pearson((fused - vi).clamp_(min=0), ir) + pearson((fused - ir).clamp_(min=0), vi)
 
 
-@score
+@metric_on_levels
 def fused_peak_signal_to_noise(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """PSNR with the brightest level of the fused image as its peak."""
     peak = fused.flatten(1).amax(1)
     return 10 * torch.log10(2 * peak.square() / (squared_error(ir, fused) + squared_error(vi, fused)))
 
 
-@score
+@metric_on_levels
 def vifb_error(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """VIFB's RMSE: mean over the sources of sqrt(sum of squared differences) / number of pixels."""
     root = squared_error(ir, fused).sqrt() + squared_error(vi, fused).sqrt()
     return root / (2 * math.sqrt(fused[0].numel()))
 
 
-@score
+@metric_on_levels
 def vifb_signal_to_noise(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """VIFB's PSNR: 20 log10(255 / sqrt(e)) with `vifb_error` for e."""
     root = squared_error(ir, fused).sqrt() + squared_error(vi, fused).sqrt()
     return 10 * torch.log10(255**2 * 2 * math.sqrt(fused[0].numel()) / root)
 
 
-@score
+@metric_on_levels
 def linear_correlation_entropy(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QNCIE with Pearson's correlations in the place of nonlinear ones."""
     return eigenvalue_entropy(pearson(ir, vi), pearson(ir, fused), pearson(vi, fused))
 
 
-@score
-def misordered_invented_edges(fused: Gray, ir: Gray, vi: Gray) -> Scores:
+@metric_on_levels
+def misordered_fusion_artifacts(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """Nabf called with (ir, vi, fused) for (fused, ir, vi): what the infrared image invents."""
-    found: Scores = inspect.unwrap(invented_edges)(ir, vi, fused)
+    found: Scores = inspect.unwrap(fusion_artifacts)(ir, vi, fused)
     return found
 
 
-@score
+@metric_on_levels
 def cut_cvejic_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QC where a weight outside [0, 1] sets the score of its place to 0 or 1 instead of being clamped."""
     weight, of_ir, of_vi = cvejic_maps(fused, ir, vi)
@@ -102,7 +102,7 @@ def cut_cvejic_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return mean(mixed.masked_fill_(weight < 0, 0).masked_fill_(weight > 1, 1))
 
 
-@score
+@metric_on_levels
 def saturated_visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """VIF of uint8 images: on the finest scale the squares and products end at 255."""
     return _saturated_fidelity(ir, fused) + _saturated_fidelity(vi, fused)
@@ -117,10 +117,10 @@ def _saturated_fidelity(source: Gray, fused: Gray) -> Scores:
 
 
 def _limited_channel(source: Map, fused: Map, window: Window, limit: float) -> vif.Channel:
-    mean_x, mean_y = blurred(source, window), blurred(fused, window)
-    signal = blurred((source * source).clamp_(max=limit), window) - mean_x * mean_x
-    received = blurred((fused * fused).clamp_(max=limit), window) - mean_y * mean_y
-    covariance = blurred((source * fused).clamp_(max=limit), window) - mean_x * mean_y
+    mean_x, mean_y = weighted_mean(source, window), weighted_mean(fused, window)
+    signal = weighted_mean((source * source).clamp_(max=limit), window) - mean_x * mean_x
+    received = weighted_mean((fused * fused).clamp_(max=limit), window) - mean_y * mean_y
+    covariance = weighted_mean((source * fused).clamp_(max=limit), window) - mean_x * mean_y
     return vif.channel(signal, received, covariance)
 
 
@@ -135,7 +135,7 @@ def _off_centre(size: int) -> Window:
 OFF_CENTRE = tuple(_off_centre(size) for size in (17, 9, 5, 3))
 
 
-@score
+@metric_on_levels
 def off_centre_visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """VIF with an off-centre Gaussian and zeros around the images."""
     return _off_centre_fidelity(ir, fused) + _off_centre_fidelity(vi, fused)
@@ -150,6 +150,6 @@ def _off_centre_fidelity(source: Gray, fused: Gray) -> Scores:
     return vif.ratio_over_scales(links)
 
 
-@shared
+@cached
 def _off_centre_half(x: Gray, window: Window) -> Map:
-    return blurred(x, window)[..., ::2, ::2]
+    return weighted_mean(x, window)[..., ::2, ::2]

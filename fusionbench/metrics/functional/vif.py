@@ -7,9 +7,16 @@ from typing import NamedTuple
 
 import torch
 
-from fusionbench.metrics.functional.filters import Map, Window, blurred, gaussian, local_covariance, local_variance
-from fusionbench.metrics.functional.images import score
-from fusionbench.metrics.functional.memo import shared
+from fusionbench.metrics.functional.filters import (
+    Map,
+    Window,
+    gaussian,
+    local_covariance,
+    local_variance,
+    weighted_mean,
+)
+from fusionbench.metrics.functional.images import metric_on_levels
+from fusionbench.metrics.functional.memo import cached
 from fusionbench.metrics.functional.moments import PEAK, total
 from fusionbench.types import Gray, Scores
 
@@ -32,12 +39,12 @@ class Channel(NamedTuple):
     noise: Map
 
 
-@shared
+@cached
 def pyramid(x: Gray) -> tuple[Map, ...]:
     """Four scales: each after the first is filtered with its own window and halved."""
     scales = [x]
     for window in WINDOWS[1:]:
-        scales.append(blurred(scales[-1], window, step=2))
+        scales.append(weighted_mean(scales[-1], window, step=2))
     return tuple(scales)
 
 
@@ -52,23 +59,23 @@ def channel(signal: Map, received: Map, covariance: Map) -> Channel:
     return Channel(gain.masked_fill_(closed | blank, 0), signal.masked_fill_(flat, 0), noise)
 
 
-@shared
+@cached
 def _channel(source: Map, fused: Map, window: Window) -> Channel:
     covariance = local_covariance(source, fused, window)
     return channel(local_variance(source, window), local_variance(fused, window), covariance)
 
 
-def kept(link: Channel, noise: float) -> Map:
+def numerator(link: Channel, noise: float) -> Map:
     """Information of the source in the fused image, in nats; `noise` is the eye's."""
     return torch.log1p((link.gain * link.gain).mul_(link.signal).div_(link.noise + noise))
 
 
-def had(link: Channel, noise: float) -> Map:
+def denominator(link: Channel, noise: float) -> Map:
     """Information of the source, in nats."""
     return torch.log1p(link.signal / noise)
 
 
-@shared
+@cached
 def fidelity(source: Gray, fused: Gray) -> Scores:
     """Share of a source's information that the fused image keeps."""
     scales = zip(pyramid(source), pyramid(fused), WINDOWS, strict=True)
@@ -77,11 +84,11 @@ def fidelity(source: Gray, fused: Gray) -> Scores:
 
 def ratio_over_scales(links: list[Channel]) -> Scores:
     """Information kept on all scales over information had on all scales."""
-    above = torch.stack([total(kept(link, NOISE)) for link in links])
-    return above.sum(0) / torch.stack([total(had(link, NOISE)) for link in links]).sum(0)
+    above = torch.stack([total(numerator(link, NOISE)) for link in links])
+    return above.sum(0) / torch.stack([total(denominator(link, NOISE)) for link in links]).sum(0)
 
 
-@score
+@metric_on_levels
 def visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """VIF: sum over the two sources of visual information fidelity; undefined where one is constant.
 
@@ -91,7 +98,7 @@ def visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     return fidelity(ir, fused) + fidelity(vi, fused)
 
 
-@score
+@metric_on_levels
 def fusion_visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """VIFF: at each place the fidelity to the source that reaches the fused image with less gain.
 
@@ -103,7 +110,7 @@ def fusion_visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
         if weight:
             infrared, visible = _channel(a, f, window), _channel(b, f, window)
             weaker = infrared.gain < visible.gain
-            above = torch.where(weaker, kept(infrared, FUSION_NOISE), kept(visible, FUSION_NOISE))
-            below = torch.where(weaker, had(infrared, FUSION_NOISE), had(visible, FUSION_NOISE))
+            above = torch.where(weaker, numerator(infrared, FUSION_NOISE), numerator(visible, FUSION_NOISE))
+            below = torch.where(weaker, denominator(infrared, FUSION_NOISE), denominator(visible, FUSION_NOISE))
             scores.append(weight * total(above + FUSION_GUARD) / total(below + FUSION_GUARD))
     return torch.stack(scores).sum(0)

@@ -21,18 +21,18 @@ from fusionbench.weights.store import locate, search_paths, verify
 
 
 @dataclass(frozen=True)
-class Ready:
+class ScoreFiles:
     """A score of pyiqa with all that it reads.
 
     Attributes:
         metric: pyiqa's name.
         files: the checked files, by where pyiqa looks for them below torch's hub folder.
-        speaks: what speaks for each of them.
+        provenance: what speaks for each of them.
     """
 
     metric: str
     files: Mapping[str, Path]
-    speaks: Mapping[str, str]
+    provenance: Mapping[str, str]
 
     def identity(self) -> dict[str, Any]:
         """What a result has to name: pyiqa's name and version, and each file's SHA-256 and what speaks for it."""
@@ -44,7 +44,7 @@ class Ready:
         }
 
     def _how(self) -> list[tuple[Path, str]]:
-        return [(path, self.speaks[place]) for place, path in self.files.items()]
+        return [(path, self.provenance[place]) for place, path in self.files.items()]
 
 
 def network_of(metric: str) -> Network:
@@ -60,7 +60,7 @@ def network_of(metric: str) -> Network:
     return NETWORKS[metric]
 
 
-def ready(metric: str, name: str = "") -> Ready:
+def find_files(metric: str, name: str = "") -> ScoreFiles:
     """Find and check everything that a score reads.
 
     Args:
@@ -80,7 +80,9 @@ def ready(metric: str, name: str = "") -> Ready:
     if lacking := [cards[place] for place, path in found.items() if path is None]:
         raise FileNotFoundError(_lacking(name, lacking))
     files = {place: path for place, path in found.items() if path is not None}
-    return Ready(metric, files, {place: verify(name, cards[place], path, need=True) for place, path in files.items()})
+    return ScoreFiles(
+        metric, files, {place: verify(name, cards[place], path, need=True) for place, path in files.items()}
+    )
 
 
 def _check_packages(name: str, network: Network) -> None:

@@ -1,4 +1,4 @@
-"""OPINIONS: rows of the scores that networks learned from people's opinions, and of pyiqa's other scores by name."""
+"""NO_REFERENCE: rows of the scores learned from people's opinions, and of pyiqa's other scores by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _row(metric: str, title: str, source: str) -> MetricRow:
     network = network_of(metric)
     return MetricRow(
         title,
-        "fusionbench.metrics.pyiqa.score:perceived_quality",
+        "fusionbench.metrics.pyiqa.score:pyiqa_score",
         network.higher_is_better,
         network.range,
         "fused",
@@ -26,7 +26,7 @@ def _row(metric: str, title: str, source: str) -> MetricRow:
     )
 
 
-OPINIONS: dict[str, MetricRow] = {
+NO_REFERENCE: dict[str, MetricRow] = {
     "ARNIQA": _row("arniqa", "quality without a reference, trained on KonIQ", "Agnolucci et al., WACV (2024)"),
     "CLIP-IQA": _row("clipiqa", "CLIP's preference for five good words", "Wang et al., AAAI (2023)"),
     "LIQE": _row("liqe", "quality in words that CLIP finds, trained on KonIQ", "Zhang et al., CVPR (2023)"),
@@ -51,7 +51,7 @@ def pyiqa_name(name: str) -> str:
         ['musiq', 'nima-koniq', 'nima', '']
     """
     lowered = name.casefold()
-    if named := [row for own, row in OPINIONS.items() if own.casefold() == lowered]:
+    if named := [row for own, row in NO_REFERENCE.items() if own.casefold() == lowered]:
         return str(named[0].options["metric"])
     known = {metric.casefold(): metric for metric in (*NETWORKS, *LEFT_OUT)}
     bare = lowered.removeprefix(PREFIX)
@@ -61,7 +61,7 @@ def pyiqa_name(name: str) -> str:
     return found
 
 
-def opinion(metric: str) -> MetricRow:
+def no_reference_row(metric: str) -> MetricRow:
     """The row of a score that goes by pyiqa's name for it.
 
     Raises:

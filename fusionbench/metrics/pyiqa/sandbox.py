@@ -1,7 +1,7 @@
-"""pyiqa builds its networks inside an enclosure, where it can reach nothing but files that were checked before.
+"""pyiqa builds its networks inside a sandbox, where it can reach nothing but files that were checked before.
 
 Left alone, pyiqa fetches what it does not find, checks no hash, unpickles code and starts from pretrained backbones
-that its own checkpoint then replaces. Inside the enclosure
+that its own checkpoint then replaces. Inside the sandbox
 
 - torch's hub folder is a temporary one that holds links to the checked files and nothing else;
 - looking up a host fails at once, so that no connection is tried;
@@ -40,7 +40,7 @@ INITIAL = tuple(name for name in vars(torch.nn.init) if name.endswith("_") and n
 
 
 @contextmanager
-def enclosed(files: Mapping[str, Path]) -> Iterator[None]:
+def sandboxed(files: Mapping[str, Path]) -> Iterator[None]:
     """Let pyiqa see these files only.
 
     Args:

@@ -16,8 +16,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from fusionbench.metrics.functional.images import as_images, rgb
-from fusionbench.metrics.pyiqa.preflight import network_of, ready
-from fusionbench.metrics.pyiqa.sandbox import enclosed, quietly, unfilled
+from fusionbench.metrics.pyiqa.preflight import find_files, network_of
+from fusionbench.metrics.pyiqa.sandbox import quietly, sandboxed, unfilled
 from fusionbench.metrics.pyiqa.table import LICENCE
 from fusionbench.nn.cpu.threads import one_thread
 from fusionbench.types import Image, Scores
@@ -29,7 +29,7 @@ DAMAGE = (RuntimeError, LookupError, AttributeError, TypeError, ValueError, EOFE
 """What reading a damaged file or one of another architecture raises."""
 
 
-def perceived_quality(fused: Image, metric: str = "musiq") -> Scores:
+def pyiqa_score(fused: Image, metric: str = "musiq") -> Scores:
     """A no-reference score of pyiqa; needs the extra `iqa` and the score's weight files.
 
     Args:
@@ -61,7 +61,7 @@ def load(metric: str) -> Scorer:
         FileNotFoundError: a weight file is missing.
         ValueError: unknown score; a file that is not the published one or does not fill the network.
     """
-    files = ready(metric).files
+    files = find_files(metric).files
     # The digest is part of the key: a file that was replaced is loaded anew.
     return _loaded(metric, tuple((place, path, sha256(path)) for place, path in files.items()), device())
 
@@ -94,7 +94,7 @@ def _built(metric: str, files: dict[str, Path]) -> nn.Module:
     with quietly():
         pyiqa = importlib.import_module("pyiqa")
     try:
-        with enclosed(files):
+        with sandboxed(files):
             network: nn.Module = pyiqa.create_metric(metric, device=torch.device("cpu")).net
     except (*DAMAGE, OSError, MatReadError) as error:
         names = ", ".join(path.name for path in files.values()) or "no files"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.functional.memo import KEPT, shared, sharing
+from fusionbench.metrics.functional.memo import KEPT, cache_scope, cached
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def calls() -> list[float]:
 
 @pytest.fixture
 def doubled(calls):
-    @shared
+    @cached
     def function(x: Tensor, factor: float = 2.0) -> Tensor:
         calls.append(float(x[0]))
         return x * factor
@@ -26,7 +26,7 @@ def doubled(calls):
 
 def test_result_is_computed_once_within_a_scope_and_each_time_outside(doubled, calls):
     x = torch.ones(4)
-    with sharing():
+    with cache_scope():
         assert doubled(x) is doubled(x)
         assert doubled(x, factor=3.0)[0] == 3
     assert len(calls) == 2
@@ -36,7 +36,7 @@ def test_result_is_computed_once_within_a_scope_and_each_time_outside(doubled, c
 
 def test_what_was_not_read_for_longest_is_forgotten(doubled, calls):
     images = [torch.full((4,), float(index)) for index in range(KEPT + 1)]
-    with sharing():
+    with cache_scope():
         for image in images[:KEPT]:
             doubled(image)
         doubled(images[0])

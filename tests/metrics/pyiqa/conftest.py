@@ -16,7 +16,7 @@ import torch
 from scipy.io import savemat
 from torch import Tensor, nn
 
-from fusionbench.metrics.pyiqa.sandbox import enclosed, quietly
+from fusionbench.metrics.pyiqa.sandbox import quietly, sandboxed
 from fusionbench.metrics.pyiqa.table import NETWORKS
 from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import accept
@@ -49,7 +49,7 @@ def random_state(network: nn.Module, seed: int = 0, dtype: torch.dtype | None = 
 
 def unloaded(arch: str, name: str, **options: object) -> nn.Module:
     """A network of pyiqa that has read no file."""
-    with enclosed({}):
+    with sandboxed({}):
         made: nn.Module = getattr(importlib.import_module(f"pyiqa.archs.{arch}_arch"), name)(
             pretrained=False, **options
         )

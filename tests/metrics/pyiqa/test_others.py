@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from fusionbench.metrics.pyiqa import score
-from fusionbench.metrics.pyiqa.rows import OPINIONS
+from fusionbench.metrics.pyiqa.rows import NO_REFERENCE
 from fusionbench.metrics.pyiqa.sandbox import quietly
-from fusionbench.metrics.pyiqa.score import load, perceived_quality
+from fusionbench.metrics.pyiqa.score import load, pyiqa_score
 from fusionbench.metrics.pyiqa.table import NETWORKS, Network
 from fusionbench.weights.checksums import accept
 from fusionbench.weights.store import cache_path
@@ -21,7 +21,7 @@ from .conftest import MAKE, random_state
 
 OTHERS = sorted(
     set(NETWORKS)
-    - {str(row.options["metric"]) for row in OPINIONS.values()}
+    - {str(row.options["metric"]) for row in NO_REFERENCE.values()}
     - {name for name, network in NETWORKS.items() if not network.files}
 )
 QUICK = ("clipiqa+", "cnniqa", "dbcnn", "paq2piq")
@@ -71,7 +71,7 @@ def fabricate(made, monkeypatch):
 def test_without_weights_nothing_is_computed_and_every_file_is_named(metric, home, lookups):
     side = max(32, NETWORKS[metric].smallest)
     with pytest.raises(FileNotFoundError) as caught:
-        perceived_quality(torch.rand(1, 3, side, side), metric)
+        pyiqa_score(torch.rand(1, 3, side, side), metric)
     assert lookups == []
     for card in NETWORKS[metric].cards().values():
         assert str(home / "weights" / card.folder / card.file) in str(caught.value)
@@ -85,17 +85,17 @@ def test_random_numbers_under_the_right_names_are_refused(metric, home):
         path.write_bytes(b"random numbers")
     side = max(32, NETWORKS[metric].smallest)
     with pytest.raises(ValueError, match=r"is not the published|nothing speaks for"):
-        perceived_quality(torch.rand(1, 3, side, side), metric)
+        pyiqa_score(torch.rand(1, 3, side, side), metric)
 
 
 @pytest.mark.parametrize("metric", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_accepted_files_make_the_score_alone_and_in_a_batch(metric, fabricate, lookups):
     fabricate(metric)
     images = torch.rand(2, 3, 96, 104, generator=torch.Generator().manual_seed(0)).mul(255).round() / 255
-    together = perceived_quality(images, metric)
+    together = pyiqa_score(images, metric)
     assert torch.isfinite(together).all()
     assert together[0] != together[1]
-    assert torch.equal(perceived_quality(images[1:], metric), together[1:])
+    assert torch.equal(pyiqa_score(images[1:], metric), together[1:])
     assert lookups == []
 
 

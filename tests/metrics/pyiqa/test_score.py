@@ -15,10 +15,10 @@ from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor
 from fusionbench.metrics import evaluate
 from fusionbench.metrics.pyiqa import score as learned
-from fusionbench.metrics.pyiqa.preflight import ready
-from fusionbench.metrics.pyiqa.rows import OPINIONS, pyiqa_name
-from fusionbench.metrics.pyiqa.sandbox import enclosed, quietly
-from fusionbench.metrics.pyiqa.score import load, perceived_quality
+from fusionbench.metrics.pyiqa.preflight import find_files
+from fusionbench.metrics.pyiqa.rows import NO_REFERENCE, pyiqa_name
+from fusionbench.metrics.pyiqa.sandbox import quietly, sandboxed
+from fusionbench.metrics.pyiqa.score import load, pyiqa_score
 from fusionbench.metrics.pyiqa.table import LICENCE, NETWORKS
 from fusionbench.weights.card import PUBLISHED
 from fusionbench.weights.checksums import accept
@@ -39,14 +39,14 @@ def noise(name: str, count: int = 1, seed: int = 0) -> torch.Tensor:
 
 
 def test_quick_and_slow_are_all():
-    assert sorted([*QUICK, *SLOW]) == sorted(OPINIONS)
+    assert sorted([*QUICK, *SLOW]) == sorted(NO_REFERENCE)
 
 
-@pytest.mark.parametrize("name", OPINIONS)
+@pytest.mark.parametrize("name", NO_REFERENCE)
 def test_without_weights_files_and_places_are_named_at_once(name, home, lookups):
     started = time.monotonic()
     with pytest.raises(FileNotFoundError) as caught:
-        perceived_quality(noise(name), pyiqa_name(name))
+        pyiqa_score(noise(name), pyiqa_name(name))
     assert time.monotonic() - started < 5
     assert lookups == []
     for card in NETWORKS[pyiqa_name(name)].cards().values():
@@ -54,11 +54,11 @@ def test_without_weights_files_and_places_are_named_at_once(name, home, lookups)
         assert card.urls[0] in str(caught.value)
 
 
-@pytest.mark.parametrize("name", OPINIONS)
+@pytest.mark.parametrize("name", NO_REFERENCE)
 def test_random_numbers_under_the_right_name_are_refused(name, put, lookups):
     put(pyiqa_name(name), accepted=False)
     with pytest.raises(ValueError, match=r"is not the published|nothing speaks for"):
-        perceived_quality(noise(name), pyiqa_name(name))
+        pyiqa_score(noise(name), pyiqa_name(name))
     assert lookups == []
 
 
@@ -73,7 +73,7 @@ def test_accepted_files_make_the_score_whatever_the_batch_and_the_generator(name
     assert torch.isfinite(together).all()
     learned._loaded.cache_clear()
     torch.manual_seed(17)
-    assert torch.equal(perceived_quality(images[1:], metric), together[1:])
+    assert torch.equal(pyiqa_score(images[1:], metric), together[1:])
     assert lookups == []
 
 
@@ -81,9 +81,9 @@ def test_accepted_files_make_the_score_whatever_the_batch_and_the_generator(name
 def test_other_files_make_another_score(name, put):
     metric = pyiqa_name(name)
     put(metric)
-    first = perceived_quality(noise(name), metric)
+    first = pyiqa_score(noise(name), metric)
     put(metric, seed=1)
-    assert not torch.equal(perceived_quality(noise(name), metric), first)
+    assert not torch.equal(pyiqa_score(noise(name), metric), first)
 
 
 @pytest.mark.parametrize("name", SLOW)
@@ -96,7 +96,7 @@ def test_large_networks_are_filled_from_accepted_files(name, put, lookups):
 def test_a_gray_image_is_three_equal_channels(put):
     put("musiq")
     gray = noise("MUSIQ")[:, :1]
-    assert torch.equal(perceived_quality(gray, "musiq"), perceived_quality(gray.expand(-1, 3, -1, -1), "musiq"))
+    assert torch.equal(pyiqa_score(gray, "musiq"), pyiqa_score(gray.expand(-1, 3, -1, -1), "musiq"))
 
 
 @pytest.mark.parametrize("name", ["CLIP-IQA", "LIQE", "NIQE", "PI"])
@@ -104,9 +104,9 @@ def test_the_smallest_image_has_a_score_and_a_smaller_one_a_reason(name, put):
     metric, least = pyiqa_name(name), NETWORKS[pyiqa_name(name)].smallest
     put(metric)
     image = torch.rand(1, 3, least, least, generator=torch.Generator().manual_seed(0))
-    assert torch.isfinite(perceived_quality(image, metric)).all()
+    assert torch.isfinite(pyiqa_score(image, metric)).all()
     with pytest.raises(ValueError, match=f"needs images of {least} pixels a side or more, not {least - 1}"):
-        perceived_quality(image[..., 1:], metric)
+        pyiqa_score(image[..., 1:], metric)
 
 
 def test_an_altered_file_is_refused_again(put):
@@ -172,7 +172,7 @@ def test_pyiqa_cannot_reach_the_network_nor_files_of_its_own(put, tmp_path, look
     (cache / path.name).write_bytes(path.read_bytes())
     with quietly():
         import pyiqa
-    with enclosed({}), pytest.raises(OSError, match="asks for a file from huggingface"):
+    with sandboxed({}), pytest.raises(OSError, match="asks for a file from huggingface"):
         pyiqa.create_metric("musiq", device="cpu")
     assert lookups == []
 
@@ -196,7 +196,7 @@ def test_the_enclosure_leaves_everything_as_it_was(put):
 def test_what_computed_a_score_is_named_with_its_hash(put):
     (path,) = put("musiq")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert ready("musiq").identity() == {
+    assert find_files("musiq").identity() == {
         "pyiqa": "musiq",
         "version": "0.1.16",
         "files": {path.name: digest},
@@ -209,7 +209,7 @@ def test_files_in_the_cache_of_torch_are_found(made, tmp_path):
     place.parent.mkdir(parents=True)
     place.write_bytes(made(place.name).read_bytes())
     accept(place, "made by a test")
-    assert list(ready("musiq").files.values()) == [place]
+    assert list(find_files("musiq").files.values()) == [place]
 
 
 def test_the_licence_is_told_at_the_first_use_only(put, capsys):
@@ -217,7 +217,7 @@ def test_the_licence_is_told_at_the_first_use_only(put, capsys):
     learned._tell_licence.cache_clear()
     learned._loaded.cache_clear()
     for _ in range(2):
-        perceived_quality(noise("NIQE"), "niqe")
+        pyiqa_score(noise("NIQE"), "niqe")
     assert capsys.readouterr().err.strip() == LICENCE
 
 
@@ -227,7 +227,7 @@ def test_niqe_agrees_with_published_values(file, shared, home):
     folder = home / "weights" / "pyiqa"
     folder.mkdir(parents=True)
     (folder / file).write_bytes((shared / "weights" / "iqa_niqe" / file).read_bytes())
-    assert ready("niqe").speaks == {"pyiqa/niqe_modelparameters.mat": PUBLISHED}
+    assert find_files("niqe").provenance == {"pyiqa/niqe_modelparameters.mat": PUBLISHED}
     golden = json.loads((shared / "golden" / "golden.json").read_text())
     for name, values in golden.items():
         (path,) = (shared / "golden" / "images" / name).glob("fused.*")

@@ -12,8 +12,8 @@ import pytest
 
 import fusionbench
 from fusionbench.metrics import choose, row
-from fusionbench.metrics.pyiqa.preflight import ready
-from fusionbench.metrics.pyiqa.rows import OPINIONS, pyiqa_name
+from fusionbench.metrics.pyiqa.preflight import find_files
+from fusionbench.metrics.pyiqa.rows import NO_REFERENCE, pyiqa_name
 from fusionbench.metrics.pyiqa.sandbox import quietly
 from fusionbench.metrics.pyiqa.table import LEFT_OUT, NETWORKS, card_of
 
@@ -108,7 +108,7 @@ def test_lure_says_that_its_musiq_is_not_settled():
 
 
 def test_rows_of_papers_are_of_pyiqas_default_variants():
-    metrics = {name: entry.options["metric"] for name, entry in OPINIONS.items()}
+    metrics = {name: entry.options["metric"] for name, entry in NO_REFERENCE.items()}
     assert metrics == {
         "ARNIQA": "arniqa",
         "CLIP-IQA": "clipiqa",
@@ -152,4 +152,4 @@ def test_the_table_answers_without_torch_and_with_the_licence():
 
 
 def test_ready_reads_nothing_for_scores_without_files():
-    assert ready("piqe").files == {}
+    assert find_files("piqe").files == {}
