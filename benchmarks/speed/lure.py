@@ -63,7 +63,7 @@ def make(name: str, device: str = "cpu") -> Lure:
         ValueError: another method has that name.
     """
     torch.manual_seed(0)
-    method = methods.untrained(name).eval()
+    method = methods.build(name).eval()
     if not isinstance(method, Lure):
         raise ValueError(f"{name!r} is another method; give a row of lure")
     for parameter in method.network.parameters():

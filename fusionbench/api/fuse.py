@@ -27,7 +27,7 @@ from fusionbench.images.options import AS_STORED, ImageWarning, ReadOptions, Unc
 from fusionbench.images.tensors import ImageLike, as_image, to_bytes, to_tensor
 from fusionbench.methods import check_able, load
 from fusionbench.methods.common.color import luma
-from fusionbench.methods.method import UNTOLD
+from fusionbench.methods.method import UNKNOWN
 from fusionbench.types import Batch, Color, Gray, Image
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def told(degradation: str | None) -> str:
     Raises:
         ValueError: the spec is wrong.
     """
-    return UNTOLD if degradation is None else str(parse(degradation))
+    return UNKNOWN if degradation is None else str(parse(degradation))
 
 
 def _infrared(given: ImageLike, reading: ReadOptions) -> Gray:

@@ -13,7 +13,7 @@ import torch
 from fusionbench.degradations import parse
 from fusionbench.images.files import read_image, write_image
 from fusionbench.images.tensors import to_bytes, to_tensor
-from fusionbench.methods.common.command import restored
+from fusionbench.methods.common.command import run_restorer
 from fusionbench.types import Image, Pair
 
 
@@ -55,7 +55,7 @@ class Restorer:
         channels: Literal[1, 3] = 1 if modality == "ir" else 3
         if (kept := _kept(path, channels)) is not None:
             return kept
-        result = restored(image, command, timeout=self.timeout, log=place / "log.txt")
+        result = run_restorer(image, command, timeout=self.timeout, log=place / "log.txt")
         write_image(path, to_bytes(result))
         return to_tensor(read_image(path, channels)).to(torch.float32)
 

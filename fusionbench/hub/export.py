@@ -116,7 +116,7 @@ def from_pretrained(folder: Path) -> Method:
     if not path.is_file():
         raise FileNotFoundError(f"no {MODEL} in {folder}; an exported method has it beside {CONFIG}")
     check_unchanged(path)
-    method = methods.untrained(config["method"], **config["options"])
+    method = methods.build(config["method"], **config["options"])
     state = read_state(path)
     method.check_weights(state)
     load_strict(method.get_submodule(_part(config["method"])), state, WeightsCard(MODEL), path)

@@ -213,7 +213,7 @@ def load(
     if verify:
         for part, path in zip(card.weights, files, strict=True):
             verify_file(name, part, path)
-    method = untrained(name, **options)
+    method = build(name, **options)
     for part, path in zip(card.weights, files, strict=True):
         state = read_state(path)
         method.check_weights(state)
@@ -222,7 +222,7 @@ def load(
     return method.eval().requires_grad_(False)
 
 
-def untrained(name: str, **options: Any) -> Method:
+def build(name: str, **options: Any) -> Method:
     """A method with freshly initialised parameters, to be trained; `load` is for fusing.
 
     Args:

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from fusionbench.types import Batch, Color
 
-UNTOLD = "unknown"
+UNKNOWN = "unknown"
 """What a batch says in place of a spec of pairs whose degradation nobody has told."""
 
 

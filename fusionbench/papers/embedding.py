@@ -142,7 +142,7 @@ def _untrained(name: str, seed: int) -> Lure:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return cast("Lure", methods.untrained(name).eval())
+        return cast("Lure", methods.build(name).eval())
 
 
 def _sentence(title: str, found: Separation) -> str:

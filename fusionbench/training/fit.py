@@ -63,7 +63,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
             suffice.
         FileNotFoundError: the data or the weights to start from are missing.
     """
-    methods.untrained(recipe.method, **recipe.options)  # What its first import draws must not move the seed.
+    methods.build(recipe.method, **recipe.options)  # What its first import draws must not move the seed.
     seed_everything(recipe.seed, verbose=False)
     method = _begun(recipe)
     if not method.phases:
@@ -86,7 +86,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
 def _begun(recipe: Recipe) -> Method:
     """The method as the first phase finds it."""
     if not recipe.start:
-        return methods.untrained(recipe.method, **recipe.options)
+        return methods.build(recipe.method, **recipe.options)
     given = Path(recipe.start).expanduser()
     if given.exists() or recipe.start == recipe.method:
         return methods.load(recipe.method, weights=given if given.exists() else None, strict=True, **recipe.options)

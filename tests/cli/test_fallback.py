@@ -62,7 +62,7 @@ def full(bare) -> Path:
     torch.manual_seed(0)
     path = bare / "home" / "weights" / "dspfusion" / "dspfusion.safetensors"
     path.parent.mkdir(parents=True)
-    save_file(methods.untrained("dspfusion", steps=1).state_dict(), path)
+    save_file(methods.build("dspfusion", steps=1).state_dict(), path)
     return path
 
 

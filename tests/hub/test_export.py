@@ -49,7 +49,7 @@ def place(tmp_path, monkeypatch) -> Path:
 def training(place) -> Path:
     """The folder that a training of version 0.1.0 left, with random numbers in the file."""
     torch.manual_seed(5)
-    method = methods.untrained("lure-s", **RECIPE["options"])
+    method = methods.build("lure-s", **RECIPE["options"])
     (place / "trained").mkdir()
     header = {"method": "lure-s", "version": "0.1.0", "recipe": json.dumps(RECIPE)}
     state = {name: tensor.contiguous() for name, tensor in method.state_dict().items()}

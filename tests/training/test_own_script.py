@@ -49,7 +49,7 @@ def fit(method, pairs, **options) -> Trainer:
 @pytest.mark.parametrize(("name", "phase"), PHASES)
 @pytest.mark.parametrize("how", ["built", "loaded"])
 def test_every_phase_trains_what_it_is_for_on_built_and_on_loaded_weights(name, phase, how):
-    make = methods.load if how == "loaded" else methods.untrained
+    make = methods.load if how == "loaded" else methods.build
     method = make(name, phase=phase, **OPTIONS[name])
     before = {key: value.clone() for key, value in method.state_dict().items()}
     trainer = fit(method, data())
@@ -66,7 +66,7 @@ def test_every_phase_trains_what_it_is_for_on_built_and_on_loaded_weights(name, 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_without_a_phase_the_first_is_trained(name):
-    method = methods.untrained(name, **OPTIONS[name])
+    method = methods.build(name, **OPTIONS[name])
     fit(method, data())
     assert method.phase == method.phases[0]
     frozen = [parameter for parameter in method.parameters() if not parameter.requires_grad]
@@ -76,7 +76,7 @@ def test_without_a_phase_the_first_is_trained(name):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_phase_that_there_is_not_is_refused_where_it_is_named(name):
     with pytest.raises(ValueError, match="has no phase 'fuson'; its phases are"):
-        methods.untrained(name, phase="fuson", **OPTIONS[name])
+        methods.build(name, phase="fuson", **OPTIONS[name])
 
 
 def test_data_are_degraded_as_the_method_learns_and_have_contrasts_where_it_reads_them():
@@ -88,19 +88,19 @@ def test_data_are_degraded_as_the_method_learns_and_have_contrasts_where_it_read
         ("drfusion-s", "fusion", ("noise", "blur", "composite"), False),
     ):
         pairs = data()
-        fit(methods.untrained(name, phase=phase, **OPTIONS[name]), pairs, max_steps=0)
+        fit(methods.build(name, phase=phase, **OPTIONS[name]), pairs, max_steps=0)
         assert pairs.train_pairs.degradations == pairs.val_pairs.degradations == expected
         assert ("negatives" in next(iter(pairs.train_dataloader()))) == contrasts
 
 
 def test_degradations_that_are_named_go_first():
     pairs = data(degradations="ll", eval_degradations=["oe"])
-    fit(methods.untrained("dspfusion-s"), pairs, max_steps=0)
+    fit(methods.build("dspfusion-s"), pairs, max_steps=0)
     assert (pairs.train_pairs.degradations, pairs.val_pairs.degradations) == (("ll",), ("oe",))
 
 
 def test_one_data_module_serves_phase_after_phase():
-    method, pairs = methods.untrained("dspfusion-s"), data()
+    method, pairs = methods.build("dspfusion-s"), data()
     fit(method, pairs)
     assert "negatives" in next(iter(pairs.train_dataloader()))
     method.begin_phase("diffusion")
@@ -109,7 +109,7 @@ def test_one_data_module_serves_phase_after_phase():
 
 
 def test_lure_without_a_phase_is_not_trained_on_everything_at_once():
-    method = methods.untrained("lure-s", perceptual="none")
+    method = methods.build("lure-s", perceptual="none")
     with pytest.raises(ValueError, match="no phase has begun; call begin_phase with one of representation, fusion"):
         method.terms({"vi": torch.zeros(1, 3, 8, 8)}, 0)
 
@@ -131,4 +131,4 @@ def test_the_script_of_the_training_page_runs(tmp_path, monkeypatch):
 
 
 def test_a_time_alone_may_limit_a_training():
-    fit(methods.untrained("dspfusion-s"), data(), max_steps=-1, max_time="00:00:00:01", limit_val_batches=0)
+    fit(methods.build("dspfusion-s"), data(), max_steps=-1, max_time="00:00:00:01", limit_val_batches=0)

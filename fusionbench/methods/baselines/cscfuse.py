@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from fusionbench.methods.common.color import chroma, luma, rgb
 from fusionbench.methods.common.filters import guided_filter
-from fusionbench.methods.common.padding import fit, reflect
+from fusionbench.methods.common.padding import reflect, run_padded
 from fusionbench.methods.method import Method
 from fusionbench.nn.reflect import ReflectConv
 from fusionbench.types import Batch, Color, Gray
@@ -151,7 +151,7 @@ class CSCFuse(Method):
     @override
     def fuse(self, batch: Batch) -> Color:
         vi = batch["vi"]
-        return rgb(fit(self.fused_luma, batch["ir"], luma(vi), least=2), chroma(vi))
+        return rgb(run_padded(self.fused_luma, batch["ir"], luma(vi), least=2), chroma(vi))
 
     def codes(self, image: Gray) -> tuple[Tensor, Tensor]:
         """Base and detail code of one image."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.methods.common.color import chroma, luma, rgb
-from fusionbench.methods.common.padding import fit
+from fusionbench.methods.common.padding import run_padded
 from fusionbench.methods.method import Method
 from fusionbench.nn.reflect import ReflectConv
 from fusionbench.registry import unknown_name
@@ -108,5 +108,5 @@ class DenseFuse(Method):
     def fuse(self, batch: Batch) -> Color:
         ir, vi = batch["ir"], batch["vi"]
         if self.color:
-            return (fit(self.network, ir.expand_as(vi) * 255, vi * 255, least=2) / 255).clamp(0, 1)
-        return rgb(fit(self.network, ir * 255, luma(vi) * 255, least=2) / 255, chroma(vi))
+            return (run_padded(self.network, ir.expand_as(vi) * 255, vi * 255, least=2) / 255).clamp(0, 1)
+        return rgb(run_padded(self.network, ir * 255, luma(vi) * 255, least=2) / 255, chroma(vi))

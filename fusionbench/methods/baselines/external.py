@@ -12,8 +12,8 @@ from typing_extensions import override
 from fusionbench.images.files import SUFFIXES, read_image, write_image
 from fusionbench.images.folders import image_files
 from fusionbench.images.tensors import to_bytes, to_tensor
-from fusionbench.methods.common.command import run_command, size_of, written
-from fusionbench.methods.common.template import check_program, check_template, fields_of
+from fusionbench.methods.common.command import require_output, run_command, size_of
+from fusionbench.methods.common.template import check_program, check_template, placeholders
 from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color
 
@@ -85,7 +85,7 @@ class External(Method):
             images = [
                 self._of_folder(name, spec) for name, spec in zip(batch["name"], batch["degradation"], strict=True)
             ]
-        elif "out_dir" in fields_of(self.command):
+        elif "out_dir" in placeholders(self.command):
             images = self._run_once(batch, self.command)
         else:
             images = [self._run(self.command, ir, vi) for ir, vi in zip(batch["ir"], batch["vi"], strict=True)]
@@ -120,7 +120,7 @@ class External(Method):
             write_image(paths["ir"], to_bytes(ir))
             write_image(paths["vi"], to_bytes(vi))
             run_command(command, paths, timeout=self.timeout, log=self.log_file, cwd=self.cwd)
-            return _read(written(paths["out"], command))
+            return _read(require_output(paths["out"], command))
 
     def _run_once(self, batch: Batch, command: str) -> list[Color]:
         with TemporaryDirectory() as place:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.methods.common.color import chroma, luma, rgb
-from fusionbench.methods.common.padding import fit
+from fusionbench.methods.common.padding import run_padded
 from fusionbench.methods.method import Method
 from fusionbench.nn.reflect import ReflectConv
 from fusionbench.types import Batch, Color, Gray
@@ -119,5 +119,5 @@ class LRRNet(Method):
     @override
     def fuse(self, batch: Batch) -> Color:
         ir, vi = batch["ir"], batch["vi"]
-        fused = fit(self.network, normalised(ir, 255.0), normalised(luma(vi), 255.0), least=2)
+        fused = run_padded(self.network, normalised(ir, 255.0), normalised(luma(vi), 255.0), least=2)
         return rgb(normalised(fused, 1.0), chroma(vi))

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from typing_extensions import override
 
-from fusionbench.methods.common.color import chroma, luma, rgb, stretched
-from fusionbench.methods.common.padding import fit
+from fusionbench.methods.common.color import chroma, luma, minmax_normalize, rgb
+from fusionbench.methods.common.padding import run_padded
 from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color, Gray
 
@@ -44,5 +44,5 @@ class MMDRFuse(Method):
     @override
     def fuse(self, batch: Batch) -> Color:
         vi = batch["vi"]
-        fused = fit(self.network, batch["ir"], luma(vi), least=2)
-        return rgb(stretched(fused) if self.stretch else fused.clamp(0, 1), chroma(vi))
+        fused = run_padded(self.network, batch["ir"], luma(vi), least=2)
+        return rgb(minmax_normalize(fused) if self.stretch else fused.clamp(0, 1), chroma(vi))

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.methods.common.color import chroma, luma, rgb, stretched
-from fusionbench.methods.common.padding import fit
+from fusionbench.methods.common.color import chroma, luma, minmax_normalize, rgb
+from fusionbench.methods.common.padding import run_padded
 from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color, Gray
 
@@ -89,13 +89,13 @@ class MUFusion(Method):
     def fuse(self, batch: Batch) -> Color:
         vi = batch["vi"]
         fused = self.fused_luma(batch["ir"], luma(vi))
-        return rgb(stretched(fused) if self.stretch else fused.clamp(0, 1), chroma(vi))
+        return rgb(minmax_normalize(fused) if self.stretch else fused.clamp(0, 1), chroma(vi))
 
     def fused_luma(self, ir: Gray, vi: Gray) -> Gray:
         """What the network says, in patches or whole."""
         height, width = ir.shape[-2:]
         if not self.patches or min(height, width) < _PATCH:
-            return fit(self.network, ir, vi, multiple=2, least=4)
+            return run_padded(self.network, ir, vi, multiple=2, least=4)
         total, count = torch.zeros_like(ir), torch.zeros_like(ir[:1])
         for top, left in corners(height, width):
             window = (..., slice(top, top + _PATCH), slice(left, left + _PATCH))

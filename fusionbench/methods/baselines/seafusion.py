@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.methods.common.color import stretched
+from fusionbench.methods.common.color import minmax_normalize
 from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color, Gray
 
@@ -125,7 +125,7 @@ class SeAFusion(Method):
     def fuse(self, batch: Batch) -> Color:
         y, cr, cb = luma_cr_cb(batch["vi"])
         image = colored(self.network(y, batch["ir"]), cr, cb).clamp(0, 1)
-        return stretched(image) if self.stretch else image
+        return minmax_normalize(image) if self.stretch else image
 
 
 def luma_cr_cb(image: Color) -> tuple[Gray, Gray, Gray]:

@@ -45,7 +45,7 @@ def rgb(y: Gray, colour: Chroma) -> Color:
     return torch.cat([r, g, b], dim=-3).clamp(0, 1)
 
 
-def stretched(image: Tensor) -> Tensor:
+def minmax_normalize(image: Tensor) -> Tensor:
     """Each image of a batch stretched to [0, 1] by its own extremes; a constant image becomes zero."""
     low = image.amin(dim=(-3, -2, -1), keepdim=True)
     span = image.amax(dim=(-3, -2, -1), keepdim=True) - low

@@ -14,7 +14,7 @@ import torch
 
 from fusionbench.images.files import read_image, write_image
 from fusionbench.images.tensors import to_bytes, to_tensor
-from fusionbench.methods.common.template import words_of
+from fusionbench.methods.common.template import split_command
 from fusionbench.types import Image
 
 _TAIL = 300
@@ -44,7 +44,7 @@ def run_command(
         TimeoutError: it took too long.
         ChildProcessError: it failed; the message ends with the last of what it printed.
     """
-    words = words_of(template, {name: path.resolve() for name, path in paths.items()})
+    words = split_command(template, {name: path.resolve() for name, path in paths.items()})
     with TemporaryDirectory() as folder:
         printed = log or Path(folder) / "log.txt"
         printed.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def _tail(log: Path, start: int) -> str:
     return f": …{text[-_TAIL:]}" if len(text) > _TAIL else f": {text}" if text else ""
 
 
-def restored(
+def run_restorer(
     image: Image, template: str, *, timeout: float = 600.0, log: Path | None = None, cwd: Path | None = None
 ) -> Image:
     """One image, (1 or 3, H, W), after a restoration program has been over it.
@@ -121,13 +121,13 @@ def restored(
         source, target = Path(folder) / "in.png", Path(folder) / "out.png"
         write_image(source, to_bytes(image))
         run_command(template, {"in": source, "out": target}, timeout=timeout, log=log, cwd=cwd)
-        result = to_tensor(read_image(written(target, template), 1 if len(image) == 1 else 3))
+        result = to_tensor(read_image(require_output(target, template), 1 if len(image) == 1 else 3))
     if result.shape != image.shape:
         raise ValueError(f"{template!r} returned an image of {size_of(result)} for one of {size_of(image)}")
     return result.to(image)
 
 
-def written(target: Path, template: str) -> Path:
+def require_output(target: Path, template: str) -> Path:
     """The file, which the command should have made.
 
     Raises:

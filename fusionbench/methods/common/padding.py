@@ -52,7 +52,7 @@ def _half_sample(place: Tensor, size: int) -> Tensor:
     return torch.minimum(place, 2 * size - 1 - place)
 
 
-def fit(network: Callable[..., Tensor], *images: Image, multiple: int = 1, least: int = 1) -> Tensor:
+def run_padded(network: Callable[..., Tensor], *images: Image, multiple: int = 1, least: int = 1) -> Tensor:
     """Run a network that takes only some sizes on images of any size.
 
     The images are mirrored at the right and the bottom up to a multiple and a least size per side, and what the

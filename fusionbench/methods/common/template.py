@@ -11,11 +11,11 @@ from pathlib import Path
 _FIELD = re.compile(r"\{(\w*)\}")
 
 
-def fields_of(template: str) -> set[str]:
+def placeholders(template: str) -> set[str]:
     """The names in braces.
 
     Example:
-        >>> sorted(fields_of("python test.py --ir {ir} --out {out}"))
+        >>> sorted(placeholders("python test.py --ir {ir} --out {out}"))
         ['ir', 'out']
     """
     return set(_FIELD.findall(template))
@@ -39,7 +39,7 @@ def check_template(template: str, names: Collection[str]) -> list[str]:
         ) from error
     if not words:
         raise ValueError("the command is empty; give a program and its arguments")
-    fields = fields_of(template)
+    fields = placeholders(template)
     if unknown := sorted(fields - set(names)):
         known = ", ".join(f"{{{name}}}" for name in names)
         raise ValueError(f"the command {template!r} speaks of {{{unknown[0]}}}; what it may speak of: {known}")
@@ -60,7 +60,7 @@ def check_program(template: str) -> None:
         raise FileNotFoundError(f"no program {program!r}; give its full path")
 
 
-def words_of(template: str, paths: Mapping[str, Path]) -> list[str]:
+def split_command(template: str, paths: Mapping[str, Path]) -> list[str]:
     """The command's words, filled in after they were split, so that no file name splits again.
 
     Raises:

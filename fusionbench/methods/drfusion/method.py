@@ -25,7 +25,7 @@ from fusionbench.methods.drfusion.data_consistency import Observation, Order
 from fusionbench.methods.drfusion.diffusion import Diffusion, State
 from fusionbench.methods.drfusion.losses import OBJECTIVES
 from fusionbench.methods.drfusion.network import NoisePredictor
-from fusionbench.methods.method import UNTOLD, Method
+from fusionbench.methods.method import UNKNOWN, Method
 from fusionbench.registry import unknown_name
 from fusionbench.types import Batch, Color, Gray
 
@@ -132,7 +132,7 @@ class DRFusion(Method):
         return Observation(ir, vi, [models[image] for image in seen], self.order)
 
     def _model(self, degradation: str, ir_scale: int, vi_scale: int) -> LinearModel:
-        if degradation == UNTOLD:
+        if degradation == UNKNOWN:
             raise ValueError(
                 "DRFusion is not blind: it inverts the degradation that it is told, and was told none; say noise, "
                 "blur, composite or another linear one, or 'clean'"

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 
 from fusionbench.degradations import parse
 from fusionbench.extras import install_command
-from fusionbench.methods.dspfusion.method import DSPFusion, padded, three
-from fusionbench.methods.method import UNTOLD
+from fusionbench.methods.dspfusion.method import DSPFusion, padded, to_rgb
+from fusionbench.methods.method import UNKNOWN
 from fusionbench.types import Batch
 
 Vectors = npt.NDArray[np.float32]
@@ -66,7 +66,7 @@ def embed(method: DSPFusion, batches: Iterable[Batch], view: View = "kind") -> E
     modalities: list[str] = []
     degradations: list[str] = []
     for batch in batches:
-        ir, vi = padded(three(batch["ir"]), batch["vi"])
+        ir, vi = padded(to_rgb(batch["ir"]), batch["vi"])
         priors = method.net_dp(torch.cat([ir, vi]))
         vectors = method.net_dp.kind(priors) if view == "kind" else priors.flatten(1)
         found.append(vectors.float().cpu().numpy())
@@ -80,8 +80,8 @@ def embed(method: DSPFusion, batches: Iterable[Batch], view: View = "kind") -> E
 
 
 def _kind(spec: str, modality: str) -> str:
-    if spec == UNTOLD:
-        return UNTOLD
+    if spec == UNKNOWN:
+        return UNKNOWN
     return "+".join(term.code for term in parse(spec).on(modality)) or "clean"
 
 

@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from fusionbench.methods.common.color import stretched
+from fusionbench.methods.common.color import minmax_normalize
 from fusionbench.methods.common.padding import reflect
 from fusionbench.methods.dspfusion.config import Architecture, architecture
 from fusionbench.methods.dspfusion.denoiser import Denoiser, Schedule, start_noise
 from fusionbench.methods.dspfusion.losses import OBJECTIVES, contrastive_loss, fusion_loss, prior_loss
-from fusionbench.methods.dspfusion.network import FusionTransformer, Guides
+from fusionbench.methods.dspfusion.network import FusionTransformer, PriorWidths
 from fusionbench.methods.dspfusion.prior_encoder import Prior, PriorEncoder
 from fusionbench.methods.method import Method
 from fusionbench.registry import unknown_name
@@ -98,7 +98,7 @@ class DSPFusion(Method):
         if early_crop % MULTIPLE:
             raise ValueError(f"an early_crop of {early_crop} is not divisible by {MULTIPLE}")
         sizes = architecture(size)
-        guides = Guides(use_spen * sizes.semantic_prior, use_dpen * sizes.degradation_prior)
+        guides = PriorWidths(use_spen * sizes.semantic_prior, use_dpen * sizes.degradation_prior)
         self.net_g = FusionTransformer(sizes, guides)
         if use_dpen:
             self.net_dp = PriorEncoder(3, sizes.degradation, sizes.degradation_blocks, kinds=True)
@@ -138,7 +138,7 @@ class DSPFusion(Method):
     @torch.no_grad()
     def fuse(self, batch: Batch) -> Color:
         height, width = batch["vi"].shape[-2:]
-        ir, vi = padded(three(batch["ir"]), batch["vi"])
+        ir, vi = padded(to_rgb(batch["ir"]), batch["vi"])
         degradation = self.degradation_priors(ir, vi)
         if self.phase == "priors":
             semantic = self.semantic_prior(*self._best(batch, ir, vi))
@@ -149,12 +149,12 @@ class DSPFusion(Method):
             semantic = None
         fused: Color = self.net_g(ir, vi, semantic, degradation)[..., :height, :width]
         # The official test stretches before it crops and again when it writes; the second stretch undoes the first.
-        return stretched(fused) if self.stretch else fused
+        return minmax_normalize(fused) if self.stretch else fused
 
     def _best(self, batch: Batch, ir: Color, vi: Color) -> tuple[Color, ...]:
         """What is seen of the scene while nothing can restore priors yet: the undegraded pair where it is known."""
         if "ir_clean" in batch and "vi_clean" in batch:
-            return padded(three(batch["ir_clean"]), batch["vi_clean"])
+            return padded(to_rgb(batch["ir_clean"]), batch["vi_clean"])
         return ir, vi
 
     def degradation_priors(self, ir: Color, vi: Color) -> Prior | None:
@@ -191,7 +191,7 @@ class DSPFusion(Method):
         fused = fused.clamp(0, 1)
         scores = {
             "loss": torch.stack(list(terms.values())).sum(),
-            "psnr_ir": _psnr(fused, three(batch["ir_clean"])),
+            "psnr_ir": _psnr(fused, to_rgb(batch["ir_clean"])),
             "psnr_vi": _psnr(fused, batch["vi_clean"]),
         }
         scores["psnr"] = (scores["psnr_ir"] + scores["psnr_vi"]) / 2
@@ -215,8 +215,8 @@ class DSPFusion(Method):
             )
         if self.phase not in self.phases:
             raise ValueError(f"no phase has begun; call begin_phase with one of {', '.join(self.phases)}")
-        clean = three(batch["ir_clean"]), batch["vi_clean"]
-        sources = padded(three(batch["ir"]), batch["vi"], *clean)
+        clean = to_rgb(batch["ir_clean"]), batch["vi_clean"]
+        sources = padded(to_rgb(batch["ir"]), batch["vi"], *clean)
         height, width = batch["vi"].shape[-2:]
         if self.phase == "diffusion":
             fused, terms = self._diffuse(*sources)
@@ -243,7 +243,7 @@ class DSPFusion(Method):
                 "negatives; train on ContrastivePairs"
             )
         views = [batch["ir_positives"], batch["vi_positives"], batch["negatives"]]
-        others = [rearrange(three(view), "b k c h w -> (k b) c h w") for view in views]
+        others = [rearrange(to_rgb(view), "b k c h w -> (k b) c h w") for view in views]
         priors: Prior = self.net_dp(torch.cat([ir, vi, *others]))
         kinds = self.net_dp.kind(priors).float()
         size = len(batch["name"])
@@ -327,7 +327,7 @@ def rate(done: float, constant: float, last: float) -> float:
     return last + (1 - last) * (1 + math.cos(turn)) / 2
 
 
-def three(image: Image) -> Color:
+def to_rgb(image: Image) -> Color:
     """One channel as three equal ones; three as they are."""
     return image.expand(*image.shape[:-3], 3, *image.shape[-2:])
 

@@ -20,7 +20,7 @@ from fusionbench.nn.restormer import CrossMDTA, RestormerBlock
 from fusionbench.types import Color, Image
 
 
-class Guides(NamedTuple):
+class PriorWidths(NamedTuple):
     """Which priors guide the network, by their channels; 0 where one is left out (Table 5 of the paper)."""
 
     semantic: int
@@ -53,12 +53,12 @@ class Resample(nn.Module):
         return resampled.contiguous(memory_format=torch.channels_last)
 
 
-def halve(channels: int) -> Resample:
+def downsample(channels: int) -> Resample:
     """To half the resolution and twice the channels."""
     return Resample(nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False), nn.PixelUnshuffle(2))
 
 
-def double(channels: int) -> Resample:
+def upsample(channels: int) -> Resample:
     """To twice the resolution, bilinear with aligned corners, and half the channels."""
     half = channels // 2
     return Resample(
@@ -68,7 +68,7 @@ def double(channels: int) -> Resample:
     )
 
 
-def coarser(tokens: int, channels: int) -> nn.Sequential:
+def next_level(tokens: int, channels: int) -> nn.Sequential:
     """A prior for the next level: its tokens are mixed into GROUP new ones, then its channels."""
     return nn.Sequential(
         Rearrange("b n c -> b c n"),
@@ -86,7 +86,7 @@ class Level(nn.Module):
     semantic prior they ask the modulated image directly.
     """
 
-    def __init__(self, channels: int, heads: int, blocks: int, tokens: int, guides: Guides) -> None:
+    def __init__(self, channels: int, heads: int, blocks: int, tokens: int, guides: PriorWidths) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(RestormerBlock(channels, heads) for _ in range(blocks))
         self.spmm = SemanticIntegration(channels, guides.semantic, heads) if guides.semantic else None
@@ -113,37 +113,37 @@ class FusionTransformer(nn.Module):
         guides: channels of the priors; all of the architecture's where it is None.
     """
 
-    def __init__(self, sizes: Architecture, guides: Guides | None = None) -> None:
+    def __init__(self, sizes: Architecture, guides: PriorWidths | None = None) -> None:
         super().__init__()
-        guides = Guides(sizes.semantic_prior, sizes.degradation_prior) if guides is None else guides
-        only_semantic = Guides(guides.semantic, 0)
+        guides = PriorWidths(sizes.semantic_prior, sizes.degradation_prior) if guides is None else guides
+        only_semantic = PriorWidths(guides.semantic, 0)
         c1, c2, c3, c4 = (sizes.width * 2**level for level in range(4))
         h1, h2, h3, h4 = sizes.heads
         b1, b2, b3, b4 = sizes.blocks
         if guides.semantic:
-            self.down_1, self.down_2 = coarser(TOKENS, guides.semantic), coarser(GROUP, guides.semantic)
+            self.down_1, self.down_2 = next_level(TOKENS, guides.semantic), next_level(GROUP, guides.semantic)
         if guides.degradation:
-            self.type_down_1 = coarser(TOKENS, guides.degradation)
-            self.type_down_2 = coarser(GROUP, guides.degradation)
+            self.type_down_1 = next_level(TOKENS, guides.degradation)
+            self.type_down_2 = next_level(GROUP, guides.degradation)
         self.patch_embed = PatchEmbed(c1)
         self.encoder_level1 = Level(c1, h1, b1, TOKENS, guides)
         self.fusion_level1 = GuidedFusion(c1, guides.semantic, TOKENS)
-        self.down1_2 = halve(c1)
+        self.down1_2 = downsample(c1)
         self.encoder_level2 = Level(c2, h2, b2, GROUP, guides)
         self.fusion_level2 = GuidedFusion(c2, guides.semantic, GROUP)
-        self.down2_3 = halve(c2)
+        self.down2_3 = downsample(c2)
         self.encoder_level3 = Level(c3, h3, b3, GROUP, guides)
         self.fusion_level3 = GuidedFusion(c3, guides.semantic, GROUP)
-        self.down3_4 = halve(c3)
+        self.down3_4 = downsample(c3)
         self.latent = Level(c4, h4, b4, GROUP, guides)
         self.fusion_latent = GuidedFusion(c4, guides.semantic, GROUP)
-        self.up4_3 = double(c4)
+        self.up4_3 = upsample(c4)
         self.reduce_chan_level3 = nn.Conv2d(2 * c3, c3, 1, bias=False)
         self.decoder_level3 = Level(c3, h3, b3, GROUP, only_semantic)
-        self.up3_2 = double(c3)
+        self.up3_2 = upsample(c3)
         self.reduce_chan_level2 = nn.Conv2d(2 * c2, c2, 1, bias=False)
         self.decoder_level2 = Level(c2, h2, b2, GROUP, only_semantic)
-        self.up2_1 = double(c2)
+        self.up2_1 = upsample(c2)
         self.decoder_level1 = Level(c2, h1, b1, TOKENS, only_semantic)
         self.refinement = Level(c2, h1, sizes.refinement, TOKENS, only_semantic)
         self.output = nn.Conv2d(c2, 3, 3, padding=1, bias=False)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fusionbench.extras import install_command
 from fusionbench.methods.lure.method import Lure
-from fusionbench.methods.lure.restoration_batch import MODALITIES, triples_of
+from fusionbench.methods.lure.restoration_batch import MODALITIES, restoration_batch
 from fusionbench.methods.lure.text.tasks import CANONICAL, IN_WORDS, PSEUDO, TASKS
 from fusionbench.types import Batch
 
@@ -83,7 +83,7 @@ def task_latents(method: Lure, batches: Iterable[Batch], modality: str) -> TaskL
     tasks: list[str] = []
     scenes: list[str] = []
     for batch in batches:
-        triples = triples_of(batch, seed=0, step=0)
+        triples = restoration_batch(batch, seed=0, step=0)
         rows = (triples.modality == MODALITIES[modality]).nonzero().flatten().tolist()
         for row in rows:
             name = triples.names[row]

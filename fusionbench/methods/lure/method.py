@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from fusionbench.degradations import parse
 from fusionbench.methods.common.color import luma
-from fusionbench.methods.common.padding import fit
+from fusionbench.methods.common.padding import run_padded
 from fusionbench.methods.lure.config import GUIDANCES, RULES, Guidance, Rule, size_of
 from fusionbench.methods.lure.encoder import Latents, Text
 from fusionbench.methods.lure.losses import (
@@ -36,11 +36,11 @@ from fusionbench.methods.lure.losses import (
 )
 from fusionbench.methods.lure.network import MULTIPLE, LureNetwork, padded
 from fusionbench.methods.lure.perceptual import Features, perceptual_loss, similarity_loss, vgg16
-from fusionbench.methods.lure.restoration_batch import MODALITIES, Triples, triples_of
+from fusionbench.methods.lure.restoration_batch import MODALITIES, RestorationBatch, restoration_batch
 from fusionbench.methods.lure.text.encoder import TextEncoder, language_model
 from fusionbench.methods.lure.text.parse import read_prompt
 from fusionbench.methods.lure.text.tasks import CANONICAL, LEARNED, PSEUDO, TASKS, tasks_of
-from fusionbench.methods.method import UNTOLD, Method
+from fusionbench.methods.method import UNKNOWN, Method
 from fusionbench.registry import unknown_name
 from fusionbench.types import Batch, Color, Gray, Image
 
@@ -187,7 +187,7 @@ class Lure(Method):
         """The fused images before they are clamped."""
         text_ir, text_vi = self.described(batch)
         network = partial(self.network, text_ir=text_ir, text_vi=text_vi)
-        return fit(network, batch["ir"], batch["vi"], multiple=MULTIPLE)
+        return run_padded(network, batch["ir"], batch["vi"], multiple=MULTIPLE)
 
     def encode(self, images: Color | Gray, sentence: str, modality: str) -> Latents:
         """Latents of images of one modality ('ir' or 'vi') about which one thing is said."""
@@ -249,7 +249,7 @@ class Lure(Method):
         values = {**terms, "loss": torch.stack(list(terms.values())).sum()}
         self._log("val", values, len(batch["name"]))
         if self.phase != FUSION:
-            triples = triples_of(batch, seed=self.seed, step=0)
+            triples = restoration_batch(batch, seed=self.seed, step=0)
             scores = self.restoration_scores(triples)
             self._log("val", {"text_right": scores["text_right"]}, len(triples.tasks))
             for name, modality in MODALITIES.items():
@@ -269,12 +269,12 @@ class Lure(Method):
             raise ValueError(f"no phase has begun; call begin_phase with one of {', '.join(self.phases)}")
         terms: dict[str, Tensor] = {}
         if self.phase != FUSION:
-            terms |= self.representation_terms(triples_of(batch, seed=self.seed, step=step))
+            terms |= self.representation_terms(restoration_batch(batch, seed=self.seed, step=step))
         if self.phase != REPRESENTATION:
             terms |= self.fusion_terms(batch)
         return terms
 
-    def representation_terms(self, triples: Triples) -> dict[str, Tensor]:
+    def representation_terms(self, triples: RestorationBatch) -> dict[str, Tensor]:
         """Equation 4: the degraded images with their sentences, the clean ones with the pseudo sentence."""
         size = len(triples.tasks)
         text = self.text(triples.sentences + [CANONICAL[PSEUDO]] * size)
@@ -330,7 +330,7 @@ class Lure(Method):
         return cast("Features", vgg)
 
     @torch.no_grad()
-    def restoration_scores(self, triples: Triples) -> dict[str, Tensor]:
+    def restoration_scores(self, triples: RestorationBatch) -> dict[str, Tensor]:
         """PSNR of the restored images by modality, in dB, and the share of sentences whose task the head finds."""
         text = self.text(triples.sentences)
         restored = self.network.restore(padded(triples.degraded), text, triples.modality)
@@ -391,7 +391,7 @@ def _canonical(tasks: Sequence[str]) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _known(degradation: str, modality: str) -> tuple[str, ...]:
     """The tasks of a spec; an image that LURE has no task for is fused as it is, with one word about it."""
-    if degradation == UNTOLD:
+    if degradation == UNKNOWN:
         return ()
     tasks = tasks_of(degradation, modality)
     if not tasks and parse(degradation).on(modality):

@@ -15,14 +15,14 @@ from torch import Tensor
 from fusionbench.degradations import parse
 from fusionbench.degradations.degradation import derive_seed
 from fusionbench.methods.lure.encoder import INFRARED, VISIBLE
-from fusionbench.methods.lure.text.tasks import HOME, OF_KIND, PSEUDO, TASKS, bank, tasks_of
+from fusionbench.methods.lure.text.tasks import DEFAULT_MODALITY, OF_KIND, PSEUDO, TASKS, prompt_bank, tasks_of
 from fusionbench.types import Batch, Color
 
 MODALITIES = {"vi": VISIBLE, "ir": INFRARED}
 
 
 @dataclass(frozen=True, eq=False)
-class Triples:
+class RestorationBatch:
     """Images of both modalities mixed, infrared ones as three equal channels.
 
     Attributes:
@@ -46,7 +46,7 @@ class Triples:
         return torch.tensor([TASKS.index(task) for task in self.tasks], device=self.modality.device)
 
 
-def triples_of(batch: Batch, *, seed: int, step: int) -> Triples:
+def restoration_batch(batch: Batch, *, seed: int, step: int) -> RestorationBatch:
     """The triples of a batch.
 
     Fields read: `name` and `degradation`; of a pair whose visible image is degraded, `vi` and `vi_clean`; of one whose
@@ -70,12 +70,12 @@ def triples_of(batch: Batch, *, seed: int, step: int) -> Triples:
             tasks.append(task)
             sentences.append(sentence(task, slot, derive_seed(seed, name, step, "sentence")))
     where = torch.tensor(modality, device=degraded[0].device)
-    return Triples(names, torch.stack(degraded), torch.stack(clean), where, tasks, sentences)
+    return RestorationBatch(names, torch.stack(degraded), torch.stack(clean), where, tasks, sentences)
 
 
 def sentence(task: str, slot: str, draw: int) -> str:
     """One of the bank's sentences for a task; for the pseudo task, of those that speak of no other modality."""
-    choices = bank()[task]
+    choices = prompt_bank()[task]
     if task == PSEUDO:
         other = ("visible", "rgb", "photo", "colour") if slot == "ir" else ("infrared", "thermal", "ir ", "heat")
         choices = tuple(text for text in choices if not any(word in text.lower() for word in other))
@@ -86,7 +86,7 @@ def _told(spec: str, name: str) -> list[tuple[str, str]]:
     """The degraded images of a pair with their tasks; both with the pseudo task where nothing is degraded."""
     terms = parse(spec).terms
     for term in terms:
-        if HOME.get(OF_KIND.get(term.code, "")) != term.modality:
+        if DEFAULT_MODALITY.get(OF_KIND.get(term.code, "")) != term.modality:
             known = ", ".join(code for code, task in OF_KIND.items())
             raise ValueError(
                 f"lure has no task for {str(term)!r}, which degrades {name!r}; train it on {known} (infrared: lc, sr4, "

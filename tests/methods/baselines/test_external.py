@@ -14,8 +14,8 @@ import torch
 from fusionbench import methods
 from fusionbench.images import files
 from fusionbench.images.tensors import to_bytes
-from fusionbench.methods.common.command import restored, run_command
-from fusionbench.methods.common.template import fields_of, words_of
+from fusionbench.methods.common.command import run_command, run_restorer
+from fusionbench.methods.common.template import placeholders, split_command
 
 PYTHON = shlex.quote(sys.executable)
 
@@ -180,7 +180,7 @@ def test_a_file_that_may_not_be_run(tmp_path):
 
 def test_words_are_split_before_they_are_filled_in(tmp_path):
     path = tmp_path / "a b; rm -rf c.png"
-    assert words_of("tool '--opt=x y' --out={out} {out}", {"out": path}) == [
+    assert split_command("tool '--opt=x y' --out={out} {out}", {"out": path}) == [
         "tool",
         "--opt=x y",
         f"--out={path}",
@@ -194,8 +194,8 @@ def test_words_are_split_before_they_are_filled_in(tmp_path):
 )
 def test_wrong_templates_are_refused(template, message, tmp_path):
     with pytest.raises(ValueError, match=message):
-        words_of(template, {"ir": tmp_path, "out": tmp_path})
-    assert fields_of("{a} {b} {a}") == {"a", "b"}
+        split_command(template, {"ir": tmp_path, "out": tmp_path})
+    assert placeholders("{a} {b} {a}") == {"a", "b"}
 
 
 def test_restoration_runs_on_files(script):
@@ -204,15 +204,15 @@ def test_restoration_runs_on_files(script):
     )
     for channels in (1, 3):
         image = torch.rand(channels, 5, 8, generator=torch.Generator().manual_seed(channels))
-        torch.testing.assert_close(restored(image, program + " {in} {out}"), 1 - eight_bit(image))
+        torch.testing.assert_close(run_restorer(image, program + " {in} {out}"), 1 - eight_bit(image))
 
 
 def test_restoration_must_keep_the_size(script):
     program = script("import sys; from PIL import Image; Image.open(sys.argv[1]).resize((4, 4)).save(sys.argv[2])")
     with pytest.raises(ValueError, match="returned an image of 4x4 for one of 8x5"):
-        restored(torch.zeros(3, 5, 8), program + " {in} {out}")
+        run_restorer(torch.zeros(3, 5, 8), program + " {in} {out}")
     with pytest.raises(ValueError, match=r"lacks \{in\}"):
-        restored(torch.zeros(3, 5, 8), program + " {out}")
+        run_restorer(torch.zeros(3, 5, 8), program + " {out}")
 
 
 def test_an_empty_folder_is_refused(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fusionbench.methods.common.color import chroma, luma, rgb, stretched
+from fusionbench.methods.common.color import chroma, luma, minmax_normalize, rgb
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_all_eight_bit_colors_survive_rounding():
 def test_stretched_uses_each_images_own_extremes():
     images = torch.stack([torch.tensor([0.2, 0.4, 0.6]), torch.tensor([0.5, 0.5, 0.5])]).view(2, 1, 1, 3)
     expected = torch.tensor([[0.0, 0.5, 1.0], [0.0, 0.0, 0.0]]).view(2, 1, 1, 3)
-    torch.testing.assert_close(stretched(images), expected)
+    torch.testing.assert_close(minmax_normalize(images), expected)

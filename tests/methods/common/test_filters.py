@@ -9,7 +9,7 @@ import torch
 from scipy import ndimage
 
 from fusionbench.methods.common.filters import box_mean, correlate, gaussian_kernel, guided_filter
-from fusionbench.methods.common.padding import fit, reflect, symmetric
+from fusionbench.methods.common.padding import reflect, run_padded, symmetric
 from fusionbench.methods.common.pyramid import collapse, laplacian_pyramid
 from fusionbench.methods.common.wavelet import WAVELETS, analyse, synthesise
 
@@ -133,6 +133,6 @@ def test_fit_pads_for_the_network_and_cuts_back(generator):
         return 2 * image
 
     image = torch.rand(1, 3, 5, 9, generator=generator)
-    assert torch.equal(fit(network, image, multiple=4, least=12), 2 * image)
-    assert torch.equal(fit(network, image), 2 * image)
+    assert torch.equal(run_padded(network, image, multiple=4, least=12), 2 * image)
+    assert torch.equal(run_padded(network, image), 2 * image)
     assert seen == [(12, 12), (5, 9)]

@@ -32,7 +32,7 @@ def test_rows_are_sorted_and_name_every_study():
 
 @pytest.mark.parametrize("name", [name for name in DRFUSION if name.startswith("drfusion-s")])
 def test_every_small_row_builds_and_has_about_a_million_parameters(name):
-    method = methods.untrained(name)
+    method = methods.build(name)
     assert 0.9e6 < sum(value.numel() for value in method.parameters()) < 1.2e6
 
 
@@ -84,7 +84,7 @@ def test_a_released_file_is_not_read_without_import(release):
 
 def test_weights_of_another_number_of_steps_are_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
-    save_file(methods.untrained("drfusion-s-t2").state_dict(), path)
+    save_file(methods.build("drfusion-s-t2").state_dict(), path)
     assert methods.load("drfusion-s-t2", weights=path, verify=False).diffusion.steps == 2
     with pytest.raises(ValueError, match="2 diffusion steps and not of 3"):
         methods.load("drfusion-s", weights=path, verify=False)

@@ -146,7 +146,7 @@ def test_weights_download_fetches_the_four_files_and_imports_them(release, home,
 @pytest.mark.parametrize("name", DSPFUSION)
 def test_rows_build_what_they_name(name):
     card = methods.card_of(name)
-    method = methods.untrained(name)
+    method = methods.build(name)
     assert hasattr(method, "net_sp") != ("no-semantic" in name or "no-priors" in name)
     assert hasattr(method, "net_dp") != ("no-degradation" in name or "no-priors" in name)
     if name == "dspfusion-s":

@@ -65,7 +65,7 @@ def test_losses_of_both_phases_fall_on_four_pairs():
 @pytest.mark.shared
 def test_four_real_pairs_are_learned_until_they_beat_the_average(shared):
     torch.manual_seed(0)
-    method = methods.untrained("dspfusion-s")
+    method = methods.build("dspfusion-s")
     source = load("msrs", root=shared / "data" / "msrs", split="train")
     batch = four(Subset(source, [0, 2, 15, 18]), 64, NOISY)
     train(method, "priors", batch, 300, 2e-3)

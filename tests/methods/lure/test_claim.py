@@ -94,7 +94,7 @@ def test_recipe_of_the_unified_small_size_keeps_the_claim(shared, tmp_path):
     weights = train(Recipe(**settings), tmp_path / "run")
     method = methods.load(settings["method"], weights=weights, verify=False)
     torch.manual_seed(0)
-    untrained = methods.untrained(settings["method"]).eval()
+    untrained = methods.build(settings["method"]).eval()
 
     source = load("msrs", root=shared / "data" / "msrs")
     source = Subset(source, range(0, len(source), 3))

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from fusionbench.methods import METHODS, load
 from fusionbench.methods.common.tiling import fuse_tiled
 from fusionbench.methods.lure.method import Lure
-from fusionbench.methods.lure.restoration_batch import sentence, triples_of
+from fusionbench.methods.lure.restoration_batch import restoration_batch, sentence
 from fusionbench.methods.lure.table import ABLATIONS
 from fusionbench.methods.lure.text.tasks import CANONICAL, PSEUDO, TASKS
 
@@ -133,7 +133,7 @@ def test_autocast_gives_full_precision_images(lure):
 
 def test_triples_are_the_degraded_images():
     batch = batch_of(["ll", "lc", "ll+lc", "clean"])
-    triples = triples_of(batch, seed=0, step=0)
+    triples = restoration_batch(batch, seed=0, step=0)
     assert triples.tasks == ["ll", "lc", "ll", "lc", PSEUDO, PSEUDO]
     assert triples.modality.tolist() == [0, 1, 0, 1, 0, 1]
     assert_close(triples.degraded[0], batch["vi"][0])
@@ -143,7 +143,7 @@ def test_triples_are_the_degraded_images():
 
 def test_sentences_are_drawn_anew_in_each_step_and_again_the_same():
     batch = batch_of(["ll"] * 4)
-    drawn = [triples_of(batch, seed=0, step=step).sentences for step in (0, 1, 0)]
+    drawn = [restoration_batch(batch, seed=0, step=step).sentences for step in (0, 1, 0)]
     assert drawn[0] == drawn[2] != drawn[1]
 
 
@@ -154,13 +154,13 @@ def test_pseudo_sentences_speak_of_their_own_modality(slot, other):
 
 def test_triples_need_the_clean_image():
     with pytest.raises(ValueError, match="'scene0' comes without vi_clean"):
-        triples_of(batch_of(["ll"], clean=False), seed=0, step=0)
+        restoration_batch(batch_of(["ll"], clean=False), seed=0, step=0)
 
 
 @pytest.mark.parametrize("spec", ["rain", "vi:lr", "ll+ir:noise"])
 def test_triples_need_a_known_task(spec):
     with pytest.raises(ValueError, match="lure has no task for"):
-        triples_of(batch_of([spec]), seed=0, step=0)
+        restoration_batch(batch_of([spec]), seed=0, step=0)
 
 
 def test_first_phase_trains_all_but_the_fusion_module(lure):

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.methods.lure.text.rules import normal_form
-from fusionbench.methods.lure.text.tasks import TASKS, bank, words
+from fusionbench.methods.lure.text.tasks import TASKS, prompt_bank, words
 
 BUCKETS = 4096
 WIDTH = 64
@@ -122,7 +122,7 @@ def _mistyped(word: str, draws: random.Random) -> str:
 def main(path: Path) -> None:
     """Train on the whole bank and write the file."""
     torch.set_num_threads(1)
-    model = train([(sentence, task) for task, some in bank().items() for sentence in some])
+    model = train([(sentence, task) for task, some in prompt_bank().items() for sentence in some])
     state = {name: value.half() if name == "embedding.weight" else value for name, value in model.state_dict().items()}
     save_file(state, path)
 

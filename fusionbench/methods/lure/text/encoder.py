@@ -21,7 +21,7 @@ from fusionbench.extras import install_command
 from fusionbench.methods.lure.table import DISTILBERT
 from fusionbench.methods.lure.text import classifier
 from fusionbench.methods.lure.text.parse import read_prompt
-from fusionbench.methods.lure.text.tasks import PSEUDO, TASKS, bank
+from fusionbench.methods.lure.text.tasks import PSEUDO, TASKS, prompt_bank
 from fusionbench.registry import unknown_name
 
 LONGEST_TEXT = 512
@@ -86,7 +86,7 @@ def tasks_in(text: str) -> tuple[str, ...]:
 
 @cache
 def _bank_sets() -> dict[str, frozenset[str]]:
-    return {task: frozenset(sentences) for task, sentences in bank().items()}
+    return {task: frozenset(sentences) for task, sentences in prompt_bank().items()}
 
 
 class DistilBert:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from fusionbench.methods.lure.text.rules import Found, Route, known_share, route
-from fusionbench.methods.lure.text.tasks import HOME, IN_WORDS, PSEUDO, TASKS
+from fusionbench.methods.lure.text.rules import Found, RuleMatches, known_share, match_rules
+from fusionbench.methods.lure.text.tasks import DEFAULT_MODALITY, IN_WORDS, PSEUDO, TASKS
 
 LONGEST = 20_000
 """Characters of a prompt; more is a file that was passed by mistake."""
@@ -28,7 +28,7 @@ EXAMPLE = "say it in English, for example 'the visible image is too dark and the
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedPrompt:
     """What is wrong with each image of a pair.
 
     Attributes:
@@ -49,7 +49,7 @@ class Reading:
 
 
 @lru_cache(maxsize=4096)
-def read_prompt(text: str) -> Reading:
+def read_prompt(text: str) -> ParsedPrompt:
     """Read a sentence about a pair.
 
     Raises:
@@ -63,18 +63,18 @@ def read_prompt(text: str) -> Reading:
         raise ValueError(
             f"the prompt has {len(text)} characters; say in a sentence or two what is wrong with the images"
         )
-    said = route(text)
+    said = match_rules(text)
     ir, vi = (_clear(said, modality) for modality in ("ir", "vi"))
     if ir or vi:
         ir, vi = ir or _hinted(said, "ir"), vi or _hinted(said, "vi")
         _refuse(text, ir, vi)
-        return Reading(_at_home(ir, "ir"), _at_home(vi, "vi"), 1.0, "words")
+        return ParsedPrompt(_at_home(ir, "ir"), _at_home(vi, "vi"), 1.0, "words")
     if said.well and not said.found:
-        return Reading((), (), 1.0, "words")
+        return ParsedPrompt((), (), 1.0, "words")
     return _classified(text, said)
 
 
-def _clear(said: Route, modality: str) -> tuple[str, ...]:
+def _clear(said: RuleMatches, modality: str) -> tuple[str, ...]:
     """The defects of one image that the words name clearly, the clearest first."""
     weights: dict[str, float] = {}
     for found in said.found:
@@ -88,12 +88,12 @@ def _clear(said: Route, modality: str) -> tuple[str, ...]:
 
 
 def _at_home(tasks: tuple[str, ...], modality: str) -> tuple[str, ...]:
-    return tuple(task for task in tasks if HOME.get(task) == modality)
+    return tuple(task for task in tasks if DEFAULT_MODALITY.get(task) == modality)
 
 
-def _hinted(said: Route, modality: str) -> tuple[str, ...]:
+def _hinted(said: RuleMatches, modality: str) -> tuple[str, ...]:
     """What a clause about one image hints at, beside a clear one about the other."""
-    hints = [each for each in said.found if each.own and each.modality == modality == HOME.get(each.task)]
+    hints = [each for each in said.found if each.own and each.modality == modality == DEFAULT_MODALITY.get(each.task)]
     return tuple(each.task for each in sorted(hints, key=lambda each: -each.weight)[:1])
 
 
@@ -103,12 +103,12 @@ def _refuse(text: str, ir: tuple[str, ...], vi: tuple[str, ...]) -> None:
             f"the prompt {_shown(text)} says that the visible image is both too dark and too bright; say one"
         )
     for home, modality, tasks in (("ir", "infrared", ir), ("vi", "visible", vi)):
-        if tasks and all(HOME.get(task) != home for task in tasks):
-            known = " or ".join(IN_WORDS[task] for task, where in HOME.items() if where == home)
+        if tasks and all(DEFAULT_MODALITY.get(task) != home for task in tasks):
+            known = " or ".join(IN_WORDS[task] for task, where in DEFAULT_MODALITY.items() if where == home)
             raise ValueError(f"{_shown(text)}: lure has no task for that in {modality} images; there it undoes {known}")
 
 
-def _classified(text: str, said: Route) -> Reading:
+def _classified(text: str, said: RuleMatches) -> ParsedPrompt:
     import torch
 
     from fusionbench.methods.lure.text.classifier import shipped
@@ -122,19 +122,21 @@ def _classified(text: str, said: Route) -> Reading:
         raise ValueError(f"cannot tell what {_shown(text)} says about the images; {EXAMPLE}")
     if hint is not None and (chance < SURE or task == PSEUDO):
         return _single(hint.task, hint.modality, float(chances[TASKS.index(hint.task)]))
-    modality = next(iter(said.modalities)) if len(said.modalities) == 1 else HOME.get(task, "")
-    return _single(task, modality if HOME.get(task) == modality else HOME.get(task, ""), chance)
+    modality = next(iter(said.modalities)) if len(said.modalities) == 1 else DEFAULT_MODALITY.get(task, "")
+    return _single(task, modality if DEFAULT_MODALITY.get(task) == modality else DEFAULT_MODALITY.get(task, ""), chance)
 
 
-def _strongest(said: Route) -> Found | None:
-    hints = [found for found in said.found if HOME.get(found.task) == found.modality]
+def _strongest(said: RuleMatches) -> Found | None:
+    hints = [found for found in said.found if DEFAULT_MODALITY.get(found.task) == found.modality]
     return max(hints, key=lambda found: found.weight, default=None)
 
 
-def _single(task: str, modality: str, confidence: float) -> Reading:
+def _single(task: str, modality: str, confidence: float) -> ParsedPrompt:
     if task == PSEUDO:
-        return Reading((), (), confidence, "classifier")
-    return Reading((task,) if modality == "ir" else (), (task,) if modality == "vi" else (), confidence, "classifier")
+        return ParsedPrompt((), (), confidence, "classifier")
+    return ParsedPrompt(
+        (task,) if modality == "ir" else (), (task,) if modality == "vi" else (), confidence, "classifier"
+    )
 
 
 def _shown(text: str) -> str:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from fusionbench.methods.lure.text import keywords
-from fusionbench.methods.lure.text.tasks import HOME, bank, words
+from fusionbench.methods.lure.text.tasks import DEFAULT_MODALITY, prompt_bank, words
 
 NEGATION_REACH = 4
 """How many words a "not" reaches ahead."""
@@ -43,7 +43,7 @@ class Found(NamedTuple):
     own: bool
 
 
-class Route(NamedTuple):
+class RuleMatches(NamedTuple):
     """What the words of a sentence say.
 
     Attributes:
@@ -70,7 +70,7 @@ def normal_form(text: str) -> str:
     return re.sub(r"[^\W\d_]+", lambda match: corrected(match[0]), text)
 
 
-def route(text: str) -> Route:
+def match_rules(text: str) -> RuleMatches:
     """Read a sentence by its words."""
     text = normal_form(text)
     clauses = list(_clauses(text))
@@ -86,7 +86,7 @@ def route(text: str) -> Route:
             modality = _modality(text, place, mention.task, mentions, index, praised=praised)
             own = any(name == modality for _, name in mentions[index]) and not keywords.WELL.search(text, start, end)
             found.append(Found(_task_in(mention.task, modality), modality, mention.weight, own))
-    return Route(tuple(found), frozenset(name for some in mentions for _, name in some), well)
+    return RuleMatches(tuple(found), frozenset(name for some in mentions for _, name in some), well)
 
 
 def _clauses(text: str) -> Iterator[tuple[int, int]]:
@@ -141,7 +141,7 @@ def _modality(
     text: str, place: int, task: str, mentions: list[list[tuple[int, str]]], clause: int, *, praised: bool
 ) -> str:
     """The modality mentioned nearest in the clause; else the one complained of before; else the task's own."""
-    home = HOME.get(task, "")
+    home = DEFAULT_MODALITY.get(task, "")
     if mentions[clause]:
         return min(mentions[clause], key=lambda each: _cost(text, place, each, home))[1]
     before = [modality for some in mentions[:clause] for _, modality in sorted(some)]
@@ -188,7 +188,7 @@ def _without(word: str, letters: int) -> set[str]:
 
 @cache
 def _known() -> frozenset[str]:
-    sentences = (sentence for some in bank().values() for sentence in some)
+    sentences = (sentence for some in prompt_bank().values() for sentence in some)
     return (
         frozenset(word for sentence in sentences for word in words(sentence))
         | keywords.EVERYDAY

@@ -14,7 +14,7 @@ PSEUDO = "pseudo"
 TASKS = ("lc", "sr", "hz", "oe", "ll", PSEUDO)
 """The classes of the text, in the order of the classification head; both factors of super-resolution are one."""
 
-HOME = {"lc": "ir", "sr": "ir", "hz": "vi", "oe": "vi", "ll": "vi"}
+DEFAULT_MODALITY = {"lc": "ir", "sr": "ir", "hz": "vi", "oe": "vi", "ll": "vi"}
 """The modality in which a task is trained, and of which a sentence speaks that names none."""
 
 IN_WORDS = {
@@ -47,7 +47,7 @@ CANONICAL = {
 
 
 @cache
-def bank() -> dict[str, tuple[str, ...]]:
+def prompt_bank() -> dict[str, tuple[str, ...]]:
     """The sentences of each task."""
     sentences: dict[str, tuple[str, ...]] = dict.fromkeys(TASKS, ())
     for name in BANK:
@@ -82,5 +82,5 @@ def tasks_of(degradation: str, modality: str) -> tuple[str, ...]:
         (('ll',), ('lc',), ())
     """
     codes = [term.code for term in parse(degradation).on(modality)]
-    found = [OF_KIND[code] for code in codes if code in OF_KIND and HOME[OF_KIND[code]] == modality]
+    found = [OF_KIND[code] for code in codes if code in OF_KIND and DEFAULT_MODALITY[OF_KIND[code]] == modality]
     return tuple(dict.fromkeys(found))

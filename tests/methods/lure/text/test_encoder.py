@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from fusionbench.methods.lure.text.classifier import BUCKETS, buckets, disturbed, shipped, train
 from fusionbench.methods.lure.text.encoder import DistilBert, HashedText, TaskTable, TextEncoder, language_model
-from fusionbench.methods.lure.text.tasks import CANONICAL, PSEUDO, TASKS, bank
+from fusionbench.methods.lure.text.tasks import CANONICAL, PSEUDO, TASKS, prompt_bank
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -23,7 +23,7 @@ def distilbert_folder(tmp_path_factory):
     torch.manual_seed(0)
     config = transformers.DistilBertConfig(n_layers=2, vocab_size=2000)
     transformers.DistilBertModel(config).save_pretrained(folder)
-    vocabulary = sorted({word for some in bank().values() for text in some for word in text.lower().split()})
+    vocabulary = sorted({word for some in prompt_bank().values() for text in some for word in text.lower().split()})
     (folder / "vocab.txt").write_text("\n".join([*SPECIAL, *vocabulary]), encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(
         json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": True}), encoding="utf-8"
@@ -39,7 +39,7 @@ def test_grams_are_hashed_into_the_table():
 
 def test_shipped_encoder_was_trained_on_the_bank():
     model = shipped()
-    rows = [(text, task) for task, some in bank().items() for text in some]
+    rows = [(text, task) for task, some in prompt_bank().items() for text in some]
     labels = torch.tensor([TASKS.index(task) for _, task in rows])
     right = model([text for text, _ in rows]).argmax(dim=1) == labels
     assert right.float().mean() > 0.98
@@ -47,7 +47,7 @@ def test_shipped_encoder_was_trained_on_the_bank():
 
 def test_training_is_repeatable_and_generalises():
     """Trained on four fifths of the bank, the classifier alone knows three quarters of the rest (chance is a sixth)."""
-    rows = [(text, task) for task, some in bank().items() for text in some]
+    rows = [(text, task) for task, some in prompt_bank().items() for text in some]
     held, used = rows[::5], [row for index, row in enumerate(rows) if index % 5]
     model = train(used, epochs=12)
     right = model([text for text, _ in held]).argmax(dim=1) == torch.tensor([TASKS.index(task) for _, task in held])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fusionbench.methods.lure.text.parse import LONGEST, Reading, read_prompt
+from fusionbench.methods.lure.text.parse import LONGEST, ParsedPrompt, read_prompt
 from fusionbench.methods.lure.text.rules import corrected, normal_form
-from fusionbench.methods.lure.text.tasks import CANONICAL, HOME, PSEUDO, TASKS, bank, tasks_of, words
+from fusionbench.methods.lure.text.tasks import CANONICAL, DEFAULT_MODALITY, PSEUDO, TASKS, prompt_bank, tasks_of, words
 
 HERE = Path(__file__).parent
 
@@ -36,7 +36,7 @@ def test_held_out_sentences_are_understood():
 
 
 def test_held_out_sentences_are_not_in_the_bank():
-    known = {" ".join(words(text)) for some in bank().values() for text in some}
+    known = {" ".join(words(text)) for some in prompt_bank().values() for text in some}
     assert not known & {" ".join(words(text)) for _, _, text in sentences("heldout.tsv")}
 
 
@@ -46,8 +46,12 @@ def test_sentences_that_the_word_lists_were_tuned_on_are_understood():
 
 def test_bank_is_understood():
     rows = [
-        ((task,) if HOME.get(task) == "vi" else (), (task,) if HOME.get(task) == "ir" else (), text)
-        for task, some in bank().items()
+        (
+            (task,) if DEFAULT_MODALITY.get(task) == "vi" else (),
+            (task,) if DEFAULT_MODALITY.get(task) == "ir" else (),
+            text,
+        )
+        for task, some in prompt_bank().items()
         for text in some
     ]
     assert share_right(rows) >= 0.99
@@ -55,22 +59,22 @@ def test_bank_is_understood():
 
 @pytest.mark.parametrize("task", TASKS)
 def test_bank_has_a_hundred_different_sentences_per_task(task):
-    assert len({" ".join(words(text)) for text in bank()[task]}) >= 100
+    assert len({" ".join(words(text)) for text in prompt_bank()[task]}) >= 100
 
 
 def test_bank_speaks_of_both_modalities_without_degradation():
-    assert sum("infrared" in text or "thermal" in text.lower() for text in bank()[PSEUDO]) >= 75
-    assert sum("visible" in text.lower() or "RGB" in text or "photo" in text for text in bank()[PSEUDO]) >= 75
+    assert sum("infrared" in text or "thermal" in text.lower() for text in prompt_bank()[PSEUDO]) >= 75
+    assert sum("visible" in text.lower() or "RGB" in text or "photo" in text for text in prompt_bank()[PSEUDO]) >= 75
 
 
 def test_no_sentence_is_in_the_bank_under_two_tasks():
-    every = [text.lower() for some in bank().values() for text in some]
+    every = [text.lower() for some in prompt_bank().values() for text in some]
     assert len(every) == len(set(every))
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_canonical_sentence_is_in_the_bank_and_means_its_task(task):
-    assert CANONICAL[task] in bank()[task]
+    assert CANONICAL[task] in prompt_bank()[task]
     reading = read_prompt(CANONICAL[task])
     assert (*reading.ir, *reading.vi) == (() if task == PSEUDO else (task,))
 
@@ -124,7 +128,7 @@ def test_what_cannot_be_answered_is_refused_in_one_sentence(text, reason):
 
 
 def test_words_decide_before_the_classifier():
-    assert read_prompt("low resolution") == Reading(ir=("sr",), vi=(), confidence=1.0, by="words")
+    assert read_prompt("low resolution") == ParsedPrompt(ir=("sr",), vi=(), confidence=1.0, by="words")
     asked = read_prompt("The infrared intensities are squeezed into a few levels.")
     assert (asked.ir, asked.by) == (("lc",), "classifier")
     assert 0.5 < asked.confidence < 1
