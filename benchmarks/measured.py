@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from fusionbench.benchmark.options import split_choices, split_homes, split_names
+from fusionbench.benchmark.options import parse_data_roots, parse_names, parse_paths
 from fusionbench.console import make_console
 from fusionbench.papers.measure import Settings, bench, tell
 from fusionbench.papers.measured import Measurement, collect, read_file, renewed, write_file
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=ROOT / "benchmarks" / MEASURED, help="folder of the files")
     parser.add_argument("--from", dest="source", type=Path, help="a run's folder; nothing is run then")
     options = parser.parse_args()
-    for paper in split_names(options.papers):
+    for paper in parse_names(options.papers):
         if options.source is None:
             _measure(paper, options)
         run = options.source or options.out / paper
@@ -44,10 +44,10 @@ def main() -> None:
 
 def _measure(name: str, options: argparse.Namespace) -> None:
     paper = load_paper(name)
-    supplies = Supplies(*split_homes(options.data), weights=split_choices(options.weights, "--weights"))
-    settings = Settings(only=tuple(split_names(options.methods)), limit=options.limit)
+    supplies = Supplies(*parse_data_roots(options.data), weights=parse_paths(options.weights, "--weights"))
+    settings = Settings(only=tuple(parse_names(options.methods)), limit=options.limit)
     console = make_console()
-    tables = paper.choose(split_names(options.table))
+    tables = paper.choose(parse_names(options.table))
     tell(bench(paper, options.out / name, tables, supplies, settings, console=console), console)
 
 

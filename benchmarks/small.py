@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 from rich.console import Console
 
-from fusionbench.benchmark.options import split_choices
+from fusionbench.benchmark.options import parse_paths
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.report.tables import Block, arrow, blocks, footnotes, number, ranks
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _measured(name: str, plan: Mapping[str, Any], options: argparse.Namespace) -> list[Block]:
-    weights = split_choices(options.weights, "--weights")
+    weights = parse_paths(options.weights, "--weights")
     study = Benchmark(
         tuple(DatasetChoice(data, options.data / data, split) for data, split in plan["datasets"].items()),
         tuple(plan["studies"][name]),

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from fusionbench.benchmark.inputs import open_method, open_pairs
-from fusionbench.benchmark.parallel import Share, shares, spread
-from fusionbench.benchmark.predict import Told, fuse_batch, fuse_cell
+from fusionbench.benchmark.inputs import load_method, load_pairs
+from fusionbench.benchmark.parallel import Shard, make_shards, run_in_processes
+from fusionbench.benchmark.predict import UserHints, fuse_batch, fuse_cell
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, check_numbers
 from fusionbench.data.first_look import PairPaths
@@ -196,7 +196,7 @@ def fuse_files(
         resize: bring the infrared image to the size of the visible one where they differ.
         unmatched: 'refuse' refuses images of a folder without a partner, 'skip' leaves them out.
         reading: how infrared files are read where they leave it open.
-        options: passed to `fuse_cell`; a `trainer` of several devices has the images dealt out to processes.
+        options: passed to `fuse_cell`; a `trainer` of several devices has the images divided to processes.
 
     Returns:
         The images written, and the reason of each that is missing, by name.
@@ -214,21 +214,21 @@ def fuse_files(
     if ir.is_dir() != vi.is_dir():
         raise ValueError(f"{ir} and {vi}: one is a folder and the other is not; give two files or two folders")
     _keep_sources(ir, vi, out)
-    dealt = shares(options.pop("trainer", None))
+    shards = make_shards(options.pop("trainer", None))
     data = DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize, unmatched=unmatched, reading=reading)
     data, pairs = _stretched_where_unclear(data, seed)
-    folder, method = CellFolder(out, images=out), open_method(choice)
-    options |= {"told": Told(prompt, told(degradation))}
-    if len(dealt) == 1:
-        fuse_cell(method, pairs, folder, trainer=dealt[0].trainer, **options)
+    folder, method = CellFolder(out, images=out), load_method(choice)
+    options |= {"told": UserHints(prompt, told(degradation))}
+    if len(shards) == 1:
+        fuse_cell(method, pairs, folder, trainer=shards[0].trainer, **options)
     else:
-        spread(
-            _share_of_files,
-            dealt,
+        run_in_processes(
+            _fuse_shard,
+            shards,
             (choice, data, out, seed, options),
             jobs=1,
             done=lambda count: None,
-            ended=lambda job: folder.gather(pairs.source.names),
+            ended=lambda job: folder.merge(pairs.source.names),
         )
     fused = folder.fused()
     return [folder.image(name) for name in pairs.source.names if name in fused], folder.failures()
@@ -252,20 +252,20 @@ def _stretched_where_unclear(data: DatasetChoice, seed: int) -> tuple[DatasetCho
 def _pairs_of(data: DatasetChoice, seed: int) -> Pairs:
     """The pairs of two folders, or the pair of two files."""
     if data.ir_dir is None or data.vi_dir is None or data.vi_dir.is_dir():
-        return open_pairs(data, seed=seed)["clean"]
+        return load_pairs(data, seed=seed)["clean"]
     pair = PairPaths(data.vi_dir.stem, data.ir_dir, data.vi_dir)
     check_names([pair.name], data.vi_dir)
     return Pairs(FolderSource(data.name, [pair], resize=data.resize, reading=data.reading), seed=seed)
 
 
-def _share_of_files(share: Share, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
+def _fuse_shard(shard: Shard, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
     """What one of several processes does: its images of the folder."""
     warnings.simplefilter("ignore", ImageWarning)  # The process that started this one says it.
     choice, data, out, seed, options = rest
     pairs = _pairs_of(data, seed)
-    own = pairs.some(share.of(len(pairs)))
-    folder = CellFolder(out, images=out).part(share.process, own.source.names)
-    fuse_cell(open_method(choice), own, folder, trainer=share.trainer, **options)
+    own = pairs.some(shard.of(len(pairs)))
+    folder = CellFolder(out, images=out).shard(shard.process, own.source.names)
+    fuse_cell(load_method(choice), own, folder, trainer=shard.trainer, **options)
     reach(1)
 
 

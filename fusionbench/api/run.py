@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from fusionbench.benchmark.options import choose_dataset, choose_datasets, choose_metrics, split_methods, split_names
+from fusionbench.benchmark.options import choose_dataset, choose_datasets, choose_metrics, parse_methods, parse_names
 from fusionbench.benchmark.preflight import settle
 from fusionbench.benchmark.run import run as run_benchmark
 from fusionbench.benchmark.score_folder import score_folder
@@ -94,12 +94,12 @@ def run(
     details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
     chosen = choose_datasets(dataset, data or "", split=split, ir=_path(ir), vi=_path(vi), **details)
     _warn(chosen.left_out)
-    files = {split_methods([name])[0]: Path(path) for name, path in (weights or {}).items()}
-    methods, notices = settle([MethodChoice(name, files.get(name)) for name in split_methods(method)], strict=strict)
+    files = {parse_methods([name])[0]: Path(path) for name, path in (weights or {}).items()}
+    methods, notices = settle([MethodChoice(name, files.get(name)) for name in parse_methods(method)], strict=strict)
     _warn(notices)
     benchmark = Benchmark(
         datasets=chosen.datasets,
-        degradations=tuple(split_names(degradation)),
+        degradations=tuple(parse_names(degradation)),
         methods=methods,
         metrics=tuple(choose_metrics(metrics, protocol)),
         protocol=protocol,

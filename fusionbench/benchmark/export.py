@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from torch.utils.data import DataLoader, Dataset
 
-from fusionbench.benchmark.inputs import open_pairs
+from fusionbench.benchmark.inputs import load_pairs
 from fusionbench.benchmark.results import CellFolder, refuse_others
 from fusionbench.benchmark.settings import sources_of
 from fusionbench.benchmark.sources import Sources
@@ -70,7 +70,7 @@ def export_degraded(
     for spec in degradations:
         parse(spec)
     check_limit(limit)
-    opened = open_pairs(choice, degradations, seed)
+    opened = load_pairs(choice, degradations, seed)
     settings = dict(zip(SETTINGS, (choice.name, choice.split, str(seed), __version__), strict=True))
     now = sources_of(choice, [pairs.source for pairs in opened.values()], limit)
     kept = _claim(folder, settings, {"resize": choice.resize, **choice.reading.settings}, now)
@@ -104,7 +104,7 @@ def _claim(folder: Path, settings: Mapping[str, str], reading: Mapping[str, Any]
     cell.check({**settings, **reading})
     kept = _kept(folder, settings, set(now.changed(before, folder)), before)
     remove_unfinished(folder)
-    cell.claim({**settings, **reading}, {})
+    cell.bind_settings({**settings, **reading}, {})
     now.write(folder, before)
     return kept
 

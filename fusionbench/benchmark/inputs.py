@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fusionbench.methods.method import Method
 
 
-def open_pairs(choice: DatasetChoice, degradations: Sequence[str] = ("clean",), seed: int = 0) -> dict[str, Pairs]:
+def load_pairs(choice: DatasetChoice, degradations: Sequence[str] = ("clean",), seed: int = 0) -> dict[str, Pairs]:
     """The pairs of a data set by degradation: made on the fly, or those that the data set has on disk.
 
     Args:
@@ -49,7 +49,7 @@ def _source(choice: DatasetChoice, only: Sequence[str] | None = None) -> Source:
     return CachedSource(source, CACHE_BYTES)
 
 
-def open_method(choice: MethodChoice, *, log: Path | None = None, timeout: float = 600.0) -> Method:
+def load_method(choice: MethodChoice, *, log: Path | None = None, timeout: float = 600.0) -> Method:
     """The method, in evaluation mode, with its weights.
 
     Args:

@@ -31,44 +31,44 @@ COMMON_METRICS = ("EN", "SD", "SF", "AG", "MI", "CC", "SCD", "PSNR", "SSIM", "VI
 """What is computed where nothing is named."""
 
 Data = str | Path | Mapping[str, str | Path]
-"""Where data sets are; see `split_homes`."""
+"""Where data sets are; see `parse_data_roots`."""
 
 
-def split_names(value: Names | Sequence[str] | None) -> list[str]:
+def parse_names(value: Names | Sequence[str] | None) -> list[str]:
     """The entries of a comma-separated list, or of a list in YAML; none for its null."""
     return split_commas(value) if isinstance(value, str) else list(value or ())
 
 
-def split_methods(value: Names | Sequence[str]) -> list[str]:
+def parse_methods(value: Names | Sequence[str]) -> list[str]:
     """The methods of a list, as METHODS spells them.
 
     Raises:
         ValueError: one is unknown.
     """
-    return [lookup("method", name, METHODS) for name in split_names(value)]
+    return [lookup("method", name, METHODS) for name in parse_names(value)]
 
 
-def split_datasets(value: Names | Sequence[str]) -> list[str]:
+def parse_datasets(value: Names | Sequence[str]) -> list[str]:
     """The data sets of a list, as DATASETS spells them.
 
     Raises:
         ValueError: one is unknown.
     """
-    return [lookup("dataset", name, DATASETS) for name in split_names(value)]
+    return [lookup("dataset", name, DATASETS) for name in parse_names(value)]
 
 
-def split_restorers(value: Names) -> tuple[str, ...]:
+def parse_restorers(value: Names) -> tuple[str, ...]:
     """The entries of 'vi:COMMAND,ir:COMMAND', whose commands may hold commas.
 
     Example:
-        >>> split_restorers("vi:clean --levels 1,2 {in} {out}, ir:flat {in} {out}")
+        >>> parse_restorers("vi:clean --levels 1,2 {in} {out}, ir:flat {in} {out}")
         ('vi:clean --levels 1,2 {in} {out}', 'ir:flat {in} {out}')
     """
     entries = re.split(r",\s*(?=(?:ir|vi):)", value) if isinstance(value, str) else value
     return tuple(entry.strip() for entry in entries if entry.strip())
 
 
-def split_commands(value: Names, names: Sequence[str]) -> dict[str, str]:
+def parse_commands(value: Names, names: Sequence[str]) -> dict[str, str]:
     """The command by method that 'NAME=COMMAND,NAME=COMMAND' says; a bare COMMAND is that of the only external method.
 
     Args:
@@ -79,7 +79,7 @@ def split_commands(value: Names, names: Sequence[str]) -> dict[str, str]:
         ValueError: it is not clear whose command it is.
 
     Example:
-        >>> split_commands("external=fuse --a=1,2 {ir} {vi} {out}", ["lap", "external"])
+        >>> parse_commands("external=fuse --a=1,2 {ir} {vi} {out}", ["lap", "external"])
         {'external': 'fuse --a=1,2 {ir} {vi} {out}'}
     """
     known = "|".join(re.escape(name) for name in sorted(METHODS, key=len, reverse=True))
@@ -112,11 +112,11 @@ def choose_methods(
     Raises:
         ValueError: an option speaks of a method that is not among them, or is not of its form.
     """
-    names = split_methods(names)
-    files, folders = split_choices(weights, "--weights"), split_choices(fused, "--fused")
-    commands = split_commands(cmd, names)
+    names = parse_methods(names)
+    files, folders = parse_paths(weights, "--weights"), parse_paths(fused, "--fused")
+    commands = parse_commands(cmd, names)
     for option, choices in (("--weights", files), ("--fused", folders), ("--cmd", commands)):
-        refuse_strays(option, choices, names)
+        check_known(option, choices, names)
     return tuple(
         MethodChoice(name, weights=files.get(name), folder=folders.get(name), command=commands.get(name))
         for name in names
@@ -130,10 +130,10 @@ def choose_metrics(names: Names | Sequence[str], protocol: str) -> list[str]:
         ValueError: there is no such protocol.
     """
     has = PROTOCOLS[lookup("protocol", protocol, PROTOCOLS)].scores()
-    return split_names(names) or [name for name in COMMON_METRICS if name in has]
+    return parse_names(names) or [name for name in COMMON_METRICS if name in has]
 
 
-def refuse_strays(option: str, choices: Collection[str], names: Sequence[str], among: str = "--method") -> None:
+def check_known(option: str, choices: Collection[str], names: Sequence[str], among: str = "--method") -> None:
     """Check that an option speaks only of what is run.
 
     Raises:
@@ -179,15 +179,15 @@ def choose_datasets(
     are looked for; or the generated scenes that come with the package.
 
     Args:
-        data: as for `split_homes`; the folder is a data set's, or holds data sets under their names.
+        data: as for `parse_data_roots`; the folder is a data set's, or holds data sets under their names.
         details: other fields of DatasetChoice.
 
     Raises:
         FileNotFoundError: `data` holds no data set.
         ValueError: a name is unknown, or `data` is not of its form.
     """
-    home, homes = split_homes(data)
-    chosen = split_datasets(names) or ([ANY] if ir is not None or vi is not None else list(homes))
+    home, homes = parse_data_roots(data)
+    chosen = parse_datasets(names) or ([ANY] if ir is not None or vi is not None else list(homes))
     taken, left_out = "", list[str]()
     if chosen:
         roots = _roots(chosen, home, homes)
@@ -199,7 +199,7 @@ def choose_datasets(
 
 def _roots(names: Sequence[str], home: Path | None, homes: Mapping[str, Path]) -> dict[str, Path | None]:
     """The folder of each data set that `data` says; one folder for several holds each under its name."""
-    refuse_strays("--data", homes, names, "--dataset")
+    check_known("--data", homes, names, "--dataset")
     alone = len(names) == 1
     for name in names:
         if DATASETS[name].target and (name in homes or (home is not None and alone)):
@@ -240,7 +240,7 @@ def _discovered(home: Path | None, split: str, **opening: Any) -> tuple[dict[str
     return {DRAWN: None}, taken, left_out
 
 
-def split_homes(data: Data) -> tuple[Path | None, dict[str, Path]]:
+def parse_data_roots(data: Data) -> tuple[Path | None, dict[str, Path]]:
     """A folder that holds data sets, each in a folder of its name, and the folders of those that lie elsewhere.
 
     Args:
@@ -280,7 +280,7 @@ def split_commas(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def split_choices(text: str, what: str, kind: Literal["method", "dataset"] = "method") -> dict[str, Path]:
+def parse_paths(text: str, what: str, kind: Literal["method", "dataset"] = "method") -> dict[str, Path]:
     """The map that 'name=path,name=path' says, with names as their table spells them.
 
     Args:

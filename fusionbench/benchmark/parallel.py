@@ -1,4 +1,4 @@
-"""Work spread over several processes, each on a device of its own: nothing is padded, nothing is done twice.
+"""Work divided among processes, each on a device of its own: nothing is padded, nothing is done twice.
 
 The processes share no connection and no lock, so that one that dies leaves the others alone. Each takes every
 so-many-th image, and tells how far it is in a place of memory that nobody else writes to.
@@ -24,12 +24,12 @@ import torch
 
 from fusionbench.trainer import world_size
 
-POLL, GRACE = 0.1, 5.0
+POLL_INTERVAL, TERMINATE_TIMEOUT = 0.1, 5.0
 """Seconds between two looks at the processes, and until one that shall end is killed."""
 
 
 @dataclass(frozen=True)
-class Share:
+class Shard:
     """What of the work is one process's.
 
     Attributes:
@@ -50,11 +50,11 @@ class Share:
 class Work(Protocol):
     """What a process does; a function of a module, which a new process can find."""
 
-    def __call__(self, share: Share, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
-        """Do a share of the work; `done` counts images, `reach` tells the place of the job that begins."""
+    def __call__(self, shard: Shard, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
+        """Do a shard of the work; `done` counts images, `reach` tells the place of the job that begins."""
 
 
-def shares(trainer: dict[str, Any] | None) -> list[Share]:
+def make_shards(trainer: dict[str, Any] | None) -> list[Shard]:
     """One share for each device that the arguments of a Trainer ask for.
 
     Raises:
@@ -68,7 +68,7 @@ def shares(trainer: dict[str, Any] | None) -> list[Share]:
         )
     kind, devices = options.pop("accelerator", "auto"), options.pop("devices", 1)
     found = _devices(kind, devices)
-    return [Share(place, len(found), {**options, **device}) for place, device in enumerate(found)]
+    return [Shard(place, len(found), {**options, **device}) for place, device in enumerate(found)]
 
 
 def _devices(kind: str, devices: int | str | Sequence[int]) -> list[dict[str, Any]]:
@@ -113,9 +113,9 @@ class _Progress:
         self.job: Any = context.RawArray("q", processes)
 
 
-def spread(
+def run_in_processes(
     work: Work,
-    dealt: Sequence[Share],
+    shards: Sequence[Shard],
     arguments: Sequence[Any],
     *,
     jobs: int,
@@ -135,11 +135,11 @@ def spread(
         RuntimeError: a process failed because of a defect; its cause holds the traceback of that process.
     """
     context = multiprocessing.get_context("spawn")
-    progress, said = _Progress(context, len(dealt)), context.SimpleQueue()
-    threads = max(1, torch.get_num_threads() // len(dealt))
+    progress, said = _Progress(context, len(shards)), context.SimpleQueue()
+    threads = max(1, torch.get_num_threads() // len(shards))
     processes = [
-        context.Process(target=_process, args=(work, share, threads, progress, said, tuple(arguments)))
-        for share in dealt
+        context.Process(target=_process, args=(work, shard, threads, progress, said, tuple(arguments)))
+        for shard in shards
     ]
     # A Ctrl-C while a new process still imports would print a traceback; what is ignored here is ignored there.
     with _interrupts_ignored():
@@ -150,7 +150,7 @@ def spread(
         alive = True
         while alive:
             alive = any(process.is_alive() for process in processes)
-            time.sleep(POLL if alive else 0)
+            time.sleep(POLL_INTERVAL if alive else 0)
             before, counted = counted, sum(progress.done)
             done(counted - before)
             _check(processes, said)
@@ -181,14 +181,14 @@ def _check(processes: Sequence[Any], said: Any) -> None:
 
 
 def _end(processes: Sequence[Any]) -> None:
-    """End what still runs: in peace where it does so within the time of grace."""
+    """End what still runs: by an interrupt first, by force after TERMINATE_TIMEOUT."""
     wait(  # A Ctrl-C in a terminal reached all of them already, and a second one would disturb how they end.
-        [process.sentinel for process in processes], timeout=5 * POLL
+        [process.sentinel for process in processes], timeout=5 * POLL_INTERVAL
     )
     for process in processes:
         if process.is_alive():
             os.kill(process.pid, signal.SIGINT)
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + TERMINATE_TIMEOUT
     for process in processes:
         process.join(max(0.0, deadline - time.monotonic()))
         if process.is_alive():
@@ -210,7 +210,7 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 def _process(
-    work: Work, share: Share, threads: int, progress: _Progress, said: Any, arguments: tuple[Any, ...]
+    work: Work, shard: Shard, threads: int, progress: _Progress, said: Any, arguments: tuple[Any, ...]
 ) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_follow_parent, daemon=True).start()
@@ -218,13 +218,13 @@ def _process(
     cv2.setNumThreads(threads)
 
     def done(count: int) -> None:
-        progress.done[share.process] += count
+        progress.done[shard.process] += count
 
     def reach(job: int) -> None:
-        progress.job[share.process] = job
+        progress.job[shard.process] = job
 
     try:
-        work(share, done, reach, *arguments)
+        work(shard, done, reach, *arguments)
     except (ValueError, OSError, ImportError) as error:
         said.put((" ".join(str(error).split()) or type(error).__name__, ""))
     except KeyboardInterrupt:

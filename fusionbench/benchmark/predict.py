@@ -32,7 +32,7 @@ Restore = Callable[[Pair], Pair]
 
 
 @dataclass(frozen=True)
-class Told:
+class UserHints:
     """What a person says is wrong with the images.
 
     Attributes:
@@ -44,15 +44,15 @@ class Told:
     degradation: str | None = None
 
 
-class _Load(TypedDict):
+class _PredictItem(TypedDict):
     batches: list[Batch]
     failures: list[tuple[str, str]]
 
 
-class _Readable(Dataset[Any]):
+class _SafePairs(Dataset[Any]):
     """Pairs with what a person says of them; a pair that cannot be read becomes its name and the reason."""
 
-    def __init__(self, pairs: Pairs, indices: Sequence[int], told: Told, restore: Restore | None) -> None:
+    def __init__(self, pairs: Pairs, indices: Sequence[int], told: UserHints, restore: Restore | None) -> None:
         self.pairs, self.indices, self.told, self.restore = pairs, indices, told, restore
 
     def __len__(self) -> int:
@@ -73,7 +73,7 @@ class _Readable(Dataset[Any]):
         return pair
 
 
-def _by_size(items: list[Pair | tuple[str, str]]) -> _Load:
+def _by_size(items: list[Pair | tuple[str, str]]) -> _PredictItem:
     groups: dict[torch.Size, list[Pair]] = defaultdict(list)
     failures = []
     for item in items:
@@ -105,7 +105,7 @@ class _Writer(LightningModule):
         super().__init__()
         self.method, self.folder, self.sources, self.tile, self.done = method, folder, sources, tile, done
 
-    def predict_step(self, load: _Load, batch_idx: int) -> int:
+    def predict_step(self, load: _PredictItem, batch_idx: int) -> int:
         for name, reason in load["failures"]:
             self.folder.fail(name, reason)
         for batch in load["batches"]:
@@ -165,7 +165,7 @@ def fuse_cell(
     *,
     limit: int | None = None,
     tile: int = 0,
-    told: Told | None = None,
+    told: UserHints | None = None,
     restore: Restore | None = None,
     sources: Mapping[str, str] | None = None,
     batch_size: int = 1,
@@ -190,7 +190,7 @@ def fuse_cell(
     done(len(names) - len(missing))
     if not missing:
         return
-    readable = _Readable(pairs, missing, told or Told(), restore)
+    readable = _SafePairs(pairs, missing, told or UserHints(), restore)
     loader = DataLoader(readable, batch_size=batch_size, num_workers=workers, collate_fn=_by_size)
     with silence_lightning():
         predictor = prediction_trainer(**(trainer or {}))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.benchmark.results import CellFolder
-from fusionbench.benchmark.spec import Benchmark, MethodChoice, restorers
+from fusionbench.benchmark.spec import Benchmark, MethodChoice, restorers_by_modality
 from fusionbench.degradations import parse
 from fusionbench.methods import METHODS, fallback, fallback_notice, lacking, spelled, weight_files
 from fusionbench.metrics import INPUT
@@ -77,7 +77,7 @@ class Preflight:
         metrics = {**known, **self.metrics}
         missing = {name: why for name, why in {**meta.get(MISSING, {}), **self.missing}.items() if name not in metrics}
         entries = {METRICS: metrics, MISSING: missing, WEIGHTS: self.weights.get(method, {})}
-        folder.note({key: dict(value) for key, value in entries.items() if value or key in meta})
+        folder.update_meta({key: dict(value) for key, value in entries.items() if value or key in meta})
 
 
 def _brief(identity: Mapping[str, Any]) -> str:
@@ -158,7 +158,7 @@ def check(benchmark: Benchmark, *, strict: bool = False, option: str = OPTION) -
 
 def unable_of(benchmark: Benchmark) -> dict[tuple[str, str], str]:
     """Why methods cannot fuse images that are so degraded, by method and spec; those that can are left out."""
-    restored = restorers(benchmark.pre)
+    restored = restorers_by_modality(benchmark.pre)
     found = {
         (choice.name, spec): METHODS[choice.name].unable(parse(spec).without(restored))
         for choice in benchmark.methods

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusionbench.benchmark.score_file import Row, ScoreFile, one_line, ordered
+from fusionbench.benchmark.score_file import ImageScores, ScoreFile, one_line, ordered
 from fusionbench.files import Journal, csv_line, read_csv, write_atomically
 
 REFERENCES, INPUTS = "references", "inputs"
@@ -48,7 +48,7 @@ class CellFolder:
         if found := self.meta():
             refuse_others(self.folder, found["settings"], json.loads(json.dumps(settings)))
 
-    def claim(self, settings: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
+    def bind_settings(self, settings: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Bind the folder to its settings, or check that it is bound to the same ones.
 
         Raises:
@@ -56,7 +56,7 @@ class CellFolder:
         """
         self.check(settings)
         if not self.meta():
-            self.note({"settings": dict(settings), "environment": dict(environment)})
+            self.update_meta({"settings": dict(settings), "environment": dict(environment)})
 
     def meta(self) -> dict[str, Any]:
         """What meta.json holds, or nothing where the folder is new; read once.
@@ -68,7 +68,7 @@ class CellFolder:
             self._meta = _read_meta(self.folder / "meta.json")
         return self._meta
 
-    def note(self, entries: Mapping[str, Any]) -> None:
+    def update_meta(self, entries: Mapping[str, Any]) -> None:
         """Add entries to meta.json beside the settings; None takes one out. Nothing is written where all is there."""
         meta = {key: value for key, value in {**self.meta(), **entries}.items() if value is not None}
         self._meta = json.loads(json.dumps(meta))
@@ -106,11 +106,11 @@ class CellFolder:
         """Let a resumed run try the failed pairs again."""
         self._failures.path.unlink(missing_ok=True)
 
-    def rows(self) -> dict[str, Row]:
+    def rows(self) -> dict[str, ImageScores]:
         """The scored images by name, as far as the file can be trusted; others are scored again."""
         return dict(self.scores.rows)
 
-    def checked_rows(self) -> dict[str, Row]:
+    def checked_rows(self) -> dict[str, ImageScores]:
         """All scored images by name.
 
         Raises:
@@ -121,16 +121,16 @@ class CellFolder:
             raise ValueError(f"{faults[0]}{more}; the command that wrote the folder computes such rows again")
         return self.rows()
 
-    def part(self, number: int, names: Iterable[str]) -> CellFolder:
+    def shard(self, number: int, names: Iterable[str]) -> CellFolder:
         """Files of one process's own, beside those of others, with what is known of its images.
 
         The images lie in one folder for all processes. `gather` puts the parts together again.
         """
         part = CellFolder(self.folder / PARTS / str(number), images=self.images)
-        part.scores.part(self.scores, names)
+        part.scores.shard(self.scores, names)
         return part
 
-    def gather(self, order: Sequence[str], known: Collection[str] | None = None) -> None:
+    def merge(self, order: Sequence[str], known: Collection[str] | None = None) -> None:
         """Put the parts of several processes, finished or interrupted, where one process would have written them.
 
         Args:
@@ -143,7 +143,7 @@ class CellFolder:
         failures = {name: why for cell in (self, *parts) for name, why in cell.failures().items()}
         if scored := [part.scores for part in parts if part.scores.made]:
             self.scores.merge(scored)
-            self.scores.arrange(order, known)
+            self.scores.sort_rows(order, known)
         if failures:
             self._failures.replace("".join(csv_line(entry) for entry in ordered(failures, order).items()))
         else:
@@ -178,12 +178,12 @@ def cells_of(out: Path) -> list[CellFolder]:
     return sorted(folders, key=lambda cell: (cell.meta().get(POSITION, math.inf), cell.folder))
 
 
-def give_places(cells: Iterable[CellFolder], there: Iterable[CellFolder]) -> None:
+def assign_order(cells: Iterable[CellFolder], there: Iterable[CellFolder]) -> None:
     """Note where cells that have no place yet stand in the run's tables: after those that are there."""
     following = 1 + max((cell.meta().get(POSITION, 0) for cell in there), default=0)
     for cell in cells:
         if POSITION not in cell.meta():
-            cell.note({POSITION: following})
+            cell.update_meta({POSITION: following})
             following += 1
 
 

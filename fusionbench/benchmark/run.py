@@ -14,16 +14,16 @@ from rich.console import Console
 
 from fusionbench import methods
 from fusionbench.benchmark import preflight
-from fusionbench.benchmark.inputs import open_method, open_pairs
-from fusionbench.benchmark.parallel import Share, shares, spread
-from fusionbench.benchmark.predict import Told, fuse_cell
+from fusionbench.benchmark.inputs import load_method, load_pairs
+from fusionbench.benchmark.parallel import Shard, make_shards, run_in_processes
+from fusionbench.benchmark.predict import UserHints, fuse_cell
 from fusionbench.benchmark.restore import Restorer
-from fusionbench.benchmark.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, give_places
+from fusionbench.benchmark.results import INPUTS, REFERENCES, UNABLE, CellFolder, assign_order, cells_of
 from fusionbench.benchmark.score import score_cell
 from fusionbench.benchmark.score_file import OK
 from fusionbench.benchmark.settings import check_settings, drop_pictured, precision_of, sources_of, with_files
 from fusionbench.benchmark.sources import Sources, listed
-from fusionbench.benchmark.spec import Benchmark, Cell, restorers
+from fusionbench.benchmark.spec import Benchmark, Cell, restorers_by_modality
 from fusionbench.console import progress
 from fusionbench.data.sources.base import digests
 from fusionbench.degradations import parse
@@ -116,7 +116,7 @@ def run(
         out: the run's folder; an interrupted run of the same settings goes on there.
         batch_size: images of one size that a method fuses at a time on a GPU; a CPU fuses one after the other.
         workers: processes that read and degrade images, for each device.
-        trainer: arguments of the Lightning Trainer (accelerator, devices, precision). Images are dealt out to as many
+        trainer: arguments of the Lightning Trainer (accelerator, devices, precision). Images are divided to as many
             processes as there are devices, or, on a processor, as `devices` says; they leave the same files.
         strict: refuse to start where a score cannot be computed, instead of leaving its column empty; where a method
             cannot fuse what is degraded so, instead of leaving its cell empty; or where its own weights are missing,
@@ -128,7 +128,7 @@ def run(
         ValueError: an input is wrong or the folder holds other settings; nothing has been run. Or one of several
             processes was ended; the same run goes on there.
     """
-    dealt = shares(trainer)
+    shards = make_shards(trainer)
     settled, notices = preflight.settle(benchmark.methods, strict=strict)
     for notice in notices:
         warnings.warn(notice, stacklevel=2)
@@ -138,13 +138,13 @@ def run(
     folders = _claim(job, out, precision_of(trainer), console)
     for cell, folder in zip(job.cells, folders, strict=True):
         # Several processes may have been interrupted here.
-        folder.gather(job.names(cell), job.pairs_of(cell).source.names)
+        folder.merge(job.names(cell), job.pairs_of(cell).source.names)
         checked.record(folder, cell.method.name)
         if why := job.unable.get((cell.method.name, cell.degradation)):
-            folder.note({UNABLE: why})
+            folder.update_meta({UNABLE: why})
             folder.scores.name_columns(benchmark.metrics)
         if folder.meta().get("images") != job.images(cell):
-            folder.note({"images": None})  # Until the cell is done, its table is over what is there.
+            folder.update_meta({"images": None})  # Until the cell is done, its table is over what is there.
     outcome = Outcome(out, checked.problems, checked.exceptions)
     for dataset, by_degradation in job.pairs.items():
         for degradation, pairs in by_degradation.items():
@@ -154,8 +154,8 @@ def run(
         def ended(place: int) -> None:
             cell, folder = job.cells[place], folders[place]
             names = job.names(cell)
-            folder.gather(names, job.pairs_of(cell).source.names)
-            folder.note({"images": job.images(cell)})
+            folder.merge(names, job.pairs_of(cell).source.names)
+            folder.update_meta({"images": job.images(cell)})
             outcome.problems += problems(_label(cell), folder, names)
             begin(place + 1)
 
@@ -164,14 +164,14 @@ def run(
                 describe(f"{place + 1}/{len(job.cells)} {_label(job.cells[place])}")
 
         begin(0)
-        if len(dealt) == 1:
+        if len(shards) == 1:
             for place, (cell, folder) in enumerate(zip(job.cells, folders, strict=True)):
-                job.fuse_and_score(cell, folder, dealt[0], done)
+                job.fuse_and_score(cell, folder, shards[0], done)
                 ended(place)
         else:
             job.methods.clear()  # Each process loads its own.
             arguments = (benchmark, out, frozenset(checked.missing), batch_size, workers)
-            spread(_share_of_cells, dealt, arguments, jobs=len(folders), done=done, ended=ended)
+            run_in_processes(_run_shard, shards, arguments, jobs=len(folders), done=done, ended=ended)
     return outcome
 
 
@@ -191,9 +191,9 @@ class _Job:
 
     @classmethod
     def open(cls, benchmark: Benchmark, out: Path, skip: frozenset[str], batch_size: int, workers: int) -> _Job:
-        opened = {each.name: open_pairs(each, benchmark.degradations, benchmark.seed) for each in benchmark.datasets}
+        opened = {each.name: load_pairs(each, benchmark.degradations, benchmark.seed) for each in benchmark.datasets}
         loaded = {
-            choice.name: open_method(choice, log=out / LOGS / f"{choice.name}.txt", timeout=benchmark.timeout)
+            choice.name: load_method(choice, log=out / LOGS / f"{choice.name}.txt", timeout=benchmark.timeout)
             for choice in benchmark.methods
         }
         restore = _restorer(benchmark, out)
@@ -212,15 +212,15 @@ class _Job:
         """How many pairs of a cell are asked for, and how many there are."""
         return {"scored": len(self.names(cell)), "available": len(self.pairs_of(cell).source.names)}
 
-    def fuse_and_score(self, cell: Cell, folder: CellFolder, share: Share, done: Callable[[int], None]) -> None:
-        """Bring a process's share of a cell to its end, in files of its own where it is one of several."""
+    def fuse_and_score(self, cell: Cell, folder: CellFolder, shard: Shard, done: Callable[[int], None]) -> None:
+        """Bring a process's shard of a cell to its end, in files of its own where it is one of several."""
         if (cell.method.name, cell.degradation) in self.unable:
-            done(2 * len(share.of(len(self.names(cell)))))
+            done(2 * len(shard.of(len(self.names(cell)))))
             return
         pairs, names, method = self.pairs_of(cell), self.names(cell), self.methods[cell.method.name]
-        if share.processes > 1:
-            own = share.of(len(names))
-            folder = folder.part(share.process, [names[index] for index in own])
+        if shard.processes > 1:
+            own = shard.of(len(names))
+            folder = folder.shard(shard.process, [names[index] for index in own])
             pairs = pairs.some(own)
         sources = digests(pairs.source, self.benchmark.limit)
         if isinstance(method, External) and method.folder is not None:
@@ -231,13 +231,13 @@ class _Job:
             folder,
             limit=self.benchmark.limit,
             tile=self.benchmark.tile,
-            told=Told(prompt=self.benchmark.prompt),
+            told=UserHints(prompt=self.benchmark.prompt),
             # Images that were made elsewhere are there already, whatever they were made from.
             restore=self.restore if cell.method.folder is None else None,
             sources=sources,
             batch_size=self.batch_size,
             workers=self.workers,
-            trainer=share.trainer,
+            trainer=shard.trainer,
             done=done,
         )
         score_cell(
@@ -252,13 +252,13 @@ class _Job:
         )
 
 
-def _share_of_cells(share: Share, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
+def _run_shard(shard: Shard, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
     """What one of several processes does: its images of every cell."""
     warnings.simplefilter("ignore", ImageWarning)  # The process that started this one says it.
     job, out = _Job.open(*rest), rest[1]
     for place, cell in enumerate(job.cells):
         reach(place)
-        job.fuse_and_score(cell, CellFolder(out / cell.path), share, done)
+        job.fuse_and_score(cell, CellFolder(out / cell.path), shard, done)
     reach(len(job.cells))
 
 
@@ -267,7 +267,7 @@ def _label(cell: Cell) -> str:
 
 
 def _restorer(benchmark: Benchmark, out: Path) -> Restorer | None:
-    commands = restorers(benchmark.pre)
+    commands = restorers_by_modality(benchmark.pre)
     if any(choice.folder is None for choice in benchmark.methods):
         for command in commands.values():
             check_program(command)
@@ -324,8 +324,8 @@ def _claim(job: _Job, out: Path, precision: str, console: Console | None) -> lis
     check_settings(there, list(zip(folders, settings, strict=True)))
     remove_unfinished(out)
     for folder, wanted in zip(folders, settings, strict=True):
-        folder.claim(wanted, environment())
-    give_places(folders, there)
+        folder.bind_settings(wanted, environment())
+    assign_order(folders, there)
     for dataset, sources in now.items():
         if changed[dataset] and console is not None:
             names = listed(changed[dataset])

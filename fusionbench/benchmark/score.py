@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusionbench.benchmark.results import CellFolder
-from fusionbench.benchmark.score_file import OK, Row
+from fusionbench.benchmark.score_file import OK, ImageScores
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.sources.base import digests
 from fusionbench.files import sha256_of
@@ -59,16 +59,16 @@ def score_cell(
                 path.unlink()  # It is damaged; a pair without an image is fused again.
                 row.status += "; the same command fuses it again"
         else:
-            row = Row(name, failures.get(name) or f"no fused image {path.name}", sources=made[name])
+            row = ImageScores(name, failures.get(name) or f"no fused image {path.name}", sources=made[name])
         if row is not None:
             folder.scores.add(row, metrics)
         done(1)
-    folder.scores.arrange(names, pairs.source.names)
+    folder.scores.sort_rows(names, pairs.source.names)
 
 
 def _scored(
     pairs: Pairs, index: int, path: Path, folder: CellFolder, todo: Sequence[str], protocol: str, sources: str
-) -> Row | None:
+) -> ImageScores | None:
     """The row of one image, with what is known of it already; None where that is all.
 
     The row of an image that cannot be read has no digest.
@@ -81,16 +81,16 @@ def _scored(
         if not wanted:
             return None
     else:
-        row, wanted = Row(name), list(todo)
+        row, wanted = ImageScores(name), list(todo)
     try:
         fused = to_tensor(read_image(path))[None]
     except (ValueError, OSError) as error:
-        return Row(name, str(error), sources=sources)
+        return ImageScores(name, str(error), sources=sources)
     try:
         values, reasons = _scores(pairs, index, fused, path, wanted, protocol)
     except (ValueError, OSError) as error:
         values, reasons = {}, [str(error)]
-    return Row(name, "; ".join(reasons) or OK, {**row.values, **values}, digest, sources)
+    return ImageScores(name, "; ".join(reasons) or OK, {**row.values, **values}, digest, sources)
 
 
 def _scores(

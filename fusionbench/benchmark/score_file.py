@@ -29,7 +29,7 @@ PROVENANCE = csv_line(["image", "sources", "fused", "scores"])
 
 
 @dataclass
-class Row:
+class ImageScores:
     """The scores of one image.
 
     Attributes:
@@ -72,7 +72,7 @@ class _Content:
     """
 
     metrics: list[str] = field(default_factory=list)
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, ImageScores] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
@@ -109,7 +109,7 @@ class ScoreFile:
         return list(self._content.metrics)
 
     @property
-    def rows(self) -> Mapping[str, Row]:
+    def rows(self) -> Mapping[str, ImageScores]:
         """The rows that can be trusted, by image."""
         return self._content.rows
 
@@ -130,7 +130,7 @@ class ScoreFile:
         content.made[image] = sources
         content.rows.pop(image, None)
 
-    def add(self, row: Row, metrics: Sequence[str]) -> None:
+    def add(self, row: ImageScores, metrics: Sequence[str]) -> None:
         """Add or replace the row of one image; `metrics` names every column that the file shall have."""
         content = self._known
         # The record goes first: a row without its record is computed again, a record without its row does nothing.
@@ -152,7 +152,7 @@ class ScoreFile:
             content.metrics += added
             self._scores.replace(self._text())
 
-    def arrange(self, order: Iterable[str], known: Collection[str] | None = None) -> None:
+    def sort_rows(self, order: Iterable[str], known: Collection[str] | None = None) -> None:
         """Put both files in order, so that equal runs give equal files.
 
         Args:
@@ -168,7 +168,7 @@ class ScoreFile:
         self._scores.replace(self._text())
         self._provenance.replace(PROVENANCE + "".join(self._records()))
 
-    def part(self, other: ScoreFile, images: Iterable[str]) -> None:
+    def shard(self, other: ScoreFile, images: Iterable[str]) -> None:
         """Take over what another file says of some images."""
         content = self._known
         for image in images:
@@ -178,7 +178,7 @@ class ScoreFile:
                 content.made[image] = other.made[image]
         content.metrics = other.metrics
         if content.made or content.rows:
-            self.arrange(content.made)
+            self.sort_rows(content.made)
 
     def merge(self, others: Sequence[ScoreFile]) -> None:
         """Take over all that other files say; what they say of an image replaces what was known of it."""
@@ -220,12 +220,12 @@ def one_line(reason: str) -> str:
     return " ".join(reason.split())
 
 
-def _cells(row: Row, metrics: Sequence[str]) -> list[str]:
+def _cells(row: ImageScores, metrics: Sequence[str]) -> list[str]:
     values = [repr(row.values[name]) if name in row.values else "" for name in metrics]
     return [row.image, one_line(row.status), *values]
 
 
-def _row_line(row: Row) -> str:
+def _row_line(row: ImageScores) -> str:
     return _provenance_line(row.image, _Record(row.sources, row.digest, row.fingerprint()))
 
 
@@ -290,7 +290,7 @@ def _read_records(path: Path) -> tuple[dict[str, list[_Record]], dict[str, set[s
     return live, void, made
 
 
-def _row(cells: Sequence[str], heading: Sequence[str]) -> Row | str:
+def _row(cells: Sequence[str], heading: Sequence[str]) -> ImageScores | str:
     """A row of scores.csv, or what is wrong with it."""
     if len(cells) != len(heading):
         return f"{len(cells)} cells where the heading has {len(heading)}"
@@ -308,4 +308,4 @@ def _row(cells: Sequence[str], heading: Sequence[str]) -> Row | str:
                 return f"{metric} is {text!r}, no number"
             if not math.isfinite(values[metric]):
                 return f"{metric} is {text}"
-    return Row(image, status, values)
+    return ImageScores(image, status, values)

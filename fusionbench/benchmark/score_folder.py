@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
-from fusionbench.benchmark.inputs import open_pairs
+from fusionbench.benchmark.inputs import load_pairs
 from fusionbench.benchmark.preflight import check_metrics
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.score import score_cell
@@ -66,7 +66,7 @@ def score_folder(
     check_limit(limit)
     images = _images(fused)
     look_at_fused(list(images.values()))
-    source, notes = _pair(fused, images, open_pairs(choice)["clean"].source, unmatched)
+    source, notes = _pair(fused, images, load_pairs(choice)["clean"].source, unmatched)
     names = source.names[:limit]
     if unmatched == "refuse":
         _check_sizes(source, images, names)
@@ -75,8 +75,8 @@ def score_folder(
     now, before = sources_of(choice, [source], limit), Sources.read(out)
     now.changed(before, out)  # What is scored against others is scored again, row by row.
     remove_unfinished(out)
-    folder.claim(_settings(fused, choice, protocol), {})
-    folder.note({"images": {"scored": len(names), "available": len(source.names)}})
+    folder.bind_settings(_settings(fused, choice, protocol), {})
+    folder.update_meta({"images": {"scored": len(names), "available": len(source.names)}})
     now.write(out, before)
     checked = check_metrics(metrics)
     checked.record(folder)

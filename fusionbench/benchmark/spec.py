@@ -25,7 +25,7 @@ LEAST_TILE = 128
 """Side of the smallest tiles, in pixels: twice what neighbours share."""
 
 
-def restorers(pre: Iterable[str]) -> dict[str, str]:
+def restorers_by_modality(pre: Iterable[str]) -> dict[str, str]:
     """The restoration command of each modality that 'vi:COMMAND' entries say.
 
     Raises:
@@ -161,7 +161,7 @@ class Benchmark:
         for metric in self.metrics:
             choose(metric.removesuffix(INPUT), self.protocol)
         check_numbers(limit=self.limit, tile=self.tile, timeout=self.timeout)
-        restorers(self.pre)
+        restorers_by_modality(self.pre)
         self._check_repeats()
 
     def _check_repeats(self) -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from fusionbench.benchmark.options import (
     Names,
-    split_choices,
-    split_commands,
-    split_homes,
-    split_names,
-    split_restorers,
+    parse_commands,
+    parse_data_roots,
+    parse_names,
+    parse_paths,
+    parse_restorers,
 )
-from fusionbench.benchmark.spec import restorers
+from fusionbench.benchmark.spec import restorers_by_modality
 from fusionbench.console import EXIT_OK, EXIT_PARTIAL, warn
 from fusionbench.images.options import read_options
 from fusionbench.methods import METHODS
@@ -90,23 +90,23 @@ def bench(
     from fusionbench.papers.tables import MEASURED, folder, load_paper
 
     described = load_paper(paper, benchmarks)
-    home, homes = split_homes(data)
-    entries = split_restorers(pre)
-    restorers(entries)
+    home, homes = parse_data_roots(data)
+    entries = parse_restorers(pre)
+    restorers_by_modality(entries)
     supplies = Supplies(
         home,
         homes,
         _by_method(weights, "--weights"),
         _by_method(fused, "--fused"),
-        split_commands(cmd, split_names(methods)),
+        parse_commands(cmd, parse_names(methods)),
         entries,
         strict,
         read_options(ir_range, ir_channel),
     )
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     options = {"batch_size": batch_size, "workers": workers, "trainer": trainer}
-    tables = split_names(table)
-    settings = Settings(tuple(split_names(methods)), limit, seed, tile, timeout, efficiency or bool(tables), options)
+    tables = parse_names(table)
+    settings = Settings(tuple(parse_names(methods)), limit, seed, tile, timeout, efficiency or bool(tables), options)
     console = make_console()
     place = Path("runs") / "bench" / paper if out is None else out
     known = read_measured((benchmarks or folder()) / MEASURED)
@@ -119,7 +119,7 @@ def bench(
 
 def _by_method(text: str, option: str) -> dict[str, Path]:
     """The paths that 'METHOD=PATH,...' gives to methods of the package."""
-    return {lookup("method", name, METHODS): path for name, path in split_choices(text, option).items()}
+    return {lookup("method", name, METHODS): path for name, path in parse_paths(text, option).items()}
 
 
 def _publish(outcome: Outcome, place: Path, mode: Literal["offline", "online"], paper: str, console: Console) -> None:

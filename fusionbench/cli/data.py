@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fusionbench.benchmark.options import split_names
+from fusionbench.benchmark.options import parse_names
 from fusionbench.console import EXIT_OK, make_console, print_missing
 from fusionbench.images.options import read_options
 from fusionbench.report.columns import Format, show, show_facts
@@ -105,7 +105,7 @@ def shard(
     from fusionbench.data.sources.shard_writer import write_shards
 
     console, reading = make_console(), read_options(ir_range, ir_channel)
-    for part in split_names(split):
+    for part in parse_names(split):
         source = load(dataset, root=data, split=part, resize=resize, limit=limit, reading=reading)
         with progress(console, len(source)) as (describe, done):
             describe(f"{dataset}, {part}")

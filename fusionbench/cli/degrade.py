@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from fusionbench.benchmark.options import Names, choose_dataset, split_names
+from fusionbench.benchmark.options import Names, choose_dataset, parse_names
 from fusionbench.console import print_missing
 from fusionbench.data.table import DRAWN
 from fusionbench.images.options import read_options
@@ -55,7 +55,7 @@ def degrade(
     console = make_console()
     choice = chosen.tell(console)
     manifest, problems = export_degraded(
-        choice, split_names(degradation), out, seed=seed, workers=workers, limit=limit, console=console
+        choice, parse_names(degradation), out, seed=seed, workers=workers, limit=limit, console=console
     )
     console.print(f"written: {manifest}", highlight=False, soft_wrap=True)
     return print_missing(console, problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fusionbench.benchmark.options import WEIGHTS, Names, refuse_strays, split_choices, split_methods, split_names
+from fusionbench.benchmark.options import WEIGHTS, Names, check_known, parse_methods, parse_names, parse_paths
 from fusionbench.benchmark.spec import MethodChoice
 from fusionbench.console import print_missing
 
@@ -48,11 +48,11 @@ def profile(
     from fusionbench.files import write_atomically
 
     height, width = parse_size(size)
-    files, names = split_choices(weights, "--weights"), split_methods(method)
-    refuse_strays("--weights", files, names)
+    files, names = parse_paths(weights, "--weights"), parse_methods(method)
+    check_known("--weights", files, names)
     if strict:
         require([MethodChoice(name, weights=files.get(name)) for name in names], option=WEIGHTS)
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])] if device == "auto" else split_names(device)
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])] if device == "auto" else parse_names(device)
     requests = [
         Request(name, files.get(name), height, width, place, batch_size, warm_up, runs, allowed, threads, degradation)
         for name in names

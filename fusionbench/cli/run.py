@@ -12,8 +12,8 @@ from fusionbench.benchmark.options import (
     choose_datasets,
     choose_methods,
     choose_metrics,
-    split_names,
-    split_restorers,
+    parse_names,
+    parse_restorers,
 )
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli.report import _report
@@ -114,14 +114,14 @@ def run(
     chosen = choose_datasets(dataset, data, split=split, ir=ir, vi=vi, **details)
     benchmark = Benchmark(
         datasets=chosen.datasets,
-        degradations=tuple(split_names(degradation)),
-        methods=choose_methods(split_names(method), weights, fused, cmd),
+        degradations=tuple(parse_names(degradation)),
+        methods=choose_methods(parse_names(method), weights, fused, cmd),
         metrics=tuple(choose_metrics(metrics, protocol)),
         protocol=protocol,
         seed=seed,
         limit=limit,
         tile=tile,
-        pre=split_restorers(pre),
+        pre=parse_restorers(pre),
         timeout=timeout,
         prompt=prompt,
     )

@@ -46,11 +46,11 @@ def picture(
     Raises:
         ValueError: the method has no such vectors.
     """
-    from fusionbench.benchmark.inputs import open_method
+    from fusionbench.benchmark.inputs import load_method
     from fusionbench.methods.dspfusion.method import DSPFusion
     from fusionbench.methods.lure.method import Lure
 
-    opened = open_method(choice)
+    opened = load_method(choice)
     if isinstance(opened, DSPFusion):
         specs = specs or SPECS["dspfusion"].split(",")
         return _priors(opened, _shown(data, specs, limit, crop, seed), view, seed, out)
@@ -65,10 +65,10 @@ def picture(
 
 def _shown(data: DatasetChoice, specs: Sequence[str], limit: int, crop: int, seed: int) -> Batches:
     """The pairs under each degradation, one at a time, as often as they are asked for."""
-    from fusionbench.benchmark.inputs import open_pairs
+    from fusionbench.benchmark.inputs import load_pairs
     from fusionbench.data.pairs import collate
 
-    pairs = open_pairs(data, specs, seed)
+    pairs = load_pairs(data, specs, seed)
 
     def batches() -> Iterator[Batch]:
         for under in pairs.values():

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from fusionbench.benchmark.inputs import open_pairs
+from fusionbench.benchmark.inputs import load_pairs
 from fusionbench.benchmark.profile import Profile, Request, parse_size, profile_all
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.run import run
@@ -179,7 +179,7 @@ class _Bench:
             if choices:
                 part = replace(benchmark, methods=tuple(choices), pre=pre)
                 self.problems += run(part, self.out, console=self.console, **self.settings.options).problems
-        names = open_pairs(benchmark.datasets[0], benchmark.degradations)[panel.degradation].source.names
+        names = load_pairs(benchmark.datasets[0], benchmark.degradations)[panel.degradation].source.names
         return _collect(benchmark, at_hand, self.out, names, restored)
 
     def _benchmark(self, panel: Panel, at_hand: Ready) -> Benchmark:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from fusionbench.benchmark.inputs import open_method, open_pairs
+from fusionbench.benchmark.inputs import load_method, load_pairs
 from fusionbench.benchmark.options import WEIGHTS
 from fusionbench.benchmark.preflight import check_metrics
-from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, restorers
+from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, restorers_by_modality
 from fusionbench.degradations import parse
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.methods import FALLBACKS, METHODS, fallback, fallback_notice
@@ -140,7 +140,7 @@ def ready(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = 
     """
     found = Ready()
     try:
-        open_pairs(supplies.dataset(panel), [panel.degradation])
+        load_pairs(supplies.dataset(panel), [panel.degradation])
     except (FileNotFoundError, ValueError) as error:
         found.data = False
         found.skipped.append(Skipped("data", (panel.dataset,), str(error)))
@@ -171,7 +171,7 @@ def ready(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = 
 
 def _unable(name: str, panel: Panel, pre: Sequence[str]) -> str:
     """Why a method cannot fuse the images of a panel; empty where it can."""
-    restored = restorers(pre) if panel.restored else {}
+    restored = restorers_by_modality(pre) if panel.restored else {}
     return METHODS[name].unable(parse(panel.degradation).without(restored)) if name in METHODS else ""
 
 
@@ -182,7 +182,7 @@ def lacking(printed: str, choice: MethodChoice) -> Skipped | None:
     card = METHODS[choice.name]
     try:
         if card.family == "external":
-            open_method(choice)
+            load_method(choice)
             return None
         why = lacking_weights(choice.name, choice.weights, option=WEIGHTS.format(name=choice.name))
     except (FileNotFoundError, ValueError) as error:

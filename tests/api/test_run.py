@@ -57,9 +57,9 @@ def test_importing_and_listing_need_nothing_heavy(program):
 
 
 def test_a_module_does_not_hide_the_function_of_its_name():
-    from fusionbench.benchmark.inputs import open_method
+    from fusionbench.benchmark.inputs import load_method
 
-    assert callable(open_method)
+    assert callable(load_method)
     assert inspect.isfunction(fusionbench.run)
 
 

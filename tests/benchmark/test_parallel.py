@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fusionbench.api.fuse import fuse_files
-from fusionbench.benchmark.parallel import shares, spread
+from fusionbench.benchmark.parallel import make_shards, run_in_processes
 from fusionbench.benchmark.results import PARTS
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
@@ -166,7 +166,9 @@ def test_an_error_in_one_process_ends_the_run_and_keeps_the_rest(work, sentence,
     module = __import__("work_in_processes")
     ended, start = [], time.monotonic()
     with pytest.raises(ValueError, match=sentence):
-        spread(getattr(module, work), shares(TWO), (), jobs=2, done=lambda count: None, ended=ended.append)
+        run_in_processes(
+            getattr(module, work), make_shards(TWO), (), jobs=2, done=lambda count: None, ended=ended.append
+        )
     assert ended == [0, 1]
     assert time.monotonic() - start < 50
 
@@ -176,7 +178,7 @@ def test_a_defect_in_one_process_is_a_sentence_whose_cause_is_the_traceback(tmp_
     monkeypatch.syspath_prepend(tmp_path)
     module = __import__("failing_in_processes")
     with pytest.raises(RuntimeError, match=r"^one of 2 processes failed: KeyError: 'name'$") as failed:
-        spread(module.fail, shares(TWO), (), jobs=1, done=lambda count: None, ended=lambda job: None)
+        run_in_processes(module.fail, make_shards(TWO), (), jobs=1, done=lambda count: None, ended=lambda job: None)
     assert "in fail\n" in str(failed.value.__cause__)
     assert "Traceback" not in capfd.readouterr().err
 
@@ -193,14 +195,14 @@ def test_a_defect_in_one_process_is_a_sentence_whose_cause_is_the_traceback(tmp_
 )
 def test_devices_that_are_not_there_are_refused(trainer, sentence):
     with pytest.raises(ValueError, match=sentence):
-        shares(trainer)
+        make_shards(trainer)
 
 
 @pytest.mark.parametrize("count", ["WORLD_SIZE", "SLURM_STEP_NUM_TASKS"])
 def test_a_run_that_a_launcher_started_several_times_is_refused(count, monkeypatch):
     monkeypatch.setenv(count, "4")
     with pytest.raises(ValueError, match=r"one of 4 processes that torchrun or srun started.*--devices 4"):
-        shares({})
+        make_shards({})
 
 
 def test_a_script_of_a_slurm_job_of_several_tasks_may_run(sources, tmp_path, monkeypatch):

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusionbench.benchmark.inputs import open_pairs
-from fusionbench.benchmark.options import choose_methods, split_commands, split_homes, split_restorers
+from fusionbench.benchmark.inputs import load_pairs
+from fusionbench.benchmark.options import choose_methods, parse_commands, parse_data_roots, parse_restorers
 from fusionbench.benchmark.restore import Restorer
 from fusionbench.benchmark.run import run
-from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice, restorers
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice, restorers_by_modality
 from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
 
@@ -159,8 +159,8 @@ def test_workers_restore_as_the_main_process_does(place):
 
 def test_what_was_restored_is_no_longer_said_to_be_degraded(place):
     choice = DatasetChoice("folder", ir_dir=place / "ir", vi_dir=place / "vi")
-    pair = open_pairs(choice, ["vi:lr(2)+sn"])["vi:lr(2)+sn"][0]
-    done = Restorer(restorers([restorer(place)]), place / "r")(pair)
+    pair = load_pairs(choice, ["vi:lr(2)+sn"])["vi:lr(2)+sn"][0]
+    done = Restorer(restorers_by_modality([restorer(place)]), place / "r")(pair)
     assert pair["vi_scale"] == 2
     assert (done["vi_scale"], done["ir"] is pair["ir"]) == (1, True)
     assert done["degradation"].startswith("sn(")
@@ -194,19 +194,19 @@ def test_wrong_programs_are_one_sentence(place, capsys, words, expected):
 
 def test_commands_keep_their_commas_and_equals_signs():
     cmd = "dcinn=a --x=1,2 {ir} {vi} {out},ddfm=b {ir} {vi} {out} -k v=3"
-    assert split_commands(cmd, ["dcinn", "ddfm"]) == {
+    assert parse_commands(cmd, ["dcinn", "ddfm"]) == {
         "dcinn": "a --x=1,2 {ir} {vi} {out}",
         "ddfm": "b {ir} {vi} {out} -k v=3",
     }
-    assert split_commands(["ddfm=b {out}"], ["ddfm"]) == {"ddfm": "b {out}"}
-    assert split_restorers(["vi:a,b {in} {out}"]) == ("vi:a,b {in} {out}",)
+    assert parse_commands(["ddfm=b {out}"], ["ddfm"]) == {"ddfm": "b {out}"}
+    assert parse_restorers(["vi:a,b {in} {out}"]) == ("vi:a,b {in} {out}",)
     assert [choice.command for choice in choose_methods(["lap", "ddfm"], cmd="run {out}")] == [None, "run {out}"]
 
 
 def test_data_sets_may_lie_together_and_apart():
-    assert split_homes("data, ems=/x/y") == (Path("data"), {"ems": Path("/x/y")})
-    assert split_homes("") == (None, {})
+    assert parse_data_roots("data, ems=/x/y") == (Path("data"), {"ems": Path("/x/y")})
+    assert parse_data_roots("") == (None, {})
     with pytest.raises(ValueError, match="unknown dataset 'esm'"):
-        split_homes("esm=/x")
+        parse_data_roots("esm=/x")
     with pytest.raises(ValueError, match="give one, and NAME=DIR"):
-        split_homes("a,b")
+        parse_data_roots("a,b")

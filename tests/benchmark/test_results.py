@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fusionbench.benchmark.results import CellFolder
-from fusionbench.benchmark.score_file import Row
+from fusionbench.benchmark.score_file import ImageScores
 from fusionbench.files import path_name, sha256_of
 
 
@@ -15,7 +15,10 @@ def folder(tmp_path):
 
 
 def test_rows_come_back_as_they_were_added(folder):
-    rows = [Row("a", values={"EN": 7.25, "SD": 0.1 + 0.2}, digest="d1"), Row("b, c", "broken,\nfile", digest="d2")]
+    rows = [
+        ImageScores("a", values={"EN": 7.25, "SD": 0.1 + 0.2}, digest="d1"),
+        ImageScores("b, c", "broken,\nfile", digest="d2"),
+    ]
     for row in rows:
         folder.scores.add(row, ["EN", "SD"])
     read = CellFolder(folder.folder).rows()
@@ -25,25 +28,25 @@ def test_rows_come_back_as_they_were_added(folder):
 
 
 def test_line_of_a_killed_write_is_dropped_and_healed(folder):
-    folder.scores.add(Row("a", values={"EN": 1.0}, digest="d"), ["EN"])
+    folder.scores.add(ImageScores("a", values={"EN": 1.0}, digest="d"), ["EN"])
     path = folder.folder / "scores.csv"
     path.write_text(path.read_text() + "b,ok,2.5")
     assert list(CellFolder(folder.folder).rows()) == ["a"]
-    CellFolder(folder.folder).scores.add(Row("b", values={"EN": 3.0}, digest="e"), ["EN"])
+    CellFolder(folder.folder).scores.add(ImageScores("b", values={"EN": 3.0}, digest="e"), ["EN"])
     assert path.read_text() == "image,status,EN\na,ok,1.0\nb,ok,3.0\n"
 
 
 def test_metric_added_later_becomes_a_column(folder):
-    folder.scores.add(Row("a", values={"EN": 1.0}, digest="d"), ["EN"])
-    folder.scores.add(Row("b", values={"EN": 1.0}, digest="d"), ["EN"])
-    folder.scores.add(Row("a", values={"EN": 1.0, "MI": 2.0}, digest="d"), ["MI"])
+    folder.scores.add(ImageScores("a", values={"EN": 1.0}, digest="d"), ["EN"])
+    folder.scores.add(ImageScores("b", values={"EN": 1.0}, digest="d"), ["EN"])
+    folder.scores.add(ImageScores("a", values={"EN": 1.0, "MI": 2.0}, digest="d"), ["MI"])
     assert (folder.folder / "scores.csv").read_text() == "image,status,EN,MI\na,ok,1.0,2.0\nb,ok,1.0,\n"
 
 
 def test_rows_are_arranged_in_the_order_of_the_data_set(folder):
     for name in "cab":
-        folder.scores.add(Row(name, values={"EN": 1.0}), ["EN"])
-    folder.scores.arrange(["a", "b", "c"])
+        folder.scores.add(ImageScores(name, values={"EN": 1.0}), ["EN"])
+    folder.scores.sort_rows(["a", "b", "c"])
     assert list(CellFolder(folder.folder).rows()) == ["a", "b", "c"]
 
 
@@ -51,7 +54,7 @@ def test_an_image_that_is_fused_anew_leaves_nothing_of_the_old_one(folder):
     folder.images.mkdir(parents=True)
     for name in "ab":
         folder.image(name).write_bytes(b"png")
-        folder.scores.add(Row(name, values={"EN": 1.0}, sources="s"), ["EN"])
+        folder.scores.add(ImageScores(name, values={"EN": 1.0}, sources="s"), ["EN"])
     assert folder.keep_made_from({"a": "t", "b": "s"}) == folder.fused() == {"b"}
     folder.scores.begin("a", "t")
     again = CellFolder(folder.folder)
@@ -70,22 +73,22 @@ def test_images_of_another_run_of_the_same_settings_are_kept(folder):
 
 
 def test_other_settings_are_refused_and_named(folder):
-    folder.claim({"seed": 0, "split": "test"}, {"host": "x"})
-    folder.claim({"seed": 0, "split": "test"}, {"host": "y"})
+    folder.bind_settings({"seed": 0, "split": "test"}, {"host": "x"})
+    folder.bind_settings({"seed": 0, "split": "test"}, {"host": "y"})
     with pytest.raises(ValueError, match=r"seed was 0, now 1.*choose another --out"):
-        folder.claim({"seed": 1, "split": "test"}, {})
+        folder.bind_settings({"seed": 1, "split": "test"}, {})
 
 
 def test_damaged_meta_is_an_error_that_names_the_file(folder):
-    folder.claim({"seed": 0}, {})
+    folder.bind_settings({"seed": 0}, {})
     (folder.folder / "meta.json").write_text('{"settings": ')
     with pytest.raises(ValueError, match=r"meta\.json is damaged"):
-        CellFolder(folder.folder).claim({"seed": 0}, {})
+        CellFolder(folder.folder).bind_settings({"seed": 0}, {})
 
 
 def test_notes_keep_the_settings(folder):
-    folder.claim({"seed": 0}, {})
-    folder.note({"images": {"scored": 3}})
+    folder.bind_settings({"seed": 0}, {})
+    folder.update_meta({"images": {"scored": 3}})
     meta = json.loads((folder.folder / "meta.json").read_text())
     assert meta["settings"] == {"seed": 0}
     assert meta["images"] == {"scored": 3}

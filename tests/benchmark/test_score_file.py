@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusionbench.benchmark.results import CellFolder
-from fusionbench.benchmark.score_file import Row, ScoreFile
+from fusionbench.benchmark.score_file import ImageScores, ScoreFile
 from fusionbench.files import Journal, csv_line, read_csv, unfit_name
 
 METRICS = ["EN", "MI"]
 
 
-def row(name: str, value: float = 1.0, **changes) -> Row:
-    return Row(name, **{"values": {"EN": value, "MI": value / 3}, "digest": "d", "sources": "s", **changes})
+def row(name: str, value: float = 1.0, **changes) -> ImageScores:
+    return ImageScores(name, **{"values": {"EN": value, "MI": value / 3}, "digest": "d", "sources": "s", **changes})
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def cell(tmp_path):
     folder = CellFolder(tmp_path / "cell")
     for name in "ab":
         folder.scores.add(row(name, ord(name) / 7), METRICS)
-    folder.scores.add(Row("c", "MI undefined: an image is constant", {"EN": 0.0}, "d", "s"), METRICS)
-    folder.scores.arrange("abc")
+    folder.scores.add(ImageScores("c", "MI undefined: an image is constant", {"EN": 0.0}, "d", "s"), METRICS)
+    folder.scores.sort_rows("abc")
     return folder
 
 
@@ -70,7 +70,7 @@ def test_altered_scores_are_refused_in_a_sentence_and_never_believed(kind, cell)
     # What is trusted and what is computed again make the file what it was.
     for name in before.keys() - read.rows().keys():
         read.scores.add(before[name], METRICS)
-    read.scores.arrange("abc", "abc")
+    read.scores.sort_rows("abc", "abc")
     assert CellFolder(cell.folder).checked_rows() == before
     assert path.read_text().startswith("image,status,EN,MI\n")
 
@@ -113,13 +113,13 @@ def test_both_files_hold_one_line_for_each_image_when_a_cell_is_done(cell):
     for name in "abc":
         cell.scores.begin(name, "t")
         cell.scores.add(row(name, 2.0, sources="t"), METRICS)
-    cell.scores.arrange("abc")
+    cell.scores.sort_rows("abc")
     for name in ("scores.csv", "provenance.csv"):
         assert (cell.folder / name).read_text().count("\n") == 4
 
 
 def test_images_that_the_data_set_no_longer_has_are_forgotten(cell):
-    cell.scores.arrange("ac", {"a", "c"})
+    cell.scores.sort_rows("ac", {"a", "c"})
     again = ScoreFile(cell.folder)
     assert list(again.rows) == list(again.made) == ["a", "c"]
 
@@ -144,12 +144,12 @@ def test_whatever_a_kill_cuts_off_the_rows_before_it_are_as_they_were(names, dat
     assert again.rows.items() <= rows.items()
     for name in rows.keys() - again.rows.keys():
         again.add(rows[name], METRICS)
-    again.arrange(names)
+    again.sort_rows(names)
     assert dict(ScoreFile(folder).rows) == rows
     whole = ScoreFile(tmp_path_factory.mktemp("whole"))
     for each in rows.values():
         whole.add(each, METRICS)
-    whole.arrange(names)
+    whole.sort_rows(names)
     for name in ("scores.csv", "provenance.csv"):
         assert (folder / name).read_bytes() == (whole._scores.path.parent / name).read_bytes()
 
@@ -191,7 +191,7 @@ def test_a_kill_between_two_writes_loses_no_row_and_refuses_none(stop, cell, mon
     try:
         for each in wanted:
             cell.scores.add(each, [*METRICS, "SD"])
-        cell.scores.arrange("abc")
+        cell.scores.sort_rows("abc")
     except KeyboardInterrupt:
         assert writes[0] == stop
     monkeypatch.undo()
@@ -202,13 +202,13 @@ def test_a_kill_between_two_writes_loses_no_row_and_refuses_none(stop, cell, mon
 
 def test_parts_of_several_processes_are_what_one_would_have_written(cell):
     cell.scores.begin("a", "t")
-    part, other = cell.part(0, "ac"), cell.part(1, "b")
+    part, other = cell.shard(0, "ac"), cell.shard(1, "b")
     for each in (part, other):
         each.folder.mkdir(parents=True, exist_ok=True)
     part.scores.add(row("a", 5.0, sources="t"), ["EN", "MI", "SD"])
     other.scores.begin("b", "t")  # Fused, and not scored before the process was killed.
     again = CellFolder(cell.folder)
-    again.gather("abc")
+    again.merge("abc")
     assert again.rows()["a"].values["EN"] == 5.0
     assert list(CellFolder(cell.folder).checked_rows()) == ["a", "c"]
     assert ScoreFile(cell.folder).made == {"a": "t", "b": "t", "c": "s"}
@@ -217,8 +217,8 @@ def test_parts_of_several_processes_are_what_one_would_have_written(cell):
 
 def test_files_of_fused_folders_get_no_scores(tmp_path):
     folder = CellFolder(tmp_path, images=tmp_path)
-    folder.part(0, ["a"]).fail("a", "no memory")
-    folder.gather(["a"])
+    folder.shard(0, ["a"]).fail("a", "no memory")
+    folder.merge(["a"])
     assert folder.failures() == {"a": "no memory"}
     assert [path.name for path in tmp_path.iterdir()] == ["failures.csv"]
 
@@ -235,12 +235,12 @@ def test_a_row_costs_the_same_however_many_there_are(tmp_path, monkeypatch):
 
     def fuse_and_score(name: str) -> None:
         folder.scores.begin(name, "s")
-        folder.scores.add(Row(name, values=dict.fromkeys(metrics, 0.1), digest="d", sources="s"), metrics)
+        folder.scores.add(ImageScores(name, values=dict.fromkeys(metrics, 0.1), digest="d", sources="s"), metrics)
 
     def score_again(name: str) -> None:
         known = folder.scores.rows[name]
         values = {**known.values, "more": 1.0}
-        folder.scores.add(Row(name, values=values, digest="d", sources="s"), [*metrics, "more"])
+        folder.scores.add(ImageScores(name, values=values, digest="d", sources="s"), [*metrics, "more"])
 
     for work in (fuse_and_score, score_again):
         seconds = []
@@ -250,7 +250,7 @@ def test_a_row_costs_the_same_however_many_there_are(tmp_path, monkeypatch):
                 work(name)
             seconds.append(time.process_time() - began)
         assert min(seconds[-5:]) < 1.5 * min(seconds[:5]), (work.__name__, seconds)
-    folder.scores.arrange(names)
+    folder.scores.sort_rows(names)
     assert len(CellFolder(tmp_path).checked_rows()) == MANY
 
 
@@ -270,6 +270,6 @@ def test_a_row_moves_the_same_number_of_bytes_however_many_there_are(tmp_path, m
             folder.scores.begin(f"image_{index:05d}", "s")
             folder.scores.add(row(f"image_{index:05d}"), METRICS)
             folder.fail(f"other_{index:05d}", "no memory")
-        folder.scores.arrange(f"image_{index:05d}" for index in range(count))
+        folder.scores.sort_rows(f"image_{index:05d}" for index in range(count))
         moved[count] = (written_and_read() - began) / count
     assert moved[MANY] < 1.5 * moved[BATCH]

@@ -120,10 +120,10 @@ def test_python_finds_names_in_any_case():
 
 
 def test_options_that_name_methods_and_data_sets_are_found_in_any_case(tmp_path):
-    from fusionbench.benchmark.options import choose_datasets, choose_methods, split_commands, split_homes
+    from fusionbench.benchmark.options import choose_datasets, choose_methods, parse_commands, parse_data_roots
 
     chosen = choose_methods(["IFCNN"], "Ifcnn=a.pth")[0]
     assert (chosen.name, str(chosen.weights)) == ("ifcnn", "a.pth")
-    assert split_commands("EXTERNAL=fuse {ir} {vi} {out}", ["external"]) == {"external": "fuse {ir} {vi} {out}"}
+    assert parse_commands("EXTERNAL=fuse {ir} {vi} {out}", ["external"]) == {"external": "fuse {ir} {vi} {out}"}
     assert [one.name for one in choose_datasets("", "MSRS=a,Tno=b").datasets] == ["msrs", "tno"]
-    assert list(split_homes("MSRS=a")[1]) == ["msrs"]
+    assert list(parse_data_roots("MSRS=a")[1]) == ["msrs"]

@@ -200,14 +200,14 @@ class Notes(LightningModule):
             file.writelines(f"{name}\n" for name in batch["name"])
 
     def training_step(self, batch, batch_idx):
-        self.note("train", batch)
+        self.update_meta("train", batch)
         return (self.weight * batch["vi"]).mean()
 
     def validation_step(self, batch, batch_idx):
-        self.note("validate", batch)
+        self.update_meta("validate", batch)
 
     def predict_step(self, batch, batch_idx):
-        self.note("predict", batch)
+        self.update_meta("predict", batch)
         return batch["name"]
 
     def configure_optimizers(self):

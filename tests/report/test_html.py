@@ -13,8 +13,8 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from fusionbench.benchmark.results import CellFolder, cells_of, give_places
-from fusionbench.benchmark.score_file import Row
+from fusionbench.benchmark.results import CellFolder, assign_order, cells_of
+from fusionbench.benchmark.score_file import ImageScores
 from fusionbench.files import path_name
 from fusionbench.images.files import write_image
 from fusionbench.report.html import write_html
@@ -39,24 +39,24 @@ def run(tmp_path_factory):
             write_image(out / "msrs" / folder / "vi" / f"{name}.png", seen)
     for degradation in DEGRADATIONS:
         for place, method in enumerate(METHODS):
-            give_places([write_cell(out, degradation, method, place, rng)], cells_of(out))
+            assign_order([write_cell(out, degradation, method, place, rng)], cells_of(out))
     return out
 
 
 def write_cell(out, degradation, method, place, rng):
     folder = CellFolder(out / "msrs" / path_name(degradation) / path_name(method))
     shared = {"dataset": "msrs", "degradation": degradation, "protocol": "exact", "seed": 0, "split": "test"}
-    folder.claim({**shared, "method": method, "version": "1", "weights": ""}, {"torch": "2"})
-    folder.note({"images": {"scored": len(IMAGES), "available": len(IMAGES)}})
+    folder.bind_settings({**shared, "method": method, "version": "1", "weights": ""}, {"torch": "2"})
+    folder.update_meta({"images": {"scored": len(IMAGES), "available": len(IMAGES)}})
     for index, name in enumerate(IMAGES):
         values = {"EN": 5.0 + index / 10 + place, "QCV": 300.0 - 10 * index - place, "CC@input": 0.5}
         if method == "average" and index == 7:
-            folder.scores.add(Row(name, "no </script> fused image"), METRICS)
+            folder.scores.add(ImageScores(name, "no </script> fused image"), METRICS)
             continue
         if method == "lap" and degradation == "clean":
             values.pop("CC@input")
         write_image(folder.image(name), rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8))
-        folder.scores.add(Row(name, "ok", values, digest="d"), METRICS)
+        folder.scores.add(ImageScores(name, "ok", values, digest="d"), METRICS)
     return folder
 
 

@@ -16,7 +16,7 @@ from fusionbench.report import pictures
 )
 def test_sources_are_called_what_they_are(dataset, names, tmp_path, monkeypatch):
     cell = CellFolder(tmp_path / dataset / "ll" / "lap")
-    cell.claim({"dataset": dataset, "degradation": "ll"}, {})
+    cell.bind_settings({"dataset": dataset, "degradation": "ll"}, {})
     write_image(cell.image("a"), np.zeros((32, 48, 3), np.uint8))
     pixels = np.arange(32 * 48, dtype=np.uint8).reshape(32, 48)
     for source in ("ir", "vi"):

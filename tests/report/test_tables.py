@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fusionbench.benchmark.results import CellFolder
-from fusionbench.benchmark.score_file import Row
+from fusionbench.benchmark.score_file import ImageScores
 from fusionbench.report.tables import blocks, number, ranks, read_scores
 from fusionbench.report.text import long, markdown, write_report
 
@@ -19,11 +19,11 @@ def out(tmp_path):
     for method, images in SCORES.items():
         folder = CellFolder(tmp_path / "msrs" / "vi-ll" / method)
         shared = {"dataset": "msrs", "degradation": "ll", "protocol": "exact", "seed": 0, "split": "test"}
-        folder.claim({**shared, "method": method, "version": "1"}, {})
-        folder.note({"images": {"scored": 2, "available": 9}})
+        folder.bind_settings({**shared, "method": method, "version": "1"}, {})
+        folder.update_meta({"images": {"scored": 2, "available": 9}})
         for image, values in images.items():
             status = "ok" if len(values) == 2 else "QCV undefined: an image is constant"
-            folder.scores.add(Row(image, status, values, digest="d"), ["EN", "QCV"])
+            folder.scores.add(ImageScores(image, status, values, digest="d"), ["EN", "QCV"])
     return tmp_path
 
 
@@ -80,9 +80,9 @@ def test_missing_mean_is_a_dash():
 def test_weights_are_named_beside_every_number(out):
     folder = CellFolder(out / "msrs" / "vi-ll" / "lure-s")
     shared = {"dataset": "msrs", "degradation": "ll", "protocol": "exact", "seed": 0, "split": "test", "version": "1"}
-    folder.claim({**shared, "method": "lure-s", "weights": "lure-s@5df8080e"}, {})
-    folder.note({"images": {"scored": 2, "available": 9}})
-    folder.scores.add(Row("a", "ok", {"EN": 6.0, "QCV": 1.0}, digest="d"), ["EN", "QCV"])
+    folder.bind_settings({**shared, "method": "lure-s", "weights": "lure-s@5df8080e"}, {})
+    folder.update_meta({"images": {"scored": 2, "available": 9}})
+    folder.scores.add(ImageScores("a", "ok", {"EN": 6.0, "QCV": 1.0}, digest="d"), ["EN", "QCV"])
     table, means, images = write_report(out)
     assert "\n- Weights: lure-s@5df8080e.\n" in table.read_text()
     assert "msrs,ll,lure-s,lure-s@5df8080e,EN,6.0,1,True," in means.read_text().splitlines()
