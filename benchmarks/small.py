@@ -18,7 +18,7 @@ from rich.console import Console
 from fusionbench.benchmark.options import parse_paths
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.report.tables import Block, arrow, blocks, footnotes, number, ranks
+from fusionbench.report.tables import ScoreTable, arrow, footnotes, number, ranks, score_tables
 
 ROOT = Path(__file__).parents[1]
 HEAD = """# The small networks, measured
@@ -53,7 +53,7 @@ def main() -> None:
     (options.docs / "small.md").write_text("\n".join(page) + "\n", encoding="utf-8")
 
 
-def _measured(name: str, plan: Mapping[str, Any], options: argparse.Namespace) -> list[Block]:
+def _measured(name: str, plan: Mapping[str, Any], options: argparse.Namespace) -> list[ScoreTable]:
     weights = parse_paths(options.weights, "--weights")
     study = Benchmark(
         tuple(DatasetChoice(data, options.data / data, split) for data, split in plan["datasets"].items()),
@@ -66,16 +66,16 @@ def _measured(name: str, plan: Mapping[str, Any], options: argparse.Namespace) -
     outcome = run(study, options.out / name, console=Console())
     for problem in outcome.problems:
         print(problem)
-    return blocks(options.out / name)
+    return score_tables(options.out / name)
 
 
-def _long(name: str, found: Sequence[Block]) -> pd.DataFrame:
+def _long(name: str, found: Sequence[ScoreTable]) -> pd.DataFrame:
     parts = [block.means.assign(study=name, dataset=block.dataset, degradation=block.degradation) for block in found]
     table = pd.concat(parts).reset_index()
     return table[["study", "dataset", "degradation", "method", *found[0].means.columns]]
 
 
-def _section(name: str, found: Sequence[Block], baselines: Sequence[str]) -> str:
+def _section(name: str, found: Sequence[ScoreTable], baselines: Sequence[str]) -> str:
     degraded = [block for block in found if block.degradation != "clean"]
     wins = [
         f"- {metric}: {sum(_wins(block, name, metric) for block in degraded)} of {len(degraded)}"
@@ -85,11 +85,11 @@ def _section(name: str, found: Sequence[Block], baselines: Sequence[str]) -> str
     return "\n".join([*lines, *(f"\n{_table(block)}" for block in found), ""])
 
 
-def _wins(block: Block, name: str, metric: str) -> bool:
+def _wins(block: ScoreTable, name: str, metric: str) -> bool:
     return bool(block.means[metric].idxmax() == name)
 
 
-def _table(block: Block) -> str:
+def _table(block: ScoreTable) -> str:
     places = ranks(block)
     head = ["method", *(f"{metric} {arrow(metric)}" for metric in block.means.columns)]
     lines = [f"{block.title}", "", "| " + " | ".join(head) + " |", "|:---|" + "---:|" * (len(head) - 1)]

@@ -49,7 +49,7 @@ def score(
     """
     from fusionbench.benchmark.score_folder import score_folder
     from fusionbench.console import make_console
-    from fusionbench.report.tables import folder_block
+    from fusionbench.report.tables import folder_table
     from fusionbench.report.text import show
 
     if fused is None:
@@ -68,5 +68,5 @@ def score(
         limit=limit,
         console=console,
     )
-    show([folder_block(out, fused.name)], console)
+    show([folder_table(out, fused.name)], console)
     return print_missing(console, problems)

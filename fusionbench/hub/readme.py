@@ -16,7 +16,7 @@ from fusionbench.version import __version__
 
 if TYPE_CHECKING:
     from fusionbench.hub.trained import Trained
-    from fusionbench.report.tables import Block
+    from fusionbench.report.tables import ScoreTable
 
 UNKNOWN = "Not recorded."
 
@@ -128,20 +128,20 @@ def check_scores(model: Trained, run: Path, titles: AbstractSet[str]) -> None:
 
 
 def _scores(model: Trained, run: Path) -> str:
-    from fusionbench.report.tables import blocks, footnotes
+    from fusionbench.report.tables import footnotes, score_tables
 
-    tables = [block for block in blocks(run) if model.name in block.means.index]
+    tables = [block for block in score_tables(run) if model.name in block.means.index]
     shown = [_table(model.name, block) for block in tables]
     notes = "\n".join(f"- {note}" for note in footnotes([_alone(block, model.name) for block in tables]))
     return "\n\n".join([*shown, notes])
 
 
-def _alone(block: Block, name: str) -> Block:
+def _alone(block: ScoreTable, name: str) -> ScoreTable:
     # The card's title names its weights; those of the run's other methods are nobody's business here.
     return replace(block, means=block.means.loc[[name]], counts=block.counts.loc[[name]], weights={})
 
 
-def _table(name: str, block: Block) -> str:
+def _table(name: str, block: ScoreTable) -> str:
     from fusionbench.report.tables import arrow
 
     metrics = list(block.means.columns)

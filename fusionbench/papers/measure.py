@@ -31,7 +31,7 @@ from fusionbench.papers.tables import Panel, Paper, Table
 from fusionbench.papers.text import show, write_table
 from fusionbench.registry import lookup
 from fusionbench.report.provenance import origins
-from fusionbench.report.skipped import Skipped, gathered, page, summary
+from fusionbench.report.skipped import Skipped, group_by_reason, page, summary
 from fusionbench.version import __version__
 
 REPORT = "report"
@@ -134,7 +134,7 @@ def bench(
         outcome.comparisons += found
         outcome.files += write_table(table, found, out / REPORT)
     outcome.problems = bench_.problems
-    outcome.skipped = gathered(skips)
+    outcome.skipped = group_by_reason(skips)
     outcome.files += _write_summary(paper, outcome.skipped, out / REPORT)
     return outcome
 

@@ -33,7 +33,7 @@ _INK, _FAINT = "#1a1a1a", "#5c5c5c"
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class LabelledImage:
     """One image of the grid.
 
     Attributes:
@@ -69,7 +69,7 @@ class Absent:
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class FigureRow:
     """One line of the grid.
 
     Attributes:
@@ -79,20 +79,20 @@ class Row:
     """
 
     label: str
-    panels: Sequence[Panel | Absent | None]
+    panels: Sequence[LabelledImage | Absent | None]
     crops: Sequence[Crop] | None = None
 
     @property
-    def shown(self) -> list[Panel]:
+    def shown(self) -> list[LabelledImage]:
         """The panels that have an image."""
-        return [panel for panel in self.panels if isinstance(panel, Panel)]
+        return [panel for panel in self.panels if isinstance(panel, LabelledImage)]
 
 
 @dataclass(frozen=True)
 class _Line:
     """A row with its place: heights of its images, of the details below them, and what text it carries."""
 
-    row: Row
+    row: FigureRow
     crops: Sequence[Crop]
     image: float
     detail: float
@@ -105,7 +105,7 @@ class _Line:
 
 
 def comparison(
-    rows: Sequence[Row],
+    rows: Sequence[FigureRow],
     path: str | Path,
     *,
     zoom: Sequence[Crop] | Literal["auto"] | None = "auto",
@@ -145,7 +145,9 @@ def comparison(
     return _save(figure, Path(path), formats, dpi)
 
 
-def _line(row: Row, before: Row | None, zoom: Sequence[Crop] | Literal["auto"] | None, cell: float) -> _Line:
+def _line(
+    row: FigureRow, before: FigureRow | None, zoom: Sequence[Crop] | Literal["auto"] | None, cell: float
+) -> _Line:
     panels, crops = row.shown, _crops(row, zoom)
     tall = max(panel.image.shape[0] / panel.image.shape[1] for panel in panels)
     detail = 0.0
@@ -158,20 +160,20 @@ def _line(row: Row, before: Row | None, zoom: Sequence[Crop] | Literal["auto"] |
     return _Line(row, crops, cell * tall, detail, header, any(panel.note for panel in panels))
 
 
-def _crops(row: Row, zoom: Sequence[Crop] | Literal["auto"] | None) -> Sequence[Crop]:
+def _crops(row: FigureRow, zoom: Sequence[Crop] | Literal["auto"] | None) -> Sequence[Crop]:
     if row.crops is not None:
         return row.crops
     if zoom is None or not isinstance(zoom, str):
         return zoom or ()
     if zoom != "auto":
         raise ValueError(f"unknown zoom {zoom!r}; give crops, 'auto' or None")
-    pair = [panel for panel in row.panels[:2] if isinstance(panel, Panel)]
+    pair = [panel for panel in row.panels[:2] if isinstance(panel, LabelledImage)]
     if len(pair) < 2:
         raise ValueError(f"row {row.label!r} does not begin with infrared and visible; give its crops or zoom=None")
     return salient_crops(pair[0].image, pair[1].image)
 
 
-def _labels(row: Row) -> list[str]:
+def _labels(row: FigureRow) -> list[str]:
     return [panel.label if panel else "" for panel in row.panels]
 
 
@@ -255,7 +257,7 @@ def _draw_line(page: _Page, line: _Line, side: float, top: float, cell: float) -
             page.text(panel.note, x + cell / 2, below, cell, _SMALL, ha="center", color=_FAINT)
 
 
-def _draw_details(page: _Page, line: _Line, panel: Panel, left: float, top: float, cell: float) -> None:
+def _draw_details(page: _Page, line: _Line, panel: LabelledImage, left: float, top: float, cell: float) -> None:
     inner = (cell - _GAP * (len(line.crops) - 1)) / max(len(line.crops), 1)
     for place, (colour, crop) in enumerate(zip(_cycle(), line.crops, strict=False)):
         x = left + place * (inner + _GAP)

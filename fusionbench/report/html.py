@@ -14,7 +14,16 @@ from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.score_file import OK
 from fusionbench.files import path_name, write_atomically
 from fusionbench.metrics import METRICS
-from fusionbench.report.tables import CHANGED, LABELS, Block, arrow, footnotes, higher_is_better, ranks, read_results
+from fusionbench.report.tables import (
+    CHANGED,
+    LABELS,
+    ScoreTable,
+    arrow,
+    footnotes,
+    higher_is_better,
+    ranks,
+    read_results,
+)
 from fusionbench.report.thumbnails import THUMB, Album, gallery
 
 PICKS = 3
@@ -60,7 +69,7 @@ def write_html(out: Path) -> Path:
     return path
 
 
-def _summary(tables: Sequence[Block]) -> str:
+def _summary(tables: Sequence[ScoreTable]) -> str:
     counts = {
         "data set": {block.dataset for block in tables},
         "degradation": {block.degradation for block in tables},
@@ -81,7 +90,7 @@ def _metric(name: str) -> dict[str, str]:
     }
 
 
-def _table(block: Block) -> dict[str, Any]:
+def _table(block: ScoreTable) -> dict[str, Any]:
     marks = ranks(block)
     return {
         "title": block.title,
@@ -96,7 +105,7 @@ def _table(block: Block) -> dict[str, Any]:
     }
 
 
-def _cell(block: Block, marks: pd.DataFrame, method: Any, metric: Any) -> dict[str, str]:
+def _cell(block: ScoreTable, marks: pd.DataFrame, method: Any, metric: Any) -> dict[str, str]:
     value = float(block.means.loc[method, metric])
     count = int(block.counts.loc[method, metric])
     return {
@@ -118,7 +127,7 @@ def _missing(scores: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _settings(out: Path, tables: Sequence[Block]) -> list[tuple[str, str]]:
+def _settings(out: Path, tables: Sequence[ScoreTable]) -> list[tuple[str, str]]:
     """What was set and where it was computed; values that differ between cells are all named."""
     found: dict[str, list[str]] = {}
     for block in tables:
@@ -133,7 +142,7 @@ def _settings(out: Path, tables: Sequence[Block]) -> list[tuple[str, str]]:
     return [(key, "; ".join(values)) for key, values in found.items() if values]
 
 
-def _cell_folder(out: Path, block: Block, method: str) -> CellFolder:
+def _cell_folder(out: Path, block: ScoreTable, method: str) -> CellFolder:
     return _folder(out, block.dataset, block.degradation, method)
 
 
@@ -141,7 +150,7 @@ def _folder(out: Path, dataset: str, degradation: str, method: str) -> CellFolde
     return CellFolder(out / path_name(dataset) / path_name(degradation) / path_name(method))
 
 
-def _data(album: Album, tables: Sequence[Block], scores: pd.DataFrame) -> dict[str, Any]:
+def _data(album: Album, tables: Sequence[ScoreTable], scores: pd.DataFrame) -> dict[str, Any]:
     """What the scripts of the page read."""
     metrics = dict.fromkeys(str(metric) for block in tables for metric in block.means.columns)
     methods = dict.fromkeys(str(method) for block in tables for method in block.means.index)
@@ -159,7 +168,7 @@ def _data(album: Album, tables: Sequence[Block], scores: pd.DataFrame) -> dict[s
     }
 
 
-def _block(album: Album, block: Block, scores: pd.DataFrame) -> dict[str, Any]:
+def _block(album: Album, block: ScoreTable, scores: pd.DataFrame) -> dict[str, Any]:
     rows = scores[(scores["dataset"] == block.dataset) & (scores["degradation"] == block.degradation)]
     images = [str(name) for name in rows["image"].unique()]
     by_method = {

@@ -11,7 +11,7 @@ from fusionbench.data.table import modality_labels
 from fusionbench.files import path_name
 from fusionbench.images.files import read_image
 from fusionbench.report.crops import salient_crops
-from fusionbench.report.figure import Absent, Panel, Row, comparison
+from fusionbench.report.figure import Absent, FigureRow, LabelledImage, comparison
 from fusionbench.report.tables import NOT_APPLICABLE
 
 
@@ -37,33 +37,33 @@ def draw_run(out: Path) -> list[Path]:
 
 def _rows(
     dataset: Path, image: str, by_degradation: Mapping[Path, Sequence[CellFolder]], sources: Sources
-) -> Iterator[Row]:
+) -> Iterator[FigureRow]:
     references = _sources(dataset / REFERENCES, image, dataset.name)
     crops = salient_crops(references[0].image, references[1].image)
     if not any(folder.name == "clean" for folder in by_degradation):
-        yield Row("references", references, crops)
+        yield FigureRow("references", references, crops)
     for folder, cells in by_degradation.items():
         if not (folder / INPUTS / "vi" / f"{image}.png").exists():
             continue  # The pair could not be read; its cells say why.
         seen = _sources(folder / INPUTS, image, dataset.name)
         fused = [_fused(cell, image, sources) for cell in cells]
-        yield Row(cells[0].meta()["settings"]["degradation"], [*seen, *fused], crops)
+        yield FigureRow(cells[0].meta()["settings"]["degradation"], [*seen, *fused], crops)
 
 
-def _sources(folder: Path, image: str, dataset: str) -> list[Panel]:
+def _sources(folder: Path, image: str, dataset: str) -> list[LabelledImage]:
     return [
-        Panel(read_image(folder / modality / f"{image}.png"), label)
+        LabelledImage(read_image(folder / modality / f"{image}.png"), label)
         for modality, label in modality_labels(dataset).items()
     ]
 
 
-def _fused(folder: CellFolder, image: str, sources: Sources) -> Panel | Absent:
+def _fused(folder: CellFolder, image: str, sources: Sources) -> LabelledImage | Absent:
     if UNABLE in folder.meta():
         return Absent(folder.folder.name, NOT_APPLICABLE)
     if sources.contradict(image, folder.scores.made.get(image, "")):
         return Absent(folder.folder.name, "other sources")
     try:
-        return Panel(read_image(folder.image(image)), folder.folder.name)
+        return LabelledImage(read_image(folder.image(image)), folder.folder.name)
     except (ValueError, OSError):
         # Damaged or missing; the table says why its scores are.
         return Absent(folder.folder.name, "no image")

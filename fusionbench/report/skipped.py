@@ -57,12 +57,12 @@ class Skipped:
     licence: str = ""
 
 
-def gathered(entries: Iterable[Skipped]) -> list[Skipped]:
+def group_by_reason(entries: Iterable[Skipped]) -> list[Skipped]:
     """Entries of one reason as one, in the order of their first appearance.
 
     Example:
         >>> first = Skipped("metrics", ("EN",), "x", ("2",))
-        >>> gathered([first, Skipped("metrics", ("SF",), "x", ("5",))])[0].what
+        >>> group_by_reason([first, Skipped("metrics", ("SF",), "x", ("5",))])[0].what
         ('EN', 'SF')
     """
     found: dict[tuple[str, str], list[Skipped]] = {}

@@ -28,7 +28,7 @@ LABELS = ("dataset", "degradation", "method", "weights", "image", "status")
 
 
 @dataclass(frozen=True)
-class Block:
+class ScoreTable:
     """The table of one data set under one degradation.
 
     Attributes:
@@ -77,7 +77,7 @@ class Results:
     """
 
     scores: pd.DataFrame
-    blocks: list[Block]
+    blocks: list[ScoreTable]
 
 
 def read_results(out: Path) -> Results:
@@ -109,7 +109,7 @@ def read_results(out: Path) -> Results:
     scores = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     scores = scores.reindex(columns=columns)
     tables = [
-        _block(
+        _score_table(
             scores[(scores["dataset"] == dataset) & (scores["degradation"] == degradation)], dataset, degradation, cells
         )
         for (dataset, degradation), cells in metas.items()
@@ -127,7 +127,7 @@ def read_scores(out: Path) -> pd.DataFrame:
     return read_results(out).scores
 
 
-def blocks(out: Path) -> list[Block]:
+def score_tables(out: Path) -> list[ScoreTable]:
     """The tables of a run, in the order in which its cells were asked for.
 
     Raises:
@@ -158,7 +158,7 @@ def _setting(folder: CellFolder, key: str) -> str:
     return str(folder.meta()["settings"][key])
 
 
-def folder_block(out: Path, name: str) -> Block:
+def folder_table(out: Path, name: str) -> ScoreTable:
     """The table of one scored folder of fused images.
 
     Args:
@@ -167,10 +167,10 @@ def folder_block(out: Path, name: str) -> Block:
     folder = CellFolder(out)
     frame = _read(folder, Sources.read(out))
     frame.insert(2, "method", name)
-    return _block(frame, _setting(folder, "dataset"), "as given", [folder.meta()])
+    return _score_table(frame, _setting(folder, "dataset"), "as given", [folder.meta()])
 
 
-def _block(scores: pd.DataFrame, dataset: str, degradation: str, metas: Sequence[dict[str, Any]]) -> Block:
+def _score_table(scores: pd.DataFrame, dataset: str, degradation: str, metas: Sequence[dict[str, Any]]) -> ScoreTable:
     metrics = [column for column in scores.columns if column not in LABELS]
     by_method = scores.groupby("method", sort=False)[metrics]
     means, counts = by_method.mean(), by_method.count()
@@ -181,7 +181,7 @@ def _block(scores: pd.DataFrame, dataset: str, degradation: str, metas: Sequence
     found = scores["image"].nunique()
     images = max(one.get("images", {}).get("scored", found) for one in metas)
     available = max(one.get("images", {}).get("available", found) for one in metas)
-    return Block(
+    return ScoreTable(
         dataset=dataset,
         degradation=degradation,
         means=means,
@@ -210,7 +210,7 @@ def arrow(metric: str) -> str:
     return "" if better is None else "↑" if better else "↓"
 
 
-def ranks(block: Block) -> pd.DataFrame:
+def ranks(block: ScoreTable) -> pd.DataFrame:
     """1 for the best method of each metric and 2 for the second, 0 for the rest; ties share a rank."""
     marks = pd.DataFrame(0, index=block.means.index, columns=block.means.columns)
     for metric in block.means.columns:
@@ -242,7 +242,7 @@ def number(value: float) -> str:
     return f"{value:.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
 
 
-def footnotes(tables: Sequence[Block]) -> list[str]:
+def footnotes(tables: Sequence[ScoreTable]) -> list[str]:
     """What a reader must know to read the numbers: references, protocol, seed, what is missing."""
     settings = tables[0].settings
     # Images that were made elsewhere have no seed of ours.

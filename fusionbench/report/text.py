@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fusionbench.files import write_atomically
-from fusionbench.report.tables import Block, Results, arrow, footnotes, ranks, read_results
+from fusionbench.report.tables import Results, ScoreTable, arrow, footnotes, ranks, read_results
 
 STYLES = ("", "bold", "underline")
 
@@ -31,7 +31,7 @@ def write_report(out: Path, results: Results | None = None) -> list[Path]:
     report = out / "report"
     texts = {
         report / "table.md": markdown(found.blocks),
-        report / "table.csv": long(found.blocks).to_csv(index=False),
+        report / "table.csv": tidy(found.blocks).to_csv(index=False),
         report / "per_image.csv": found.scores.to_csv(index=False),
     }
     for path, text in texts.items():
@@ -39,7 +39,7 @@ def write_report(out: Path, results: Results | None = None) -> list[Path]:
     return list(texts)
 
 
-def long(tables: Sequence[Block]) -> pd.DataFrame:
+def tidy(tables: Sequence[ScoreTable]) -> pd.DataFrame:
     """One line per data set, degradation, method and metric: mean, number of images, why there can be none."""
     lines: list[dict[str, Any]] = [
         {
@@ -60,7 +60,7 @@ def long(tables: Sequence[Block]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def markdown(tables: Sequence[Block]) -> str:
+def markdown(tables: Sequence[ScoreTable]) -> str:
     """The tables as markdown, best bold and second underlined, with their footnotes."""
     parts = []
     for block in tables:
@@ -85,7 +85,7 @@ def _md_cell(text: str, rank: int) -> str:
     return {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(rank, text)
 
 
-def show(tables: Sequence[Block], console: Console) -> None:
+def show(tables: Sequence[ScoreTable], console: Console) -> None:
     """Print the tables and their footnotes; a table that is wider than the terminal is continued below itself."""
     for block in tables:
         console.print(f"\n{block.title}", style="bold", highlight=False)
@@ -95,7 +95,7 @@ def show(tables: Sequence[Block], console: Console) -> None:
         console.print(note, style="dim", highlight=False)
 
 
-def _fitting(block: Block, width: int) -> list[list[str]]:
+def _fitting(block: ScoreTable, width: int) -> list[list[str]]:
     """The metrics, cut into runs of columns that fit beside the methods' names."""
     room = width - max(len(str(method)) for method in block.means.index) - 4
     runs: list[list[str]] = [[]]
@@ -111,7 +111,7 @@ def _fitting(block: Block, width: int) -> list[list[str]]:
     return runs
 
 
-def _terminal(block: Block, metrics: Sequence[str]) -> Table:
+def _terminal(block: ScoreTable, metrics: Sequence[str]) -> Table:
     marks = ranks(block)
     table = Table()
     table.add_column("method", no_wrap=True)

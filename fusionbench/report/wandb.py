@@ -40,7 +40,7 @@ SOURCES = "sources"
 """Name of the W&B run that holds what all methods share: the source images and the report page."""
 
 
-class Harmless:
+class SuppressWandbErrors:
     """Lets the block end early where W&B is missing or fails; errors of this package go on their way.
 
     Attributes:
@@ -49,7 +49,7 @@ class Harmless:
 
     reason = ""
 
-    def __enter__(self) -> Harmless:
+    def __enter__(self) -> SuppressWandbErrors:
         return self
 
     def __exit__(
@@ -141,7 +141,7 @@ def publish(out: Path, mode: Mode, *, project: str = PROJECT, group: str | None 
     """
     scores = read_scores(out)
     page = write_html(out)
-    with Harmless() as outcome:
+    with SuppressWandbErrors() as outcome:
         target = _Target(_wandb(), out, mode, project, group or out.resolve().name)
         for method, rows in scores.groupby("method", sort=False):
             _send_method(target, str(method), rows.dropna(axis="columns", how="all"))
@@ -239,7 +239,7 @@ class TrainingMirror:
 
     def picture(self, path: Path, step: int) -> None:
         """Send a sample picture."""
-        with Harmless() as outcome:
+        with SuppressWandbErrors() as outcome:
             for logger in self.loggers:
                 logger.log_image("samples", [str(path)], step=step)  # type: ignore[attr-defined]
         self.reason = self.reason or outcome.reason
@@ -263,7 +263,7 @@ def training_mirror(
     if mode is None or getattr(rank_zero_only, "rank", 0) != 0:
         yield mirror
         return
-    with Harmless() as start:
+    with SuppressWandbErrors() as start:
         wandb = _wandb()
         folder.mkdir(parents=True, exist_ok=True)
         from lightning.pytorch.loggers import WandbLogger
@@ -285,7 +285,7 @@ def training_mirror(
     try:
         yield mirror
     finally:
-        with Harmless() as end:
+        with SuppressWandbErrors() as end:
             if mirror.loggers:
                 run.finish()
         for reason in filter(None, (start.reason, mirror.reason, end.reason)):

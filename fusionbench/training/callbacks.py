@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.method import Method
-from fusionbench.report.figure import Panel, Row, comparison
+from fusionbench.report.figure import FigureRow, LabelledImage, comparison
 from fusionbench.types import Batch
 
 
@@ -113,7 +113,7 @@ class Samples(Callback):
         self, folder: Path, count: int = 3, drawn: Callable[[Path, int], None] = lambda path, step: None
     ) -> None:
         self.folder, self.count, self.drawn = folder, count, drawn
-        self._rows: list[Row] = []
+        self._rows: list[FigureRow] = []
 
     @override
     def on_validation_batch_start(
@@ -124,8 +124,8 @@ class Samples(Callback):
                 fused = pl_module.fuse(batch)
             for index in range(min(len(batch["name"]), self.count - len(self._rows))):
                 images = {"infrared": batch["ir"], "visible": batch["vi"], "fused": fused}
-                panels = [Panel(to_bytes(image[index]), label) for label, image in images.items()]
-                self._rows.append(Row(f"{batch['name'][index]}, {batch['degradation'][index]}"[:40], panels))
+                panels = [LabelledImage(to_bytes(image[index]), label) for label, image in images.items()]
+                self._rows.append(FigureRow(f"{batch['name'][index]}, {batch['degradation'][index]}"[:40], panels))
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

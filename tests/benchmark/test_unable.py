@@ -19,9 +19,9 @@ from fusionbench.degradations import LINEAR
 from fusionbench.degradations.linear import OPERATORS
 from fusionbench.images.files import read_image, write_image
 from fusionbench.methods import METHODS
-from fusionbench.report.figure import Absent, Panel
+from fusionbench.report.figure import Absent, LabelledImage
 from fusionbench.report.pictures import draw_run
-from fusionbench.report.tables import blocks
+from fusionbench.report.tables import score_tables
 
 WHY = "and not for ll and lc"
 
@@ -79,7 +79,7 @@ def test_tables_say_not_applicable_and_why(mixed):
     assert np.isnan(values.loc[("ll+lc", "drfusion-s", "EN"), "mean"])
     assert values.loc[("ll+lc", "drfusion-s", "EN"), "unable"].endswith(WHY)
     assert values.loc[("noise", "drfusion-s", "EN"), "mean"] > 0
-    first, second = blocks(Path("out"))
+    first, second = score_tables(Path("out"))
     assert list(first.means.index) == list(second.means.index) == ["drfusion-s", "lap"]
     images = pd.read_csv("out/report/per_image.csv").groupby(["degradation", "method"]).size()
     assert dict(images) == {("ll+lc", "lap"): 2, ("noise", "drfusion-s"): 2, ("noise", "lap"): 2}
@@ -100,7 +100,7 @@ def test_pictures_label_the_empty_place(mixed, monkeypatch):
     _, degraded, noisy = drawn[0]
     assert [panel.label for panel in degraded.panels] == ["infrared", "visible", "drfusion-s", "lap"]
     assert degraded.panels[2] == Absent("drfusion-s", "n/a")
-    assert all(isinstance(panel, Panel) for panel in noisy.panels)
+    assert all(isinstance(panel, LabelledImage) for panel in noisy.panels)
 
 
 def test_a_picture_with_an_empty_place_is_as_wide_as_one_without(mixed):

@@ -12,7 +12,7 @@ from fusionbench.cli.main import main
 from fusionbench.images.files import write_image
 from fusionbench.papers.measured import Measurement, write_file
 from fusionbench.papers.tables import folder
-from fusionbench.report.skipped import Skipped, gathered
+from fusionbench.report.skipped import Skipped, group_by_reason
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +121,7 @@ def test_a_path_for_an_unknown_method_is_refused(option, tmp_path, capsys):
 
 def test_what_lacks_the_same_is_listed_once():
     parts = [("2", "EN"), ("2", "SF"), ("5", "EN")]
-    (one,) = gathered([Skipped("metrics", (what,), "x", (table,)) for table, what in parts])
+    (one,) = group_by_reason([Skipped("metrics", (what,), "x", (table,)) for table, what in parts])
     assert (one.what, one.tables) == (("EN", "SF"), ("2", "5"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fusionbench.report.crops import Crop, salient_crops
-from fusionbench.report.figure import COLOURS, Panel, Row, comparison
+from fusionbench.report.figure import COLOURS, FigureRow, LabelledImage, comparison
 
 
 def textured(height, width, channels=None):
@@ -71,8 +71,12 @@ def test_crop_means_the_same_place_at_any_size():
 
 def test_png_and_pdf_are_written_and_show_the_images(pair, tmp_path):
     ir, vi = pair
-    panels = [Panel(ir, "infrared"), Panel(vi, "visible"), Panel(np.full_like(vi, (10, 200, 30)), "green", "VIF 0.5")]
-    written = comparison([Row("first", panels)], tmp_path / "new" / "figure", title="A title", dpi=100)
+    panels = [
+        LabelledImage(ir, "infrared"),
+        LabelledImage(vi, "visible"),
+        LabelledImage(np.full_like(vi, (10, 200, 30)), "green", "VIF 0.5"),
+    ]
+    written = comparison([FigureRow("first", panels)], tmp_path / "new" / "figure", title="A title", dpi=100)
     assert [path.name for path in written] == ["figure.png", "figure.pdf"]
     assert written[1].read_bytes().startswith(b"%PDF")
     assert picture(written[0]).shape[1] == pytest.approx(100 * (3 * 1.55 + 0.22 + 0.12 + 0.09), abs=2)
@@ -81,9 +85,9 @@ def test_png_and_pdf_are_written_and_show_the_images(pair, tmp_path):
 
 
 def test_each_detail_is_framed_in_its_colour_in_every_cell(pair, tmp_path):
-    panels = [Panel(pair[0], "infrared"), Panel(pair[1], "visible")]
-    (plain,) = comparison([Row("", panels)], tmp_path / "plain", zoom=None, formats=["png"])
-    (framed,) = comparison([Row("", panels)], tmp_path / "framed", formats=["png"])
+    panels = [LabelledImage(pair[0], "infrared"), LabelledImage(pair[1], "visible")]
+    (plain,) = comparison([FigureRow("", panels)], tmp_path / "plain", zoom=None, formats=["png"])
+    (framed,) = comparison([FigureRow("", panels)], tmp_path / "framed", formats=["png"])
     for colour in COLOURS[:2]:
         assert not drawn_in(plain, colour).any()
         hits = drawn_in(framed, colour)
@@ -96,7 +100,7 @@ def test_each_detail_is_framed_in_its_colour_in_every_cell(pair, tmp_path):
 def test_detail_shows_the_crop(pair, tmp_path):
     ir = np.zeros_like(pair[0])
     ir[30:60, 40:80] = 200
-    row = Row("", [Panel(ir, "infrared")], crops=[Crop(0.25, 0.25, 0.25, 0.25)])
+    row = FigureRow("", [LabelledImage(ir, "infrared")], crops=[Crop(0.25, 0.25, 0.25, 0.25)])
     (path,) = comparison([row], tmp_path / "detail", formats=["png"], dpi=100)
     image = picture(path)[..., 0]
     # The crop is 40x30 pixels of one gray; a cell wide, it fills 155 x 116 of the page.
@@ -105,13 +109,13 @@ def test_detail_shows_the_crop(pair, tmp_path):
 
 def test_rows_of_other_sizes_and_labels_fit_one_grid(tmp_path):
     rows = [
-        Row("a", [Panel(textured(60, 80), "infrared"), Panel(textured(60, 80, 3), "visible")]),
-        Row(
+        FigureRow("a", [LabelledImage(textured(60, 80), "infrared"), LabelledImage(textured(60, 80, 3), "visible")]),
+        FigureRow(
             "b",
             [
-                Panel(textured(97, 41), "infrared"),
+                LabelledImage(textured(97, 41), "infrared"),
                 None,
-                Panel(textured(24, 10, 3), "a label that is far too long " * 4),
+                LabelledImage(textured(24, 10, 3), "a label that is far too long " * 4),
             ],
         ),
     ]
@@ -123,13 +127,13 @@ def test_rows_of_other_sizes_and_labels_fit_one_grid(tmp_path):
 
 
 def test_name_with_dots_is_kept(pair, tmp_path):
-    row = Row("", [Panel(pair[0], "infrared")])
+    row = FigureRow("", [LabelledImage(pair[0], "infrared")])
     (path,) = comparison([row], tmp_path / "vi-rain(0.7)", zoom=None, formats=["png"], dpi=40)
     assert path.name == "vi-rain(0.7).png"
 
 
 def test_same_figure_has_the_same_bytes(pair, tmp_path):
-    row = Row("x", [Panel(pair[0], "infrared"), Panel(pair[1], "visible")])
+    row = FigureRow("x", [LabelledImage(pair[0], "infrared"), LabelledImage(pair[1], "visible")])
     first = [path.read_bytes() for path in comparison([row], tmp_path / "first", dpi=60)]
     again = [path.read_bytes() for path in comparison([row], tmp_path / "again", dpi=60)]
     assert first == again
@@ -139,12 +143,21 @@ def test_same_figure_has_the_same_bytes(pair, tmp_path):
     ("make", "message"),
     [
         (lambda p: comparison([], p), "at least one row"),
-        (lambda p: comparison([Row("x", [None])], p), "at least one row"),
-        (lambda p: Panel(np.zeros((4, 4)), "x"), "'x' is float64 of shape"),
-        (lambda p: Panel(np.zeros((4, 4, 2), np.uint8), "x"), "shape \\(4, 4, 2\\)"),
-        (lambda p: comparison([Row("r", [Panel(textured(9, 9), "ir")])], p), "row 'r' does not begin with infrared"),
-        (lambda p: comparison([Row("r", [Panel(textured(9, 9), "ir")])], p, zoom="people"), "unknown zoom 'people'"),
-        (lambda p: comparison([Row("r", [Panel(textured(9, 9), "ir")])], p, formats=["svg"]), "'svg'; choose from png"),
+        (lambda p: comparison([FigureRow("x", [None])], p), "at least one row"),
+        (lambda p: LabelledImage(np.zeros((4, 4)), "x"), "'x' is float64 of shape"),
+        (lambda p: LabelledImage(np.zeros((4, 4, 2), np.uint8), "x"), "shape \\(4, 4, 2\\)"),
+        (
+            lambda p: comparison([FigureRow("r", [LabelledImage(textured(9, 9), "ir")])], p),
+            "row 'r' does not begin with infrared",
+        ),
+        (
+            lambda p: comparison([FigureRow("r", [LabelledImage(textured(9, 9), "ir")])], p, zoom="people"),
+            "unknown zoom 'people'",
+        ),
+        (
+            lambda p: comparison([FigureRow("r", [LabelledImage(textured(9, 9), "ir")])], p, formats=["svg"]),
+            "'svg'; choose from png",
+        ),
         (lambda p: Crop(0.5, 0.5, 0.6, 0.1), "leaves the image"),
         (lambda p: Crop(0.5, 0.5, 0.0, 0.1), "leaves the image"),
         (lambda p: salient_crops(textured(9, 9), textured(9, 8, 3)), "crops need one size"),

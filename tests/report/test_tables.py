@@ -4,8 +4,8 @@ import pytest
 
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.score_file import ImageScores
-from fusionbench.report.tables import blocks, number, ranks, read_scores
-from fusionbench.report.text import long, markdown, write_report
+from fusionbench.report.tables import number, ranks, read_scores, score_tables
+from fusionbench.report.text import markdown, tidy, write_report
 
 SCORES = {
     "average": {"a": {"EN": 6.0, "QCV": 300.0}, "b": {"EN": 7.0, "QCV": 100.0}},
@@ -28,21 +28,21 @@ def out(tmp_path):
 
 
 def test_means_are_over_the_images_that_have_the_score(out):
-    (block,) = blocks(out)
+    (block,) = score_tables(out)
     assert block.means.loc["average"].tolist() == [6.5, 200.0]
     assert block.means.loc["lap"].tolist() == [7.25, 500.0]
     assert block.counts.loc["lap"].tolist() == [2, 1]
 
 
 def test_best_and_second_follow_the_direction_of_the_score(out):
-    (block,) = blocks(out)
+    (block,) = score_tables(out)
     marks = ranks(block)
     assert marks["EN"].to_dict() == {"average": 2, "lap": 1, "gff": 0}
     assert marks["QCV"].to_dict() == {"average": 1, "lap": 2, "gff": 0}
 
 
 def test_markdown_marks_directions_partial_runs_and_missing_values(out):
-    text = markdown(blocks(out))
+    text = markdown(score_tables(out))
     assert "| method | EN ↑ | QCV ↓ |" in text
     assert "2 of 9 images, partial" in text
     assert "**7.250**" in text
@@ -52,7 +52,7 @@ def test_markdown_marks_directions_partial_runs_and_missing_values(out):
 
 
 def test_csv_has_one_line_per_mean(out):
-    frame = long(blocks(out))
+    frame = tidy(score_tables(out))
     assert len(frame) == 6
     assert frame.loc[(frame["method"] == "lap") & (frame["metric"] == "QCV"), "images"].item() == 1
     assert frame["partial"].all()
@@ -67,7 +67,7 @@ def test_report_files_are_written_and_hold_every_image(out):
 
 def test_folder_without_results_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no results in"):
-        blocks(tmp_path)
+        score_tables(tmp_path)
 
 
 def test_missing_mean_is_a_dash():

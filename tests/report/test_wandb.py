@@ -17,7 +17,7 @@ import torch
 from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.tables import read_scores
-from fusionbench.report.wandb import Harmless, publish, training_mirror
+from fusionbench.report.wandb import SuppressWandbErrors, publish, training_mirror
 
 wandb = pytest.importorskip("wandb", reason="W&B is in the wandb extra")
 
@@ -189,7 +189,7 @@ def test_refused_login_is_a_warning(finished):
 
 
 def test_errors_of_this_package_are_not_hidden():
-    with pytest.raises(ValueError, match="ours"), Harmless():
+    with pytest.raises(ValueError, match="ours"), SuppressWandbErrors():
         raise ValueError("ours")
 
 
