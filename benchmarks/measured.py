@@ -2,7 +2,7 @@
 
 Runs each paper's tables with the methods that run here, as `fusionbench bench` does, and takes the means from the run's
 folder. An interrupted run goes on. Values of more images than a new run has stay; delete a file to begin it anew.
-`--from` takes a folder that is there already, of `fusionbench run` or `bench`.
+`--from` takes a folder that is there already, of `fusionbench run` or `measure`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from fusionbench.benchmark.options import parse_data_roots, parse_names, parse_paths
 from fusionbench.console import make_console
-from fusionbench.papers.measure import Settings, bench, tell
+from fusionbench.papers.measure import MeasureSettings, measure, print_result
 from fusionbench.papers.measured import Measurement, collect, read_file, renewed, write_file
-from fusionbench.papers.requirements import Supplies
+from fusionbench.papers.requirements import Inputs
 from fusionbench.papers.tables import MEASURED, PAPERS, load_paper
 
 ROOT = Path(__file__).parents[1]
@@ -44,11 +44,11 @@ def main() -> None:
 
 def _measure(name: str, options: argparse.Namespace) -> None:
     paper = load_paper(name)
-    supplies = Supplies(*parse_data_roots(options.data), weights=parse_paths(options.weights, "--weights"))
-    settings = Settings(only=tuple(parse_names(options.methods)), limit=options.limit)
+    supplies = Inputs(*parse_data_roots(options.data), weights=parse_paths(options.weights, "--weights"))
+    settings = MeasureSettings(only=tuple(parse_names(options.methods)), limit=options.limit)
     console = make_console()
     tables = paper.choose(parse_names(options.table))
-    tell(bench(paper, options.out / name, tables, supplies, settings, console=console), console)
+    print_result(measure(paper, options.out / name, tables, supplies, settings, console=console), console)
 
 
 def write(path: Path, measured: Sequence[Measurement], name: str) -> None:

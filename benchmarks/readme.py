@@ -16,7 +16,7 @@ from PIL import Image
 from fusionbench.papers.cells import NOTHING, cell_texts
 from fusionbench.papers.compare import Comparison, is_measured
 from fusionbench.papers.measured import Measurement, read_measured
-from fusionbench.papers.requirements import shipped, wanted
+from fusionbench.papers.requirements import select_methods, shipped
 from fusionbench.papers.tables import MEASURED, load_paper
 from fusionbench.report.tables import score_tables
 from fusionbench.report.text import markdown
@@ -60,7 +60,7 @@ def bench_section(known: Sequence[Measurement]) -> str:
     paper = load_paper(PAPER)
     table = paper.tables[TABLE]
     for panel in table.panels:
-        one = Comparison(paper, table, panel, shipped=shipped(paper, panel, known, wanted(paper, panel, ())))
+        one = Comparison(paper, table, panel, shipped=shipped(paper, panel, known, select_methods(paper, panel, ())))
         if is_measured(one):
             return _grid(one)
     raise SystemExit(f"nothing was measured of table {TABLE} of {paper.title}; run `make measured DATA=DIR`")

@@ -22,7 +22,7 @@ from fusionbench.registry import lookup
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from fusionbench.papers.measure import Outcome
+    from fusionbench.papers.measure import MeasureResult
 
 
 def bench(
@@ -83,17 +83,17 @@ def bench(
         wandb: show the scores on Weights and Biases too, at once or from `wandb sync` later.
     """
     from fusionbench.console import make_console
-    from fusionbench.papers.measure import Settings, tell
-    from fusionbench.papers.measure import bench as bench_paper
+    from fusionbench.papers.measure import MeasureSettings, print_result
+    from fusionbench.papers.measure import measure as bench_paper
     from fusionbench.papers.measured import read_measured
-    from fusionbench.papers.requirements import Supplies
+    from fusionbench.papers.requirements import Inputs
     from fusionbench.papers.tables import MEASURED, folder, load_paper
 
     described = load_paper(paper, benchmarks)
     home, homes = parse_data_roots(data)
     entries = parse_restorers(pre)
     restorers_by_modality(entries)
-    supplies = Supplies(
+    inputs = Inputs(
         home,
         homes,
         _by_method(weights, "--weights"),
@@ -106,12 +106,14 @@ def bench(
     trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     options = {"batch_size": batch_size, "workers": workers, "trainer": trainer}
     tables = parse_names(table)
-    settings = Settings(tuple(parse_names(methods)), limit, seed, tile, timeout, efficiency or bool(tables), options)
+    settings = MeasureSettings(
+        tuple(parse_names(methods)), limit, seed, tile, timeout, efficiency or bool(tables), options
+    )
     console = make_console()
     place = Path("runs") / "bench" / paper if out is None else out
     known = read_measured((benchmarks or folder()) / MEASURED)
-    outcome = bench_paper(described, place, described.choose(tables), supplies, settings, known=known, console=console)
-    tell(outcome, console, everything=bool(tables))
+    outcome = bench_paper(described, place, described.choose(tables), inputs, settings, known=known, console=console)
+    print_result(outcome, console, everything=bool(tables))
     if wandb is not None:
         _publish(outcome, place, wandb, paper, console)
     return EXIT_PARTIAL if outcome.problems or outcome.skipped else EXIT_OK
@@ -122,7 +124,9 @@ def _by_method(text: str, option: str) -> dict[str, Path]:
     return {lookup("method", name, METHODS): path for name, path in parse_paths(text, option).items()}
 
 
-def _publish(outcome: Outcome, place: Path, mode: Literal["offline", "online"], paper: str, console: Console) -> None:
+def _publish(
+    outcome: MeasureResult, place: Path, mode: Literal["offline", "online"], paper: str, console: Console
+) -> None:
     """Show on Weights and Biases what was measured in this run."""
     from fusionbench.report.wandb import publish
 

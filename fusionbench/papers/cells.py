@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fusionbench.papers.compare import (
     Comparison,
-    at,
+    lookup,
 )
 from fusionbench.report.significance import Difference
 
@@ -69,7 +69,7 @@ def cell_texts(comparison: Comparison) -> dict[tuple[str, str], CellText]:
         digits = comparison.decimals(metric)
         for method in comparison.methods:
             value = comparison.value(method, metric)
-            number, mean = at(comparison.published, method, metric), at(comparison.means, method, metric)
+            number, mean = lookup(comparison.published, method, metric), lookup(comparison.means, method, metric)
             both = not math.isnan(number) and not math.isnan(mean)
             texts[method, metric] = CellText(
                 published="" if value is None else value.text or NOTHING,
@@ -77,8 +77,8 @@ def cell_texts(comparison: Comparison) -> dict[tuple[str, str], CellText]:
                 difference=f"{mean - number:+.{digits}f}" if both else "",
                 mended=value is not None and value.mended,
                 shipped=(method, metric) in comparison.used,
-                published_place=int(at(published_places, method, metric)),
-                measured_place=int(at(measured_places, method, metric)),
+                published_place=int(lookup(published_places, method, metric)),
+                measured_place=int(lookup(measured_places, method, metric)),
             )
     return texts
 
@@ -142,7 +142,7 @@ def lines_of(one: Comparison) -> list[Line]:
             "shipped": {metric: cell for metric, cell in cells.items() if cell.shipped},
         }
         for origin, part in by_origin.items():
-            counts = [int(at(one.counts, method, metric)) for metric in part if one.panel.dataset]
+            counts = [int(lookup(one.counts, method, metric)) for metric in part if one.panel.dataset]
             if part:
                 found.append(Line(method, origin, 0 if origin == "published" else max(counts, default=0), part))
     return found

@@ -113,7 +113,7 @@ class Comparison:
     @cached_property
     def used(self) -> dict[tuple[str, str], Measurement]:
         """The values of the package that this run does not replace."""
-        return {cell: line for cell, line in self.shipped.items() if np.isnan(at(self.run_means, *cell))}
+        return {cell: line for cell, line in self.shipped.items() if np.isnan(lookup(self.run_means, *cell))}
 
     def _by_method(self, what: str) -> pd.DataFrame:
         if self.measured is None:
@@ -174,7 +174,7 @@ COMMANDS = 200
 """Characters of restoration commands that a caption repeats."""
 
 
-def at(numbers: pd.DataFrame, method: str, metric: str) -> float:
+def lookup(numbers: pd.DataFrame, method: str, metric: str) -> float:
     """One number of a table of methods by metrics."""
     return cast("float", numbers.loc[method, metric])
 
@@ -200,7 +200,7 @@ def conditions(comparison: Comparison) -> str:
         body = f"Measured: fusionbench {__version__}, images of {panel.size}; operations are multiply-adds."
     else:
         body = _on_images(comparison)
-    return f"{body} {verdict(comparison)}"
+    return f"{body} {comparability(comparison)}"
 
 
 def is_measured(comparison: Comparison) -> bool:
@@ -240,7 +240,7 @@ def score_name(paper: Paper, metric: str) -> str:
     return paper.scores.get(metric, metric)
 
 
-def verdict(comparison: Comparison) -> str:
+def comparability(comparison: Comparison) -> str:
     """Whether printed and measured numbers may be compared, and why not."""
     panel, measured = comparison.panel, comparison.measured
     reasons = [f"it is not known {panel.unknown}"] if panel.unknown else []
@@ -270,7 +270,7 @@ def notes(comparison: Comparison) -> list[str]:
     if measured is not None:
         for metric in comparison.metrics:
             for method in dict.fromkeys(measured.scores["method"]):
-                count = int(at(comparison.counts, method, metric))
+                count = int(lookup(comparison.counts, method, metric))
                 if 0 < count < measured.images and (method, metric) not in comparison.used:
                     lines.append(f"{metric} of {method} is over {count} of {measured.images} images.")
         lines += [f"This run: fusionbench {__version__}.", *measured.notes]
@@ -304,7 +304,7 @@ TESTS = (
 """The footnote of tables of differences."""
 
 
-def long(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+def tidy(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """One line per cell: published, measured, difference, number of images, agreement of the column's rankings."""
     lines: list[Mapping[str, object]] = []
     for one in comparisons:
@@ -312,7 +312,7 @@ def long(comparisons: Sequence[Comparison]) -> pd.DataFrame:
             tau, shared = one.tau(metric)
             for method in one.methods:
                 value, line = one.value(method, metric), one.used.get((method, metric))
-                mean, number = at(one.means, method, metric), at(one.published, method, metric)
+                mean, number = lookup(one.means, method, metric), lookup(one.published, method, metric)
                 lines.append(
                     {
                         "table": one.table.name,
@@ -326,7 +326,7 @@ def long(comparisons: Sequence[Comparison]) -> pd.DataFrame:
                         "measured": mean,
                         "difference": mean - number,
                         "origin": "" if np.isnan(mean) else "run" if line is None else "shipped",
-                        "images": int(at(one.counts, method, metric)),
+                        "images": int(lookup(one.counts, method, metric)),
                         "images_published": one.panel.images,
                         "kendall_tau": tau,
                         "methods_in_tau": shared,
@@ -336,7 +336,7 @@ def long(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     return pd.DataFrame(lines).astype({"images_published": "Int64"})
 
 
-def long_differences(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+def tidy_differences(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """One line per pair of measured methods and score."""
     columns = [
         "table",

@@ -26,7 +26,7 @@ from fusionbench.methods import METHODS
 from fusionbench.papers.compare import Comparison, Measured
 from fusionbench.papers.latex import document
 from fusionbench.papers.measured import Measurement
-from fusionbench.papers.requirements import Ready, Supplies, ready, rows_of, shipped, wanted
+from fusionbench.papers.requirements import Available, Inputs, check_available, rows_of, select_methods, shipped
 from fusionbench.papers.tables import Panel, Paper, Table
 from fusionbench.papers.text import show, write_table
 from fusionbench.registry import lookup
@@ -53,7 +53,7 @@ ALLOWED = 30.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class MeasureSettings:
     """How to measure.
 
     Attributes:
@@ -82,7 +82,7 @@ class Settings:
 
 
 @dataclass
-class Outcome:
+class MeasureResult:
     """What a bench leaves behind.
 
     Attributes:
@@ -98,16 +98,16 @@ class Outcome:
     files: list[Path] = field(default_factory=list)
 
 
-def bench(
+def measure(
     paper: Paper,
     out: Path,
     tables: Sequence[Table],
-    supplies: Supplies,
-    settings: Settings,
+    inputs: Inputs,
+    settings: MeasureSettings,
     *,
     known: Sequence[Measurement] = (),
     console: Console | None = None,
-) -> Outcome:
+) -> MeasureResult:
     """Measure tables as far as possible and write them beside the published values, below `out/report`.
 
     An interrupted bench of the same settings goes on in the same folder. Panels that share a data set, a degradation
@@ -121,14 +121,14 @@ def bench(
         ValueError: an input is wrong, or the folder holds other settings.
     """
     settings = replace(settings, only=check_only(paper, settings.only))
-    bench_ = _Bench(paper, out, supplies, settings, console)
-    outcome = Outcome()
+    bench_ = _Bench(paper, out, inputs, settings, console)
+    outcome = MeasureResult()
     skips: list[Skipped] = []
     for table in tables:
         found = []
         for panel in table.panels:
             measured, skipped = bench_.measure(table, panel)
-            rows = rows_of(paper, panel, supplies, settings.only)
+            rows = rows_of(paper, panel, inputs, settings.only)
             found.append(Comparison(paper, table, panel, measured, shipped(paper, panel, known, rows, settings.seed)))
             skips += [replace(entry, tables=(table.name,)) for entry in skipped]
         outcome.comparisons += found
@@ -147,9 +147,9 @@ class _Bench:
     """
 
     def __init__(
-        self, paper: Paper, out: Path, supplies: Supplies, settings: Settings, console: Console | None
+        self, paper: Paper, out: Path, inputs: Inputs, settings: MeasureSettings, console: Console | None
     ) -> None:
-        self.paper, self.out, self.supplies, self.settings, self.console = paper, out, supplies, settings, console
+        self.paper, self.out, self.inputs, self.settings, self.console = paper, out, inputs, settings, console
         self.problems: list[str] = []
 
     def measure(self, table: Table, panel: Panel) -> tuple[Measured | None, list[Skipped]]:
@@ -160,35 +160,37 @@ class _Bench:
             return None, [Skipped("efficiency", (panel.title,), f"`--efficiency`, or `--table {table.name}`")]
         if panel.size:
             return self._efficiency(table, panel)
-        at_hand = ready(self.paper, panel, self.supplies, self.settings.only)
-        return self._scores(table, panel, at_hand), at_hand.skipped
+        available = check_available(self.paper, panel, self.inputs, self.settings.only)
+        return self._scores(table, panel, available), available.skipped
 
     def _tell(self, table: Table, panel: Panel) -> None:
         if self.console is not None:
             self.console.print(f"table {table.name}: {panel.title}", style="dim", highlight=False)
 
-    def _scores(self, table: Table, panel: Panel, at_hand: Ready) -> Measured | None:
-        if not (at_hand.data and at_hand.methods and at_hand.metrics):
+    def _scores(self, table: Table, panel: Panel, available: Available) -> Measured | None:
+        if not (available.data and available.methods and available.metrics):
             return None
         self._tell(table, panel)
-        benchmark = self._benchmark(panel, at_hand)
-        restored = self.supplies.pre if panel.restored else ()
-        whole = [choice for printed, choice in at_hand.methods.items() if printed in at_hand.end_to_end or not restored]
-        two_step = [choice for choice in at_hand.methods.values() if choice not in whole]
+        benchmark = self._benchmark(panel, available)
+        restored = self.inputs.pre if panel.restored else ()
+        whole = [
+            choice for printed, choice in available.methods.items() if printed in available.end_to_end or not restored
+        ]
+        two_step = [choice for choice in available.methods.values() if choice not in whole]
         for choices, pre in ((whole, ()), (two_step, restored)):
             if choices:
                 part = replace(benchmark, methods=tuple(choices), pre=pre)
                 self.problems += run(part, self.out, console=self.console, **self.settings.options).problems
         names = load_pairs(benchmark.datasets[0], benchmark.degradations)[panel.degradation].source.names
-        return _collect(benchmark, at_hand, self.out, names, restored)
+        return _collect(benchmark, available, self.out, names, restored)
 
-    def _benchmark(self, panel: Panel, at_hand: Ready) -> Benchmark:
+    def _benchmark(self, panel: Panel, available: Available) -> Benchmark:
         limits = [count for count in (self.settings.limit, panel.images) if count is not None]
         return Benchmark(
-            datasets=(self.supplies.dataset(panel),),
+            datasets=(self.inputs.dataset(panel),),
             degradations=(panel.degradation,),
-            methods=tuple(at_hand.methods.values()),
-            metrics=tuple(at_hand.metrics.values()),
+            methods=tuple(available.methods.values()),
+            metrics=tuple(available.metrics.values()),
             protocol=self.paper.protocol,
             name=f"{self.paper.name}: {panel.title}",
             seed=self.settings.seed,
@@ -203,9 +205,9 @@ class _Bench:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         found: dict[str, Profile] = {}
         skipped: list[Skipped] = []
-        for printed, name in wanted(self.paper, panel, self.settings.only).items():
+        for printed, name in select_methods(self.paper, panel, self.settings.only).items():
             try:
-                request = Request(name, self.supplies.weights.get(name), height, width, device, allowed=ALLOWED)
+                request = Request(name, self.inputs.weights.get(name), height, width, device, allowed=ALLOWED)
             except ValueError as error:
                 skipped.append(Skipped("refused", (printed,), str(error)))
                 continue
@@ -229,18 +231,18 @@ def check_only(paper: Paper, only: Sequence[str]) -> tuple[str, ...]:
 
 
 def _collect(
-    benchmark: Benchmark, at_hand: Ready, out: Path, names: Sequence[str], restored: Sequence[str]
+    benchmark: Benchmark, available: Available, out: Path, names: Sequence[str], restored: Sequence[str]
 ) -> Measured:
     """The scores of a panel's cells, under the names in print."""
     lines: list[dict[str, object]] = []
     remarks: list[str] = []
     asked = names[: benchmark.limit]
-    for printed, choice in at_hand.methods.items():
+    for printed, choice in available.methods.items():
         folder = CellFolder(out / Cell(benchmark.datasets[0], benchmark.degradations[0], choice).path)
         rows, meta = folder.rows(), folder.meta()
         for image in asked:
             values = rows[image].values if image in rows else {}
-            named = {metric: values.get(score, math.nan) for metric, score in at_hand.metrics.items()}
+            named = {metric: values.get(score, math.nan) for metric, score in available.metrics.items()}
             lines.append({"method": printed, "image": image, **named})
         if choice.folder is not None or choice.command is not None:
             remarks.append(f"{printed}: images made elsewhere.")
@@ -299,7 +301,7 @@ def count(comparisons: Sequence[Comparison]) -> tuple[int, int, int]:
     return int(sum(of_run)), int(sum(both)) - int(sum(of_run)), int(sum(printed))
 
 
-def tell(outcome: Outcome, console: Console, *, everything: bool = False) -> None:
+def print_result(outcome: MeasureResult, console: Console, *, everything: bool = False) -> None:
     """Print the tables, where the files are, and what is missing: a line for each kind of reason.
 
     Args:

@@ -25,7 +25,7 @@ DATASET = "{dataset}"
 
 
 @dataclass(frozen=True)
-class Supplies:
+class Inputs:
     """What a person gives.
 
     Attributes:
@@ -65,7 +65,7 @@ class Supplies:
 
 
 @dataclass
-class Ready:
+class Available:
     """What of a panel can be measured.
 
     Attributes:
@@ -83,7 +83,7 @@ class Ready:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def wanted(paper: Paper, panel: Panel, only: Sequence[str]) -> dict[str, str]:
+def select_methods(paper: Paper, panel: Panel, only: Sequence[str]) -> dict[str, str]:
     """The methods to measure: name in METHODS by name in print, '' where the package has none.
 
     Args:
@@ -98,19 +98,19 @@ def wanted(paper: Paper, panel: Panel, only: Sequence[str]) -> dict[str, str]:
     return chosen | others
 
 
-def rows_of(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = ()) -> dict[str, str]:
-    """The methods to measure as `wanted` says, and the fallbacks of those whose own weights are missing.
+def rows_of(paper: Paper, panel: Panel, inputs: Inputs, only: Sequence[str] = ()) -> dict[str, str]:
+    """The methods to measure as `select_methods` says, and the fallbacks of those whose own weights are missing.
 
     A fallback is a row of its own: the published numbers of a method stay without measured ones of another.
     """
-    rows = wanted(paper, panel, only)
-    small = filter(None, (_fallback(name, supplies) for name in rows.values()))
+    rows = select_methods(paper, panel, only)
+    small = filter(None, (_fallback(name, inputs) for name in rows.values()))
     return rows | {name: name for name in small if name not in rows.values()}
 
 
-def _fallback(name: str, supplies: Supplies) -> str:
+def _fallback(name: str, inputs: Inputs) -> str:
     """The small network that runs in a method's place here; empty where none does."""
-    return "" if supplies.strict or not name else fallback(name, supplies.weights.get(name))
+    return "" if inputs.strict or not name else fallback(name, inputs.weights.get(name))
 
 
 def shipped(
@@ -133,30 +133,30 @@ def shipped(
     }
 
 
-def ready(paper: Paper, panel: Panel, supplies: Supplies, only: Sequence[str] = ()) -> Ready:
+def check_available(paper: Paper, panel: Panel, inputs: Inputs, only: Sequence[str] = ()) -> Available:
     """Look for everything that a panel of scores needs, without running anything.
 
     What else is missing is said of panels without data too, so that one list is enough.
     """
-    found = Ready()
+    found = Available()
     try:
-        load_pairs(supplies.dataset(panel), [panel.degradation])
+        load_pairs(inputs.dataset(panel), [panel.degradation])
     except (FileNotFoundError, ValueError) as error:
         found.data = False
         found.skipped.append(Skipped("data", (panel.dataset,), str(error)))
-    rows = rows_of(paper, panel, supplies, only)
+    rows = rows_of(paper, panel, inputs, only)
     whole = {printed for printed in panel.end_to_end if printed in rows}
     # A small network restores as the method does that it is one of.
     small = {FALLBACKS.get(rows[printed]) for printed in whole}
     found.end_to_end = whole | {printed for printed, name in rows.items() if name in small}
     for printed, name in rows.items():
-        choice = supplies.method(name, panel)
-        if _fallback(name, supplies):
+        choice = inputs.method(name, panel)
+        if _fallback(name, inputs):
             why = fallback_notice(name, WEIGHTS.format(name=name))
             found.skipped.append(Skipped("fallback", (printed,), why, name=name))
-        elif why := _unable(name, panel, () if printed in found.end_to_end else supplies.pre):
+        elif why := _unable(name, panel, () if printed in found.end_to_end else inputs.pre):
             found.skipped.append(Skipped("refused", (printed,), why, name=name))
-        elif lacks := lacking(printed, choice):
+        elif lacks := why_missing(printed, choice):
             found.skipped.append(lacks)
         else:
             found.methods[printed] = choice
@@ -175,7 +175,7 @@ def _unable(name: str, panel: Panel, pre: Sequence[str]) -> str:
     return METHODS[name].unable(parse(panel.degradation).without(restored)) if name in METHODS else ""
 
 
-def lacking(printed: str, choice: MethodChoice) -> Skipped | None:
+def why_missing(printed: str, choice: MethodChoice) -> Skipped | None:
     """What a method needs before it can run; None where it can."""
     if choice.name not in METHODS:
         return Skipped("elsewhere", (printed,), "no method of this package: --fused external=DIR", name="external")

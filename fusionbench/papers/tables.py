@@ -236,7 +236,7 @@ def read_values(path: Path) -> dict[Cell, Value]:
     return values
 
 
-def cells_of(table: Table) -> list[Cell]:
+def expected_cells(table: Table) -> list[Cell]:
     """The cells that a table's panels describe."""
     return [
         (table.name, panel.printed, panel.scenario, method, metric)

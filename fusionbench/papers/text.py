@@ -28,13 +28,13 @@ from fusionbench.papers.cells import (
 from fusionbench.papers.compare import (
     TESTS,
     Comparison,
+    comparability,
     conditions,
     is_measured,
-    long,
-    long_differences,
     notes,
+    tidy,
+    tidy_differences,
     title,
-    verdict,
 )
 from fusionbench.papers.latex import difference_tables, fragment
 from fusionbench.papers.tables import Table
@@ -108,8 +108,8 @@ def show(comparisons: Sequence[Comparison], console: Console, *, everything: boo
         for metrics in _fitting(one, console.width):
             console.print(_terminal(one, metrics))
         # Neighbours often share it.
-        if is_measured(one) and verdict(one) not in map(verdict, shown[place + 1 : place + 2]):
-            console.print(verdict(one), style="dim", highlight=False)
+        if is_measured(one) and comparability(one) not in map(comparability, shown[place + 1 : place + 2]):
+            console.print(comparability(one), style="dim", highlight=False)
     bare = Counter(one.table.name for one in comparisons if not (everything or is_measured(one)))
     parts = [f"{name} ({count} part{'s' if count > 1 else ''})" for name, count in bare.items()]
     if parts:
@@ -161,10 +161,10 @@ def write_table(table: Table, comparisons: Sequence[Comparison], folder: Path) -
     stem = f"table{table.name}"
     texts = {
         f"{stem}.md": markdown(table, comparisons),
-        f"{stem}.csv": long(comparisons).to_csv(index=False),
+        f"{stem}.csv": tidy(comparisons).to_csv(index=False),
         f"{stem}.tex": fragment(comparisons),
     }
-    found = long_differences(comparisons)
+    found = tidy_differences(comparisons)
     for name in (f"{stem}_differences.csv", f"{stem}_differences.tex"):
         (folder / name).unlink(missing_ok=True)  # of a run that measured more
     if len(found):

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from fusionbench.papers.cells import cell_texts
-from fusionbench.papers.compare import Comparison, Measured, caption, long, long_differences, notes, verdict
+from fusionbench.papers.compare import Comparison, Measured, caption, comparability, notes, tidy, tidy_differences
 from fusionbench.papers.latex import difference_tables, document, escape, fragment
 from fusionbench.papers.measured import Measurement, image_set
 from fusionbench.papers.tables import PAPERS, Panel, Paper, Table, Value, load_paper
@@ -135,9 +135,9 @@ def test_every_pair_of_measured_methods_is_tested_in_one_family():
 
 def test_numbers_may_be_compared_only_on_the_same_images():
     one = comparison()
-    assert "not comparable: the paper has 361 images, here are 3." in verdict(one)
+    assert "not comparable: the paper has 361 images, here are 3." in comparability(one)
     same = Comparison(one.paper, one.table, one.panel, scores(images=361, available=361))
-    assert verdict(same) == "Published and measured numbers are of the same images."
+    assert comparability(same) == "Published and measured numbers are of the same images."
 
 
 @pytest.mark.parametrize("name", PAPERS)
@@ -147,7 +147,7 @@ def test_panels_whose_images_are_unknown_are_never_called_comparable(name):
         for one in table.panels:
             measured = scores(images=one.images or 3, available=one.images or 3)
             if one.unknown:
-                assert "not comparable" in verdict(Comparison(paper, table, one, measured))
+                assert "not comparable" in comparability(Comparison(paper, table, one, measured))
 
 
 def test_caption_names_what_the_numbers_depend_on():
@@ -168,9 +168,9 @@ def test_caption_names_what_the_numbers_depend_on():
 
 def test_restoration_before_fusion_is_told():
     one = comparison(degradation="rain", restored="NeRD-Rain", end_to_end=("C",))
-    assert "by NeRD-Rain, except for C; here they are fused as they are" in verdict(one)
+    assert "by NeRD-Rain, except for C; here they are fused as they are" in comparability(one)
     restored = Comparison(one.paper, one.table, one.panel, scores(restored=("vi:derain {in} {out}",)))
-    assert "here by vi:derain {in} {out}" in verdict(restored)
+    assert "here by vi:derain {in} {out}" in comparability(restored)
 
 
 def test_notes_tell_misprints_and_missing_images():
@@ -180,13 +180,13 @@ def test_notes_tell_misprints_and_missing_images():
 
 
 def test_csv_has_a_line_per_cell():
-    frame = long([comparison()])
+    frame = tidy([comparison()])
     assert len(frame) == 8
     line = frame[(frame["method"] == "A") & (frame["metric"] == "EN")].iloc[0]
     assert (line["printed"], line["published"], line["images"], line["images_published"]) == ("6350", 6.35, 3, 361)
     assert line["difference"] == pytest.approx(-0.25)
-    assert len(long_differences([comparison()])) == 6
-    assert len(long([comparison(measured=False)])) == 6
+    assert len(tidy_differences([comparison()])) == 6
+    assert len(tidy([comparison(measured=False)])) == 6
 
 
 def test_markdown_shows_published_measured_and_difference():
@@ -235,7 +235,7 @@ def test_values_of_the_package_stand_in_where_the_run_has_none():
     text = markdown(one.table, [one])
     assert "| B, shipped | 361 | 7.250 (+0.150) | - |" in text
     assert "Shipped with the package, measured with fusionbench 0.1.0 on 2026-11-27 over 361 images: B." in text
-    assert long([one]).query("method == 'B' and metric == 'EN'")["origin"].tolist() == ["shipped"]
+    assert tidy([one]).query("method == 'B' and metric == 'EN'")["origin"].tolist() == ["shipped"]
     assert r"7.250\textdaggerdbl{}" in fragment([one])
 
 
@@ -251,12 +251,12 @@ def test_values_over_other_images_are_not_ranked_together():
 
 def test_values_of_the_package_are_compared_only_on_the_papers_images():
     cells = {("A", "EN"): line("A", "EN", 6.5)}
-    assert "of the same images" in verdict(comparison(False, cells))
+    assert "of the same images" in comparability(comparison(False, cells))
     cells["C", "EN"] = line("C", "EN", 6.5, 34)
-    assert "not comparable: the paper has 361 images, here are 34." in verdict(comparison(False, cells))
+    assert "not comparable: the paper has 361 images, here are 34." in comparability(comparison(False, cells))
     assert "mean over 34 or 361 images" in caption(comparison(False, cells))
     assert "over 34 of 361 images: C." in " ".join(notes(comparison(False, cells)))
-    assert "not known which" in verdict(comparison(False, cells, unknown="which"))
+    assert "not known which" in comparability(comparison(False, cells, unknown="which"))
 
 
 LONGEST = 1000

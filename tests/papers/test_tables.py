@@ -8,7 +8,7 @@ from itertools import groupby
 import pytest
 
 from fusionbench.metrics import METRICS, choose
-from fusionbench.papers.tables import PAPERS, Panel, cells_of, folder, load_paper, read_values
+from fusionbench.papers.tables import PAPERS, Panel, expected_cells, folder, load_paper, read_values
 
 COUNTS = {"drfusion": (5, 458), "dspfusion": (6, 845), "lure": (6, 425)}
 
@@ -16,7 +16,7 @@ COUNTS = {"drfusion": (5, 458), "dspfusion": (6, 845), "lure": (6, 425)}
 @pytest.mark.parametrize("name", PAPERS)
 def test_every_value_has_its_cell_and_every_cell_its_value(name):
     paper = load_paper(name)
-    cells = [cell for table in paper.tables.values() for cell in cells_of(table)]
+    cells = [cell for table in paper.tables.values() for cell in expected_cells(table)]
     assert len(cells) == len(set(cells))
     assert set(cells) == set(paper.values)
     assert (len(paper.tables), len(cells)) == COUNTS[name]
