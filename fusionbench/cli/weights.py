@@ -10,7 +10,7 @@ from fusionbench.console import EXIT_OK, make_console, print_missing
 from fusionbench.report.columns import Format, Row, show, show_facts
 
 if TYPE_CHECKING:
-    from fusionbench.hub.catalog import Holder
+    from fusionbench.hub.catalog import WeightsOwner
     from fusionbench.weights.card import WeightsCard
 
 ALL = "all"
@@ -23,10 +23,10 @@ def list_all(all: bool = False, format: Format = "text") -> int:  # noqa: A002 -
         all: show variants and ablations of methods, and every file on a line of its own.
         format: text fits the terminal; csv and json are for programs and hold everything.
     """
-    from fusionbench.hub.catalog import holders
+    from fusionbench.hub.catalog import iter_owners
     from fusionbench.methods import METHODS, variant_of
 
-    owners = [*holders()]
+    owners = [*iter_owners()]
     if all or format != "text":
         rows = [_row(owner, [card]) for owner in owners for card in owner.cards]
     else:
@@ -74,7 +74,7 @@ def download(names: str, dry_run: bool = False) -> int:
         names: methods and metrics, separated by commas; --all for every one that has an address.
         dry_run: show what would be fetched, and how large it is; nothing is written.
     """
-    from fusionbench.hub.catalog import check_reached, fetch
+    from fusionbench.hub.catalog import check_reachable, fetch
     from fusionbench.weights.download import Servers
 
     owners = _holders(names)
@@ -87,7 +87,7 @@ def download(names: str, dry_run: bool = False) -> int:
     for owner in owners:
         try:
             if names == ALL:
-                check_reached(owner, servers)
+                check_reachable(owner, servers)
             for place in fetch(owner):
                 _say(place)
         except (OSError, ValueError) as error:
@@ -106,11 +106,11 @@ def import_files(name: str, source: Path = Path(), out: Path | None = None, unve
         out: the file to write, to be passed as --weights NAME=FILE; by default the place where it is looked for.
         unverified: accept a file that no published checksum speaks for (your own training); results will say so.
     """
-    from fusionbench.hub.catalog import bring, holder
+    from fusionbench.hub.catalog import install_files, owner_of
 
     if source == Path():
         raise ValueError("weights import needs --from, the weight file or the folder that holds it")
-    for place in bring(holder(name), source.expanduser(), out, unverified=unverified):
+    for place in install_files(owner_of(name), source.expanduser(), out, unverified=unverified):
         _say(place)
     return EXIT_OK
 
@@ -169,18 +169,18 @@ def verify(names: str) -> int:
     return print_missing(make_console(stderr=True), problems, label="")
 
 
-def _holders(names: str) -> list[Holder]:
+def _holders(names: str) -> list[WeightsOwner]:
     from fusionbench.benchmark.options import split_commas
-    from fusionbench.hub.catalog import everything, holder
+    from fusionbench.hub.catalog import all_owners, owner_of
 
-    return everything() if names == ALL else [holder(name) for name in split_commas(names)]
+    return all_owners() if names == ALL else [owner_of(name) for name in split_commas(names)]
 
 
-def _files(owners: Iterable[Holder]) -> Iterator[tuple[Holder, WeightsCard]]:
+def _files(owners: Iterable[WeightsOwner]) -> Iterator[tuple[WeightsOwner, WeightsCard]]:
     return ((owner, card) for owner in owners for card in owner.cards)
 
 
-def _row(owner: Holder, cards: Sequence[WeightsCard]) -> dict[str, str]:
+def _row(owner: WeightsOwner, cards: Sequence[WeightsCard]) -> dict[str, str]:
     states = {owner.state(card): None for card in cards}
     return {
         "name": owner.name,
@@ -195,7 +195,7 @@ def _row(owner: Holder, cards: Sequence[WeightsCard]) -> dict[str, str]:
     }
 
 
-def _described(owner: Holder, card: WeightsCard) -> dict[str, str]:
+def _described(owner: WeightsOwner, card: WeightsCard) -> dict[str, str]:
     from fusionbench.weights.store import locate, search_paths
 
     read, place = card in owner.cards, locate(owner.name, card)
@@ -210,7 +210,7 @@ def _described(owner: Holder, card: WeightsCard) -> dict[str, str]:
     }
 
 
-def _show_plan(owners: list[Holder]) -> None:
+def _show_plan(owners: list[WeightsOwner]) -> None:
     """A table of the files that would be fetched, each once; sizes that no card knows are asked from the server."""
     from fusionbench.weights.checksums import FULL
     from fusionbench.weights.download import Servers

@@ -29,7 +29,7 @@ RECORDED_LATER = "that of the file is recorded when it is fetched or imported"
 
 
 @dataclass(frozen=True)
-class Holder:
+class WeightsOwner:
     """A method or a metric with the files that it reads.
 
     Attributes:
@@ -79,16 +79,16 @@ class Holder:
         return list(self.published) if wanted and self.published else wanted
 
 
-def holders() -> Iterator[Holder]:
+def iter_owners() -> Iterator[WeightsOwner]:
     """All that read weights and are listed: methods, then metrics."""
     for name, card in methods.METHODS.items():
         if card.weights:
-            yield Holder(name, "method", card.weights, card.published, card.importer)
+            yield WeightsOwner(name, "method", card.weights, card.published, card.importer)
     for name in NO_REFERENCE:
         yield _score(name)
 
 
-def holder(name: str) -> Holder:
+def owner_of(name: str) -> WeightsOwner:
     """A method or score by its name; scores of pyiqa also as 'pyiqa:brisque'.
 
     Raises:
@@ -99,27 +99,27 @@ def holder(name: str) -> Holder:
         card = methods.METHODS[method]
         if not card.weights:
             raise ValueError(f"{method!r} reads no weights")
-        return Holder(method, "method", card.weights, card.published, card.importer)
+        return WeightsOwner(method, "method", card.weights, card.published, card.importer)
     if not pyiqa_name(name):
-        raise unknown_name("method or metric with weights", name, [one.name for one in holders()])
+        raise unknown_name("method or metric with weights", name, [one.name for one in iter_owners()])
     found = _score(spelled(name))
     if not found.cards:
         raise ValueError(f"{name!r} reads no weights")
     return found
 
 
-def everything() -> list[Holder]:
+def all_owners() -> list[WeightsOwner]:
     """All that read weights, with those scores of pyiqa that have no row of their own."""
-    named = [*holders()]
+    named = [*iter_owners()]
     rest = sorted(set(NETWORKS) - {pyiqa_name(name) for name in NO_REFERENCE})
     return named + [one for name in rest if (one := _score(f"{PREFIX}{name}")).cards]
 
 
-def _score(name: str) -> Holder:
-    return Holder(name, "metric", tuple(NETWORKS[pyiqa_name(name)].cards().values()))
+def _score(name: str) -> WeightsOwner:
+    return WeightsOwner(name, "metric", tuple(NETWORKS[pyiqa_name(name)].cards().values()))
 
 
-def fetch(owner: Holder, *, progress: bool = True) -> list[Path]:
+def fetch(owner: WeightsOwner, *, progress: bool = True) -> list[Path]:
     """Fetch the files of a method or score to where they are looked for; those that are here already stay.
 
     Raises:
@@ -131,7 +131,7 @@ def fetch(owner: Holder, *, progress: bool = True) -> list[Path]:
     return download(owner.name, owner.lacking(), progress=progress)
 
 
-def check_reached(owner: Holder, servers: Servers) -> None:
+def check_reachable(owner: WeightsOwner, servers: Servers) -> None:
     """Find out in a moment that none of a file's servers can be reached, instead of trying each again and again.
 
     Raises:
@@ -143,7 +143,9 @@ def check_reached(owner: Holder, servers: Servers) -> None:
             raise OSError(f"{card.file} cannot be fetched: no answer from {hosts}")
 
 
-def bring(owner: Holder, source: Path, target: Path | None = None, *, unverified: bool = False) -> list[Path]:
+def install_files(
+    owner: WeightsOwner, source: Path, target: Path | None = None, *, unverified: bool = False
+) -> list[Path]:
     """Put files that a person brings where they are looked for.
 
     Args:
@@ -177,15 +179,15 @@ def bring(owner: Holder, source: Path, target: Path | None = None, *, unverified
     return [_put(owner, card, path, target, unverified) for card, path in found]
 
 
-def _files(owner: Holder) -> list[str]:
+def _files(owner: WeightsOwner) -> list[str]:
     return [card.file for card in owner.cards]
 
 
-def _missing(owner: Holder) -> list[str]:
+def _missing(owner: WeightsOwner) -> list[str]:
     return [card.file for card in owner.cards if locate(owner.name, card) is None]
 
 
-def _is_own(owner: Holder, source: Path) -> bool:
+def _is_own(owner: WeightsOwner, source: Path) -> bool:
     """Whether what is brought is in this package's own form already."""
     return source.is_file() and source.suffix == Path(owner.cards[0].file).suffix
 
@@ -208,7 +210,7 @@ def _has_sum(card: WeightsCard, path: Path) -> bool:
     return sha256(path) in {card.sha256, *card.aliases.values()}
 
 
-def _put(owner: Holder, card: WeightsCard, source: Path, target: Path | None, unverified: bool) -> Path:
+def _put(owner: WeightsOwner, card: WeightsCard, source: Path, target: Path | None, unverified: bool) -> Path:
     also = {digest: name for name, digest in card.aliases.items()}
     place = target or cache_path(owner.name, card).with_name(also.get(sha256(source), card.file))
     if not unverified:

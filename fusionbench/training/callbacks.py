@@ -102,7 +102,7 @@ class ProgressBar(RichProgressBar):
         return described.replace("/-2", "")
 
 
-class Samples(Callback):
+class SampleImages(Callback):
     """Draws what a method makes of the first validation pairs whenever it is validated.
 
     Args:

@@ -31,9 +31,9 @@ from fusionbench.files import write_atomically
 from fusionbench.registry import unknown_name
 from fusionbench.report.wandb import Mode, TrainingMirror, training_mirror
 from fusionbench.trainer import is_rank_zero, keyboard_interrupts, silence_lightning
-from fusionbench.training.callbacks import FiniteLoss, ProgressBar, RandomState, Samples
+from fusionbench.training.callbacks import FiniteLoss, ProgressBar, RandomState, SampleImages
 from fusionbench.training.curves import draw_curves
-from fusionbench.training.recipe import TABLES, Recipe, portable
+from fusionbench.training.recipe import TABLES, Recipe, strip_paths
 from fusionbench.version import __version__
 from fusionbench.weights.safetensors import write_tensors
 
@@ -78,7 +78,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
     result = out / f"{recipe.method}.safetensors"
     if is_rank_zero():
         told = recipe.entries(start=method.weights_name)
-        notes = {"method": recipe.method, "version": __version__, "recipe": portable(told)}
+        notes = {"method": recipe.method, "version": __version__, "recipe": strip_paths(told)}
         write_tensors(method.state_dict(), result, notes)
     return result
 
@@ -216,8 +216,8 @@ def _sentences(phase: str, checkpoint: Path) -> Iterator[None]:
 def _mirrored(
     wandb: Mode | None, folder: Path, recipe: Recipe, phase: str, method: Method
 ) -> AbstractContextManager[TrainingMirror]:
-    told = portable(recipe.entries(start=method.weights_name))
-    own = portable({what: recipe.of(phase, what) for what in TABLES})
+    told = strip_paths(recipe.entries(start=method.weights_name))
+    own = strip_paths({what: recipe.of(phase, what) for what in TABLES})
     settings = {**{name: told.get(name) for name in ("options", "seed", "start")}, **own, **environment()}
     return training_mirror(
         wandb, folder, method=recipe.method, phase=phase, recipe=told, settings={**settings, "version": __version__}
@@ -234,7 +234,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
     callbacks: list[Callback] = [
         RandomState(),
         FiniteLoss(folder / CHECKPOINT),
-        Samples(folder / "samples", drawn=mirror.picture),
+        SampleImages(folder / "samples", drawn=mirror.picture),
         LearningRateMonitor("step"),
         ModelCheckpoint(
             dirpath=folder,

@@ -215,14 +215,14 @@ def _set(tables: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     table[path[-1]] = value
 
 
-def portable(recipe: Mapping[str, Any]) -> dict[str, Any]:
+def strip_paths(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe without the folders of its data: equal trainings have equal notes, and others read nothing private.
 
     Example:
-        >>> portable({"loader": {"root": "/home/me", "crop": 64}, "phases": {"fusion": {"loader": {"root": "/data"}}}})
-        {'loader': {'crop': 64}, 'phases': {'fusion': {'loader': {}}}}
+        >>> strip_paths({"loader": {"root": "/home/me", "crop": 64}, "phases": {"fusion": {"loader": {"root":
+        "/data"}}}}) {'loader': {'crop': 64}, 'phases': {'fusion': {'loader': {}}}}
     """
-    rest = {key: portable(value) if isinstance(value, Mapping) else value for key, value in recipe.items()}
+    rest = {key: strip_paths(value) if isinstance(value, Mapping) else value for key, value in recipe.items()}
     if "loader" in rest:
         rest["loader"] = {key: value for key, value in rest["loader"].items() if key != "root"}
     return rest

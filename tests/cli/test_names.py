@@ -12,7 +12,7 @@ from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli.main import main
 from fusionbench.data import DATASETS, describe
 from fusionbench.degradations import DEGRADATIONS, SCENARIOS, parse
-from fusionbench.hub.catalog import holder
+from fusionbench.hub.catalog import owner_of
 from fusionbench.methods import METHODS
 from fusionbench.metrics import METRICS, PROTOCOLS, FusionMetric, canonical, choose, evaluate, row
 from fusionbench.metrics.pyiqa.table import NETWORKS
@@ -114,7 +114,7 @@ def test_python_finds_names_in_any_case():
     assert methods.card_of("LURE-S") is METHODS["lure-s"]
     assert methods.load("LURE-S").weights_name == methods.load("lure-s").weights_name
     assert describe("MSRS")["name"] == "msrs"
-    assert holder("Lure-S").name == "lure-s"
+    assert owner_of("Lure-S").name == "lure-s"
     assert str(parse("CLEAN")) == "clean"
     assert str(parse("VI:LL+IR:LC")) == str(parse("ll+lc"))
 

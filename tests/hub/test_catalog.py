@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from fusionbench.cli.main import main
-from fusionbench.hub.catalog import bring, everything, holder, holders
+from fusionbench.hub.catalog import all_owners, install_files, iter_owners, owner_of
 from fusionbench.methods import METHODS
 from fusionbench.methods.card import MethodCard
 from fusionbench.weights.card import PUBLISHED, WeightsCard
@@ -191,7 +191,7 @@ def test_everything_is_planned_within_seconds_without_a_network(capsys, unreacha
     assert time.monotonic() - started < 5
     assert len(unreachable) == len(set(unreachable))
     shown = capsys.readouterr().out
-    for owner in everything():
+    for owner in all_owners():
         if (files := owner.lacking()) and all(card.urls for card in files):
             assert files[0].file[:12] in shown
 
@@ -215,7 +215,7 @@ def test_all_means_every_file_that_is_not_here(serve, home, monkeypatch, capsys)
         card = WeightsCard("own.pth", (serve(f"/{name}", answers),), DIGEST)
         monkeypatch.setitem(METHODS, name, MethodCard("nowhere:Own", "learned", "a test", weights=(card,)))
     monkeypatch.setattr(
-        "fusionbench.hub.catalog.everything", lambda: [holder("here"), holder("lacking"), holder("lure")]
+        "fusionbench.hub.catalog.all_owners", lambda: [owner_of("here"), owner_of("lacking"), owner_of("lure")]
     )
     (home / "here").mkdir(parents=True)
     (home / "here" / "own.pth").write_bytes(CONTENT)
@@ -229,10 +229,10 @@ def test_every_file_is_listed_with_its_state(home, capsys):
     (home / "ifcnn" / "IFCNN-MAX.pth").write_bytes(b"other")
     assert main(["weights", "list", "--all"]) == 0
     shown = capsys.readouterr().out
-    assert holder("lure-s").state(METHODS["lure-s"].weights[0]) == "in the package"
+    assert owner_of("lure-s").state(METHODS["lure-s"].weights[0]) == "in the package"
     assert "altered or unknown" in shown
     assert "missing" in shown
-    for owner in holders():
+    for owner in iter_owners():
         assert owner.name in shown
 
 
@@ -312,7 +312,7 @@ def test_wrong_words_are_one_sentence(words, expected, tmp_path, capsys, monkeyp
 
 
 def test_caches_of_other_programs_are_looked_into(tmp_path, monkeypatch):
-    card = holder("MUSIQ").cards[0]
+    card = owner_of("MUSIQ").cards[0]
     folder = tmp_path / "hf" / "hub" / "models--chaofengc--IQA-PyTorch-Weights" / "snapshots"
     assert search_paths("MUSIQ", card)[-1] == folder / "*" / card.file
     snapshot = folder / "abc"
@@ -331,7 +331,7 @@ def test_caches_of_other_programs_are_looked_into(tmp_path, monkeypatch):
 
 
 def test_a_file_in_the_cache_of_hugging_face_is_read_where_it_lies(tmp_path):
-    card = holder("MUSIQ").cards[0]
+    card = owner_of("MUSIQ").cards[0]
     path = tmp_path / "hf" / "hub" / "models--chaofengc--IQA-PyTorch-Weights" / "snapshots" / "abc" / card.file
     path.parent.mkdir(parents=True)
     path.write_bytes(b"numbers")
@@ -361,8 +361,8 @@ def test_one_file_is_brought_for_a_score_that_reads_two(tmp_path, home):
     path = tmp_path / "regressor_koniq10k.pth"
     path.write_bytes(b"numbers")
     with pytest.raises(ValueError, match="nothing speaks for"):
-        bring(holder("ARNIQA"), path)
-    assert bring(holder("ARNIQA"), path, unverified=True) == [home / "pyiqa" / "regressor_koniq10k.pth"]
+        install_files(owner_of("ARNIQA"), path)
+    assert install_files(owner_of("ARNIQA"), path, unverified=True) == [home / "pyiqa" / "regressor_koniq10k.pth"]
 
 
 def test_a_file_that_is_there_is_not_fetched_again(serve, home):
