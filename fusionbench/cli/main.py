@@ -19,7 +19,7 @@ from typing import Any
 
 from fusionbench.console import showing
 
-DONE, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+EXIT_OK, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 FLAGS = ("--quiet", "--verbose", "--debug")
 VERSION = ("--version", "-V", "version")
@@ -138,10 +138,10 @@ def _dispatch(words: list[str]) -> int:
 
     if not words or words[0] in HELP:
         print(_overview(COMMANDS, __version__))  # noqa: T201
-        return DONE
+        return EXIT_OK
     if words[0] in VERSION:
         print(f"fusionbench {__version__}")  # noqa: T201
-        return DONE
+        return EXIT_OK
     if words[0] == "list" and (len(words) == 1 or words[1].startswith("--format")):
         words = ["list", "tables", *words[1:]]
     if words[0] == "train":
@@ -149,7 +149,7 @@ def _dispatch(words: list[str]) -> int:
     try:
         return call(words, COMMANDS)
     except SystemExit as stop:  # after a --help
-        return int(stop.code or DONE)
+        return int(stop.code or EXIT_OK)
 
 
 def _overview(commands: Mapping[str, Any], version: str) -> str:

@@ -21,7 +21,7 @@ def report(run: Path, html: bool = False) -> int:
     from fusionbench.console import make_console
 
     console = make_console()
-    _report(run, console)
+    show_report(run, console)
     if html:
         from fusionbench.report.html import write_html
 
@@ -29,7 +29,7 @@ def report(run: Path, html: bool = False) -> int:
     return EXIT_OK
 
 
-def _report(out: Path, console: Console) -> None:
+def show_report(out: Path, console: Console) -> None:
     from fusionbench.report.pictures import draw_run
     from fusionbench.report.tables import read_results
     from fusionbench.report.text import show, write_report

@@ -16,7 +16,7 @@ from fusionbench.benchmark.options import (
     parse_restorers,
 )
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
-from fusionbench.cli.report import _report
+from fusionbench.cli.report import show_report
 from fusionbench.console import print_missing, warn
 from fusionbench.images.options import read_options
 
@@ -153,7 +153,7 @@ def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
             limit=limit,
         )
         problems += run_benchmark(benchmark, out, console=console).problems
-    _report(out, console)
+    show_report(out, console)
     return print_missing(console, problems)
 
 
@@ -179,7 +179,7 @@ def _run(
     from fusionbench.benchmark.run import run as run_benchmark
 
     outcome = run_benchmark(benchmark, out, console=console, strict=strict, **options)
-    _report(out, console)
+    show_report(out, console)
     if wandb is not None:
         from fusionbench.report.wandb import publish
 
