@@ -134,7 +134,8 @@ _TANG = Protocol(
         "MI": _MERGED,
         "MS-SSIM": _MEF,
         "Nabf": Variant(
-            _TOOLKITS + "misordered_fusion_artifacts", "called with the images in the wrong order: what infrared invents"
+            _TOOLKITS + "misordered_fusion_artifacts",
+            "called with the images in the wrong order: what infrared invents",
         ),
         "PSNR": _PSNR_PLUS_48,
         "SSIM": _exact_but(
