@@ -55,7 +55,7 @@ def test_codes_of_the_papers_are_there():
 def test_tables_and_specs_need_nothing_heavy():
     heavy = ["torch", "lightning", "cv2", "albumentations", "scipy", "pandas"]
     program = (
-        "import sys; from fusionbench.degradations import KINDS, parse; str(parse('composite+rain(0.5)'));"
+        "import sys; from fusionbench.degradations import DEGRADATIONS, parse; str(parse('composite+rain(0.5)'));"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

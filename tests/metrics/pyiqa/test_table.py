@@ -133,8 +133,8 @@ def test_a_missing_package_is_named_with_its_remedy(installed, missing, tmp_path
         (tmp_path / package / "__init__.py").touch()
     program = (
         f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(Path(fusionbench.__file__).parents[1])!r}]\n"
-        "from fusionbench.metrics.pyiqa.preflight import ready\n"
-        "try:\n    ready('clipiqa', 'CLIP-IQA')\nexcept ModuleNotFoundError as error:\n    print(error)"
+        "from fusionbench.metrics.pyiqa.preflight import find_files\n"
+        "try:\n    find_files('clipiqa', 'CLIP-IQA')\nexcept ModuleNotFoundError as error:\n    print(error)"
     )
     # -S leaves the installed packages out.
     done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True)
