@@ -16,9 +16,11 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 DATA ?=
 ARGS ?=
 
+JOBS ?= auto
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo bench bench-dspfusion bench-lure bench-drfusion bench-small \
-	measured test test-slow test-lowest snapshots check format readme clean
+	measured test coverage test-slow test-lowest snapshots check format readme clean
 
 help:                ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { \
@@ -58,8 +60,11 @@ measured: setup      ## renew the measured values that come with the package; ne
 bench-small: setup   ## the small networks that come with the package beside the baselines; needs DATA=DIR
 	$(BIN)/python benchmarks/small.py --data '$(DATA)' $(ARGS)
 
-test: setup-dev      ## the tests that take minutes at most
-	$(BIN)/python -m pytest -q
+test: setup-dev      ## the tests that take minutes at most, in JOBS processes (a process a core)
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+
+coverage: setup-dev  ## the same, and which share of the package's lines they run
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --cov=fusionbench --cov-report=term:skip-covered
 
 test-slow: setup-dev ## the long proofs
 	$(BIN)/python -m pytest -q -m slow

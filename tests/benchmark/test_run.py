@@ -123,8 +123,7 @@ def test_killed_run_goes_on_without_losing_or_repeating_an_image(sources, tmp_pa
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 120
-        while len(list(out.rglob("images/[!.]*.png"))) < images_before_kill and time.monotonic() < deadline:
+        while len(list(out.rglob("images/[!.]*.png"))) < images_before_kill and process.poll() is None:
             time.sleep(0.002)
         assert process.poll() is None, "the run ended before it could be killed"
     finally:
@@ -161,7 +160,7 @@ def test_interrupt_leaves_one_line_and_status_130(sources, tmp_path, end):
     while not list((tmp_path / "out").rglob("images/*.png")) and process.poll() is None:
         time.sleep(0.002)
     process.send_signal(end)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate()
     assert process.returncode == 130, error
     *noted, last = error.strip().splitlines()
     assert last == "fusionbench: interrupted; the same command goes on where it stopped"

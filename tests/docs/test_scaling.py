@@ -28,7 +28,6 @@ def test_the_commands_of_the_page_run_as_they_stand(tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=300,
             env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
         )
         assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}\n{done.stderr}"

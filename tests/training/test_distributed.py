@@ -52,7 +52,6 @@ def trained(command: list[str], data, out, *, batch: int, devices: int, accelera
         [*command, *words],
         capture_output=True,
         text=True,
-        timeout=120,
         env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -110,7 +109,6 @@ def test_every_process_resumes_with_random_numbers_of_its_own(tmp_path):
         [*LAUNCHERS["torchrun"][:-2], str(tmp_path / "program.py")],
         capture_output=True,
         text=True,
-        timeout=120,
         env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -306,7 +306,7 @@ def test_a_group_that_is_asked_to_end_says_that_the_training_was_interrupted(tmp
                 break
             time.sleep(0.1)
         os.killpg(process.pid, signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate()
     assert process.returncode == 130
     interrupted = "fusionbench: interrupted; the same command with --resume goes on from its last checkpoint"
     assert errors.splitlines()[-1] == interrupted

@@ -8,7 +8,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
 from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
@@ -303,7 +302,5 @@ def test_a_certificate_that_is_not_trusted_is_named_at_once(tmp_path, secured, m
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     one, address = secured
     one.behaviours["/a"] = Behaviour()
-    begun = time.monotonic()
     with pytest.raises(OSError, match="its certificate is not trusted here"):
-        fetch([f"{address}/a"], tmp_path / "a.zip", SHA256, progress=False, wait=5)
-    assert time.monotonic() - begun < 4
+        fetch([f"{address}/a"], tmp_path / "a.zip", SHA256, progress=False, wait=3600)

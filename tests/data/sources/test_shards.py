@@ -156,7 +156,6 @@ def test_two_processes_with_two_workers_each_see_every_pair_once_per_epoch(shard
         [sys.executable, str(tmp_path / "program.py"), str(shards), str(tmp_path / "seen")],
         capture_output=True,
         text=True,
-        timeout=120,
         env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
     )
     assert done.returncode == 0, done.stderr

@@ -153,12 +153,10 @@ def test_a_slow_command_is_ended_with_all_that_it_started(script, tmp_path):
     mark = tmp_path / "mark"
     child = f"import time, pathlib; time.sleep(3); pathlib.Path({str(mark)!r}).touch()"
     program = script(
-        f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
+        f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(3600)"
     )
-    start = time.monotonic()
     with pytest.raises(TimeoutError, match=r"was ended after 1 s"):
         run_command(program, {}, timeout=1.0)
-    assert time.monotonic() - start < 30
     time.sleep(3)
     assert not mark.exists()
 

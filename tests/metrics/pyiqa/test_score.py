@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -44,10 +43,8 @@ def test_quick_and_slow_are_all():
 
 @pytest.mark.parametrize("name", NO_REFERENCE)
 def test_without_weights_files_and_places_are_named_at_once(name, home, lookups):
-    started = time.monotonic()
     with pytest.raises(FileNotFoundError) as caught:
         pyiqa_score(noise(name), pyiqa_name(name))
-    assert time.monotonic() - started < 5
     assert lookups == []
     for card in NETWORKS[pyiqa_name(name)].cards().values():
         assert str(home / "weights" / card.folder / card.file) in str(caught.value)
