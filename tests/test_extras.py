@@ -38,7 +38,7 @@ def test_every_extra_is_declared_and_described():
 
 def test_messages_name_extras_that_exist():
     sources = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
-    named = [name for source in sources for name in re.findall(r"adding\(['\"](\w+)['\"]\)", source)]
+    named = [name for source in sources for name in re.findall(r"install_command\(['\"](\w+)['\"]\)", source)]
     assert set(named) == set(EXTRAS)
 
 

@@ -219,8 +219,8 @@ def strip_paths(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe without the folders of its data: equal trainings have equal notes, and others read nothing private.
 
     Example:
-        >>> strip_paths({"loader": {"root": "/home/me", "crop": 64}, "phases": {"fusion": {"loader": {"root":
-        "/data"}}}}) {'loader': {'crop': 64}, 'phases': {'fusion': {'loader': {}}}}
+        >>> strip_paths({"loader": {"root": "/me", "crop": 64}, "phases": {"fusion": {"loader": {"root": "/data"}}}})
+        {'loader': {'crop': 64}, 'phases': {'fusion': {'loader': {}}}}
     """
     rest = {key: strip_paths(value) if isinstance(value, Mapping) else value for key, value in recipe.items()}
     if "loader" in rest:

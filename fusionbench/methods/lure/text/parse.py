@@ -57,7 +57,7 @@ def read_prompt(text: str) -> ParsedPrompt:
 
     Example:
         >>> read_prompt("The visible image is fine but the thermal one has low contrast.")
-        Reading(ir=('lc',), vi=(), confidence=1.0, by='words')
+        ParsedPrompt(ir=('lc',), vi=(), confidence=1.0, by='words')
     """
     if len(text) > LONGEST:
         raise ValueError(
