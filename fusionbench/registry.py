@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 LISTED = {
     "dataset": "fusionbench list datasets",
@@ -53,6 +55,30 @@ def lookup(kind: str, name: str, known: Iterable[str]) -> str:
     if len(found) > 1:
         raise ValueError(f"{kind} {name!r} may be {join_or(map(repr, found))}; write one of them in its own case")
     return found[0]
+
+
+def pick(kind: str, name: str, table: Mapping[str, T]) -> T:
+    """What a table holds under a name, which is written as it stands there.
+
+    Raises:
+        ValueError: the table has no such name.
+
+    Example:
+        >>> pick("size", "small", {"small": 1})
+        1
+    """
+    check_known(kind, name, table)
+    return table[name]
+
+
+def check_known(kind: str, name: str, known: Iterable[str]) -> None:
+    """Refuse a name that a table does not have.
+
+    Raises:
+        ValueError: it has none of that name.
+    """
+    if name not in (choices := list(known)):
+        raise unknown_name(kind, name, choices)
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> ValueError:

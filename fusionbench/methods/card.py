@@ -84,6 +84,38 @@ class MethodCard:
         )
 
 
+Variant = tuple[Mapping[str, Any], str]
+"""Constructor arguments that make a row of a class, and a note."""
+
+
+def studied(bases: Mapping[str, Mapping[str, Any]], studies: Mapping[str, Variant]) -> dict[str, Variant]:
+    """Each study of each base, by names such as 'lure-s-gate'.
+
+    Args:
+        bases: constructor arguments by name.
+        studies: what each changes of them, by suffix.
+    """
+    return {
+        f"{base}-{suffix}": ({**options, **changes}, note)
+        for base, options in bases.items()
+        for suffix, (changes, note) in studies.items()
+    }
+
+
+def own_weights(
+    name: str, recipes: Mapping[str, str], folder: str, note: str = "no such weights are published"
+) -> WeightsCard:
+    """The card of a file that everybody trains for himself.
+
+    Args:
+        name: of the method.
+        recipes: as for `training_of`.
+        folder: under `weights/`.
+    """
+    source = f"your own training: fusionbench train {training_of(name, recipes)}"
+    return WeightsCard(f"{name}.safetensors", source=source, note=note, folder=folder)
+
+
 def training_of(name: str, recipes: Mapping[str, str]) -> str:
     """Arguments of `fusionbench train` that train a method.
 

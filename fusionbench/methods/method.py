@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, cast
 
+import torch
 from lightning import LightningModule
 from torch import Tensor
 from typing_extensions import override
 
-from fusionbench.types import Batch, Color
+from fusionbench.types import Batch, Color, Gray, Scores
 
 UNKNOWN = "unknown"
 """What a batch says in place of a spec of pairs whose degradation nobody has told."""
@@ -87,6 +88,43 @@ class Method(LightningModule, ABC):
         """Enter the phase to train, in training mode: loaded weights come frozen and in evaluation mode."""
         if stage == "fit" and self.phases:
             self.train().begin_phase(self.next_phase)
+
+    def check_begun(self) -> None:
+        """Refuse to learn outside of a phase.
+
+        Raises:
+            ValueError: no phase has begun.
+        """
+        if self.phase not in self.phases:
+            raise ValueError(f"no phase has begun; call begin_phase with one of {', '.join(self.phases)}")
+
+    def clean_sources(self, batch: Batch) -> tuple[Gray, Color]:
+        """The undegraded sources to learn from.
+
+        Raises:
+            ValueError: the batch has none.
+        """
+        if "ir_clean" not in batch or "vi_clean" not in batch:
+            raise ValueError(
+                f"{type(self).__name__} learns from clean sources, and {batch['name'][0]!r} comes without; train on a "
+                "data set that is degraded on the fly, or whose folder holds the clean images too"
+            )
+        return batch["ir_clean"], batch["vi_clean"]
+
+    def _log_loss(self, stage: str, terms: Mapping[str, Tensor], count: int) -> Tensor:
+        """Log the weighted terms of a loss and their sum, which is returned."""
+        loss = torch.stack(list(terms.values())).sum()
+        self._log(stage, {**terms, "loss": loss}, count)
+        return loss
+
+    def _log_psnr(self, values: Mapping[str, Scores]) -> None:
+        """Log how near both images came to the undegraded sources, each and their mean.
+
+        Args:
+            values: of every image, by 'ir' and 'vi'.
+        """
+        means = {f"psnr_{modality}": value.mean() for modality, value in values.items()}
+        self._log("val", {**means, "psnr": torch.stack(list(means.values())).mean()}, len(values["vi"]))
 
     def _log(self, stage: str, values: Mapping[str, Tensor], count: int) -> None:
         """Log what a training or validation step measured, as means over so many images.

@@ -39,6 +39,17 @@ def sobel(image: Image, padding: str = "replicate") -> tuple[Image, Image]:
     return horizontal.abs(), vertical.abs()
 
 
+def psnr(image: Image, clean: Image) -> Scores:
+    """Peak signal-to-noise ratio of each image in dB, after clamping it to [0, 1].
+
+    Example:
+        >>> psnr(torch.full((1, 1, 2, 2), 0.5), torch.full((1, 1, 2, 2), 0.6))
+        tensor([20.0000])
+    """
+    errors = F.mse_loss(_whole(image).clamp(0, 1), _whole(clean), reduction="none").flatten(1).mean(1)
+    return -10 * errors.clamp_min(torch.finfo(errors.dtype).tiny).log10()
+
+
 def ssim(first: Image, second: Image, side: int = 11, sigma: float = 1.5, padding: int = 0) -> Scores:
     """Structural similarity of each image, the mean over its map and channels.
 

@@ -28,7 +28,7 @@ from fusionbench import methods
 from fusionbench.benchmark.run import environment
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.files import write_atomically
-from fusionbench.registry import unknown_name
+from fusionbench.registry import check_known
 from fusionbench.report.wandb import Mode, TrainingMirror, training_mirror
 from fusionbench.trainer import is_rank_zero, keyboard_interrupts, silence_lightning
 from fusionbench.training.callbacks import FiniteLoss, ProgressBar, RandomState, SampleImages
@@ -68,8 +68,8 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
     method = _begun(recipe)
     if not method.phases:
         raise ValueError(f"{recipe.method!r} has no training phases; it is run as it is")
-    if stray := sorted(set(recipe.phases) - set(method.phases)):
-        raise unknown_name(f"phase of {recipe.method}", stray[0], method.phases)
+    for phase in recipe.phases:
+        check_known(f"phase of {recipe.method}", phase, method.phases)
     recipe = _rehearsed(method, recipe, out)
     if is_rank_zero():
         _claim(recipe, out, resume)

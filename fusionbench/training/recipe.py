@@ -15,7 +15,7 @@ from lightning import Trainer
 from fusionbench import methods
 from fusionbench.benchmark.options import split_commas
 from fusionbench.data.datamodule import FusionDataModule
-from fusionbench.registry import import_object, unknown_name
+from fusionbench.registry import check_known, import_object
 
 OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
 """Arguments of the Trainer that training sets itself."""
@@ -78,8 +78,8 @@ class Recipe:
                 raise ValueError(f"a phase is {part!r}; give a table of its entries {', '.join(ENTRIES)}")
             _check("trainer", part.get("trainer", {}), Trainer, _arguments(Trainer) - OURS)
             _check("loader", part.get("loader", {}), FusionDataModule, _arguments(FusionDataModule))
-            for name in set(part) - set(ENTRIES):
-                raise unknown_name("entry of a phase", name, ENTRIES)
+            for name in part:
+                check_known("entry of a phase", name, ENTRIES)
         for phase, part in self.phases.items():
             share = part.get("keep", 0)
             if not isinstance(share, int | float) or not 0 <= share < 1:
@@ -112,8 +112,7 @@ def _check(what: str, options: object, target: type, known: set[str]) -> None:
         raise ValueError(f"{what} is {options!r}; give a table of its options")
     hints = get_type_hints(target.__init__) if options else {}
     for name, value in options.items():
-        if name not in known:
-            raise unknown_name(f"{what} option", name, known)
+        check_known(f"{what} option", name, known)
         if name not in hints:
             continue
         parser = ArgumentParser(exit_on_error=False)

@@ -11,7 +11,7 @@ from fusionbench.methods.common.filters import box_mean, correlate, gaussian_ker
 from fusionbench.methods.common.pyramid import collapse, laplacian_pyramid
 from fusionbench.methods.common.wavelet import WAVELETS, Wavelet, analyse, synthesise
 from fusionbench.methods.method import Method
-from fusionbench.registry import unknown_name
+from fusionbench.registry import pick
 from fusionbench.types import Batch, Color, Gray
 
 
@@ -196,15 +196,13 @@ class DiscreteWavelet(Method):
 
     def __init__(self, wavelet: str = "bior2.2", levels: int = 4) -> None:
         super().__init__()
-        if wavelet not in WAVELETS:
-            raise unknown_name("wavelet", wavelet, WAVELETS)
-        self.wavelet = wavelet
+        self.wavelet = pick("wavelet", wavelet, WAVELETS)
         self.levels = _positive("levels", levels)
 
     @override
     def fuse(self, batch: Batch) -> Color:
         ir, vi = batch["ir"], batch["vi"]
-        return rgb(wavelet_fusion(ir, luma(vi), WAVELETS[self.wavelet], self.levels), chroma(vi))
+        return rgb(wavelet_fusion(ir, luma(vi), self.wavelet, self.levels), chroma(vi))
 
 
 class GuidedFilter(Method):

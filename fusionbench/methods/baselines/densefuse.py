@@ -16,7 +16,7 @@ from fusionbench.methods.common.color import chroma, luma, rgb
 from fusionbench.methods.common.padding import run_padded
 from fusionbench.methods.method import Method
 from fusionbench.nn.reflect import ReflectConv
-from fusionbench.registry import unknown_name
+from fusionbench.registry import pick
 from fusionbench.types import Batch, Color
 
 
@@ -41,7 +41,7 @@ class DenseFuseNetwork(nn.Module):
 
     def __init__(self, channels: int = 1, rule: str = "mean") -> None:
         super().__init__()
-        self.rule = RULES[rule]
+        self.rule = pick("rule of DenseFuse", rule, RULES)
         self.conv1 = ReflectConv(channels, 16)
         self.DB1 = DenseBlock()
         self.conv2 = ReflectConv(64, 64)
@@ -99,8 +99,6 @@ class DenseFuse(Method):
 
     def __init__(self, color: bool = False, rule: str = "mean") -> None:
         super().__init__()
-        if rule not in RULES:
-            raise unknown_name("rule of DenseFuse", rule, RULES)
         self.color = color
         self.network = DenseFuseNetwork(3 if color else 1, rule)
 

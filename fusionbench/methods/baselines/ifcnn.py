@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.methods.method import Method
-from fusionbench.registry import unknown_name
+from fusionbench.registry import check_known, pick
 from fusionbench.types import Batch, Color, Gray
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -32,7 +32,7 @@ class IFCNNNetwork(nn.Module):
 
     def __init__(self, merge: str = "max") -> None:
         super().__init__()
-        self.merge = MERGES[merge]
+        self.merge = pick("merge rule of IFCNN", merge, MERGES)
         self.conv1 = nn.Conv2d(3, 64, 7, padding=3, padding_mode="replicate", bias=False)
         self.conv2 = ConvBlock()
         self.conv3 = ConvBlock()
@@ -72,10 +72,7 @@ class IFCNN(Method):
 
     def __init__(self, merge: str = "max", normalize: Literal["none", "imagenet"] = "none") -> None:
         super().__init__()
-        if merge not in MERGES:
-            raise unknown_name("merge rule of IFCNN", merge, MERGES)
-        if normalize not in ("none", "imagenet"):
-            raise unknown_name("normalisation of IFCNN", normalize, ["none", "imagenet"])
+        check_known("normalisation of IFCNN", normalize, ["none", "imagenet"])
         self.network = IFCNNNetwork(merge)
         mean, std = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)) if normalize == "imagenet" else ((0.0,), (1.0,))
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)

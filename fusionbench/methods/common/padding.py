@@ -55,8 +55,7 @@ def _half_sample(place: Tensor, size: int) -> Tensor:
 def run_padded(network: Callable[..., Tensor], *images: Image, multiple: int = 1, least: int = 1) -> Tensor:
     """Run a network that takes only some sizes on images of any size.
 
-    The images are mirrored at the right and the bottom up to a multiple and a least size per side, and what the
-    network returns is cut back.
+    The images are `padded`, and what the network returns is cut back.
 
     Args:
         network: takes the images, returns one of their size.
@@ -65,12 +64,14 @@ def run_padded(network: Callable[..., Tensor], *images: Image, multiple: int = 1
         least: the smallest height and width the network can take.
     """
     height, width = images[0].shape[-2:]
-    bottom = _short_of(height, multiple, least)
-    right = _short_of(width, multiple, least)
-    if not bottom and not right:
-        return network(*images)
-    output = network(*(reflect(image, 0, right, 0, bottom) for image in images))
-    return output[..., :height, :width]
+    return network(*padded(*images, multiple=multiple, least=least))[..., :height, :width]
+
+
+def padded(*images: Image, multiple: int = 1, least: int = 1) -> tuple[Image, ...]:
+    """Images of one size, mirrored at the right and the bottom up to a multiple and a least size per side."""
+    height, width = images[0].shape[-2:]
+    bottom, right = _short_of(height, multiple, least), _short_of(width, multiple, least)
+    return tuple(reflect(image, 0, right, 0, bottom) for image in images) if bottom or right else images
 
 
 def _short_of(size: int, multiple: int, least: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusionbench.registry import unknown_name
+from fusionbench.registry import pick
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,9 @@ SIZES = {
 
 
 def architecture(size: str | Architecture) -> Architecture:
-    """The architecture of that name.
+    """An architecture by its name in `SIZES`, or one of your own as it is.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none of that name.
     """
-    if isinstance(size, Architecture):
-        return size
-    if size not in SIZES:
-        raise unknown_name("size of DRFusion", size, SIZES)
-    return SIZES[size]
+    return size if isinstance(size, Architecture) else pick("size of DRFusion", size, SIZES)

@@ -26,7 +26,8 @@ from fusionbench.methods.drfusion.diffusion import Diffusion, State
 from fusionbench.methods.drfusion.losses import OBJECTIVES
 from fusionbench.methods.drfusion.network import NoisePredictor
 from fusionbench.methods.method import UNKNOWN, Method
-from fusionbench.registry import unknown_name
+from fusionbench.nn.losses import psnr
+from fusionbench.registry import check_known, pick
 from fusionbench.types import Batch, Color, Gray
 
 RELEASED = {"alpha", "unet.inBlock.weight"}
@@ -75,13 +76,10 @@ class DRFusion(Method):
         phase: str = "",
     ) -> None:
         super().__init__()
-        if objective not in OBJECTIVES:
-            raise unknown_name("objective of DRFusion", objective, OBJECTIVES)
         if restore_first and not every_step:
             raise ValueError("restore_first has nothing to minimise while every_step is 0; give that a weight")
-        if order not in ("released", "paper"):
-            raise unknown_name("order of DRFusion's correction", order, ["released", "paper"])
-        self.objective = OBJECTIVES[objective]
+        check_known("order of DRFusion's correction", order, ["released", "paper"])
+        self.objective = pick("objective of DRFusion", objective, OBJECTIVES)
         self.order: Order = order
         self.every_step, self.restore_first = every_step, restore_first
         self.gammas = {"clean_gamma": clean_gamma, "noisy_gamma": noisy_gamma}
@@ -166,24 +164,14 @@ class DRFusion(Method):
 
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        terms = self.terms(batch)
-        loss = torch.stack(list(terms.values())).sum()
-        self._log("train", {**terms, "loss": loss}, len(batch["name"]))
-        return loss
+        return self._log_loss("train", self.terms(batch), len(batch["name"]))
 
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Losses and the PSNR of both restored sources."""
-        state, ir, vi = self.restored(batch), *_labels(batch)
-        terms = self.objective(state, ir, vi)
-        scores = {
-            **terms,
-            "loss": torch.stack(list(terms.values())).sum(),
-            "psnr_ir": _psnr(state[:, :1], ir),
-            "psnr_vi": _psnr(state[:, 1:2], vi),
-        }
-        scores["psnr"] = (scores["psnr_ir"] + scores["psnr_vi"]) / 2
-        self._log("val", scores, len(batch["name"]))
+        state, ir, vi = self.restored(batch), *self._labels(batch)
+        self._log_loss("val", self.objective(state, ir, vi), len(batch["name"]))
+        self._log_psnr({"ir": psnr(state[:, :1], ir), "vi": psnr(state[:, 1:2], vi)})
         return {"fused": self._coloured(state, batch)}
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
@@ -192,7 +180,7 @@ class DRFusion(Method):
         Raises:
             ValueError: the batch has no clean sources to learn from.
         """
-        ir, vi = _labels(batch)
+        ir, vi = self._labels(batch)
         steps = list(self.diffusion.run(self.observed(batch)))
         terms = self.objective(steps[-1].state, ir, vi)
         if self.every_step:
@@ -203,6 +191,10 @@ class DRFusion(Method):
             # Nothing is left out of the graph: several processes wait for the gradient of every parameter.
             terms = {name: term if name == "steps" else 0 * term for name, term in terms.items()}
         return terms
+
+    def _labels(self, batch: Batch) -> tuple[Gray, Gray]:
+        ir, vi = self.clean_sources(batch)
+        return ir, luma(vi)
 
     @override
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
@@ -226,18 +218,3 @@ def _stored(operator: Operator, scale: int, told: int) -> Operator:
     Such a source lost its resolution last, whatever else had happened to it.
     """
     return operator if scale <= told else compose([Pixelate(scale), operator])
-
-
-def _labels(batch: Batch) -> tuple[Gray, Gray]:
-    if "ir_clean" not in batch or "vi_clean" not in batch:
-        raise ValueError(
-            f"DRFusion learns from clean sources, and {batch['name'][0]!r} comes without; train on a data set that is "
-            "degraded on the fly, or whose folder holds the clean images too"
-        )
-    return batch["ir_clean"], luma(batch["vi_clean"])
-
-
-def _psnr(restored: Gray, clean: Gray) -> Tensor:
-    """Mean over images, in dB, after clamping to [0, 1]."""
-    errors = F.mse_loss(restored.clamp(0, 1), clean, reduction="none").flatten(1).mean(1)
-    return -10 * errors.clamp_min(torch.finfo(errors.dtype).tiny).log10().mean()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusionbench.degradations import LINEAR
-from fusionbench.methods.card import MethodCard, training_of
+from fusionbench.methods.card import MethodCard, Variant, own_weights, studied, training_of
 from fusionbench.weights.card import WeightsCard
 
 PAPER = (
@@ -32,30 +32,22 @@ IMPORTED = WeightsCard(
     approximate_size=127_092_484,  # of the network's tensors
 )
 
-_SIZES: dict[str, tuple[Mapping[str, Any], str]] = {
+_SIZES: dict[str, Variant] = {
     "drfusion": ({"size": "paper"}, "the released network, 31.8 million parameters"),
     "drfusion-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
 }
 
-_STUDIES: dict[str, tuple[Mapping[str, Any], str]] = {
+_STUDIES: dict[str, Variant] = {
     "medical": ({"objective": "medical"}, "trained for medical pairs"),
     **{f"t{steps}": ({"steps": steps}, f"Table 5, T = {steps}") for steps in (1, 2, 4, 5)},
     "unconstrained": ({"constrained": False}, "Table 3, w/o constraint: no step is corrected by the observations"),
 }
-
 
 RECIPES = {"drfusion": "drfusion-ivif", "drfusion-medical": "drfusion-medical", "drfusion-s": "drfusion-s"}
 """Recipes that come with the package, by method."""
 
 
 def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
-    training = training_of(name, RECIPES)
-    own = WeightsCard(
-        file=f"{name}.safetensors",
-        source=f"your own training: fusionbench train {training}",
-        note="no such weights are published",
-        folder="drfusion",
-    )
     official = name == "drfusion"
     return MethodCard(
         "fusionbench.methods.drfusion.method:DRFusion",
@@ -64,26 +56,15 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
         REPOSITORY,
         "none stated",
         options=options,
-        weights=(IMPORTED if official else own,),
+        weights=(IMPORTED if official else own_weights(name, RECIPES, "drfusion"),),
         note=f"{note}; is told the degradation and inverts it",
         published=(RELEASED,) if official else (),
         importer="fusionbench.methods.drfusion.import_weights:import_official" if official else "",
-        training=training,
+        training=training_of(name, RECIPES),
         inverts=LINEAR,
     )
 
 
-DRFUSION = {
-    name: _row(name, options, note)
-    for name, (options, note) in sorted(
-        {
-            **_SIZES,
-            **{
-                f"{base}-{suffix}": ({**_SIZES[base][0], **options}, note)
-                for base in _SIZES
-                for suffix, (options, note) in _STUDIES.items()
-            },
-        }.items()
-    )
-}
+_BASES = {name: options for name, (options, _) in _SIZES.items()}
+DRFUSION = {name: _row(name, *variant) for name, variant in sorted((_SIZES | studied(_BASES, _STUDIES)).items())}
 """Sorted by name."""

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 
 from fusionbench.degradations import parse
 from fusionbench.extras import install_command
-from fusionbench.methods.dspfusion.method import DSPFusion, padded, to_rgb
+from fusionbench.methods.common.padding import padded
+from fusionbench.methods.dspfusion.method import MULTIPLE, DSPFusion, to_rgb
 from fusionbench.methods.method import UNKNOWN
 from fusionbench.types import Batch
 
@@ -66,7 +67,7 @@ def embed(method: DSPFusion, batches: Iterable[Batch], view: View = "kind") -> E
     modalities: list[str] = []
     degradations: list[str] = []
     for batch in batches:
-        ir, vi = padded(to_rgb(batch["ir"]), batch["vi"])
+        ir, vi = padded(to_rgb(batch["ir"]), batch["vi"], multiple=MULTIPLE)
         priors = method.net_dp(torch.cat([ir, vi]))
         vectors = method.net_dp.kind(priors) if view == "kind" else priors.flatten(1)
         found.append(vectors.float().cpu().numpy())

@@ -7,11 +7,9 @@ loss reaches it through the frozen fusion network.
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar, cast
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
@@ -19,14 +17,16 @@ from torch.optim import Optimizer
 from typing_extensions import override
 
 from fusionbench.methods.common.color import minmax_normalize
-from fusionbench.methods.common.padding import reflect
+from fusionbench.methods.common.padding import padded
 from fusionbench.methods.dspfusion.config import Architecture, architecture
 from fusionbench.methods.dspfusion.denoiser import Denoiser, Schedule, start_noise
 from fusionbench.methods.dspfusion.losses import OBJECTIVES, contrastive_loss, fusion_loss, prior_loss
 from fusionbench.methods.dspfusion.network import FusionTransformer, PriorWidths
 from fusionbench.methods.dspfusion.prior_encoder import Prior, PriorEncoder
 from fusionbench.methods.method import Method
-from fusionbench.registry import unknown_name
+from fusionbench.nn.losses import psnr
+from fusionbench.nn.schedules import constant_then_cosine
+from fusionbench.registry import pick
 from fusionbench.types import Batch, Color, Image
 
 MULTIPLE = 8
@@ -93,8 +93,7 @@ class DSPFusion(Method):
         phase: str = "",
     ) -> None:
         super().__init__()
-        if objective not in OBJECTIVES:
-            raise unknown_name("objective of DSPFusion", objective, OBJECTIVES)
+        self.term_weights = pick("objective of DSPFusion", objective, OBJECTIVES)
         if early_crop % MULTIPLE:
             raise ValueError(f"an early_crop of {early_crop} is not divisible by {MULTIPLE}")
         sizes = architecture(size)
@@ -112,7 +111,6 @@ class DSPFusion(Method):
         self.guides = guides
         self.schedule = Schedule(steps)
         self.stretch, self.seed = stretch, seed
-        self.term_weights = OBJECTIVES[objective]
         self.iterations, self.constant = iterations, constant
         self.learning_rate, self.final_rate = learning_rate, final_rate
         self.degradation_rate = degradation_rate
@@ -138,7 +136,7 @@ class DSPFusion(Method):
     @torch.no_grad()
     def fuse(self, batch: Batch) -> Color:
         height, width = batch["vi"].shape[-2:]
-        ir, vi = padded(to_rgb(batch["ir"]), batch["vi"])
+        ir, vi = padded(to_rgb(batch["ir"]), batch["vi"], multiple=MULTIPLE)
         degradation = self.degradation_priors(ir, vi)
         if self.phase == "priors":
             semantic = self.semantic_prior(*self._best(batch, ir, vi))
@@ -154,7 +152,7 @@ class DSPFusion(Method):
     def _best(self, batch: Batch, ir: Color, vi: Color) -> tuple[Color, ...]:
         """What is seen of the scene while nothing can restore priors yet: the undegraded pair where it is known."""
         if "ir_clean" in batch and "vi_clean" in batch:
-            return padded(to_rgb(batch["ir_clean"]), batch["vi_clean"])
+            return padded(to_rgb(batch["ir_clean"]), batch["vi_clean"], multiple=MULTIPLE)
         return ir, vi
 
     def degradation_priors(self, ir: Color, vi: Color) -> Prior | None:
@@ -180,23 +178,15 @@ class DSPFusion(Method):
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         terms, _ = self.learn(self._progressive(batch), contrast=True)
-        loss = torch.stack(list(terms.values())).sum()
-        self._log("train", {**terms, "loss": loss}, len(batch["name"]))
-        return loss
+        return self._log_loss("train", terms, len(batch["name"]))
 
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Losses and PSNR against both undegraded sources; in the first phase with their own semantic prior."""
         terms, fused = self.learn(batch, contrast=False)
-        fused = fused.clamp(0, 1)
-        scores = {
-            "loss": torch.stack(list(terms.values())).sum(),
-            "psnr_ir": _psnr(fused, to_rgb(batch["ir_clean"])),
-            "psnr_vi": _psnr(fused, batch["vi_clean"]),
-        }
-        scores["psnr"] = (scores["psnr_ir"] + scores["psnr_vi"]) / 2
-        self._log("val", {**terms, **scores}, len(batch["name"]))
-        return {"fused": fused}
+        self._log_loss("val", terms, len(batch["name"]))
+        self._log_psnr({"ir": psnr(fused, to_rgb(batch["ir_clean"])), "vi": psnr(fused, batch["vi_clean"])})
+        return {"fused": fused.clamp(0, 1)}
 
     def learn(self, batch: Batch, *, contrast: bool) -> tuple[dict[str, Tensor], Color]:
         """The weighted terms of the present phase, and the fused images they judge.
@@ -208,15 +198,10 @@ class DSPFusion(Method):
         Raises:
             ValueError: no phase has begun, or the batch lacks what is learned from.
         """
-        if "ir_clean" not in batch or "vi_clean" not in batch:
-            raise ValueError(
-                f"DSPFusion learns from clean sources, and {batch['name'][0]!r} comes without; train on a data set "
-                "that is degraded on the fly, or whose folder holds the clean images too"
-            )
-        if self.phase not in self.phases:
-            raise ValueError(f"no phase has begun; call begin_phase with one of {', '.join(self.phases)}")
-        clean = to_rgb(batch["ir_clean"]), batch["vi_clean"]
-        sources = padded(to_rgb(batch["ir"]), batch["vi"], *clean)
+        ir_clean, vi_clean = self.clean_sources(batch)
+        self.check_begun()
+        clean = to_rgb(ir_clean), vi_clean
+        sources = padded(to_rgb(batch["ir"]), batch["vi"], *clean, multiple=MULTIPLE)
         height, width = batch["vi"].shape[-2:]
         if self.phase == "diffusion":
             fused, terms = self._diffuse(*sources)
@@ -295,7 +280,9 @@ class DSPFusion(Method):
             groups.append({"params": [trained[name] for name in slow], "lr": self.degradation_rate})
         optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=self.betas, weight_decay=self.weight_decay)
         total, last = self._iterations(), self.final_rate / self.learning_rate
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step / total, self.constant, last))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: constant_then_cosine(step / total, self.constant, last)
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     @override
@@ -309,37 +296,6 @@ class DSPFusion(Method):
         self.clip_gradients(optimizer, largest, gradient_clip_algorithm or "norm")
 
 
-def rate(done: float, constant: float, last: float) -> float:
-    """The learning rate relative to its start: constant, then half a cosine.
-
-    Args:
-        done: share of the iterations.
-        constant: share of the iterations before the cosine begins.
-        last: the rate at the end.
-
-    Example:
-        >>> [rate(done, 0.6, 0.0) for done in (0.0, 0.6, 1.0)]
-        [1.0, 1.0, 0.0]
-    """
-    if done <= constant:
-        return 1.0
-    turn = math.pi * min((done - constant) / (1 - constant), 1)
-    return last + (1 - last) * (1 + math.cos(turn)) / 2
-
-
 def to_rgb(image: Image) -> Color:
     """One channel as three equal ones; three as they are."""
     return image.expand(*image.shape[:-3], 3, *image.shape[-2:])
-
-
-def padded(*images: Color) -> tuple[Color, ...]:
-    """Mirrored at the right and the bottom until the network takes them."""
-    height, width = images[0].shape[-2:]
-    below, right = -height % MULTIPLE, -width % MULTIPLE
-    return tuple(reflect(image, 0, right, 0, below) for image in images) if below or right else images
-
-
-def _psnr(fused: Color, clean: Color) -> Tensor:
-    """Mean over images, in dB."""
-    errors = F.mse_loss(fused.float(), clean.float(), reduction="none").flatten(1).mean(1)
-    return -10 * errors.clamp_min(torch.finfo(errors.dtype).tiny).log10().mean()

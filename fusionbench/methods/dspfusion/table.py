@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fusionbench.methods.card import MethodCard, training_of
+from fusionbench.methods.card import MethodCard, Variant, own_weights, studied, training_of
 from fusionbench.weights.card import WeightsCard
 
 PAPER = (
@@ -41,18 +41,8 @@ IMPORTED = WeightsCard(
     approximate_size=sum(PARTS.values()),
 )
 
-
 RECIPES = {"dspfusion": "dspfusion", "dspfusion-unstretched": "dspfusion", "dspfusion-s": "dspfusion-s"}
 """Recipes that come with the package, by method."""
-
-
-def _own(name: str) -> WeightsCard:
-    return WeightsCard(
-        file=f"{name}.safetensors",
-        source=f"your own training: fusionbench train {training_of(name, RECIPES)}",
-        note="no such weights are published",
-        folder="dspfusion",
-    )
 
 
 def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
@@ -64,7 +54,7 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
         REPOSITORY,
         "none stated",
         options=options,
-        weights=(IMPORTED if official else _own(name),),
+        weights=(IMPORTED if official else own_weights(name, RECIPES, "dspfusion"),),
         note=note,
         published=RELEASED if official else (),
         importer="fusionbench.methods.dspfusion.import_weights:import_official" if official else "",
@@ -72,35 +62,20 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
     )
 
 
-_ABLATIONS: dict[str, tuple[Mapping[str, Any], str]] = {
+_STUDIES: dict[str, Variant] = {
     "no-degradation": ({"use_dpen": False}, "Table 5, III: without degradation priors"),
     "no-priors": ({"use_dpen": False, "use_spen": False}, "Table 5, I: without priors; one phase of training"),
     "no-semantic": ({"use_spen": False}, "Table 5, II: without semantic priors; one phase of training"),
-}
-
-_STUDIES: dict[str, tuple[Mapping[str, Any], str]] = {
-    **_ABLATIONS,
     **{f"t{steps}": ({"steps": steps}, f"Fig. 12, {steps} sampling steps") for steps in (1, 5, 20)},
 }
 """What the paper varies, by suffix; ten steps are its choice."""
 
-_SIZES: dict[str, tuple[Mapping[str, Any], str]] = {
+_SIZES: dict[str, Variant] = {
     "dspfusion": ({"stretch": True}, "the official weights; every image stretched to [0, 1] as published"),
     "dspfusion-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
     "dspfusion-unstretched": ({}, "the official weights; images as the network gives them"),
 }
 
-DSPFUSION = {
-    name: _row(name, options, note)
-    for name, (options, note) in sorted(
-        {
-            **_SIZES,
-            **{f"dspfusion-{suffix}": row for suffix, row in _STUDIES.items()},
-            **{
-                f"dspfusion-s-{suffix}": ({"size": "small", **options}, note)
-                for suffix, (options, note) in _STUDIES.items()
-            },
-        }.items()
-    )
-}
+_BASES: dict[str, dict[str, str]] = {"dspfusion": {}, "dspfusion-s": {"size": "small"}}
+DSPFUSION = {name: _row(name, *variant) for name, variant in sorted((_SIZES | studied(_BASES, _STUDIES)).items())}
 """Sorted by name."""

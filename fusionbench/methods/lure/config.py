@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from fusionbench.registry import unknown_name
-
 Levels = tuple[int, int, int, int]
 Guidance = Literal["attention", "gate", "queries"]
 GUIDANCES = ("attention", "gate", "queries")
@@ -72,14 +70,3 @@ SIZES = {
         heads=2,
     ),
 }
-
-
-def size_of(name: str) -> Size:
-    """A row of `SIZES`.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
-    if name not in SIZES:
-        raise unknown_name("size of lure", name, SIZES)
-    return SIZES[name]

@@ -63,7 +63,7 @@ def centred(first: Latents, second: Latents, modality: Modality) -> tuple[Latent
     return own, other
 
 
-SIMILARITIES: dict[Similarity, Callable[[Latents, Latents], Loss]] = {
+SIMILARITIES: dict[str, Callable[[Latents, Latents], Loss]] = {
     "correlation": correlation,
     "cosine": cosine,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import ClassVar, Literal, cast
@@ -21,8 +21,8 @@ from typing_extensions import override
 
 from fusionbench.degradations import parse
 from fusionbench.methods.common.color import luma
-from fusionbench.methods.common.padding import run_padded
-from fusionbench.methods.lure.config import GUIDANCES, RULES, Guidance, Rule, size_of
+from fusionbench.methods.common.padding import padded, run_padded
+from fusionbench.methods.lure.config import GUIDANCES, RULES, SIZES, Guidance, Rule
 from fusionbench.methods.lure.encoder import Latents, Text
 from fusionbench.methods.lure.losses import (
     SIMILARITIES,
@@ -34,14 +34,16 @@ from fusionbench.methods.lure.losses import (
     selection_loss,
     task_loss,
 )
-from fusionbench.methods.lure.network import MULTIPLE, LureNetwork, padded
+from fusionbench.methods.lure.network import MULTIPLE, LureNetwork
 from fusionbench.methods.lure.perceptual import Features, perceptual_loss, similarity_loss, vgg16
 from fusionbench.methods.lure.restoration_batch import MODALITIES, RestorationBatch, restoration_batch
 from fusionbench.methods.lure.text.encoder import TextEncoder, language_model
 from fusionbench.methods.lure.text.parse import read_prompt
 from fusionbench.methods.lure.text.tasks import CANONICAL, LEARNED, PSEUDO, TASKS, tasks_of
 from fusionbench.methods.method import UNKNOWN, Method
-from fusionbench.registry import unknown_name
+from fusionbench.nn.losses import psnr
+from fusionbench.nn.schedules import constant_then_cosine
+from fusionbench.registry import check_known, pick
 from fusionbench.types import Batch, Color, Gray, Image
 
 REPRESENTATION, FUSION, SINGLE = "representation", "fusion", "single"
@@ -131,19 +133,18 @@ class Lure(Method):
         phase: str = "",
     ) -> None:
         super().__init__()
-        _check("guidance of lure", guidance, GUIDANCES)
-        _check("rule of lure", rule, RULES)
-        _check("similarity of lure", similarity, SIMILARITIES)
-        _check("perceptual term of lure", perceptual, PERCEPTUAL)
+        check_known("guidance of lure", guidance, GUIDANCES)
+        check_known("rule of lure", rule, RULES)
+        check_known("perceptual term of lure", perceptual, PERCEPTUAL)
         if similarity_weight and perceptual == "none":
             raise ValueError(
                 f"lure weighs sources by perceptual features, and has none for similarity_weight={similarity_weight}; "
                 "pass perceptual='latent' or 'vgg', or similarity_weight=0"
             )
-        shape = size_of(size)
+        shape = pick("size of lure", size, SIZES)
         self.network = LureNetwork(shape, guidance, inner_residual=inner_residual, rule=rule)
         self.text = TextEncoder(language_model(text_encoder, text_model), shape.text)
-        self.similarity, self.centre = SIMILARITIES[similarity], centre
+        self.similarity, self.centre = pick("similarity of lure", similarity, SIMILARITIES), centre
         self.weights = {"unified": unified_weight, "recon": recon_weight, "text": text_weight}
         self.fusion_weights = {
             "gradient": gradient_weight,
@@ -192,7 +193,8 @@ class Lure(Method):
     def encode(self, images: Color | Gray, sentence: str, modality: str) -> Latents:
         """Latents of images of one modality ('ir' or 'vi') about which one thing is said."""
         where = torch.full((len(images),), MODALITIES[modality], device=images.device)
-        return self.network.encode(padded(images), self.text([sentence] * len(images)), where)
+        (image,) = padded(images, multiple=MULTIPLE)
+        return self.network.encode(image, self.text([sentence] * len(images)), where)
 
     def described(self, batch: Batch) -> tuple[Text, Text]:
         """What steers the encoding of the infrared and of the visible images."""
@@ -238,23 +240,18 @@ class Lure(Method):
 
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        terms = self.terms(batch, self.global_step)
-        loss = torch.stack(list(terms.values())).sum()
-        self._log("train", {**terms, "loss": loss}, len(batch["name"]))
-        return loss
+        return self._log_loss("train", self.terms(batch, self.global_step), len(batch["name"]))
 
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        terms = self.terms(batch, 0)
-        values = {**terms, "loss": torch.stack(list(terms.values())).sum()}
-        self._log("val", values, len(batch["name"]))
+        self._log_loss("val", self.terms(batch, 0), len(batch["name"]))
         if self.phase != FUSION:
             triples = restoration_batch(batch, seed=self.seed, step=0)
             scores = self.restoration_scores(triples)
             self._log("val", {"text_right": scores["text_right"]}, len(triples.tasks))
             for name, modality in MODALITIES.items():
-                psnr = scores.get(f"psnr_{name}", scores["text_right"].new_zeros(()))
-                self._log("val", {f"psnr_{name}": psnr}, int((triples.modality == modality).sum()))
+                value = scores.get(f"psnr_{name}", scores["text_right"].new_zeros(()))
+                self._log("val", {f"psnr_{name}": value}, int((triples.modality == modality).sum()))
 
     def terms(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """The weighted terms of the phase's loss.
@@ -265,8 +262,7 @@ class Lure(Method):
         Raises:
             ValueError: no phase has begun, or the batch lacks what it learns from.
         """
-        if self.phase not in self.phases:
-            raise ValueError(f"no phase has begun; call begin_phase with one of {', '.join(self.phases)}")
+        self.check_begun()
         terms: dict[str, Tensor] = {}
         if self.phase != FUSION:
             terms |= self.representation_terms(restoration_batch(batch, seed=self.seed, step=step))
@@ -278,9 +274,8 @@ class Lure(Method):
         """Equation 4: the degraded images with their sentences, the clean ones with the pseudo sentence."""
         size = len(triples.tasks)
         text = self.text(triples.sentences + [CANONICAL[PSEUDO]] * size)
-        latents = self.network.encode(
-            padded(torch.cat([triples.degraded, triples.clean])), text, triples.modality.repeat(2)
-        )
+        (images,) = padded(torch.cat([triples.degraded, triples.clean]), multiple=MULTIPLE)
+        latents = self.network.encode(images, text, triples.modality.repeat(2))
         height, width = triples.clean.shape[-2:]
         restored, recon = self.network.decoder(latents)[..., :height, :width].chunk(2)
         labels = torch.cat([triples.labels(), triples.labels().new_full((size,), TASKS.index(PSEUDO))])
@@ -333,15 +328,13 @@ class Lure(Method):
     def restoration_scores(self, triples: RestorationBatch) -> dict[str, Tensor]:
         """PSNR of the restored images by modality, in dB, and the share of sentences whose task the head finds."""
         text = self.text(triples.sentences)
-        restored = self.network.restore(padded(triples.degraded), text, triples.modality)
-        height, width = triples.clean.shape[-2:]
-        error = (restored[..., :height, :width].clamp(0, 1) - triples.clean).square().mean(dim=(1, 2, 3))
-        psnr = -10 * error.clamp_min(1e-10).log10()
+        restore = partial(self.network.restore, text=text, modality=triples.modality)
+        near = psnr(run_padded(restore, triples.degraded, multiple=MULTIPLE), triples.clean)
         right = (self.text.logits(text).argmax(dim=1) == triples.labels()).float().mean()
         scores = {"text_right": right}
         for name, modality in MODALITIES.items():
             if (triples.modality == modality).any():
-                scores[f"psnr_{name}"] = psnr[triples.modality == modality].mean()
+                scores[f"psnr_{name}"] = near[triples.modality == modality].mean()
         return scores
 
     @override
@@ -365,9 +358,8 @@ class Lure(Method):
         warm = max(1, round(self.warm_up * total))
         if step < warm:
             return (step + 1) / warm
-        progress = min(1.0, (step - warm) / max(1, total - warm))
-        least = LAST_RATE / self.learning_rate
-        return least + (1 - least) * (1 + math.cos(math.pi * progress)) / 2
+        done = (step - warm) / max(1, total - warm)
+        return constant_then_cosine(done, 0.0, LAST_RATE / self.learning_rate)
 
     @override
     def check_weights(self, state: Mapping[str, Tensor]) -> None:
@@ -377,11 +369,6 @@ class Lure(Method):
             ValueError: they were.
         """
         self.text.check(state, "text.")
-
-
-def _check(kind: str, name: str, known: Iterable[str]) -> None:
-    if name not in (known := list(known)):
-        raise unknown_name(kind, name, known)
 
 
 def _canonical(tasks: Sequence[str]) -> tuple[str, ...]:

@@ -6,11 +6,10 @@ import torch
 from torch import nn
 from typing_extensions import override
 
-from fusionbench.methods.common.padding import reflect
 from fusionbench.methods.lure.config import Guidance, Rule, Size
 from fusionbench.methods.lure.decoder import Decoder, Fusion
 from fusionbench.methods.lure.encoder import INFRARED, VISIBLE, Encoder, Latents, Modality, Text
-from fusionbench.types import Color, Gray, Image
+from fusionbench.types import Color, Gray
 
 MULTIPLE = 8
 """Three halvings."""
@@ -56,11 +55,3 @@ class LureNetwork(nn.Module):
         """The fused image; not clamped."""
         fused: Color = self.decoder(self.fused_latents(ir, vi, text_ir, text_vi))
         return fused
-
-
-def padded(image: Image) -> Image:
-    """Mirrored at the right and the bottom to a size that the encoder takes."""
-    height, width = image.shape[-2:]
-    if height % MULTIPLE == width % MULTIPLE == 0:
-        return image
-    return reflect(image, 0, -width % MULTIPLE, 0, -height % MULTIPLE)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fusionbench.methods.card import MethodCard, training_of
-from fusionbench.weights.card import WeightsCard
+from fusionbench.methods.card import MethodCard, Variant, own_weights, studied, training_of
 
 PAPER = (
     "Ma, Li, Cheng, Zhang, Shen, Song, Wu, Learning a unified degradation-aware representation model for multi-modal "
@@ -19,7 +18,7 @@ DISTILBERT = "distilbert-base-uncased"
 RECIPES = {"lure": "lure", "lure-distilbert": "lure", "lure-s": "lure-s", "lure-s-narrow": "lure-s-unified"}
 """Recipes that come with the package, by method."""
 
-ABLATIONS: dict[str, tuple[Mapping[str, Any], str]] = {
+ABLATIONS: dict[str, Variant] = {
     "cc": ({"similarity": "correlation"}, "Using CC: correlation over pixels in place of the cosine over channels"),
     "gate": ({"guidance": "gate"}, "TGA -> Gate: the text weighs channels and does not attend"),
     "no-residual": ({"inner_residual": False}, "w/o Inner Residual: the degradation path alone is the latent"),
@@ -32,43 +31,27 @@ ABLATIONS: dict[str, tuple[Mapping[str, Any], str]] = {
 
 def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
     encoder = options.get("text_encoder", "ngrams")
-    training = training_of(name, RECIPES)
-    weights = WeightsCard(
-        file=f"{name}.safetensors",
-        source=f"your own training: fusionbench train {training}",
-        note=f"the authors have published none; the file must have been trained with the text encoder {encoder!r}",
-        folder="lure",
-    )
+    known = f"the authors have published none; the file must have been trained with the text encoder {encoder!r}"
     return MethodCard(
         "fusionbench.methods.lure.method:Lure",
         "learned",
         PAPER,
         options=options,
-        weights=(weights,),
+        weights=(own_weights(name, RECIPES, "lure", known),),
         note=note,
         backbones=(DISTILBERT,) if encoder == "distilbert" else (),
-        training=training,
+        training=training_of(name, RECIPES),
     )
 
 
-_SIZES: dict[str, tuple[Mapping[str, Any], str]] = {
+_SIZES: dict[str, Variant] = {
     "lure": ({"size": "full"}, "the paper's widths and depths, with the text encoder of this package"),
     "lure-distilbert": ({"size": "full", "text_encoder": "distilbert"}, "the paper's text encoder as well"),
     "lure-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
     "lure-s-narrow": ({"size": "narrow"}, "narrower latents; trained by the recipe lure-s-unified"),
 }
 
-LURE = {
-    name: _row(name, options, note)
-    for name, (options, note) in sorted(
-        {
-            **_SIZES,
-            **{
-                f"{base}-{suffix}": ({**_SIZES[base][0], **options}, f"Table 6, {note}")
-                for base in ("lure", "lure-s")
-                for suffix, (options, note) in ABLATIONS.items()
-            },
-        }.items()
-    )
-}
+_BASES = {name: _SIZES[name][0] for name in ("lure", "lure-s")}
+_STUDIES = {suffix: (options, f"Table 6, {note}") for suffix, (options, note) in ABLATIONS.items()}
+LURE = {name: _row(name, *variant) for name, variant in sorted((_SIZES | studied(_BASES, _STUDIES)).items())}
 """Sorted by name."""

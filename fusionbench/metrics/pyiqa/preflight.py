@@ -14,7 +14,7 @@ from typing import Any
 
 from fusionbench.extras import install_command
 from fusionbench.metrics.pyiqa.table import LEFT_OUT, NETWORKS, Network
-from fusionbench.registry import unknown_name
+from fusionbench.registry import pick
 from fusionbench.weights.card import PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import sha256
 from fusionbench.weights.store import locate, search_paths, verify
@@ -55,9 +55,7 @@ def network_of(metric: str) -> Network:
     """
     if metric in LEFT_OUT:
         raise ValueError(f"pyiqa's {metric!r} is not offered: {LEFT_OUT[metric]}")
-    if metric not in NETWORKS:
-        raise unknown_name("no-reference score of pyiqa", metric, NETWORKS)
-    return NETWORKS[metric]
+    return pick("no-reference score of pyiqa", metric, NETWORKS)
 
 
 def find_files(metric: str, name: str = "") -> ScoreFiles:

@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 from torch.utils.data import DataLoader
 
-from fusionbench.methods.dspfusion.method import DSPFusion, rate
+from fusionbench.methods.dspfusion.method import DSPFusion
+from fusionbench.nn.schedules import constant_then_cosine
 from tests.methods.dspfusion.conftest import TINY
 
 # Lightning's own: it still asks torch's tree utilities the old way, and would like workers for one batch in memory.
@@ -149,7 +150,7 @@ def _assert_steps(steps, expected):
 def test_learning_rates_are_the_official_ones(expected_training):
     for iteration, expected in expected_training["lr_at_iter"].items():
         done = (int(iteration) - 1) / 500_000
-        assert 2e-4 * rate(done, 0.6, 1e-6 / 2e-4) == pytest.approx(expected, rel=1e-7)
+        assert 2e-4 * constant_then_cosine(done, 0.6, 1e-6 / 2e-4) == pytest.approx(expected, rel=1e-7)
 
 
 @pytest.mark.parametrize(("phase", "trained"), [("priors", {"net_g", "net_dp", "net_sp"}), ("diffusion", {"net_dm"})])

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from fusionbench.methods.lure.config import SIZES, size_of
+from fusionbench.methods.lure.config import SIZES
 from fusionbench.methods.lure.decoder import RULE_FUNCTIONS, l1_rule
 from fusionbench.methods.lure.encoder import EncoderLayer, TextGuidedAttention, TextGuidedBlock, TextQueries
+from fusionbench.methods.lure.method import Lure
 from fusionbench.methods.lure.network import LureNetwork
 
 # Counted by hand from the layers' shapes (specification, section B.2): levels 0.186, 0.637, 4.684 and 29.651 million.
@@ -54,7 +55,7 @@ def test_small_size_has_about_a_million_parameters():
 
 def test_unknown_size_names_the_known_ones():
     with pytest.raises(ValueError, match="unknown size of lure 'smal'; did you mean 'small'"):
-        size_of("smal")
+        Lure("smal")
 
 
 @pytest.mark.parametrize("rule", ["l1", "mean", "sum"])

@@ -22,7 +22,7 @@ from fusionbench.methods.lure.table import DISTILBERT
 from fusionbench.methods.lure.text import classifier
 from fusionbench.methods.lure.text.parse import read_prompt
 from fusionbench.methods.lure.text.tasks import PSEUDO, TASKS, prompt_bank
-from fusionbench.registry import unknown_name
+from fusionbench.registry import pick
 
 LONGEST_TEXT = 512
 """Tokens that DistilBERT can take."""
@@ -161,11 +161,10 @@ def language_model(name: str, source: str | Path = "") -> LanguageModel:
         FileNotFoundError: its files are not there.
         ValueError: unknown, or it cannot run here.
     """
-    if name not in ENCODERS:
-        raise unknown_name("text encoder", name, ENCODERS)
+    encoder = pick("text encoder", name, ENCODERS)
     if source and name != "distilbert":
         raise ValueError(f"the text encoder {name!r} reads no files; leave out text_model={str(source)!r}")
-    model: LanguageModel = DistilBert(source) if source else ENCODERS[name]()
+    model: LanguageModel = DistilBert(source) if source else encoder()
     return model
 
 
