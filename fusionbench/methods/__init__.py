@@ -234,8 +234,7 @@ def build(name: str, **options: Any) -> Method:
     """
     card = card_of(name)
     _check_options(name, card, options)
-    method: Method = import_object(card.target)(**{**card.options, **options})
-    return method
+    return import_object(card.target)(**{**card.options, **options})
 
 
 def download(name: str, *, progress: bool = True) -> list[Path]:

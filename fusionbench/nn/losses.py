@@ -67,8 +67,7 @@ def ssim(first: Image, second: Image, side: int = 11, sigma: float = 1.5, paddin
         >>> ssim(torch.ones(1, 1, 16, 16), torch.ones(1, 1, 16, 16))
         tensor([1.])
     """
-    scores: Scores = ssim_map(first, second, side, sigma, padding).mean(dim=(-3, -2, -1))
-    return scores
+    return ssim_map(first, second, side, sigma, padding).mean(dim=(-3, -2, -1))
 
 
 def ssim_map(first: Image, second: Image, side: int = 11, sigma: float = 1.5, padding: int = 0) -> Image:
@@ -80,8 +79,7 @@ def ssim_map(first: Image, second: Image, side: int = 11, sigma: float = 1.5, pa
     mean1, mean2, variance1, variance2, covariance = _statistics(first, second, _line(first, side, sigma), padding)
     numerator = (2 * mean1 * mean2 + SSIM_C1) * (2 * covariance + SSIM_C2)
     denominator = (mean1**2 + mean2**2 + SSIM_C1) * (variance1 + variance2 + SSIM_C2)
-    scores: Image = numerator / denominator
-    return scores
+    return numerator / denominator
 
 
 def visual_information(source: Gray, image: Gray) -> Scores:
@@ -116,8 +114,7 @@ def visual_information(source: Gray, image: Gray) -> Scores:
         noise = (received - gain * covariance).clamp_min(FLAT)
         kept.append(torch.log1p(gain.square() * signal / (noise + EYE_NOISE)).sum(dim=(1, 2, 3)))
         had.append(torch.log1p(signal / EYE_NOISE).sum(dim=(1, 2, 3)))
-    share: Scores = torch.stack(kept).sum(dim=0) / torch.stack(had).sum(dim=0)
-    return share
+    return torch.stack(kept).sum(dim=0) / torch.stack(had).sum(dim=0)
 
 
 def _line(like: Image, side: int, sigma: float) -> Tensor:

@@ -6,7 +6,7 @@ Chen et al., "Simple Baselines for Image Restoration", ECCV 2022. Parameter name
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from typing_extensions import override
 
 from fusionbench.nn.norm import LayerNorm2d
@@ -42,5 +42,4 @@ class NAFBlock(nn.Module):
     def forward(self, features: Image) -> Image:
         spatial = gated(self.conv2(self.conv1(self.norm1(features))))
         features = features + self.beta * self.conv3(spatial * self.sca(spatial))
-        output: Tensor = features + self.gamma * self.conv5(gated(self.conv4(self.norm2(features))))
-        return output
+        return features + self.gamma * self.conv5(gated(self.conv4(self.norm2(features))))

@@ -5,7 +5,7 @@ Both take any memory layout and return channels-last, in which the normalised nu
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 from typing_extensions import override
 
 from fusionbench.types import Image
@@ -24,8 +24,7 @@ class ChannelNorm(nn.Module):
 
     @override
     def forward(self, features: Image) -> Image:
-        normed: Tensor = self.body(features.movedim(-3, -1)).movedim(-1, -3)
-        return normed
+        return self.body(features.movedim(-3, -1)).movedim(-1, -3)
 
 
 class LayerNorm2d(nn.LayerNorm):

@@ -15,5 +15,4 @@ class ReflectConv(nn.Module):
 
     @override
     def forward(self, features: Tensor) -> Tensor:
-        convolved: Tensor = self.conv2d(features)
-        return convolved
+        return self.conv2d(features)

@@ -42,8 +42,7 @@ def cosines(query: Image, key: Image, heads: int) -> Float[Tensor, "b heads c c"
         # A sum over all pixels overflows in half precision; of unit vectors it does not.
         return F.normalize(q.float(), dim=-1).to(q) @ F.normalize(k.float(), dim=-1).to(k).mT
     norms = [part.norm(dim=-1).clamp_min(chunked.EPSILON) for part in (q, k)]
-    cosine: Tensor = q @ k.mT / (norms[0][..., :, None] * norms[1][..., None, :])
-    return cosine
+    return q @ k.mT / (norms[0][..., :, None] * norms[1][..., None, :])
 
 
 def mixing(
@@ -80,8 +79,7 @@ class MDTA(nn.Module):
     def normed_residual(self, features: Image, norm: ChannelNorm) -> Image:
         """`features + self(norm(features))`."""
         if not chunked.apply_to(features):
-            added: Tensor = features + self(norm(features))
-            return added
+            return features + self(norm(features))
         source = (features, branch(self.qkv, self.qkv_dwconv))
         return chunked.attend(features, [source], norm.body, self.heads, self._mixing)
 
@@ -130,14 +128,12 @@ class GDFN(nn.Module):
     @override
     def forward(self, features: Image) -> Image:
         gate, value = self.dwconv(self.project_in(features)).chunk(2, dim=1)
-        output: Tensor = self.project_out(F.gelu(gate) * value)
-        return output
+        return self.project_out(F.gelu(gate) * value)
 
     def add_to(self, features: Image, norm: ChannelNorm) -> Image:
         """`features + self(norm(features))`; may write into the features, which nobody else may need any more."""
         if not chunked.apply_to(features):
-            added: Tensor = features + self(norm(features))
-            return added
+            return features + self(norm(features))
         both = branch(self.project_in, self.dwconv)
         return chunked.feed_forward_(features, norm.body, both, self.project_out.weight.flatten(1))
 

@@ -91,8 +91,7 @@ def salient_crops(ir: Image, vi: Image, count: int = 2, *, share: float = 0.24, 
 
 def _luma(image: Image) -> _Map:
     gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    luma: _Map = gray.astype(np.float32) / np.float32(255)
-    return luma
+    return gray.astype(np.float32) / np.float32(255)
 
 
 def _conspicuous(luma: _Map) -> _Map:

@@ -142,8 +142,7 @@ def _quads(grid: Array) -> Array:
 
 
 def _unit(vectors: Array) -> Array:
-    out: Array = vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-9)
-    return out
+    return vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-9)
 
 
 @cache

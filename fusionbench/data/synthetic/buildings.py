@@ -155,5 +155,4 @@ def _mirrored(wall: Wall, hole: Openings, light: Light) -> Array:
     high = smooth(wall.at.y + 9.0 * (hole.tilt - 0.5) + 1.2 * ripple, 3.0, 14.0)
     sky = light.haze * 0.45
     other = 0.035 * (light.sky + 0.5 * light.sun)
-    mirrored: Array = (other + high * (sky - other)) * (0.9 + 0.12 * ripple * hole.reveal)
-    return mirrored
+    return (other + high * (sky - other)) * (0.9 + 0.12 * ripple * hole.reveal)

@@ -97,8 +97,7 @@ def step(x: Array, edge: float | Array, size: float | Array) -> Array:
 
 def band(x: Array, low: float | Array, high: float | Array, size: float | Array) -> Array:
     """How much of a pixel of the given size, centred on x, lies between low and high."""
-    share: Array = step(x, low, size) - step(x, high, size)
-    return share
+    return step(x, low, size) - step(x, high, size)
 
 
 def pulses(x: Array, period: float, low: float, high: float, size: float | Array) -> Array:
@@ -106,20 +105,17 @@ def pulses(x: Array, period: float, low: float, high: float, size: float | Array
 
     def covered(end: Array) -> Array:
         whole = np.floor(end)
-        part: Array = whole * (high - low) + np.minimum(np.maximum(end - whole - low, 0), high - low)
-        return part
+        return whole * (high - low) + np.minimum(np.maximum(end - whole - low, 0), high - low)
 
     turns = x * (1 / period)
     half = np.maximum(size * (0.5 / period), np.float32(1e-4))
-    share: Array = (covered(turns + half) - covered(turns - half)) / (2 * half)
-    return share
+    return (covered(turns + half) - covered(turns - half)) / (2 * half)
 
 
 def smooth(x: Array, low: float, high: float) -> Array:
     """Smooth transition from 0 at low to 1 at high."""
     t = np.minimum(np.maximum((x - low) * (1 / (high - low)), 0), 1)
-    out: Array = t * t * (3 - 2 * t)
-    return out
+    return t * t * (3 - 2 * t)
 
 
 def nearby(size: Array, detail: float) -> Array:

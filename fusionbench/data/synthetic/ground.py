@@ -164,8 +164,7 @@ def _asphalt(ground: Ground, street: Street, broad: Array, fine: Array) -> tuple
 
 def _slabs(ground: Ground, broad: Array, fine: Array) -> Array:
     joints = pulses(ground.x, 0.6, 0.0, 0.03, ground.dx) + pulses(ground.z, 0.6, 0.0, 0.03, ground.dz)
-    tone: Array = 0.26 * (1 + 0.10 * broad + 0.09 * fine) * (1 - 0.5 * np.minimum(joints, 1))
-    return tone
+    return 0.26 * (1 + 0.10 * broad + 0.09 * fine) * (1 - 0.5 * np.minimum(joints, 1))
 
 
 def _grass(ground: Ground, street: Street, broad: Array) -> tuple[Array, Array, Array]:

@@ -44,8 +44,7 @@ def _drawn(camera: Camera, lamp: Lamp, span: Span) -> Array:
 
     def at(*points: tuple[float, float]) -> Array:
         world = [(x, height, lamp.z) for x, height in points]
-        fine: Array = np.round((camera.project(world) - origin) * (FINE * 16)).astype(np.int32)
-        return fine
+        return np.round((camera.project(world) - origin) * (FINE * 16)).astype(np.int32)
 
     def trapezoid(x: float, low: tuple[float, float], high: tuple[float, float], channels: int) -> None:
         (low_y, low_half), (high_y, high_half) = low, high

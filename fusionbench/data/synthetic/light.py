@@ -92,8 +92,7 @@ class Light:
         """(3, h, w) irradiance of sky and reflecting ground on surfaces whose normals have the given upward part."""
         up = 0.5 + 0.5 * normal_y
         ground = 0.2 * (self.sky + self.sun * (0.6 * max(float(self.toward_sun[1]), 0.0)))
-        out: Array = ground + (self.sky - ground) * up
-        return out
+        return ground + (self.sky - ground) * up
 
     def facing(self, normal: Array, wrap: float = 0.0) -> Array:
         """Cosine of the angle between normals (3, h, w) and the sun, at least 0; `wrap` softens the edge of shade."""
@@ -101,8 +100,7 @@ class Light:
 
     def veil(self, depth: float | Array) -> Array:
         """Share of the radiance that haze replaces at a distance."""
-        out: Array = 1 - np.exp(np.asarray(depth, np.float32) * (-1 / self.clear))
-        return out
+        return 1 - np.exp(np.asarray(depth, np.float32) * (-1 / self.clear))
 
 
 def from_cube(cube: Array, normal: Array) -> Array:
@@ -115,8 +113,7 @@ def _beam(aside: Array, above: Array, ahead: Array, normal: tuple[float, float, 
     spread = np.maximum(ahead, 0.3) * 0.30
     square = (aside / spread) ** 2 + ((above + 0.02 * ahead) / (0.35 * spread)) ** 2
     share = abs(normal[2]) + 0.9 * abs(normal[0]) + 0.35 * max(normal[1], 0.0)
-    out: Array = (ahead > 0.2) * np.maximum(45 - ahead, 0) * (share * 26 / 45) / ((1 + square**2) * (ahead**2 + 40))
-    return out
+    return (ahead > 0.2) * np.maximum(45 - ahead, 0) * (share * 26 / 45) / ((1 + square**2) * (ahead**2 + 40))
 
 
 def _within(

@@ -47,8 +47,7 @@ def _day(street: Street, light: Light, up: Array, cover: Array) -> Array:
     lit = rgb(1.25, 1.22, 1.18) * (1 - 0.15 * warm)
     shade = (0.80 if street.weather.sunshine else 0.66) * lit
     cloud = lit + smooth(cover, 0.35, 1.0) * (shade - lit)
-    painted: Array = sky + 0.92 * cover * (cloud - sky)
-    return painted
+    return sky + 0.92 * cover * (cloud - sky)
 
 
 def _night(street: Street, up: Array, across: Array, cover: Array) -> Array:
@@ -59,8 +58,7 @@ def _night(street: Street, up: Array, across: Array, cover: Array) -> Array:
     sky = zenith + glow * town + cover * (0.25 * town + 0.3 * zenith)
     dust = sample(grain(), across * 300 + 100, up * 300)
     stars = smooth(dust, 3.1, 4.2) * (1 - cover) * smooth(up, 0.1, 0.4)
-    painted: Array = sky + 0.25 * stars
-    return painted
+    return sky + 0.25 * stars
 
 
 def _skyline(canvas: Canvas, camera: Camera, street: Street, light: Light) -> None:

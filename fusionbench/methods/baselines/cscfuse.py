@@ -52,8 +52,7 @@ class Step(nn.Module):
     @override
     def forward(self, data: Gray, code: Tensor) -> Tensor:
         lacking = data - self.conv.get_submodule("conv_decoder.de_conv0")(code)
-        updated: Tensor = self.activation(self.norm(code + self.conv.get_submodule("conv_encoder.en_conv0")(lacking)))
-        return updated
+        return self.activation(self.norm(code + self.conv.get_submodule("conv_encoder.en_conv0")(lacking)))
 
 
 class Encoder(nn.Module):
@@ -89,8 +88,7 @@ class Decoder(nn.Module):
 
     @override
     def forward(self, code: Tensor) -> Gray:
-        image: Tensor = self.decode_last(code)
-        return image
+        return self.decode_last(code)
 
 
 def blurred(image: Gray) -> Gray:

@@ -28,8 +28,7 @@ class ConvNorm(nn.Module):
 
     @override
     def forward(self, features: Tensor) -> Tensor:
-        convolved: Tensor = self.bn(self.conv(features))
-        return convolved
+        return self.bn(self.conv(features))
 
 
 class ChannelAttention(nn.Module):
@@ -72,8 +71,7 @@ class Attention(nn.Module):
 
     @override
     def forward(self, tokens: Tensor) -> Tensor:
-        values: Tensor = self.proj(self.qkv(tokens)[..., 2 * _CHANNELS :])
-        return values
+        return self.proj(self.qkv(tokens)[..., 2 * _CHANNELS :])
 
 
 class MLP(nn.Module):
@@ -86,8 +84,7 @@ class MLP(nn.Module):
 
     @override
     def forward(self, tokens: Tensor) -> Tensor:
-        mixed: Tensor = self.fc2(F.gelu(self.fc1(tokens)))
-        return mixed
+        return self.fc2(F.gelu(self.fc1(tokens)))
 
 
 class TransformerBlock(nn.Module):
@@ -124,8 +121,7 @@ class DATFuseNetwork(nn.Module):
 
     def extract(self, features: Tensor) -> Tensor:
         """The same convolution and normalisation twice."""
-        extracted: Tensor = self.fem(torch.relu(self.fem(features)))
-        return extracted
+        return self.fem(torch.relu(self.fem(features)))
 
     def attended(self, features: Tensor) -> Tensor:
         by_channel: Tensor = features * self.cam(features)
@@ -134,8 +130,7 @@ class DATFuseNetwork(nn.Module):
 
     def encode(self, ir: Gray, vi: Gray) -> Tensor:
         first = torch.relu(self.convolutional(torch.cat([ir, vi], dim=1)))
-        encoded: Tensor = torch.relu(self.attended(self.extract(first)) + first)
-        return encoded
+        return torch.relu(self.attended(self.extract(first)) + first)
 
     @override
     def forward(self, ir: Gray, vi: Gray) -> Gray:

@@ -50,8 +50,7 @@ class DenseFuseNetwork(nn.Module):
         self.conv5 = ReflectConv(16, channels)
 
     def encode(self, image: Tensor) -> Tensor:
-        code: Tensor = self.DB1(torch.relu(self.conv1(image)))
-        return code
+        return self.DB1(torch.relu(self.conv1(image)))
 
     def decode(self, code: Tensor) -> Tensor:
         # The last convolution is rectified as well: the port never tells it that it is the last.
@@ -73,8 +72,7 @@ class DenseBlock(nn.Module):
 
     @override
     def forward(self, features: Tensor) -> Tensor:
-        code: Tensor = self.denseblock(features)
-        return code
+        return self.denseblock(features)
 
 
 class DenseConv(nn.Module):

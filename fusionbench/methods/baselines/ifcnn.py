@@ -39,13 +39,11 @@ class IFCNNNetwork(nn.Module):
         self.conv4 = nn.Conv2d(64, 3, 1)
 
     def encode(self, image: Color) -> Tensor:
-        features: Tensor = self.conv2(self.conv1(image))
-        return features
+        return self.conv2(self.conv1(image))
 
     @override
     def forward(self, ir: Color, vi: Color) -> Color:
-        fused: Tensor = self.conv4(self.conv3(self.merge(self.encode(ir), self.encode(vi))))
-        return fused
+        return self.conv4(self.conv3(self.merge(self.encode(ir), self.encode(vi))))
 
 
 class ConvBlock(nn.Module):

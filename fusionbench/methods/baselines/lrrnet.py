@@ -55,8 +55,7 @@ class Step(nn.Module):
 
     @override
     def forward(self, image: Gray, code: Tensor) -> Tensor:
-        residual: Tensor = self.conv_Wdtz(image - self.conv_Wdz(code))
-        return residual
+        return self.conv_Wdtz(image - self.conv_Wdz(code))
 
 
 class Composition(nn.Module):
@@ -93,8 +92,7 @@ class LRRNetNetwork(nn.Module):
 
     @override
     def forward(self, ir: Gray, vi: Gray) -> Gray:
-        fused: Tensor = self.decoder(self.get_ls1(ir), self.get_ls2(vi))
-        return fused
+        return self.decoder(self.get_ls1(ir), self.get_ls2(vi))
 
 
 def normalised(image: Gray, unit: float) -> Gray:

@@ -31,8 +31,7 @@ class Conv(nn.Module):
 
     @override
     def forward(self, features: Tensor) -> Tensor:
-        convolved: Tensor = self.conv(features)
-        return convolved
+        return self.conv(features)
 
 
 class Gradient(nn.Module):
@@ -45,8 +44,7 @@ class Gradient(nn.Module):
 
     @override
     def forward(self, features: Tensor) -> Tensor:
-        magnitude: Tensor = self.convx(features).abs() + self.convy(features).abs()
-        return magnitude
+        return self.convx(features).abs() + self.convy(features).abs()
 
 
 class Dense(nn.Module):

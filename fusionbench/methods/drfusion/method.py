@@ -112,8 +112,7 @@ class DRFusion(Method):
 
     def restored(self, batch: Batch) -> State:
         """Both restored sources and their fusion, one channel each, unclamped."""
-        state: State = self.diffusion(self.observed(batch))
-        return state
+        return self.diffusion(self.observed(batch))
 
     def observed(self, batch: Batch) -> Observation:
         """The sources of a batch with the operators of their degradations; one model for those that are alike."""

@@ -65,8 +65,7 @@ class Downsample(nn.Module):
 
     @override
     def forward(self, x: Image, time: Float[Tensor, "1 width"]) -> Image:
-        result: Tensor = self.op(x)
-        return result
+        return self.op(x)
 
 
 class Upsample(nn.Module):

@@ -53,8 +53,7 @@ class Denoiser(nn.Module):
         features = self.first_layer(torch.cat([noisy, time, condition], dim=-1))
         for block in self.blocks:
             features = block(features)
-        prior: Tensor = self.final_layer(features)
-        return prior
+        return self.final_layer(features)
 
 
 class Schedule:
@@ -82,8 +81,7 @@ class Schedule:
     def noised(self, prior: Prior, noise: Prior) -> Prior:
         """The last state of the forward process (Eq. 11)."""
         left = self.alpha_bar[-1]
-        noisy: Tensor = left**0.5 * prior + (1 - left) ** 0.5 * noise
-        return noisy
+        return left**0.5 * prior + (1 - left) ** 0.5 * noise
 
     def sample(self, denoiser: Denoiser, start: Prior, condition: Prior) -> list[Prior]:
         """All states of the reverse process, from the one after the first step to the restored prior."""

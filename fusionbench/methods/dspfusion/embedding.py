@@ -118,8 +118,7 @@ def tsne(embedding: Embedding, seed: int = 0, perplexity: float = 30) -> Points:
     if count < 4:
         raise ValueError(f"{count} vectors make no map; embed four or more")
     scaled = TSNE(perplexity=min(perplexity, (count - 1) / 3), metric="cosine", random_state=seed, init="pca")
-    points: Points = scaled.fit_transform(embedding.vectors).astype(np.float64)
-    return points
+    return scaled.fit_transform(embedding.vectors).astype(np.float64)
 
 
 def draw(embedding: Embedding, path: Path, *, seed: int = 0) -> None:

@@ -65,8 +65,7 @@ class SemanticIntegration(nn.Module):
 
     def _ask(self, pixels: Pixels, keys: Float[Tensor, "*b c keys"], values: Float[Tensor, "*b keys c"]) -> Pixels:
         scores = rearrange(self.norm1.body(pixels) @ keys, "... (h n) -> ... h n", h=self.heads)
-        found: Tensor = pixels + scores.softmax(dim=-1).flatten(-2) @ values
-        return found
+        return pixels + scores.softmax(dim=-1).flatten(-2) @ values
 
 
 class DegradationModulation(nn.Module):
@@ -85,8 +84,7 @@ class DegradationModulation(nn.Module):
         pooled = (weights[:, None] @ prior).squeeze(1)
         scale, shift = self.prior_linear(self.prior_norm.body(pooled)).chunk(2, dim=-1)
         if not chunked.apply_to(features):
-            modulated: Tensor = self.conv3x3(features * scale[:, :, None, None] + shift[:, :, None, None])
-            return modulated
+            return self.conv3x3(features * scale[:, :, None, None] + shift[:, :, None, None])
         result = chunked.empty_like(features)
         for image, output, *each in zip(chunked.images(features), chunked.images(result), scale, shift, strict=True):
             self._modulate(image, output, *each)
@@ -117,8 +115,7 @@ class SpatialWeights(nn.Module):
 
     @override
     def forward(self, features: Image) -> Image:
-        weights: Tensor = self.conv(torch.cat([features.mean(1, keepdim=True), features.amax(1, keepdim=True)], dim=1))
-        return weights
+        return self.conv(torch.cat([features.mean(1, keepdim=True), features.amax(1, keepdim=True)], dim=1))
 
 
 class GuidedFusion(nn.Module):
@@ -151,8 +148,7 @@ class GuidedFusion(nn.Module):
                 (near * channel[:, :, None, None]).sigmoid() * features
                 for near, channel, features in ((near_ir, channel_ir, ir), (near_vi, channel_vi, vi))
             ]
-            fused: Tensor = self.project_out(weighted[0] + weighted[1])
-            return fused
+            return self.project_out(weighted[0] + weighted[1])
         result = chunked.empty_like(ir)
         images = (chunked.images(part) for part in (ir, vi, near_ir, near_vi, result))
         for *both, output, by_ir, by_vi in zip(*images, channel_ir, channel_vi, strict=True):

@@ -36,8 +36,7 @@ class PatchEmbed(nn.Module):
 
     @override
     def forward(self, image: Color) -> Image:
-        features: Tensor = self.proj(image)
-        return features
+        return self.proj(image)
 
 
 class Resample(nn.Module):
@@ -163,8 +162,7 @@ class FusionTransformer(nn.Module):
         """
         semantics = self._scales(semantic, "down")
         fused = self._encode(ir, vi, semantics, self._scales(degradation, "type_down"))
-        image: Color = ((self.output(self._decode(fused, semantics)) + vi).tanh() + 1) / 2
-        return image
+        return ((self.output(self._decode(fused, semantics)) + vi).tanh() + 1) / 2
 
     def _scales(self, prior: Prior | None, layers: str) -> list[Prior | None]:
         """A prior for every level; the two coarsest share theirs."""
@@ -200,5 +198,4 @@ class FusionTransformer(nn.Module):
         features = torch.cat([self.up3_2(features), fused[1]], dim=1)
         features = self.decoder_level2(self.reduce_chan_level2(features), semantic[1])
         features = self.decoder_level1(torch.cat([self.up2_1(features), fused[0]], dim=1), semantic[0])
-        refined: Image = self.refinement(features, semantic[0])
-        return refined
+        return self.refinement(features, semantic[0])

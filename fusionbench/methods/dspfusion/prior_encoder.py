@@ -37,8 +37,7 @@ class Mixer(nn.Module):
     @override
     def forward(self, tokens: Prior) -> Prior:
         mixed = tokens + self.patch_mixer(self.norm1(tokens).mT).mT
-        output: Tensor = mixed + self.channel_mixer(self.norm2(mixed))
-        return output
+        return mixed + self.channel_mixer(self.norm2(mixed))
 
 
 class PriorEncoder(nn.Module):
@@ -74,13 +73,11 @@ class PriorEncoder(nn.Module):
         for block in self.blocks:
             features = features + block(features)
         pooled = F.adaptive_avg_pool2d(self.conv2(features), GROUP)
-        prior: Tensor = self.end(self.mlp(pooled.flatten(2).mT))
-        return prior
+        return self.end(self.mlp(pooled.flatten(2).mT))
 
     def kind(self, prior: Prior) -> Kind:
         """One vector for the whole image, by which kinds of degradation are told apart."""
-        vector: Tensor = self.type_mlp(prior).squeeze(-1)
-        return vector
+        return self.type_mlp(prior).squeeze(-1)
 
     @torch.no_grad()
     def start_without_brightness(self) -> None:

@@ -44,8 +44,7 @@ class Decoder(nn.Module):
         features: Tensor = self.blocks[-1](self.expand[-1](latents[-1]))
         for level in reversed(range(len(latents) - 1)):
             features = self.blocks[level](self.ups[level](features) + self.expand[level](latents[level]))
-        output: Tensor = self.to_colour(features)
-        return output
+        return self.to_colour(features)
 
 
 class CrossAttention(nn.Module):
@@ -90,8 +89,7 @@ class FusionLevel(nn.Module):
     def forward(self, visible: Image, infrared: Image) -> Image:
         for to_visible, to_infrared in zip(self.to_visible, self.to_infrared, strict=True):
             visible, infrared = to_visible(visible, infrared), to_infrared(infrared, visible)
-        output: Tensor = self.zero(self.merge(torch.cat([visible, infrared], dim=1)))
-        return output
+        return self.zero(self.merge(torch.cat([visible, infrared], dim=1)))
 
 
 class Fusion(nn.Module):

@@ -93,8 +93,7 @@ class TextQueries(nn.Module):
         )
         query = self.query(text).unflatten(1, (self.heads, -1))[..., None, None]
         places = ((query * key).sum(dim=2, keepdim=True) * key.shape[2] ** -0.5).sigmoid()
-        output: Tensor = features + self.project_out((places * value).flatten(1, 2))
-        return output
+        return features + self.project_out((places * value).flatten(1, 2))
 
 
 class ChannelGate(nn.Module):
@@ -107,8 +106,7 @@ class ChannelGate(nn.Module):
 
     @override
     def forward(self, features: Image, text: Text) -> Image:
-        output: Tensor = features + self.norm(features) * self.gate(text).sigmoid()[:, :, None, None]
-        return output
+        return features + self.norm(features) * self.gate(text).sigmoid()[:, :, None, None]
 
 
 class TextGuidedBlock(nn.Module):
@@ -141,8 +139,7 @@ class BaseBlock(nn.Module):
 
     @override
     def forward(self, features: Image, modality: Modality) -> Image:
-        output: Image = self.block(features + self.modality(modality)[:, :, None, None])
-        return output
+        return self.block(features + self.modality(modality)[:, :, None, None])
 
 
 class BottleNeck(nn.Module):
@@ -155,8 +152,7 @@ class BottleNeck(nn.Module):
 
     @override
     def forward(self, features: Image) -> Image:
-        output: Image = self.reduce(self.block(features))
-        return output
+        return self.reduce(self.block(features))
 
 
 class EncoderLayer(nn.Module):

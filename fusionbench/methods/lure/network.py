@@ -34,24 +34,20 @@ class LureNetwork(nn.Module):
 
     def encode(self, image: Color | Gray, text: Text, modality: Modality) -> Latents:
         """Latents of images whose degradations the text describes; gray images are taken as three equal channels."""
-        latents: Latents = self.encoder(image.expand(-1, 3, -1, -1), text, modality)
-        return latents
+        return self.encoder(image.expand(-1, 3, -1, -1), text, modality)
 
     def restore(self, image: Color | Gray, text: Text, modality: Modality) -> Color:
         """The image without the degradation that the text describes; not clamped."""
-        restored: Color = self.decoder(self.encode(image, text, modality))
-        return restored
+        return self.decoder(self.encode(image, text, modality))
 
     def fused_latents(self, ir: Gray, vi: Color, text_ir: Text, text_vi: Text) -> Latents:
         """Both sources encoded in one batch, then fused level by level."""
         count = len(vi)
         modality = torch.tensor([VISIBLE] * count + [INFRARED] * count, device=vi.device)
         latents = self.encode(torch.cat([vi, ir.expand_as(vi)]), torch.cat([text_vi, text_ir]), modality)
-        fused: Latents = self.fusion([level[:count] for level in latents], [level[count:] for level in latents])
-        return fused
+        return self.fusion([level[:count] for level in latents], [level[count:] for level in latents])
 
     @override
     def forward(self, ir: Gray, vi: Color, text_ir: Text, text_vi: Text) -> Color:
         """The fused image; not clamped."""
-        fused: Color = self.decoder(self.fused_latents(ir, vi, text_ir, text_vi))
-        return fused
+        return self.decoder(self.fused_latents(ir, vi, text_ir, text_vi))

@@ -48,8 +48,7 @@ def _chen_varshney(height: int, width: int, dtype: torch.dtype, device: torch.de
 
 
 def _filtered(x: Gray, response: Tensor) -> Gray:
-    filtered: Gray = torch.fft.irfft2(torch.fft.rfft2(x).mul_(response), s=x.shape[-2:])
-    return filtered
+    return torch.fft.irfft2(torch.fft.rfft2(x).mul_(response), s=x.shape[-2:])
 
 
 @cached

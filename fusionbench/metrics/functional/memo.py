@@ -85,8 +85,7 @@ def cached(function: Callable[P, T]) -> Callable[P, T]:
             result = function(*args, **kwargs)
             entry = Entry(result, args, _bytes(result))
             memory.keep(key, entry)
-        found: T = entry.result
-        return found
+        return entry.result
 
     return remembered
 

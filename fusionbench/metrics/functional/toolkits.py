@@ -90,8 +90,7 @@ def linear_correlation_entropy(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 @metric_on_levels
 def misordered_fusion_artifacts(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """Nabf called with (ir, vi, fused) for (fused, ir, vi): what the infrared image invents."""
-    found: Scores = inspect.unwrap(fusion_artifacts)(ir, vi, fused)
-    return found
+    return inspect.unwrap(fusion_artifacts)(ir, vi, fused)
 
 
 @metric_on_levels

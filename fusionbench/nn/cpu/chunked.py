@@ -160,8 +160,7 @@ def _collect(
         squares += torch.stack([query.square().sum(0), key.square().sum(0)])
         values[found[0][0]] = value.unflatten(0, (-1, values.shape[1]))
     norms = squares.sqrt().clamp_min(EPSILON).view(2, heads, size)
-    cosines: Tensor = products / (norms[0, :, :, None] * norms[1, :, None, :])
-    return cosines
+    return products / (norms[0, :, :, None] * norms[1, :, None, :])
 
 
 def feed_forward_(features: Image, norm: nn.LayerNorm, both: Branch, project_out: Float[Tensor, "c hidden"]) -> Image:

@@ -20,8 +20,7 @@ def conv_transpose_2x(
 ) -> Float[Tensor, "b o h2 w2"]:
     """`conv_transpose2d` with stride 2, padding 1 and output padding 1, by whichever way is faster."""
     if x.device.type != "cpu" or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
-        whole: Tensor = F.conv_transpose2d(x, weight, bias, stride=2, padding=1, output_padding=1)
-        return whole
+        return F.conv_transpose2d(x, weight, bias, stride=2, padding=1, output_padding=1)
     batch, _, height, width = x.shape
     found = x.new_empty(batch, weight.shape[1], 2 * height, 2 * width)
     padded, kernels = F.pad(x, (0, 1, 0, 1)), weight.transpose(0, 1)

@@ -63,8 +63,7 @@ def conv3x3(
     """`conv2d` with stride 1 and a border of one zero, by whichever way is faster."""
     if _pays(x, weight):
         return winograd3x3(x, weight, bias)
-    direct: Tensor = F.conv2d(x, weight, bias, padding=1)
-    return direct
+    return F.conv2d(x, weight, bias, padding=1)
 
 
 def _pays(x: Tensor, weight: Tensor) -> bool:

@@ -60,14 +60,12 @@ class NGrams(nn.Module):
     def features(self, texts: Iterable[str]) -> Float[Tensor, "n d"]:
         bags = [buckets(text) for text in texts]
         offsets = torch.tensor([0, *map(len, bags[:-1])]).cumsum(0)
-        output: Tensor = self.embedding(torch.tensor([place for bag in bags for place in bag]), offsets)
-        return output
+        return self.embedding(torch.tensor([place for bag in bags for place in bag]), offsets)
 
     @override
     def forward(self, texts: Sequence[str]) -> Float[Tensor, "n tasks"]:
         """Logits of the tasks, in the order of `TASKS`."""
-        output: Tensor = self.head(self.norm(self.features(texts)))
-        return output
+        return self.head(self.norm(self.features(texts)))
 
 
 @cache

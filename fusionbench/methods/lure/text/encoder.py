@@ -164,8 +164,7 @@ def language_model(name: str, source: str | Path = "") -> LanguageModel:
     encoder = pick("text encoder", name, ENCODERS)
     if source and name != "distilbert":
         raise ValueError(f"the text encoder {name!r} reads no files; leave out text_model={str(source)!r}")
-    model: LanguageModel = DistilBert(source) if source else encoder()
-    return model
+    return DistilBert(source) if source else encoder()
 
 
 class TextEncoder(nn.Module):
@@ -187,13 +186,11 @@ class TextEncoder(nn.Module):
 
     @override
     def forward(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
-        output: Tensor = self.project(self.norm(self._looked_up(texts).to(self.project.weight)))
-        return output
+        return self.project(self.norm(self._looked_up(texts).to(self.project.weight)))
 
     def logits(self, vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n tasks"]:
         """How strongly the vectors speak of each task, in the order of `TASKS`."""
-        output: Tensor = self.head(vectors)
-        return output
+        return self.head(vectors)
 
     def _looked_up(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
         new = [text for text in dict.fromkeys(texts) if text not in self._features]
