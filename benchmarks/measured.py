@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from fusionbench.benchmark.options import parse_data_roots, parse_names, parse_paths
+from fusionbench.benchmark.spec import Selection
 from fusionbench.console import make_console
 from fusionbench.papers.measure import MeasureSettings, measure, print_result
 from fusionbench.papers.measured import Measurement, collect, read_file, renewed, write_file
@@ -45,7 +46,7 @@ def main() -> None:
 def _measure(name: str, options: argparse.Namespace) -> None:
     paper = load_paper(name)
     supplies = Inputs(*parse_data_roots(options.data), weights=parse_paths(options.weights, "--weights"))
-    settings = MeasureSettings(only=tuple(parse_names(options.methods)), limit=options.limit)
+    settings = MeasureSettings(tuple(parse_names(options.methods)), Selection(options.limit))
     console = make_console()
     tables = paper.choose(parse_names(options.table))
     print_result(measure(paper, options.out / name, tables, supplies, settings, console=console), console)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from lightning import Trainer
 from lightning.pytorch.trainer.states import TrainerStatus
@@ -35,14 +35,16 @@ def silence_lightning() -> Iterator[None]:
         yield
 
 
-def prediction_trainer(**options: Any) -> Trainer:
+def prediction_trainer(accelerator: str, devices: int | str | Sequence[int], precision: str) -> Trainer:
     """A Trainer that only predicts: no logger, no checkpoints, no bars."""
     return Trainer(
+        accelerator=accelerator,
+        devices=devices if isinstance(devices, int | str) else list(devices),
+        precision=cast("Any", precision),
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        **options,
     )
 
 

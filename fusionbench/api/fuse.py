@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from fusionbench.benchmark.inputs import load_method, load_pairs
-from fusionbench.benchmark.parallel import Shard, make_shards, run_in_processes
-from fusionbench.benchmark.predict import UserHints, fuse_batch, fuse_cell
+from fusionbench.benchmark.parallel import Notify, Shard, make_shards, run_in_processes
+from fusionbench.benchmark.predict import fuse_batch, fuse_cell
 from fusionbench.benchmark.results import CellFolder
-from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, check_numbers
+from fusionbench.benchmark.spec import (
+    ALL_PAIRS,
+    ONE_DEVICE,
+    DatasetChoice,
+    Execution,
+    MethodChoice,
+    Selection,
+    check_tile,
+)
 from fusionbench.data.first_look import PairPaths
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.sources.folders import FolderSource
@@ -120,7 +129,7 @@ def fuse(
         >>> fuse("average", ir, vi).mean()
         tensor(0.5000)
     """
-    check_numbers(tile=tile)
+    check_tile(tile)
     if isinstance(method, str):
         check_able(method, degradation)
     reading = read_options(ir_range, ir_channel)
@@ -179,24 +188,21 @@ def fuse_files(
     ir: Path,
     vi: Path,
     out: Path,
+    selection: Selection = ALL_PAIRS,
+    execution: Execution = ONE_DEVICE,
     *,
-    prompt: str | None = None,
-    degradation: str | None = None,
     resize: bool = False,
     unmatched: Literal["refuse", "skip"] = "refuse",
     reading: ReadOptions = AS_STORED,
-    seed: int = 0,
-    **options: Any,
 ) -> tuple[list[Path], dict[str, str]]:
     """Fuse two files or two folders into PNGs; earlier ones of the same names are overwritten.
 
     Args:
-        prompt: what is wrong with the images, in words, for methods that read text.
-        degradation: what is wrong with the images, for methods that are told; nothing is degraded here.
+        selection: what methods are told of the images; nothing is degraded here.
+        execution: on which devices; images are divided to as many processes.
         resize: bring the infrared image to the size of the visible one where they differ.
         unmatched: 'refuse' refuses images of a folder without a partner, 'skip' leaves them out.
         reading: how infrared files are read where they leave it open.
-        options: passed to `fuse_cell`; a `trainer` of several devices has the images divided to processes.
 
     Returns:
         The images written, and the reason of each that is missing, by name.
@@ -206,26 +212,24 @@ def fuse_files(
         ValueError: one source is a file and the other a folder, files do not pair, `out` would overwrite sources, or
             the method cannot fuse images that are so degraded.
     """
-    check_numbers(tile=options.get("tile", 0))
-    check_able(choice.name, degradation)
+    check_able(choice.name, selection.degradation)
     for path in (ir, vi):
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist; expected an image or a folder of images")
     if ir.is_dir() != vi.is_dir():
         raise ValueError(f"{ir} and {vi}: one is a folder and the other is not; give two files or two folders")
     _keep_sources(ir, vi, out)
-    shards = make_shards(options.pop("trainer", None))
+    shards = make_shards(execution)
     data = DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize, unmatched=unmatched, reading=reading)
-    data, pairs = _stretched_where_unclear(data, seed)
+    data, pairs = _stretched_where_unclear(data, selection.seed)
     folder, method = CellFolder(out, images=out), load_method(choice)
-    options |= {"told": UserHints(prompt, told(degradation))}
+    selection = replace(selection, degradation=told(selection.degradation))
     if len(shards) == 1:
-        fuse_cell(method, pairs, folder, trainer=shards[0].trainer, **options)
+        fuse_cell(method, pairs, folder, selection, shards[0].execution)
     else:
         run_in_processes(
-            _fuse_shard,
+            partial(_fuse_shard, choice, data, out, selection),
             shards,
-            (choice, data, out, seed, options),
             jobs=1,
             done=lambda count: None,
             ended=lambda job: folder.merge(pairs.source.names),
@@ -258,14 +262,21 @@ def _pairs_of(data: DatasetChoice, seed: int) -> Pairs:
     return Pairs(FolderSource(data.name, [pair], resize=data.resize, reading=data.reading), seed=seed)
 
 
-def _fuse_shard(shard: Shard, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
+def _fuse_shard(
+    choice: MethodChoice,
+    data: DatasetChoice,
+    out: Path,
+    selection: Selection,
+    shard: Shard,
+    done: Notify,
+    reach: Notify,
+) -> None:
     """What one of several processes does: its images of the folder."""
     warnings.simplefilter("ignore", ImageWarning)  # The process that started this one says it.
-    choice, data, out, seed, options = rest
-    pairs = _pairs_of(data, seed)
+    pairs = _pairs_of(data, selection.seed)
     own = pairs.some(shard.of(len(pairs)))
     folder = CellFolder(out, images=out).shard(shard.process, own.source.names)
-    fuse_cell(load_method(choice), own, folder, trainer=shard.trainer, **options)
+    fuse_cell(load_method(choice), own, folder, selection, shard.execution)
     reach(1)
 
 

@@ -15,7 +15,7 @@ from fusionbench.benchmark.options import choose_dataset, choose_datasets, choos
 from fusionbench.benchmark.preflight import settle
 from fusionbench.benchmark.run import run as run_benchmark
 from fusionbench.benchmark.score_folder import score_folder
-from fusionbench.benchmark.spec import Benchmark, MethodChoice
+from fusionbench.benchmark.spec import Benchmark, Execution, MethodChoice, Selection
 from fusionbench.data.table import ANY
 from fusionbench.images.options import read_options
 from fusionbench.report.tables import read_scores
@@ -108,10 +108,9 @@ def run(
         tile=tile,
         prompt=prompt,
     )
+    execution = _execution(workers, trainer or {})
     with _folder(out) as place:
-        outcome = run_benchmark(
-            benchmark, Path(place), strict=strict, workers=workers, trainer=None if trainer is None else dict(trainer)
-        )
+        outcome = run_benchmark(benchmark, Path(place), execution=execution, strict=strict)
         table = read_scores(Path(place))
     _warn([*outcome.exceptions, *outcome.problems])
     cells = {(cell.dataset.name, cell.degradation, cell.method.name) for cell in benchmark.cells()}
@@ -181,10 +180,22 @@ def score(
     (choice,) = chosen.datasets
     names = choose_metrics(metrics, protocol)
     with _folder(out) as place:
-        problems = score_folder(Path(fused), choice, names, protocol, Path(place), unmatched=unmatched, limit=limit)
+        problems = score_folder(Path(fused), choice, names, protocol, Path(place), Selection(limit))
         table = pd.read_csv(Path(place) / "scores.csv", dtype={"image": str, "status": str})
     _warn(problems)
     return table
+
+
+def _execution(workers: int, trainer: Mapping[str, Any]) -> Execution:
+    """How a run is carried out, as these arguments of a Lightning Trainer say.
+
+    Raises:
+        ValueError: there are others, which a run has no use for.
+    """
+    takes = ("accelerator", "devices", "precision")
+    if surplus := sorted(set(trainer) - set(takes)):
+        raise ValueError(f"trainer takes no {surplus[0]!r}; it takes {', '.join(takes)}")
+    return Execution(workers=workers, **trainer)
 
 
 def _path(place: Place | None) -> Path | None:

@@ -17,9 +17,8 @@ from fusionbench.benchmark.inputs import load_pairs
 from fusionbench.benchmark.results import CellFolder, refuse_others
 from fusionbench.benchmark.settings import sources_of
 from fusionbench.benchmark.sources import Sources
-from fusionbench.benchmark.spec import DatasetChoice
+from fusionbench.benchmark.spec import ALL_PAIRS, ONE_DEVICE, DatasetChoice, Execution, Selection
 from fusionbench.console import progress
-from fusionbench.data.table import check_limit
 from fusionbench.degradations import parse
 from fusionbench.files import Journal, csv_line, path_name, read_csv, remove_unfinished, sha256_of
 from fusionbench.images.files import write_image
@@ -45,17 +44,16 @@ def export_degraded(
     choice: DatasetChoice,
     degradations: Sequence[str],
     folder: Path,
-    *,
-    seed: int = 0,
-    workers: int = 0,
-    limit: int | None = None,
+    selection: Selection = ALL_PAIRS,
+    execution: Execution = ONE_DEVICE,
     console: Console | None = None,
 ) -> tuple[Path, list[str]]:
     """Write `<folder>/<degradation>/{ir,vi}/<name>.png` and `<folder>/manifest.csv`.
 
     Args:
         folder: new, or with pairs of the same data set, split, seed and version, which are kept.
-        workers: processes that read, degrade and write; the bytes do not depend on how many.
+        selection: how many of the pairs, and the seed of the degradations.
+        execution: its workers read, degrade and write; the bytes do not depend on how many.
 
     Returns:
         The manifest, and one sentence per pair that could not be written.
@@ -69,20 +67,19 @@ def export_degraded(
         raise ValueError("no degradation is given; name at least one, such as --degradation ll+lc")
     for spec in degradations:
         parse(spec)
-    check_limit(limit)
-    opened = load_pairs(choice, degradations, seed)
-    settings = dict(zip(SETTINGS, (choice.name, choice.split, str(seed), __version__), strict=True))
-    now = sources_of(choice, [pairs.source for pairs in opened.values()], limit)
+    opened = load_pairs(choice, degradations, selection.seed)
+    settings = dict(zip(SETTINGS, (choice.name, choice.split, str(selection.seed), __version__), strict=True))
+    now = sources_of(choice, [pairs.source for pairs in opened.values()], selection.limit)
     kept = _claim(folder, settings, {"resize": choice.resize, **choice.reading.settings}, now)
     manifest, problems = Journal(folder / "manifest.csv"), []
     manifest.replace(_text(kept.values()))
-    asked = {spec: pairs.source.names[:limit] for spec, pairs in opened.items()}
+    asked = {spec: pairs.source.names[: selection.limit] for spec, pairs in opened.items()}
     with progress(console, sum(map(len, asked.values()))) as (describe, done):
         for spec, pairs in opened.items():
             describe(spec)
             missing = [index for index, name in enumerate(asked[spec]) if (spec, name) not in kept]
             done(len(asked[spec]) - len(missing))
-            for record in _written(pairs, folder, spec, missing, workers):
+            for record in _written(pairs, folder, spec, missing, execution.workers):
                 done(1)
                 if isinstance(record, str):
                     problems.append(record)

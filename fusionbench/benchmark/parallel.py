@@ -14,14 +14,15 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import torch
 
+from fusionbench.benchmark.spec import Execution
 from fusionbench.trainer import world_size
 
 POLL_INTERVAL, TERMINATE_TIMEOUT = 0.1, 5.0
@@ -35,52 +36,54 @@ class Shard:
     Attributes:
         process: its number, from 0.
         processes: how many there are.
-        trainer: arguments of the Lightning Trainer that runs in it.
+        execution: how the work is done in it, on a device of its own.
     """
 
     process: int
     processes: int
-    trainer: dict[str, Any]
+    execution: Execution
 
     def of(self, count: int) -> range:
         """Places of the process's own among so many."""
         return range(self.process, count, self.processes)
 
 
-class Work(Protocol):
-    """What a process does; a function of a module, which a new process can find."""
+Notify = Callable[[int], None]
 
-    def __call__(self, shard: Shard, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
-        """Do a shard of the work; `done` counts images, `reach` tells the place of the job that begins."""
+Work = Callable[[Shard, Notify, Notify], None]
+"""What a process does of a shard; it reports how many images it has just done, and the place of the job that begins.
+
+A new process must be able to find it: a function of a module, or `functools.partial` of one.
+"""
 
 
-def make_shards(trainer: dict[str, Any] | None) -> list[Shard]:
-    """One share for each device that the arguments of a Trainer ask for.
+def make_shards(execution: Execution) -> list[Shard]:
+    """One share for each device that is asked for.
 
     Raises:
         ValueError: the devices are not there, or this process is one of several already.
     """
-    options = dict(trainer or {})
     if (count := world_size()) > 1:
         raise ValueError(
             f"this is one of {count} processes that torchrun or srun started; start it once, and let --devices {count} "
             "start the processes"
         )
-    kind, devices = options.pop("accelerator", "auto"), options.pop("devices", 1)
-    found = _devices(kind, devices)
-    return [Shard(place, len(found), {**options, **device}) for place, device in enumerate(found)]
+    found = _devices(execution)
+    return [Shard(place, len(found), each) for place, each in enumerate(found)]
 
 
-def _devices(kind: str, devices: int | str | Sequence[int]) -> list[dict[str, Any]]:
+def _devices(execution: Execution) -> list[Execution]:
+    """The same on each device alone."""
+    kind, devices = execution.accelerator, execution.devices
     if kind in ("gpu", "cuda") or (kind == "auto" and torch.cuda.is_available()):
-        return [{"accelerator": "cuda", "devices": [index]} for index in _cuda(devices)]
+        return [replace(execution, accelerator="cuda", devices=[index]) for index in _cuda(devices)]
     if str(devices) in ("1", "auto"):
-        return [{"accelerator": kind, "devices": 1}]
+        return [replace(execution, devices=1)]
     if kind not in ("auto", "cpu"):
         raise ValueError(f"several processes run on 'cpu' or 'cuda', not on {kind!r}; take --devices 1")
     if not str(devices).isdigit() or int(str(devices)) < 1:
         raise ValueError(f"--devices {devices!r} is no number of processes; on a processor it is 1 or more")
-    return [{"accelerator": "cpu", "devices": 1}] * int(str(devices))
+    return [replace(execution, accelerator="cpu", devices=1)] * int(str(devices))
 
 
 def _cuda(devices: int | str | Sequence[int]) -> list[int]:
@@ -114,18 +117,11 @@ class _Progress:
 
 
 def run_in_processes(
-    work: Work,
-    shards: Sequence[Shard],
-    arguments: Sequence[Any],
-    *,
-    jobs: int,
-    done: Callable[[int], None],
-    ended: Callable[[int], None],
+    work: Work, shards: Sequence[Shard], *, jobs: int, done: Callable[[int], None], ended: Callable[[int], None]
 ) -> None:
     """Let a process work on each share, and wait for all of them.
 
     Args:
-        work: gets a share, two functions that tell progress, and the arguments.
         jobs: how many jobs the work goes through, each process in the same order.
         done: called with the number of images that were just finished.
         ended: called with the place of a job that no process works on any more, in order.
@@ -137,10 +133,7 @@ def run_in_processes(
     context = multiprocessing.get_context("spawn")
     progress, said = _Progress(context, len(shards)), context.SimpleQueue()
     threads = max(1, torch.get_num_threads() // len(shards))
-    processes = [
-        context.Process(target=_process, args=(work, shard, threads, progress, said, tuple(arguments)))
-        for shard in shards
-    ]
+    processes = [context.Process(target=_process, args=(work, shard, threads, progress, said)) for shard in shards]
     # A Ctrl-C while a new process still imports would print a traceback; what is ignored here is ignored there.
     with _interrupts_ignored():
         for process in processes:
@@ -209,9 +202,7 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _process(
-    work: Work, shard: Shard, threads: int, progress: _Progress, said: Any, arguments: tuple[Any, ...]
-) -> None:
+def _process(work: Work, shard: Shard, threads: int, progress: _Progress, said: Any) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(threads)
@@ -224,7 +215,7 @@ def _process(
         progress.job[shard.process] = job
 
     try:
-        work(shard, done, reach, *arguments)
+        work(shard, done, reach)
     except (ValueError, OSError, ImportError) as error:
         said.put((" ".join(str(error).split()) or type(error).__name__, ""))
     except KeyboardInterrupt:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.spec import Execution, Selection
 from fusionbench.data.pairs import Pairs, collate
 from fusionbench.images.files import write_image
 from fusionbench.images.tensors import to_bytes
@@ -31,19 +31,6 @@ RECORDED = (ValueError, OSError, RuntimeError)
 Restore = Callable[[Pair], Pair]
 
 
-@dataclass(frozen=True)
-class UserHints:
-    """What a person says is wrong with the images.
-
-    Attributes:
-        prompt: in words, for methods that read text.
-        degradation: as a canonical spec; what the data layer knows when it is not given.
-    """
-
-    prompt: str | None = None
-    degradation: str | None = None
-
-
 class _PredictItem(TypedDict):
     batches: list[Batch]
     failures: list[tuple[str, str]]
@@ -52,8 +39,8 @@ class _PredictItem(TypedDict):
 class _SafePairs(Dataset[Any]):
     """Pairs with what a person says of them; a pair that cannot be read becomes its name and the reason."""
 
-    def __init__(self, pairs: Pairs, indices: Sequence[int], told: UserHints, restore: Restore | None) -> None:
-        self.pairs, self.indices, self.told, self.restore = pairs, indices, told, restore
+    def __init__(self, pairs: Pairs, indices: Sequence[int], selection: Selection, restore: Restore | None) -> None:
+        self.pairs, self.indices, self.selection, self.restore = pairs, indices, selection, restore
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -66,10 +53,10 @@ class _SafePairs(Dataset[Any]):
                 pair = self.restore(pair)
         except (ValueError, OSError) as error:
             return self.pairs.source.names[index], str(error)
-        if self.told.prompt is not None:
-            pair["prompt"] = self.told.prompt
-        if self.told.degradation is not None:
-            pair["degradation"] = self.told.degradation
+        if self.selection.prompt is not None:
+            pair["prompt"] = self.selection.prompt
+        if self.selection.degradation is not None:
+            pair["degradation"] = self.selection.degradation
         return pair
 
 
@@ -162,37 +149,37 @@ def fuse_cell(
     method: Method,
     pairs: Pairs,
     folder: CellFolder,
+    selection: Selection,
+    execution: Execution,
     *,
-    limit: int | None = None,
-    tile: int = 0,
-    told: UserHints | None = None,
     restore: Restore | None = None,
     sources: Mapping[str, str] | None = None,
-    batch_size: int = 1,
-    workers: int = 0,
-    trainer: dict[str, Any] | None = None,
     done: Callable[[int], None] = lambda count: None,
 ) -> None:
     """Fuse the pairs of a cell that have no image of their sources yet; failures are recorded in the folder.
 
     Args:
-        tile: side of a tile in pixels; 0 fuses whole images.
+        selection: its `degradation` is canonical.
+        execution: a shard's, on one device.
         restore: what is done to every pair before it is fused.
         sources: digest of every pair, by name; an image that was made from others is fused again. Without it nothing
             is known of the images that are there, and all are fused.
-        trainer: arguments of the Lightning Trainer (accelerator, devices, precision, ...).
         done: called with the number of images that were just finished.
     """
     folder.forget_failures()
     there = set() if sources is None else folder.keep_made_from(sources)
-    names = pairs.source.names[:limit]
+    names = pairs.source.names[: selection.limit]
     missing = [index for index, name in enumerate(names) if name not in there]
     done(len(names) - len(missing))
     if not missing:
         return
-    readable = _SafePairs(pairs, missing, told or UserHints(), restore)
-    loader = DataLoader(readable, batch_size=batch_size, num_workers=workers, collate_fn=_by_size)
+    loader = DataLoader(
+        _SafePairs(pairs, missing, selection, restore),
+        batch_size=execution.batch_size,
+        num_workers=execution.workers,
+        collate_fn=_by_size,
+    )
     with silence_lightning():
-        predictor = prediction_trainer(**(trainer or {}))
-        with keyboard_interrupts(predictor):
-            predictor.predict(_Writer(method, folder, sources, tile, done), loader, return_predictions=False)
+        trainer = prediction_trainer(execution.accelerator, execution.devices, execution.precision)
+        with keyboard_interrupts(trainer):
+            trainer.predict(_Writer(method, folder, sources, selection.tile, done), loader, return_predictions=False)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,16 @@ from rich.console import Console
 from fusionbench import methods
 from fusionbench.benchmark import preflight
 from fusionbench.benchmark.inputs import load_method, load_pairs
-from fusionbench.benchmark.parallel import Shard, make_shards, run_in_processes
-from fusionbench.benchmark.predict import UserHints, fuse_cell
+from fusionbench.benchmark.parallel import Notify, Shard, make_shards, run_in_processes
+from fusionbench.benchmark.predict import fuse_cell
+from fusionbench.benchmark.preflight import Preflight
 from fusionbench.benchmark.restore import Restorer
 from fusionbench.benchmark.results import INPUTS, REFERENCES, UNABLE, CellFolder, assign_order, cells_of
 from fusionbench.benchmark.score import score_cell
 from fusionbench.benchmark.score_file import OK
-from fusionbench.benchmark.settings import check_settings, drop_pictured, precision_of, sources_of, with_files
+from fusionbench.benchmark.settings import check_settings, drop_pictured, sources_of, with_files
 from fusionbench.benchmark.sources import Sources, listed
-from fusionbench.benchmark.spec import Benchmark, Cell, restorers_by_modality
+from fusionbench.benchmark.spec import ONE_DEVICE, Benchmark, Cell, Execution, restorers_by_modality
 from fusionbench.console import progress
 from fusionbench.data.sources.base import digests
 from fusionbench.degradations import parse
@@ -104,9 +106,7 @@ def run(
     benchmark: Benchmark,
     out: Path,
     *,
-    batch_size: int = 1,
-    workers: int = 0,
-    trainer: dict[str, Any] | None = None,
+    execution: Execution = ONE_DEVICE,
     strict: bool = False,
     console: Console | None = None,
 ) -> Outcome:
@@ -114,10 +114,7 @@ def run(
 
     Args:
         out: the run's folder; an interrupted run of the same settings goes on there.
-        batch_size: images of one size that a method fuses at a time on a GPU; a CPU fuses one after the other.
-        workers: processes that read and degrade images, for each device.
-        trainer: arguments of the Lightning Trainer (accelerator, devices, precision). Images are divided to as many
-            processes as there are devices, or, on a processor, as `devices` says; they leave the same files.
+        execution: on which devices; images are divided to as many processes, which leave the same files as one.
         strict: refuse to start where a score cannot be computed, instead of leaving its column empty; where a method
             cannot fuse what is degraded so, instead of leaving its cell empty; or where its own weights are missing,
             instead of running its fallback, which is warned of.
@@ -128,19 +125,19 @@ def run(
         ValueError: an input is wrong or the folder holds other settings; nothing has been run. Or one of several
             processes was ended; the same run goes on there.
     """
-    shards = make_shards(trainer)
+    shards = make_shards(execution)
     settled, notices = preflight.settle(benchmark.methods, strict=strict)
     for notice in notices:
         warnings.warn(notice, stacklevel=2)
     benchmark = replace(benchmark, methods=settled)
     checked = preflight.check(benchmark, strict=strict)
-    job = _Job.open(benchmark, out, frozenset(checked.missing), batch_size, workers)
-    folders = _claim(job, out, precision_of(trainer), console)
+    job = _Job.open(benchmark, out, checked)
+    folders = _claim(job, out, execution.precision, console)
     for cell, folder in zip(job.cells, folders, strict=True):
         # Several processes may have been interrupted here.
         folder.merge(job.names(cell), job.pairs_of(cell).source.names)
         checked.record(folder, cell.method.name)
-        if why := job.unable.get((cell.method.name, cell.degradation)):
+        if why := checked.unable.get((cell.method.name, cell.degradation)):
             folder.update_meta({UNABLE: why})
             folder.scores.name_columns(benchmark.metrics)
         if folder.meta().get("images") != job.images(cell):
@@ -170,8 +167,8 @@ def run(
                 ended(place)
         else:
             job.methods.clear()  # Each process loads its own.
-            arguments = (benchmark, out, frozenset(checked.missing), batch_size, workers)
-            run_in_processes(_run_shard, shards, arguments, jobs=len(folders), done=done, ended=ended)
+            work = partial(_run_shard, benchmark, out, checked)
+            run_in_processes(work, shards, jobs=len(folders), done=done, ended=ended)
     return outcome
 
 
@@ -184,21 +181,16 @@ class _Job:
     pairs: dict[str, dict[str, Pairs]]
     methods: dict[str, Method]
     restore: Restorer | None
-    unable: Mapping[tuple[str, str], str]
-    skip: frozenset[str]
-    batch_size: int
-    workers: int
+    checked: Preflight
 
     @classmethod
-    def open(cls, benchmark: Benchmark, out: Path, skip: frozenset[str], batch_size: int, workers: int) -> _Job:
+    def open(cls, benchmark: Benchmark, out: Path, checked: Preflight) -> _Job:
         opened = {each.name: load_pairs(each, benchmark.degradations, benchmark.seed) for each in benchmark.datasets}
         loaded = {
             choice.name: load_method(choice, log=out / LOGS / f"{choice.name}.txt", timeout=benchmark.timeout)
             for choice in benchmark.methods
         }
-        restore = _restorer(benchmark, out)
-        unable = preflight.unable_of(benchmark)
-        return cls(benchmark, list(benchmark.cells()), opened, loaded, restore, unable, skip, batch_size, workers)
+        return cls(benchmark, list(benchmark.cells()), opened, loaded, _restorer(benchmark, out), checked)
 
     def pairs_of(self, cell: Cell) -> Pairs:
         """All pairs of a cell."""
@@ -212,9 +204,9 @@ class _Job:
         """How many pairs of a cell are asked for, and how many there are."""
         return {"scored": len(self.names(cell)), "available": len(self.pairs_of(cell).source.names)}
 
-    def fuse_and_score(self, cell: Cell, folder: CellFolder, shard: Shard, done: Callable[[int], None]) -> None:
+    def fuse_and_score(self, cell: Cell, folder: CellFolder, shard: Shard, done: Notify) -> None:
         """Bring a process's shard of a cell to its end, in files of its own where it is one of several."""
-        if (cell.method.name, cell.degradation) in self.unable:
+        if (cell.method.name, cell.degradation) in self.checked.unable:
             done(2 * len(shard.of(len(self.names(cell)))))
             return
         pairs, names, method = self.pairs_of(cell), self.names(cell), self.methods[cell.method.name]
@@ -229,33 +221,29 @@ class _Job:
             method,
             pairs,
             folder,
-            limit=self.benchmark.limit,
-            tile=self.benchmark.tile,
-            told=UserHints(prompt=self.benchmark.prompt),
+            self.benchmark.selection,
+            shard.execution,
             # Images that were made elsewhere are there already, whatever they were made from.
             restore=self.restore if cell.method.folder is None else None,
             sources=sources,
-            batch_size=self.batch_size,
-            workers=self.workers,
-            trainer=shard.trainer,
             done=done,
         )
         score_cell(
             pairs,
             folder,
             self.benchmark.metrics,
+            self.benchmark.selection,
             protocol=self.benchmark.protocol,
-            limit=self.benchmark.limit,
             sources=sources,
-            skip=self.skip,
+            skip=self.checked.missing,
             done=done,
         )
 
 
-def _run_shard(shard: Shard, done: Callable[[int], None], reach: Callable[[int], None], *rest: Any) -> None:
+def _run_shard(benchmark: Benchmark, out: Path, checked: Preflight, shard: Shard, done: Notify, reach: Notify) -> None:
     """What one of several processes does: its images of every cell."""
     warnings.simplefilter("ignore", ImageWarning)  # The process that started this one says it.
-    job, out = _Job.open(*rest), rest[1]
+    job = _Job.open(benchmark, out, checked)
     for place, cell in enumerate(job.cells):
         reach(place)
         job.fuse_and_score(cell, CellFolder(out / cell.path), shard, done)

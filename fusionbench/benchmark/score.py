@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.score_file import OK, ImageScores
+from fusionbench.benchmark.spec import Selection
 from fusionbench.data.pairs import Pairs
-from fusionbench.data.sources.base import digests
 from fusionbench.files import sha256_of
 from fusionbench.images.files import read_image
 from fusionbench.images.tensors import to_tensor
@@ -30,11 +30,11 @@ def score_cell(
     pairs: Pairs,
     folder: CellFolder,
     metrics: Sequence[str],
+    selection: Selection,
     *,
     protocol: str = "exact",
-    limit: int | None = None,
+    sources: Mapping[str, str],
     images: Mapping[str, Path] | None = None,
-    sources: Mapping[str, str] | None = None,
     skip: Iterable[str] = (),
     done: Callable[[int], None] = lambda count: None,
 ) -> None:
@@ -43,23 +43,22 @@ def score_cell(
     Args:
         metrics: names as the user wrote them; they become the columns.
         images: fused image by pair name; the cell's own images where it is not given.
-        sources: digest of every pair, by name; that of the pairs as they are now without it.
+        sources: digest of every pair, by name.
         skip: metrics that cannot be computed here; their cells stay empty.
         done: called with the number of images that were just finished.
     """
     failures = folder.failures() if images is None else {}
-    names = pairs.source.names[:limit]
-    made = digests(pairs.source, limit) if sources is None else sources
+    names = pairs.source.names[: selection.limit]
     todo = [name for name in metrics if name not in set(skip)]
     for index, name in enumerate(names):
         path = folder.image(name) if images is None else images[name]
         if path.exists():
-            row = _scored(pairs, index, path, folder, todo, protocol, made[name])
+            row = _scored(pairs, index, path, folder, todo, protocol, sources[name])
             if row is not None and not row.digest and images is None:
                 path.unlink()  # It is damaged; a pair without an image is fused again.
                 row.status += "; the same command fuses it again"
         else:
-            row = ImageScores(name, failures.get(name) or f"no fused image {path.name}", sources=made[name])
+            row = ImageScores(name, failures.get(name) or f"no fused image {path.name}", sources=sources[name])
         if row is not None:
             folder.scores.add(row, metrics)
         done(1)

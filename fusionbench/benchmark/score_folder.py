@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -15,12 +15,11 @@ from fusionbench.benchmark.score import score_cell
 from fusionbench.benchmark.score_file import OK
 from fusionbench.benchmark.settings import sources_of
 from fusionbench.benchmark.sources import Sources
-from fusionbench.benchmark.spec import DatasetChoice
+from fusionbench.benchmark.spec import ALL_PAIRS, DatasetChoice, Selection
 from fusionbench.console import progress
 from fusionbench.data.first_look import look_at_fused
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.sources.base import Subset
-from fusionbench.data.table import check_limit
 from fusionbench.files import remove_unfinished
 from fusionbench.images.files import SUFFIXES, image_size
 from fusionbench.images.folders import image_files
@@ -40,18 +39,18 @@ def score_folder(
     metrics: Sequence[str],
     protocol: str,
     out: Path,
+    selection: Selection = ALL_PAIRS,
     *,
-    unmatched: Literal["refuse", "skip"] = "refuse",
-    limit: int | None = None,
     console: Console | None = None,
 ) -> list[str]:
     """Write `out/scores.csv` and print the means.
 
     Args:
         fused: folder of fused images; they pair with the sources by stem.
+        choice: the sources; it says whether files without a partner are refused or left out.
         metrics: names as the user wrote them; they become the columns.
-        unmatched: 'refuse' refuses files without a partner, 'skip' leaves them out.
         out: the folder of the results; an interrupted run of the same settings goes on there.
+        selection: how many of the pairs are scored.
 
     Returns:
         One sentence per image or metric that is missing.
@@ -63,16 +62,15 @@ def score_folder(
     protocol, metrics = lookup("protocol", protocol, PROTOCOLS), [canonical(metric) for metric in metrics]
     for metric in metrics:
         choose(metric.removesuffix(INPUT), protocol)
-    check_limit(limit)
     images = _images(fused)
     look_at_fused(list(images.values()))
-    source, notes = _pair(fused, images, load_pairs(choice)["clean"].source, unmatched)
-    names = source.names[:limit]
-    if unmatched == "refuse":
+    source, notes = _pair(fused, images, load_pairs(choice)["clean"].source, choice.unmatched)
+    names = source.names[: selection.limit]
+    if choice.unmatched == "refuse":
         _check_sizes(source, images, names)
     folder = CellFolder(out, images=fused)
     folder.check(_settings(fused, choice, protocol))
-    now, before = sources_of(choice, [source], limit), Sources.read(out)
+    now, before = sources_of(choice, [source], selection.limit), Sources.read(out)
     now.changed(before, out)  # What is scored against others is scored again, row by row.
     remove_unfinished(out)
     folder.bind_settings(_settings(fused, choice, protocol), {})
@@ -86,10 +84,10 @@ def score_folder(
             Pairs(source),
             folder,
             metrics,
+            selection,
             protocol=protocol,
-            limit=limit,
-            images=images,
             sources=now.images,
+            images=images,
             skip=checked.missing,
             done=done,
         )

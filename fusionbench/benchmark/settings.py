@@ -23,15 +23,6 @@ TABLE = ("protocol", "seed", "version")
 BLOCK = ("resize", "split")
 """Settings that all cells of one data set share."""
 
-PRECISIONS = {"16": "16-mixed", "32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}
-"""Lightning's other names of its precisions."""
-
-
-def precision_of(trainer: Mapping[str, Any] | None) -> str:
-    """Lightning's precision that these arguments of a Trainer choose, by one name."""
-    chosen = str((trainer or {}).get("precision") or "32-true")
-    return PRECISIONS.get(chosen, chosen)
-
 
 def sources_of(choice: DatasetChoice, sources: Iterable[Source], limit: int | None = None) -> Sources:
     """What the pairs of a data set are made from, and where they lie.

@@ -1,4 +1,4 @@
-"""What to run: data sets x degradations x methods x metrics, read from a command line or a YAML file.
+"""What to run and how: data sets x degradations x methods x metrics, read from a command line or a YAML file.
 
 Every name is looked up when the value is made, so that a typo costs a second and not a night, and is kept as the
 tables spell it, in whatever case it was written.
@@ -6,8 +6,8 @@ tables spell it, in whatever case it was written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,11 @@ from fusionbench.registry import lookup
 
 LEAST_TILE = 128
 """Side of the smallest tiles, in pixels: twice what neighbours share."""
+
+PRECISIONS = {"16": "16-mixed", "32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}
+"""Lightning's precisions that have a second name, by that name."""
+
+OTHER_PRECISIONS = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
 
 
 def restorers_by_modality(pre: Iterable[str]) -> dict[str, str]:
@@ -47,17 +52,91 @@ def restorers_by_modality(pre: Iterable[str]) -> dict[str, str]:
     return commands
 
 
-def check_numbers(*, limit: int | None = None, tile: int = 0, timeout: float = 600.0) -> None:
-    """Refuse numbers out of range.
+def check_tile(tile: int) -> None:
+    """Refuse tiles that are too small to overlap.
 
     Raises:
-        ValueError: no images are left, tiles are too small to overlap, or there is no time.
+        ValueError: they are.
     """
-    check_limit(limit)
     if tile and tile < LEAST_TILE:
         raise ValueError(f"tile is {tile}; it must be 0 (whole images) or a side of {LEAST_TILE} pixels or more")
+
+
+def check_timeout(timeout: float) -> None:
+    """Refuse a time limit that leaves no time.
+
+    Raises:
+        ValueError: it does.
+    """
     if timeout <= 0:
         raise ValueError(f"timeout is {timeout:g}; it must be above 0 seconds")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which pairs of a data set are fused and scored, and what a method is told of each.
+
+    Attributes:
+        limit: at most so many pairs, the first ones; all without.
+        seed: what degradations and methods draw from, together with the image's name.
+        tile: side of the tiles that a method fuses at a time, in pixels; 0 fuses whole images.
+        prompt: what a person says is wrong with the images, for methods that read text.
+        degradation: the same as a spec; methods are told what the data set knows without it.
+
+    Raises:
+        ValueError: no images are left, or tiles are too small to overlap.
+    """
+
+    limit: int | None = None
+    seed: int = 0
+    tile: int = 0
+    prompt: str | None = None
+    degradation: str | None = None
+
+    def __post_init__(self) -> None:
+        check_limit(self.limit)
+        check_tile(self.tile)
+
+
+ALL_PAIRS = Selection()
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How the work is done: on which devices, in how many processes, and how precisely.
+
+    Nothing but the precision changes a number.
+
+    Attributes:
+        batch_size: images of one size that a method fuses at a time on a GPU; a CPU fuses one after the other.
+        workers: processes that read and degrade images, for each device.
+        accelerator: Lightning's accelerator (auto, cpu, gpu).
+        devices: how many devices, or which; on a processor, how many processes. Each takes its part of the images.
+        precision: Lightning's precision (32-true, 16-mixed, bf16-mixed), under one name each.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    batch_size: int = 1
+    workers: int = 0
+    accelerator: str = "auto"
+    devices: int | str | Sequence[int] = 1
+    precision: str = "32-true"
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"the batch size is {self.batch_size}; it must be 1 or more")
+        if self.workers < 0:
+            raise ValueError(f"workers is {self.workers}; it must be 0 (no processes but this one) or more")
+        precision = PRECISIONS.get(str(self.precision), str(self.precision))
+        known = (*PRECISIONS.values(), *OTHER_PRECISIONS)
+        if precision not in known:
+            raise ValueError(f"precision is {precision!r}; it must be one of {', '.join(known)}")
+        object.__setattr__(self, "precision", precision)
+
+
+ONE_DEVICE = Execution()
 
 
 @dataclass(frozen=True)
@@ -130,6 +209,7 @@ class Benchmark:
         pre: restoration commands to run before fusion, by modality ('vi:COMMAND').
         timeout: seconds for one call of an external method's or a restoration command.
         prompt: what a person says about the degradation, for methods that read text.
+        selection: limit, seed, tile and prompt as one value.
 
     Raises:
         ValueError: a name is unknown or a list is empty.
@@ -147,6 +227,7 @@ class Benchmark:
     pre: tuple[str, ...] = ()
     timeout: float = 600.0
     prompt: str | None = None
+    selection: Selection = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for what in ("datasets", "degradations", "methods"):
@@ -160,7 +241,8 @@ class Benchmark:
         object.__setattr__(self, "protocol", lookup("protocol", self.protocol, PROTOCOLS))
         for metric in self.metrics:
             choose(metric.removesuffix(INPUT), self.protocol)
-        check_numbers(limit=self.limit, tile=self.tile, timeout=self.timeout)
+        object.__setattr__(self, "selection", Selection(self.limit, self.seed, self.tile, self.prompt))
+        check_timeout(self.timeout)
         restorers_by_modality(self.pre)
         self._check_repeats()
 

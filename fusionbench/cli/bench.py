@@ -13,7 +13,7 @@ from fusionbench.benchmark.options import (
     parse_paths,
     parse_restorers,
 )
-from fusionbench.benchmark.spec import restorers_by_modality
+from fusionbench.benchmark.spec import Execution, Selection, restorers_by_modality
 from fusionbench.console import EXIT_OK, EXIT_PARTIAL, warn
 from fusionbench.images.options import read_options
 from fusionbench.methods import METHODS
@@ -103,11 +103,13 @@ def bench(
         strict,
         read_options(ir_range, ir_channel),
     )
-    trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
-    options = {"batch_size": batch_size, "workers": workers, "trainer": trainer}
     tables = parse_names(table)
     settings = MeasureSettings(
-        tuple(parse_names(methods)), limit, seed, tile, timeout, efficiency or bool(tables), options
+        tuple(parse_names(methods)),
+        Selection(limit, seed, tile),
+        Execution(batch_size, workers, accelerator, devices, precision),
+        timeout,
+        efficiency or bool(tables),
     )
     console = make_console()
     place = Path("runs") / "bench" / paper if out is None else out

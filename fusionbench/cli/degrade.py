@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from fusionbench.benchmark.options import Names, choose_dataset, parse_names
+from fusionbench.benchmark.spec import Execution, Selection
 from fusionbench.console import print_missing
 from fusionbench.data.table import DRAWN
 from fusionbench.images.options import read_options
@@ -55,7 +56,7 @@ def degrade(
     console = make_console()
     choice = chosen.tell(console)
     manifest, problems = export_degraded(
-        choice, parse_names(degradation), out, seed=seed, workers=workers, limit=limit, console=console
+        choice, parse_names(degradation), out, Selection(limit, seed), Execution(workers=workers), console
     )
     console.print(f"written: {manifest}", highlight=False, soft_wrap=True)
     return print_missing(console, problems)

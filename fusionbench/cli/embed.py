@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from fusionbench.benchmark.options import WEIGHTS, Names, choose_dataset, choose_methods, parse_names
+from fusionbench.benchmark.spec import Selection
 from fusionbench.console import EXIT_OK, warn
 from fusionbench.data.table import DRAWN
 from fusionbench.images.options import read_options
@@ -67,7 +68,7 @@ def embed(
 
     from fusionbench.papers.embedding import picture
 
-    said = picture(choice, shown, parse_names(degradation), view, limit=limit, crop=crop, seed=seed, out=out)
+    said = picture(choice, shown, parse_names(degradation), view, Selection(limit, seed), crop=crop, out=out)
     for sentence in [*said, f"written: {out / 'tsne.png'}, {out / 'embedding.csv'}"]:
         console.print(sentence, highlight=False, soft_wrap=True)
     return EXIT_OK

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from fusionbench.benchmark.options import WEIGHTS, choose_methods
-from fusionbench.benchmark.spec import MethodChoice
+from fusionbench.benchmark.spec import Execution, MethodChoice, Selection
 from fusionbench.console import print_missing, warn
 from fusionbench.images.options import read_options
 
@@ -68,22 +68,16 @@ def fuse_images(
 
     from fusionbench.api.fuse import fuse_files
 
-    trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
     written, failures = fuse_files(
         choice,
         ir,
         vi,
         out,
-        prompt=prompt,
-        degradation=degradation,
+        Selection(seed=seed, tile=tile, prompt=prompt, degradation=degradation),
+        Execution(batch_size, workers, accelerator, devices, precision),
         resize=resize,
         unmatched=unmatched,
         reading=read_options(ir_range, ir_channel),
-        seed=seed,
-        tile=tile,
-        batch_size=batch_size,
-        workers=workers,
-        trainer=trainer,
     )
     images = "image" if len(written) == 1 else "images"
     console.print(f"{len(written)} fused {images} in {out}", highlight=False)

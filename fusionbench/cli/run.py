@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from fusionbench.benchmark.options import (
     WEIGHTS,
@@ -15,7 +15,7 @@ from fusionbench.benchmark.options import (
     parse_names,
     parse_restorers,
 )
-from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, Execution, MethodChoice
 from fusionbench.cli.report import show_report
 from fusionbench.console import print_missing, warn
 from fusionbench.images.options import read_options
@@ -125,11 +125,10 @@ def run(
         timeout=timeout,
         prompt=prompt,
     )
-    trainer = {"accelerator": accelerator, "devices": devices, "precision": precision}
-    options: dict[str, Any] = {"strict": strict, "batch_size": batch_size, "workers": workers, "trainer": trainer}
+    execution = Execution(batch_size, workers, accelerator, devices, precision)
     console = make_console()
     chosen.tell(console)
-    return _run(benchmark, out, console, wandb=wandb, **options)
+    return _run(benchmark, out, execution, console, wandb=wandb, strict=strict)
 
 
 def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
@@ -160,11 +159,11 @@ def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
 def _run(
     benchmark: Benchmark,
     out: Path,
+    execution: Execution,
     console: Console,
     *,
     wandb: Literal["offline", "online"] | None,
-    strict: bool = False,
-    **options: Any,
+    strict: bool,
 ) -> int:
     from fusionbench.benchmark.preflight import check, settle
 
@@ -178,7 +177,7 @@ def _run(
 
     from fusionbench.benchmark.run import run as run_benchmark
 
-    outcome = run_benchmark(benchmark, out, console=console, strict=strict, **options)
+    outcome = run_benchmark(benchmark, out, execution=execution, strict=strict, console=console)
     show_report(out, console)
     if wandb is not None:
         from fusionbench.report.wandb import publish

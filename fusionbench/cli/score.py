@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from fusionbench.benchmark.options import Names, choose_dataset, choose_metrics
+from fusionbench.benchmark.spec import Selection
 from fusionbench.console import print_missing
 from fusionbench.data.table import ANY
 from fusionbench.images.options import read_options
@@ -64,8 +65,7 @@ def score(
         choose_metrics(metrics, protocol),
         protocol,
         out,
-        unmatched=unmatched,
-        limit=limit,
+        Selection(limit),
         console=console,
     )
     show([folder_table(out, fused.name)], console)

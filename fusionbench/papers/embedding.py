@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from fusionbench.benchmark.spec import DatasetChoice, MethodChoice
+from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,16 +29,17 @@ def picture(
     data: DatasetChoice,
     specs: Sequence[str],
     view: Literal["kind", "prior"],
+    selection: Selection,
     *,
-    limit: int,
     crop: int,
-    seed: int,
     out: Path,
 ) -> list[str]:
     """Draw `tsne.png` and write `embedding.csv`.
 
     Args:
         specs: degradations; those that the method is trained on where there are none.
+        selection: how many pairs are shown, and the seed of the degradations, of the map and of the untrained LURE.
+        crop: side of the square in the middle of each image that is shown; 0 shows whole images.
 
     Returns:
         What they show, in sentences.
@@ -53,26 +54,26 @@ def picture(
     opened = load_method(choice)
     if isinstance(opened, DSPFusion):
         specs = specs or SPECS["dspfusion"].split(",")
-        return _priors(opened, _shown(data, specs, limit, crop, seed), view, seed, out)
+        return _priors(opened, _shown(data, specs, selection, crop), view, selection.seed, out)
     if isinstance(opened, Lure):
         specs = specs or SPECS["lure"].split(",")
-        return _latents(choice.name, opened, specs, _shown(data, specs, limit, crop, seed), seed, out)
+        return _latents(choice.name, opened, specs, _shown(data, specs, selection, crop), selection.seed, out)
     raise ValueError(
         f"{choice.name!r} has neither degradation priors nor latents of tasks; embed reads DSPFusion and LURE, such as "
         "dspfusion-s and lure-s"
     )
 
 
-def _shown(data: DatasetChoice, specs: Sequence[str], limit: int, crop: int, seed: int) -> Batches:
+def _shown(data: DatasetChoice, specs: Sequence[str], selection: Selection, crop: int) -> Batches:
     """The pairs under each degradation, one at a time, as often as they are asked for."""
     from fusionbench.benchmark.inputs import load_pairs
     from fusionbench.data.pairs import collate
 
-    pairs = load_pairs(data, specs, seed)
+    pairs = load_pairs(data, specs, selection.seed)
 
     def batches() -> Iterator[Batch]:
         for under in pairs.values():
-            for place in range(min(limit, len(under))):
+            for place in range(len(under.source.names[: selection.limit])):
                 batch = collate([under[place]])
                 yield _middle(batch, crop) if crop else batch
 

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -19,7 +18,7 @@ from fusionbench.benchmark.inputs import load_pairs
 from fusionbench.benchmark.profile import Profile, Request, parse_size, profile_all
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.run import run
-from fusionbench.benchmark.spec import Benchmark, Cell, check_numbers
+from fusionbench.benchmark.spec import ALL_PAIRS, ONE_DEVICE, Benchmark, Cell, Execution, Selection, check_timeout
 from fusionbench.console import print_missing
 from fusionbench.files import path_name, write_atomically
 from fusionbench.methods import METHODS
@@ -58,27 +57,23 @@ class MeasureSettings:
 
     Attributes:
         only: methods to measure, in print or in METHODS; all without.
-        limit: at most so many pairs of each panel.
-        seed: of the degradations.
-        tile: side of the tiles that a method fuses at a time; 0 fuses whole images.
+        selection: how many pairs of each panel, the seed of the degradations, and tiles.
+        execution: on which devices.
         timeout: seconds for one call of a command.
         efficiency: measure size, operations and time too.
-        options: passed to `run`: batch_size, workers, trainer.
 
     Raises:
         ValueError: a number is out of range.
     """
 
     only: tuple[str, ...] = ()
-    limit: int | None = None
-    seed: int = 0
-    tile: int = 0
+    selection: Selection = ALL_PAIRS
+    execution: Execution = ONE_DEVICE
     timeout: float = 600.0
     efficiency: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_numbers(limit=self.limit, tile=self.tile, timeout=self.timeout)
+        check_timeout(self.timeout)
 
 
 @dataclass
@@ -129,7 +124,9 @@ def measure(
         for panel in table.panels:
             measured, skipped = bench_.measure(table, panel)
             rows = rows_of(paper, panel, inputs, settings.only)
-            found.append(Comparison(paper, table, panel, measured, shipped(paper, panel, known, rows, settings.seed)))
+            found.append(
+                Comparison(paper, table, panel, measured, shipped(paper, panel, known, rows, settings.selection.seed))
+            )
             skips += [replace(entry, tables=(table.name,)) for entry in skipped]
         outcome.comparisons += found
         outcome.files += write_table(table, found, out / REPORT)
@@ -180,12 +177,14 @@ class _Bench:
         for choices, pre in ((whole, ()), (two_step, restored)):
             if choices:
                 part = replace(benchmark, methods=tuple(choices), pre=pre)
-                self.problems += run(part, self.out, console=self.console, **self.settings.options).problems
+                done = run(part, self.out, execution=self.settings.execution, console=self.console)
+                self.problems += done.problems
         names = load_pairs(benchmark.datasets[0], benchmark.degradations)[panel.degradation].source.names
         return _collect(benchmark, available, self.out, names, restored)
 
     def _benchmark(self, panel: Panel, available: Available) -> Benchmark:
-        limits = [count for count in (self.settings.limit, panel.images) if count is not None]
+        selection = self.settings.selection
+        limits = [count for count in (selection.limit, panel.images) if count is not None]
         return Benchmark(
             datasets=(self.inputs.dataset(panel),),
             degradations=(panel.degradation,),
@@ -193,9 +192,9 @@ class _Bench:
             metrics=tuple(available.metrics.values()),
             protocol=self.paper.protocol,
             name=f"{self.paper.name}: {panel.title}",
-            seed=self.settings.seed,
+            seed=selection.seed,
             limit=min(limits, default=None),
-            tile=self.settings.tile,
+            tile=selection.tile,
             timeout=self.settings.timeout,
         )
 

@@ -63,6 +63,14 @@ def test_a_module_does_not_hide_the_function_of_its_name():
     assert inspect.isfunction(fusionbench.run)
 
 
+def test_run_takes_what_of_a_trainer_it_has_a_use_for(folders):
+    asked = {"dataset": "folder", "ir": folders / "ir", "vi": folders / "vi", "metrics": "EN", "out": None}
+    table = fusionbench.run("average", trainer={"accelerator": "cpu", "devices": 1, "precision": 32}, **asked)
+    assert set(table["status"]) == {"ok"}
+    with pytest.raises(ValueError, match="trainer takes no 'max_epochs'; it takes accelerator, devices, precision"):
+        fusionbench.run("average", trainer={"max_epochs": 2}, **asked)
+
+
 def test_run_gives_a_row_for_each_image_and_goes_on(folders):
     table = fusionbench.run(
         ["Average", "max"],

@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from fusionbench.benchmark.export import export_degraded
-from fusionbench.benchmark.spec import DatasetChoice
+from fusionbench.benchmark.spec import DatasetChoice, Selection
 from fusionbench.images.files import read_image, write_image
 from tests.pairs import files, write_pairs
 
@@ -55,9 +55,10 @@ def true(folder):
 def test_pairs_of_other_settings_are_refused(changes, sentence, place):
     export_degraded(choice(place), SPECS, place / "set")
     before = files(place / "set")
-    options = {"seed": changes.pop("seed")} if "seed" in changes else {}
+    selection = Selection(limit=2, seed=changes.get("seed", 0))
+    reading = {key: value for key, value in changes.items() if key != "seed"}
     with pytest.raises(ValueError, match=f"{sentence}.*choose another --out"):
-        export_degraded(replace(choice(place), **changes), SPECS, place / "set", limit=2, **options)
+        export_degraded(replace(choice(place), **reading), SPECS, place / "set", selection)
     assert files(place / "set") == before
 
 
@@ -70,13 +71,13 @@ def test_pairs_of_other_sources_are_refused(place):
 
 
 def test_what_is_there_stays_and_further_pairs_are_added(place):
-    export_degraded(choice(place), SPECS, place / "set", limit=2)
+    export_degraded(choice(place), SPECS, place / "set", Selection(limit=2))
     before = {path: path.stat().st_mtime_ns for path in (place / "set").rglob("*.png")}
     export_degraded(choice(place), ["haze", *SPECS], place / "set")
     assert {path: path.stat().st_mtime_ns for path in before} == before
     export_degraded(choice(place), ["haze", *SPECS], place / "fresh")
     assert files(place / "set") == files(place / "fresh")
-    export_degraded(choice(place), ["haze"], place / "set", limit=1)
+    export_degraded(choice(place), ["haze"], place / "set", Selection(limit=1))
     assert len(listed(place / "set")) == 9
     assert true(place / "set")
 

@@ -16,11 +16,11 @@ from fusionbench.api.fuse import fuse_files
 from fusionbench.benchmark.parallel import make_shards, run_in_processes
 from fusionbench.benchmark.results import PARTS
 from fusionbench.benchmark.run import run
-from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.benchmark.spec import ONE_DEVICE, Benchmark, DatasetChoice, Execution, MethodChoice
 from fusionbench.cli.main import main
 from tests.pairs import files, write_pairs
 
-TWO = {"accelerator": "cpu", "devices": 2}
+TWO = Execution(accelerator="cpu", devices=2)
 SIZES = ((24, 32), (17, 21), (24, 32), (24, 32), (17, 21), (24, 32), (24, 32))
 
 
@@ -40,7 +40,7 @@ def test_two_processes_leave_the_files_of_one_and_finish_what_is_added(sources, 
     }
     for metrics in (("EN", "CC@input"), ("EN", "VIF", "CC@input")):
         one = run(Benchmark(**asked, metrics=metrics), tmp_path / "one")
-        two = run(Benchmark(**asked, metrics=metrics), tmp_path / "two", trainer=TWO)
+        two = run(Benchmark(**asked, metrics=metrics), tmp_path / "two", execution=TWO)
         assert two.problems == one.problems
         assert any("3.png" in problem for problem in two.problems)
         assert files(tmp_path / "two") == files(tmp_path / "one")
@@ -50,10 +50,10 @@ def test_two_processes_leave_the_files_of_one_and_finish_what_is_added(sources, 
 
 def test_fused_folders_are_dealt_out_too(sources, tmp_path):
     pictures = []
-    for trainer in (None, TWO):
+    for execution in (ONE_DEVICE, TWO):
         out = tmp_path / str(len(pictures))
         written, failures = fuse_files(
-            MethodChoice("lap"), sources / "ir", sources / "vi", out, trainer=trainer, resize=False
+            MethodChoice("lap"), sources / "ir", sources / "vi", out, execution=execution, resize=False
         )
         assert [path.stem for path in written] == ["0", "1", "2", "4", "5", "6"]
         assert list(failures) == ["3"]
@@ -165,9 +165,7 @@ def test_an_error_in_one_process_ends_the_run_and_keeps_the_rest(work, sentence,
     module = __import__("work_in_processes")
     ended = []
     with pytest.raises(ValueError, match=sentence):
-        run_in_processes(
-            getattr(module, work), make_shards(TWO), (), jobs=2, done=lambda count: None, ended=ended.append
-        )
+        run_in_processes(getattr(module, work), make_shards(TWO), jobs=2, done=lambda count: None, ended=ended.append)
     assert ended == [0, 1]
 
 
@@ -176,13 +174,13 @@ def test_a_defect_in_one_process_is_a_sentence_whose_cause_is_the_traceback(tmp_
     monkeypatch.syspath_prepend(tmp_path)
     module = __import__("failing_in_processes")
     with pytest.raises(RuntimeError, match=r"^one of 2 processes failed: KeyError: 'name'$") as failed:
-        run_in_processes(module.fail, make_shards(TWO), (), jobs=1, done=lambda count: None, ended=lambda job: None)
+        run_in_processes(module.fail, make_shards(TWO), jobs=1, done=lambda count: None, ended=lambda job: None)
     assert "in fail\n" in str(failed.value.__cause__)
     assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("trainer", "sentence"),
+    ("asked", "sentence"),
     [
         ({"accelerator": "cpu", "devices": 0}, "'0' is no number|0 is no number"),
         ({"accelerator": "cpu", "devices": "a"}, "'a' is no number"),
@@ -191,16 +189,16 @@ def test_a_defect_in_one_process_is_a_sentence_whose_cause_is_the_traceback(tmp_
         ({"accelerator": "mps", "devices": 2}, "not on 'mps'"),
     ],
 )
-def test_devices_that_are_not_there_are_refused(trainer, sentence):
+def test_devices_that_are_not_there_are_refused(asked, sentence):
     with pytest.raises(ValueError, match=sentence):
-        make_shards(trainer)
+        make_shards(Execution(**asked))
 
 
 @pytest.mark.parametrize("count", ["WORLD_SIZE", "SLURM_STEP_NUM_TASKS"])
 def test_a_run_that_a_launcher_started_several_times_is_refused(count, monkeypatch):
     monkeypatch.setenv(count, "4")
     with pytest.raises(ValueError, match=r"one of 4 processes that torchrun or srun started.*--devices 4"):
-        make_shards({})
+        make_shards(ONE_DEVICE)
 
 
 def test_a_script_of_a_slurm_job_of_several_tasks_may_run(sources, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ import pytest
 
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.run import run
-from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, Execution, MethodChoice
 from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.tables import score_tables
@@ -67,7 +67,7 @@ def test_scores_compare_with_the_clean_sources_unless_told(sources, tmp_path):
 @pytest.mark.parametrize("changes", [{"batch_size": 4}, {"workers": 2}])
 def test_batches_and_workers_change_nothing(sources, tmp_path, changes):
     run(benchmark(sources), tmp_path / "one")
-    run(benchmark(sources), tmp_path / "other", **changes)
+    run(benchmark(sources), tmp_path / "other", execution=Execution(**changes))
     assert files(tmp_path / "one") == files(tmp_path / "other")
 
 

@@ -12,7 +12,7 @@ from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.score_folder import score_folder
 from fusionbench.benchmark.sources import Sources
-from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, Execution, MethodChoice
 from fusionbench.cli.main import main
 from fusionbench.data.sources.base import ConcatSource, Subset, digests
 from fusionbench.data.sources.folders import FolderSource, match_by_name
@@ -193,7 +193,7 @@ def test_a_table_is_over_the_images_that_were_asked_for(places):
 @pytest.mark.parametrize(
     ("changes", "options", "sentence"),
     [
-        ({}, {"trainer": {"precision": "bf16-mixed"}}, "precision was '32-true', now 'bf16-mixed'"),
+        ({}, {"execution": Execution(precision="bf16-mixed")}, "precision was '32-true', now 'bf16-mixed'"),
         ({"seed": 5}, {}, "seed was 0, now 5"),
         ({"seed": 5, "methods": (MethodChoice("max"),)}, {}, "seed was 0, now 5"),
         (
@@ -212,7 +212,7 @@ def test_other_settings_are_refused_beside_results_too(changes, options, sentenc
 
 
 def test_one_precision_has_several_names(places):
-    run(asked(places / "a"), places / "out", trainer={"precision": 32})
+    run(asked(places / "a"), places / "out", execution=Execution(precision="32"))
     assert run(asked(places / "a"), places / "out").problems == []
 
 
