@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from fusionbench.data import synthetic
 from fusionbench.images.files import write_image
+
+scene = cache(synthetic.scene)
+"""Generated scenes, each rendered once in a run of the tests."""
 
 
 def write_pairs(folder: Path, sizes: Sequence[tuple[int, int]]) -> None:

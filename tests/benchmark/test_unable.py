@@ -14,7 +14,6 @@ import fusionbench
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import LEAST_TILE, Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli.main import main
-from fusionbench.data.synthetic import scene
 from fusionbench.degradations import LINEAR
 from fusionbench.degradations.linear import OPERATORS
 from fusionbench.images.files import read_image, write_image
@@ -22,6 +21,7 @@ from fusionbench.methods import METHODS
 from fusionbench.report.figure import Absent, LabelledImage
 from fusionbench.report.pictures import draw_run
 from fusionbench.report.tables import score_tables
+from tests.pairs import scene
 
 WHY = "and not for ll and lc"
 

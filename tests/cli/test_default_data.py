@@ -11,10 +11,10 @@ from fusionbench.benchmark.options import choose_dataset, choose_datasets
 from fusionbench.cli.main import main
 from fusionbench.data.discovery import discover
 from fusionbench.data.loading import load
-from fusionbench.data.synthetic import scene
 from fusionbench.data.table import data_root
 from fusionbench.images.files import write_image
 from fusionbench.weights.store import home
+from tests.pairs import scene
 
 
 @pytest.fixture(autouse=True)

@@ -20,12 +20,12 @@ from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.cli.main import main
 from fusionbench.cli.recipes import recipes
-from fusionbench.data.synthetic import scene
 from fusionbench.images.files import write_image
 from fusionbench.methods import FALLBACKS, METHODS, fallback, ways
 from fusionbench.registry import import_object
 from fusionbench.weights.checksums import digest8
 from fusionbench.weights.store import PRETRAINED
+from tests.pairs import scene
 
 NAMES = sorted(FALLBACKS)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fusionbench.cli.main import main
-from fusionbench.data.synthetic import scene
 from fusionbench.images.files import write_image
+from tests.pairs import scene
 
 
 @pytest.fixture
