@@ -1,8 +1,9 @@
-"""Tables name their functions and classes as 'module:attribute', so that listing them imports nothing heavy."""
+"""Lookup in tables, whose rows name their targets as 'module:attribute' so that listing imports nothing heavy."""
 
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
@@ -17,14 +18,18 @@ LISTED = {
     "protocol": "fusionbench list protocols",
     "method or metric with weights": "fusionbench weights list",
 }
-"""The command that shows a whole table, by what the table holds."""
+"""The command that lists a whole table, by what the table holds."""
 
 SHOWN = 8
-"""Names that an error shows of a table that no command lists."""
+"""How many names an error message shows of a table that no command lists."""
+
+
+class RenamedWarning(FutureWarning):
+    """A name of an earlier version was used; it works for one more."""
 
 
 def import_object(target: str) -> Any:
-    """Import what 'package.module:attribute' names.
+    """Import the object that 'package.module:attribute' names.
 
     Raises:
         ImportError: the module needs a package that is not installed.
@@ -34,13 +39,13 @@ def import_object(target: str) -> Any:
 
 
 def lookup(kind: str, name: str, known: Iterable[str]) -> str:
-    """A name in the table's own spelling, in whatever case it is written.
+    """A name as the table spells it, found regardless of case.
 
     Args:
         kind: what the table holds, in the singular ('metric').
 
     Raises:
-        ValueError: the table has no such name, or several that differ in case alone.
+        ValueError: the table has no such name, or several that differ only in case.
 
     Example:
         >>> lookup("metric", "qabf", ["EN", "Qabf"])
@@ -53,7 +58,7 @@ def lookup(kind: str, name: str, known: Iterable[str]) -> str:
     if not found:
         raise unknown_name(kind, name, choices)
     if len(found) > 1:
-        raise ValueError(f"{kind} {name!r} may be {join_or(map(repr, found))}; write one of them in its own case")
+        raise ValueError(f"{kind} {name!r} is ambiguous: {join_or(map(repr, found))}; write one of them exactly")
     return found[0]
 
 
@@ -82,7 +87,7 @@ def check_known(kind: str, name: str, known: Iterable[str]) -> None:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> ValueError:
-    """The error for a name that a table does not have, with the nearest names it has or the command that lists them.
+    """The error for an unknown name, with the most similar names or the command that lists all.
 
     Args:
         kind: what the table holds, in the singular ('metric').
@@ -91,22 +96,51 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ValueError:
     if alike := similar_names(name, choices):
         hint = f"did you mean {join_or(map(repr, alike))}?"
     elif kind in LISTED:
-        hint = f"{LISTED[kind]} shows them all"
+        hint = f"{LISTED[kind]} shows all"
     else:
         hint = f"known: {', '.join(choices[:SHOWN])}{', ...' if len(choices) > SHOWN else ''}"
     return ValueError(f"unknown {kind} {name!r}; {hint}")
 
 
+def current_names(kind: str, given: Mapping[str, T], renamed: Mapping[str, str], *, warn: bool = True) -> dict[str, T]:
+    """Entries by today's names, where some are given by names of an earlier version.
+
+    Args:
+        kind: what the entries are, in the singular ('recipe entry').
+        given: entries by name.
+        renamed: today's names by the former ones.
+        warn: whether a former name is worth a warning; those in a file that the package wrote are not.
+
+    Raises:
+        ValueError: an entry is given by both names.
+
+    Example:
+        >>> current_names("entry", {"start": "a", "seed": 0}, {"start": "init_from"}, warn=False)
+        {'init_from': 'a', 'seed': 0}
+    """
+    for former in [name for name in given if name in renamed]:
+        name = renamed[former]
+        if name in given:
+            raise ValueError(f"{kind} {former!r} is now called {name!r}, and both are given; give {name!r} alone")
+        if warn:
+            warnings.warn(
+                f"{kind} {former!r} is now called {name!r}; the former name will go with the next version",
+                RenamedWarning,
+                stacklevel=3,
+            )
+    return {renamed.get(name, name): value for name, value in given.items()}
+
+
 def similar_names(name: str, known: Iterable[str]) -> list[str]:
-    """The names of a table that resemble one that it does not have, the most alike first."""
+    """The names of a table that resemble an unknown one, most similar first."""
     lowered = {choice.casefold(): choice for choice in known}
-    # A slip in a name of two letters leaves half of it.
+    # A typo in a two-letter name leaves half of it.
     cutoff = 0.5 if len(name) < 4 else 0.6
     return [lowered[match] for match in difflib.get_close_matches(name.casefold(), lowered, n=3, cutoff=cutoff)]
 
 
 def join_or(names: Iterable[str]) -> str:
-    """Some names as a choice.
+    """Several names joined as alternatives.
 
     Example:
         >>> join_or(["a", "b", "c"])

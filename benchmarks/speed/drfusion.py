@@ -104,7 +104,7 @@ def step(method: DRFusion, batch: Batch) -> Tensor:
 
 
 def _probe(name: str, height: int, width: int) -> float:
-    method, batch, small = make(recompute=TRAININGS.get(name, False)), pair(height, width), pair(64, 64)
+    method, batch, small = make(checkpointing=TRAININGS.get(name, False)), pair(height, width), pair(64, 64)
     if name in TRAININGS:
         step(method.train(), small)  # libraries are loaded, and gradients there, before counting starts
         return measuring.added_mib(partial(step, method, batch))
@@ -133,7 +133,7 @@ def _inference(arguments: argparse.Namespace) -> list[str]:
 def _training(arguments: argparse.Namespace) -> list[str]:
     size, threads = f"{arguments.crop}x{arguments.crop}", arguments.threads
     batch = pair(*measuring.size_of(size))
-    methods = {name: make(recompute=recompute).train() for name, recompute in TRAININGS.items()}
+    methods = {name: make(checkpointing=checkpointing).train() for name, checkpointing in TRAININGS.items()}
     for method in methods.values():
         step(method, pair(64, 64))
     steps = {name: partial(step, method, batch) for name, method in methods.items()}

@@ -95,21 +95,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _warnings_as_sentences() -> Iterator[None]:
-    """What is said of image files becomes one line each, said once; other warnings look as Python shows them."""
+    """The package's own warnings become one line each, shown once; other warnings look as Python shows them."""
     from fusionbench.images.options import ImageWarning
+    from fusionbench.registry import RenamedWarning
 
-    told: set[str] = set()
+    shown: set[str] = set()
     with warnings.catch_warnings():
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **rest: Any) -> None:
-            if not issubclass(category, ImageWarning):
+            if not issubclass(category, ImageWarning | RenamedWarning):
                 others(message, category, *where, **rest)
-            elif str(message) not in told:
-                told.add(str(message))
+            elif str(message) not in shown:
+                shown.add(str(message))
                 print(f"fusionbench: warning: {message}", file=sys.stderr)  # noqa: T201
 
         warnings.simplefilter("always", ImageWarning)
+        warnings.simplefilter("always", RenamedWarning)
         warnings.showwarning = show
         yield
 

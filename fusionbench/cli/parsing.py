@@ -20,7 +20,7 @@ import yaml
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, auto_cli
 from typing_extensions import override
 
-from fusionbench.registry import join_or, similar_names
+from fusionbench.registry import current_names, join_or, similar_names
 
 PROGRAM = "fusionbench"
 HELP = ("-h", "--help")
@@ -38,8 +38,12 @@ ALIASES = (
     ("data", "root"),
     ("out", "export", "to"),
     ("source", "from"),
+    ("init_from", "start"),
 )
 """Options of one meaning: whichever of a group is typed, a command reads it as the one that it has."""
+
+RENAMED = {"start": "init_from"}
+"""Options by the names that they had in version 0.1.0."""
 
 _OF_THE_PARSER = {"config", "print_config"}
 _EVERYWHERE = "Everywhere: --quiet, --verbose, --debug."
@@ -122,6 +126,7 @@ class Parser(ArgumentParser):
             if not name:
                 raise Complaint(f"--config {path}: {no_option(self.prog.split()[-1], str(key), known)}")
             named[name] = value
+        current_names(f"--config {path}: option", given, RENAMED)
         if list(named) != list(given):
             content = yaml.safe_dump(named, sort_keys=False)
         return super().parse_string(content, path, *arguments, **options)
@@ -185,6 +190,7 @@ class Command:
         name = own_name(typed[2:], self.options | _OF_THE_PARSER) if typed.startswith("--") else ""
         if not name:
             raise ValueError(no_option(self.name, typed, self.options))
+        current_names("option", {typed[2:]: ""}, RENAMED)
         kind = self.types.get(name)
         if name == "print_config" and not equals:
             return "--print_config"

@@ -19,7 +19,7 @@ def train(
     resume: bool = False,
     seed: int = 0,
     save_every: int = 500,
-    start: str = "",
+    init_from: str = "",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
     options: dict[str, Any] | None = None,
@@ -43,8 +43,8 @@ def train(
         resume: go on where an interrupted run of the same recipe stopped.
         seed: of everything that is drawn.
         save_every: optimiser steps between two checkpoints.
-        start: weights to begin with, a file or the folder of an exported method; the method's name takes those that it
-            fuses with; without it, random numbers.
+        init_from: initial weights, a file or the folder of an exported method; the method's name takes the weights that
+            it fuses with; without it, random initialisation.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
@@ -68,7 +68,7 @@ def train(
     said = {name: value for name, value in reading.items() if value is not None}
     tables = overridden(tables, {**_data(data, dataset, tables), **said})
     tables["loader"] = {"datasets": "synthetic", **tables["loader"]}
-    recipe = Recipe(method, seed=seed, save_every=save_every, start=start, **tables)
+    recipe = Recipe(method, seed=seed, save_every=save_every, init_from=init_from, **tables)
     path = train_method(recipe, out, resume=resume, wandb=wandb)
     if is_rank_zero():
         make_console().print(f"written: {path}", highlight=False, soft_wrap=True)

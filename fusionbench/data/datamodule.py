@@ -61,7 +61,7 @@ class FusionDataModule(LightningDataModule):
         ir_range: the values of infrared files that become black and white, 'LOW,HIGH', or 'auto' for each by itself.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0, or 'luma'.
         contrasts: give training pairs what their degradations are told from, for methods that learn by contrast; None
-            does so where the Trainer's module asks for it (`reads_contrasts`).
+            does so where the Trainer's module asks for it (`needs_contrastive`).
         limit: at most so many pairs of each data set and split, for trying things out.
     """
 
@@ -128,7 +128,7 @@ class FusionDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         module = None if self.trainer is None else self.trainer.lightning_module
         degradations = self.degradations or list(getattr(module, "training_degradations", ("clean",)))
-        contrasts = getattr(module, "reads_contrasts", False) if self.contrasts is None else self.contrasts
+        contrasts = getattr(module, "needs_contrastive", False) if self.contrasts is None else self.contrasts
         # Another phase of a method may ask for other pairs.
         if stage in ("fit", "validate") and self._asked != (contrasts, degradations):
             self._asked = contrasts, degradations

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench import methods
-from fusionbench.training.recipe import strip_paths
+from fusionbench.training.recipe import current_recipe, strip_paths
 from fusionbench.weights.checksums import digest8
 from fusionbench.weights.safetensors import read_metadata
 
@@ -53,5 +53,5 @@ def trained(name: str, weights: Path | None = None) -> Trained:
     notes = read_metadata(files[0]) if files[0].suffix == ".safetensors" else {}
     if notes.get("method", name) != name:
         raise ValueError(f"{files[0]} was made for {notes['method']!r} and not for {name!r}")
-    recipe = strip_paths(notes.get("recipe", {}))
+    recipe = strip_paths(current_recipe(notes.get("recipe", {})))
     return Trained(name, files, recipe.get("options", {}), recipe)

@@ -13,7 +13,7 @@ from fusionbench.methods.card import MethodCard
 from fusionbench.methods.drfusion.table import DRFUSION
 from fusionbench.methods.dspfusion.table import DSPFUSION
 from fusionbench.methods.lure.table import LURE
-from fusionbench.registry import import_object, lookup
+from fusionbench.registry import current_names, import_object, lookup
 from fusionbench.weights.checksums import IMPORTED, accept, digest8
 from fusionbench.weights.read import load_strict, read_state
 from fusionbench.weights.store import cache_path, locate, require
@@ -208,7 +208,7 @@ def load(
         warnings.warn(fallback_notice(name), stacklevel=2)
         name = small
     card = card_of(name)
-    _check_options(name, card, options)
+    options = _checked_options(name, card, options)
     files = weight_files(name, weights)
     if verify:
         for part, path in zip(card.weights, files, strict=True):
@@ -233,7 +233,7 @@ def build(name: str, **options: Any) -> Method:
         ValueError: unknown method or option.
     """
     card = card_of(name)
-    _check_options(name, card, options)
+    options = _checked_options(name, card, options)
     return import_object(card.target)(**{**card.options, **options})
 
 
@@ -267,7 +267,9 @@ def weights_name(method: Method) -> str:
     return method.weights_name
 
 
-def _check_options(name: str, card: MethodCard, options: Mapping[str, Any]) -> None:
+def _checked_options(name: str, card: MethodCard, given: Mapping[str, Any]) -> dict[str, Any]:
+    options = current_names(f"option of {name}", given, card.renamed)
     known = set(inspect.signature(import_object(card.target)).parameters) - set(card.options)
     if surplus := sorted(set(options) - known):
         raise ValueError(f"{name!r} takes no option {surplus[0]!r}; it takes: {', '.join(sorted(known)) or 'none'}")
+    return options

@@ -25,6 +25,7 @@ class MethodCard:
         repository: the authors' code, where its address is certain.
         licence: of that code, as its source states it.
         options: constructor arguments that make this row of the class.
+        renamed: options that had another name in version 0.1.0, today's name by the former one.
         weights: its weight files; none where it needs none.
         note: what else a user should know.
         published: the authors' files, where they are not read as they are.
@@ -42,6 +43,7 @@ class MethodCard:
     repository: str = ""
     licence: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
     weights: tuple[WeightsCard, ...] = ()
     note: str = ""
     published: tuple[WeightsCard, ...] = ()

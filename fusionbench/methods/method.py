@@ -54,7 +54,7 @@ class Method(LightningModule, ABC):
         return self.phase or self._chosen or self.phases[0]
 
     @property
-    def reads_contrasts(self) -> bool:
+    def needs_contrastive(self) -> bool:
         """Whether training steps of the phase read `ir_positives`, `vi_positives` and `negatives`."""
         return False
 

@@ -20,15 +20,20 @@ from fusionbench.report.figure import FigureRow, LabelledImage, comparison
 from fusionbench.types import Batch
 
 
-class RandomState(Callback):
-    """Keeps the state of the random generators in checkpoints, so that a resumed run draws what it would have drawn.
+class SaveRngState(Callback):
+    """Saves the state of the random generators in checkpoints, so that a resumed run draws what it would have drawn.
 
-    Each of several processes keeps its own; after a resume in another number of them, the additional ones go on as they
-    were seeded.
+    Every process saves its own; after a resume with more processes, the additional ones continue as they were seeded.
     """
 
     def __init__(self) -> None:
         self._restored: dict[str, Any] | None = None
+
+    @property
+    @override
+    def state_key(self) -> str:
+        # Lightning looks a callback's state up by its class name; checkpoints of 0.1.0 have it under this one.
+        return "RandomState"
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -73,7 +78,7 @@ def _connected() -> bool:
     return dist.is_available() and dist.is_initialized()
 
 
-class FiniteLoss(Callback):
+class TerminateOnNaN(Callback):
     """Stops a training whose loss is NaN or infinite, in any of its processes, before the weights are."""
 
     def __init__(self, checkpoint: Path) -> None:

@@ -31,9 +31,9 @@ from fusionbench.files import write_atomically
 from fusionbench.registry import check_known
 from fusionbench.report.wandb import Mode, TrainingMirror, training_mirror
 from fusionbench.trainer import is_rank_zero, keyboard_interrupts, silence_lightning
-from fusionbench.training.callbacks import FiniteLoss, ProgressBar, RandomState, SampleImages
+from fusionbench.training.callbacks import ProgressBar, SampleImages, SaveRngState, TerminateOnNaN
 from fusionbench.training.curves import draw_curves
-from fusionbench.training.recipe import TABLES, Recipe, strip_paths
+from fusionbench.training.recipe import TABLES, Recipe, current_recipe, strip_paths
 from fusionbench.version import __version__
 from fusionbench.weights.safetensors import write_tensors
 
@@ -77,7 +77,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
         _train_phase(method, phase, recipe, out / phase, resume, wandb)
     result = out / f"{recipe.method}.safetensors"
     if is_rank_zero():
-        told = recipe.entries(start=method.weights_name)
+        told = recipe.entries(init_from=method.weights_name)
         notes = {"method": recipe.method, "version": __version__, "recipe": strip_paths(told)}
         write_tensors(method.state_dict(), result, notes)
     return result
@@ -85,10 +85,10 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
 
 def _begun(recipe: Recipe) -> Method:
     """The method as the first phase finds it."""
-    if not recipe.start:
+    if not recipe.init_from:
         return methods.build(recipe.method, **recipe.options)
-    given = Path(recipe.start).expanduser()
-    if given.exists() or recipe.start == recipe.method:
+    given = Path(recipe.init_from).expanduser()
+    if given.exists() or recipe.init_from == recipe.method:
         return methods.load(recipe.method, weights=given if given.exists() else None, strict=True, **recipe.options)
     raise FileNotFoundError(
         f"no weights to start from at {given}; pass a weight file, the folder of an exported method, or "
@@ -120,9 +120,18 @@ def _claim(recipe: Recipe, out: Path, resume: bool) -> None:
     if any(path for pattern in (f"*/{CHECKPOINT}", f"*/{FINISHED}") for path in out.glob(pattern)):
         if not resume:
             raise ValueError(f"{out} holds a training already; go on with --resume, or choose another --out")
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
+        if not _holds(path, text):
             raise ValueError(f"{out} holds a training of another recipe (see {path}); choose another --out")
     write_atomically(path, text)
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Whether a recipe.json holds a recipe, which an earlier version may have written."""
+    try:
+        held, wanted = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
+    except (OSError, ValueError):
+        return False
+    return isinstance(held, dict) and current_recipe(held) == wanted
 
 
 def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resume: bool, wandb: Mode | None) -> None:
@@ -135,13 +144,13 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
     start = checkpoint if resume and checkpoint.exists() else None
     if start is not None:
         _check_checkpoint(method, start)
-    share = recipe.kept(phase)
-    first = copy.deepcopy(method.state_dict()) if share else {}
+    share = recipe.initial_share(phase)
+    initial = copy.deepcopy(method.state_dict()) if share else {}
     with _mirrored(wandb, folder, recipe, phase, method) as mirror, silence_lightning():
         trainer = _trainer(recipe, phase, folder, mirror)
         with keyboard_interrupts(trainer), _sentences(phase, checkpoint):
             trainer.fit(method, datamodule=data, ckpt_path=start, weights_only=True)
-    _keep(method, first, share)
+    _average(method, initial, share)
     if trainer.is_global_zero:
         write_tensors(method.state_dict(), finished, {"phase": phase})
         draw_curves(folder / "logs", folder / "curves", f"{recipe.method}, {phase}")
@@ -180,11 +189,11 @@ def _check_checkpoint(method: Method, path: Path) -> None:
         raise ValueError(f"{path} is the checkpoint of another network; {remedy}")
 
 
-def _keep(method: Method, first: Mapping[str, Tensor], share: float) -> None:
-    """Average the weights with the first ones; counts and other whole numbers stay."""
+def _average(method: Method, initial: Mapping[str, Tensor], share: float) -> None:
+    """Average the weights with the initial ones; counters and other integers stay."""
     for name, tensor in method.state_dict().items():
-        if name in first and tensor.is_floating_point():
-            tensor.lerp_(first[name].to(tensor.device), share)
+        if name in initial and tensor.is_floating_point():
+            tensor.lerp_(initial[name].to(tensor.device), share)
 
 
 @contextmanager
@@ -216,9 +225,9 @@ def _sentences(phase: str, checkpoint: Path) -> Iterator[None]:
 def _mirrored(
     wandb: Mode | None, folder: Path, recipe: Recipe, phase: str, method: Method
 ) -> AbstractContextManager[TrainingMirror]:
-    told = strip_paths(recipe.entries(start=method.weights_name))
+    told = strip_paths(recipe.entries(init_from=method.weights_name))
     own = strip_paths({what: recipe.of(phase, what) for what in TABLES})
-    settings = {**{name: told.get(name) for name in ("options", "seed", "start")}, **own, **environment()}
+    settings = {**{name: told.get(name) for name in ("options", "seed", "init_from")}, **own, **environment()}
     return training_mirror(
         wandb, folder, method=recipe.method, phase=phase, recipe=told, settings={**settings, "version": __version__}
     )
@@ -232,8 +241,8 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
     """
     options = recipe.of(phase, "trainer")
     callbacks: list[Callback] = [
-        RandomState(),
-        FiniteLoss(folder / CHECKPOINT),
+        SaveRngState(),
+        TerminateOnNaN(folder / CHECKPOINT),
         SampleImages(folder / "samples", drawn=mirror.picture),
         LearningRateMonitor("step"),
         ModelCheckpoint(

@@ -1,4 +1,4 @@
-"""What a training is told: a recipe, checked before anything runs, and how a command line changes one."""
+"""Recipes: how a method is trained, checked before anything runs, and how a command line changes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lightning import Trainer
 from fusionbench import methods
 from fusionbench.benchmark.options import split_commas
 from fusionbench.data.datamodule import FusionDataModule
-from fusionbench.registry import check_known, import_object
+from fusionbench.registry import check_known, current_names, import_object
 
 OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
 """Arguments of the Trainer that training sets itself."""
@@ -23,8 +23,11 @@ OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
 TABLES = ("trainer", "loader")
 """Entries of a recipe that a phase may have, too."""
 
-ENTRIES = (*TABLES, "keep")
-"""Of a phase in a recipe."""
+ENTRIES = (*TABLES, "average_with_initial")
+"""Entries of a phase in a recipe."""
+
+RENAMED, RENAMED_IN_PHASES = {"start": "init_from"}, {"keep": "average_with_initial"}
+"""Entries of recipes by the names that they had in version 0.1.0."""
 
 LISTS = ("datasets", "degradations", "eval_degradations")
 """Arguments of the data module that a command line may write as 'a,b'."""
@@ -42,16 +45,17 @@ class Recipe:
         options: constructor arguments of the method.
         loader: arguments of `FusionDataModule`.
         trainer: arguments of the Lightning Trainer.
-        phases: by phase, what differs there, `loader` and `trainer`; and `keep`, the share of the weights that the
-            phase began with in those that it ends with: 0.5 averages both, which holds on to what a training loses
-            while it learns other things (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022).
-        seed: of everything that is drawn.
+        phases: by phase, what differs there: `loader` and `trainer`; and `average_with_initial`, which averages the
+            weights at the end of the phase with those at its start. It is the share of the initial weights: 0.5 is the
+            mean of both. Such weight averaging retains what fine-tuning would forget (WiSE-FT: Wortsman et al., Robust
+            fine-tuning of zero-shot models, CVPR 2022).
+        seed: seed of every random choice.
         save_every: optimiser steps between two checkpoints.
-        start: weights to begin with, a file or the folder of an exported method; the method's own name takes those
-            that it fuses with. Empty: random numbers.
+        init_from: initial weights, a file or the folder of an exported method; the method's own name takes the weights
+            that it fuses with. Empty: random initialisation.
 
     Raises:
-        ValueError: a name is unknown, a value is of another type than its argument, or a share is none.
+        ValueError: a name is unknown, a value is of another type than its argument, or a share is outside [0, 1).
     """
 
     method: str
@@ -61,12 +65,17 @@ class Recipe:
     phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seed: int = 0
     save_every: int = 500
-    start: str = ""
+    init_from: str = ""
 
     def __post_init__(self) -> None:
         # The one field that is not taken as it is given; frozen fields are set this way.
         object.__setattr__(self, "method", methods.spelled(self.method))
-        target = import_object(methods.card_of(self.method).target)
+        card = methods.card_of(self.method)
+        options = current_names(f"option of {self.method}", self.options, card.renamed)
+        object.__setattr__(self, "options", options)
+        phases = {name: _current_phase(part) for name, part in self.phases.items()}
+        object.__setattr__(self, "phases", phases)
+        target = import_object(card.target)
         _check("method", self.options, target, set(self.options))  # Which names it has is said where it is made.
         if "phase" in self.options:
             raise ValueError(
@@ -81,25 +90,48 @@ class Recipe:
             for name in part:
                 check_known("entry of a phase", name, ENTRIES)
         for phase, part in self.phases.items():
-            share = part.get("keep", 0)
+            share = part.get("average_with_initial", 0)
             if not isinstance(share, int | float) or not 0 <= share < 1:
                 raise ValueError(
-                    f"phase {phase!r} cannot keep {share} of its first weights; give a share, 0 to below 1"
+                    f"average_with_initial of phase {phase!r} is {share!r}; give the share of the initial weights, at "
+                    "least 0 and below 1"
                 )
 
     def entries(self, **changes: Any) -> dict[str, Any]:
-        """The recipe as a table with these changes; without `start` where it is empty."""
+        """The recipe as a table with these changes; without `init_from` where it is empty."""
         table = {**asdict(self), **changes}
-        return {name: value for name, value in table.items() if name != "start" or value}
+        return {name: value for name, value in table.items() if name != "init_from" or value}
 
     def of(self, phase: str, what: str) -> dict[str, Any]:
         """The 'loader' or 'trainer' arguments of a phase."""
         own: Mapping[str, Any] = getattr(self, what)
         return {**own, **self.phases.get(phase, {}).get(what, {})}
 
-    def kept(self, phase: str) -> float:
-        """The share of a phase's first weights in its last."""
-        return float(self.phases.get(phase, {}).get("keep", 0))
+    def initial_share(self, phase: str) -> float:
+        """The share of the initial weights of a phase in its final ones."""
+        return float(self.phases.get(phase, {}).get("average_with_initial", 0))
+
+
+def current_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of a recipe that an earlier version wrote, with today's names.
+
+    Example:
+        >>> current_recipe({"method": "lure-s", "start": "a@b", "phases": {"fusion": {"keep": 0.5}}})
+        {'method': 'lure-s', 'init_from': 'a@b', 'phases': {'fusion': {'average_with_initial': 0.5}}}
+    """
+    table = current_names("recipe entry", recipe, RENAMED, warn=False)
+    if "phases" in table:
+        table["phases"] = {name: _current_phase(part, warn=False) for name, part in table["phases"].items()}
+    if table.get("method") in methods.METHODS and "options" in table:
+        table["options"] = current_names(
+            "option", table["options"], methods.METHODS[table["method"]].renamed, warn=False
+        )
+    return table
+
+
+def _current_phase(part: Any, *, warn: bool = True) -> Any:
+    known = isinstance(part, Mapping)
+    return current_names("entry of a phase", part, RENAMED_IN_PHASES, warn=warn) if known else part
 
 
 def _arguments(target: type) -> set[str]:
@@ -138,8 +170,8 @@ def parsed(overrides: Sequence[str]) -> dict[str, Any]:
         ValueError: one has no value, or is no entry of a recipe's tables.
 
     Example:
-        >>> parsed(["trainer.max_steps=6", "phases.fusion={keep: 0.5}"])
-        {'trainer.max_steps': 6, 'phases.fusion': {'keep': 0.5}}
+        >>> parsed(["trainer.max_steps=6", "phases.fusion={loader: {crop: 32}}"])
+        {'trainer.max_steps': 6, 'phases.fusion': {'loader': {'crop': 32}}}
     """
     found = {}
     for text in overrides:
@@ -184,7 +216,7 @@ def overridden(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[st
 
 def _spread(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     """The entries that a change makes: a table changes each of its own."""
-    depth = 2 if path[0] != "phases" else 3 if path[2:] == ("keep",) else 4
+    depth = 2 if path[0] != "phases" else 3 if len(path) > 2 and path[2] not in TABLES else 4
     if len(path) >= depth:
         yield path, value
         return

@@ -201,7 +201,7 @@ def test_a_benchmark_in_python_warns_and_carries_the_name(bare):
 
 
 def test_a_training_never_starts_from_the_small_network_of_another_shape(capsys):
-    assert call("train --method lure --start lure --out out") == 2
+    assert call("train --method lure --init-from lure --out out") == 2
     assert "no weights for 'lure'" in capsys.readouterr().err
 
 

@@ -18,6 +18,7 @@ from fusionbench.cli.main import main
 from fusionbench.hub.export import export, from_pretrained
 from fusionbench.hub.trained import trained
 from fusionbench.images.files import write_image
+from fusionbench.registry import RenamedWarning
 from fusionbench.weights import store
 from fusionbench.weights.checksums import sha256
 from fusionbench.weights.read import read_state
@@ -158,6 +159,20 @@ def test_what_is_not_known_is_said(training):
     text = Path("card/README.md").read_text()
     assert text.count("Not recorded.") == 4
     assert "- These numbers: not stated." in text
+
+
+def test_folders_with_former_names_of_options_are_read(tmp_path):
+    shipped = PRETRAINED / "drfusion-s"
+    folder = shutil.copytree(shipped, tmp_path / "drfusion-s")
+    config = (folder / "config.json").read_text()
+    former = config.replace("zero_init", "quiet_start").replace("deep_supervision", "every_step")
+    assert former != config
+    (folder / "config.json").write_text(former)
+    with pytest.warns(RenamedWarning, match="'quiet_start' is now called 'zero_init'"):
+        back = from_pretrained(folder)
+    assert torch.equal(back.diffusion.alpha, from_pretrained(shipped).diffusion.alpha)
+    # The file's own header has the recipe as it was written.
+    assert trained("drfusion-s", shipped).options["deep_supervision"] == 40000.0
 
 
 @pytest.mark.shared

@@ -50,7 +50,7 @@ def recipe(**changes) -> Recipe:
     return Recipe(**{"method": "lure-s", "options": options, "loader": LOADER, "trainer": TRAINER, **changes})
 
 
-@pytest.mark.parametrize("phases", [{}, {"single": {"keep": 0.5}}], ids=["plain", "averaged"])
+@pytest.mark.parametrize("phases", [{}, {"single": {"average_with_initial": 0.5}}], ids=["plain", "averaged"])
 def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, monkeypatch, phases):
     whole_file = train(recipe(save_every=1, phases=phases), tmp_path / "whole")
     whole = load_file(whole_file)
@@ -84,33 +84,44 @@ def test_training_goes_on_from_given_weights_and_says_from_which(tmp_path, monke
     first = train(recipe(), tmp_path / "first")
     begun = []
     monkeypatch.setattr(Lure, "on_fit_start", lambda self: begun.append(copy.deepcopy(self.state_dict())))
-    second = train(recipe(start=str(first)), tmp_path / "second")
+    second = train(recipe(init_from=str(first)), tmp_path / "second")
     for name, tensor in load_file(first).items():
         torch.testing.assert_close(begun[0][name], tensor, rtol=0, atol=0, msg=name)
     assert any((load_file(second)[name] != tensor).any() for name, tensor in load_file(first).items())
     told = read_metadata(second)["recipe"]
-    assert told["start"] == f"lure-s@{digest8(first)}"
+    assert told["init_from"] == f"lure-s@{digest8(first)}"
     assert str(tmp_path) not in json.dumps(told)
 
 
 def test_name_of_the_method_starts_from_the_weights_that_it_fuses_with(tmp_path):
     never = {**TRAINER, "max_epochs": 0}
     options = {"perceptual": "none"}
-    path = train(recipe(start="lure-s", options=options, trainer=never), tmp_path)
+    path = train(recipe(init_from="lure-s", options=options, trainer=never), tmp_path)
     shipped = methods.load("lure-s").state_dict()
     for name, tensor in load_file(path).items():
         torch.testing.assert_close(tensor, shipped[name], rtol=0, atol=0, msg=name)
 
 
-def test_kept_share_averages_a_phase_with_what_it_began_with(tmp_path):
+def test_final_weights_are_averaged_with_the_initial_ones(tmp_path):
     never = {**TRAINER, "max_epochs": 0}
-    first = load_file(train(recipe(trainer=never), tmp_path / "first"))
-    last = load_file(train(recipe(), tmp_path / "last"))
-    kept = load_file(train(recipe(phases={"single": {"keep": 0.25}}), tmp_path / "kept"))
-    assert any((first[name] != last[name]).any() for name in first)
-    for name, tensor in kept.items():
-        mean = 0.25 * first[name] + 0.75 * last[name]
-        torch.testing.assert_close(tensor, mean if tensor.is_floating_point() else last[name], msg=name)
+    initial = load_file(train(recipe(trainer=never), tmp_path / "initial"))
+    final = load_file(train(recipe(), tmp_path / "final"))
+    averaged = load_file(train(recipe(phases={"single": {"average_with_initial": 0.25}}), tmp_path / "averaged"))
+    assert any((initial[name] != final[name]).any() for name in initial)
+    for name, tensor in averaged.items():
+        mean = 0.25 * initial[name] + 0.75 * final[name]
+        torch.testing.assert_close(tensor, mean if tensor.is_floating_point() else final[name], msg=name)
+
+
+def test_a_training_whose_recipe_has_former_names_is_resumed(tmp_path):
+    averaged = recipe(phases={"single": {"average_with_initial": 0.25}})
+    before = train(averaged, tmp_path).read_bytes()
+    path = tmp_path / "recipe.json"
+    path.write_text(path.read_text().replace('"average_with_initial"', '"keep"'))
+    assert train(averaged, tmp_path, resume=True).read_bytes() == before
+    path.write_text(path.read_text().replace('"average_with_initial": 0.25', '"keep": 0.5'))
+    with pytest.raises(ValueError, match="a training of another recipe"):
+        train(averaged, tmp_path, resume=True)
 
 
 def test_options_of_a_phase_are_a_table():
@@ -119,16 +130,16 @@ def test_options_of_a_phase_are_a_table():
 
 
 @pytest.mark.parametrize("share", [1, -0.1, "half"])
-def test_only_a_share_of_the_first_weights_can_be_kept(share):
-    with pytest.raises(ValueError, match=f"'single' cannot keep {share} of its first weights; give a share"):
-        recipe(phases={"single": {"keep": share}})
+def test_the_share_of_the_initial_weights_is_a_number_below_one(share):
+    with pytest.raises(ValueError, match=f"'single' is {share!r}; give the share of the initial weights"):
+        recipe(phases={"single": {"average_with_initial": share}})
 
 
 def test_weights_to_start_from_are_named_where_they_are_missing_or_of_another_method(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no weights to start from at .*nowhere; pass"):
-        train(recipe(start=str(tmp_path / "nowhere")), tmp_path / "run")
+        train(recipe(init_from=str(tmp_path / "nowhere")), tmp_path / "run")
     with pytest.raises(ValueError, match="another architecture than Lure"):
-        train(recipe(start=str(PRETRAINED / "dspfusion-s")), tmp_path / "run")
+        train(recipe(init_from=str(PRETRAINED / "dspfusion-s")), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -1,4 +1,4 @@
-"""What a training is told: values are checked before anything runs, and what is typed wins over what a file says."""
+"""Recipes: values are checked before anything runs, and the command line wins over a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import yaml
 
 from fusionbench.cli.main import main
 from fusionbench.cli.train import override_words
+from fusionbench.registry import RenamedWarning
+from fusionbench.training.callbacks import SaveRngState
 from fusionbench.training.recipe import Recipe, overridden, parsed
 
 TABLES = {
@@ -17,7 +19,11 @@ TABLES = {
     "trainer": {"accelerator": "cpu", "max_epochs": 9},
     "phases": {
         "representation": {"trainer": {"max_epochs": 0}},
-        "fusion": {"loader": {"degradations": ["ll"], "crop": 32}, "trainer": {"max_steps": 9000}, "keep": 0.5},
+        "fusion": {
+            "loader": {"degradations": ["ll"], "crop": 32},
+            "trainer": {"max_steps": 9000},
+            "average_with_initial": 0.5,
+        },
     },
 }
 
@@ -27,7 +33,7 @@ def test_what_is_typed_wins_over_a_phases_own_entry():
     recipe = Recipe("lure-s", **changed)
     assert recipe.of("fusion", "trainer") == {"accelerator": "cpu", "max_steps": 2}
     assert recipe.of("fusion", "loader") == {"datasets": ["msrs"], "crop": 32, "degradations": ["lc", "sr4"]}
-    assert recipe.kept("fusion") == 0.5
+    assert recipe.initial_share("fusion") == 0.5
 
 
 def test_a_length_in_epochs_takes_the_place_of_one_in_steps():
@@ -52,7 +58,11 @@ def test_an_entry_of_one_phase_counts_most_and_leaves_the_others():
 
 def test_a_table_changes_its_entries_and_keeps_the_others():
     changed = overridden(TABLES, parsed(["phases={fusion: {trainer: {max_steps: 6}}}", "loader={crop: 16}"]))
-    assert changed["phases"]["fusion"] == {"loader": {"degradations": ["ll"]}, "trainer": {"max_steps": 6}, "keep": 0.5}
+    assert changed["phases"]["fusion"] == {
+        "loader": {"degradations": ["ll"]},
+        "trainer": {"max_steps": 6},
+        "average_with_initial": 0.5,
+    }
     assert changed["loader"] == {"datasets": ["msrs"], "crop": 16}
 
 
@@ -84,7 +94,7 @@ def test_an_option_without_a_value_is_left_to_the_parser():
             ["--options", "{perceptual: none}", "--loader={crop: 16}"],
             {"options": {"perceptual": "none"}, "loader": {"crop": 16}},
         ),
-        (["--phases", "{fusion: {keep: 0.5}}"], {"phases": {"fusion": {"keep": 0.5}}}),
+        (["--phases", "{fusion: {average_with_initial: 0.5}}"], {"phases": {"fusion": {"average_with_initial": 0.5}}}),
     ],
 )
 def test_every_typed_entry_reaches_the_recipe(typed, expected, monkeypatch):
@@ -148,3 +158,32 @@ def test_the_command_line_wins_over_a_recipes_phases(tmp_path):
     logged = (tmp_path / "out" / "single" / "logs" / "version_0" / "metrics.csv").read_text(encoding="utf-8")
     steps = [line.split(",")[logged.splitlines()[0].split(",").index("step")] for line in logged.splitlines()[1:]]
     assert max(map(int, steps)) == 1
+
+
+def test_former_names_in_a_recipe_are_read_with_a_warning():
+    with pytest.warns(RenamedWarning, match="'keep' is now called 'average_with_initial'"):
+        recipe = Recipe("lure-s", phases={"fusion": {"keep": 0.5}})
+    assert recipe.initial_share("fusion") == 0.5
+    with pytest.warns(RenamedWarning, match="'quiet_start' is now called 'zero_init'"):
+        recipe = Recipe("drfusion-s", options={"quiet_start": True})
+    assert recipe.options == {"zero_init": True}
+
+
+def test_an_entry_under_its_former_and_its_present_name_is_refused():
+    with pytest.raises(ValueError, match="both are given; give 'average_with_initial' alone"):
+        Recipe("lure-s", phases={"fusion": {"keep": 0.5, "average_with_initial": 0.25}})
+
+
+@pytest.mark.parametrize("typed", ["--start nowhere", "--config former.yaml"])
+def test_former_options_of_the_command_line_are_read_with_one_line_about_it(typed, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "former.yaml").write_text("start: nowhere\n", encoding="utf-8")
+    assert main(f"train --method lure-s --options.perceptual none --out out {typed}".split()) == 2
+    said = capsys.readouterr().err
+    assert "no weights to start from at nowhere" in said
+    assert said.count("'start' is now called 'init_from'") == 1
+
+
+def test_the_random_state_of_earlier_checkpoints_is_found():
+    # Trainer.fit looks for this key in the checkpoint, and would leave the generators alone without a word.
+    assert SaveRngState().state_key == "RandomState"

@@ -82,16 +82,16 @@ class Diffusion(nn.Module):
         network: the noise predictor.
         constrained: correct every step by the observations; without, the steps are those of plain DDIM (the
             paper's ablation), and the network's fusion weights have no influence.
-        recompute: keep only the steps' states for back-propagation and recompute the rest.
+        checkpointing: keep only the steps' states for back-propagation and recompute the rest.
     """
 
     def __init__(
-        self, steps: int, network: NoisePredictor, *, constrained: bool = True, recompute: bool = False
+        self, steps: int, network: NoisePredictor, *, constrained: bool = True, checkpointing: bool = False
     ) -> None:
         super().__init__()
         if steps < 1:
             raise ValueError(f"the diffusion needs at least one step, not {steps}")
-        self.constrained, self.recompute = constrained, recompute
+        self.constrained, self.checkpointing = constrained, checkpointing
         self.alpha = nn.Parameter(torch.full((steps,), INITIAL_ALPHA))
         self.unet = network
         # The released checkpoints hold these two numbers, which nothing reads.
@@ -120,7 +120,7 @@ class Diffusion(nn.Module):
         weighed = self._weighed(strengths)
         for step in range(self.steps, 0, -1):
             inputs = (state, kept[step - 1], kept[step], strengths[step - 1], step, weighed[step - 1], observation)
-            if self.recompute and torch.is_grad_enabled():
+            if self.checkpointing and torch.is_grad_enabled():
                 taken = checkpoint(self._step, *inputs, use_reentrant=False)
             else:
                 taken = self._step(*inputs)

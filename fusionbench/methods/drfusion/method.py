@@ -43,12 +43,12 @@ class DRFusion(Method):
         constrained: correct every step by the observations; without it is the paper's ablation.
         order: how the last step of noisy pairs is corrected, as 'released' or as in the 'paper'.
         objective: what is trained for, a key of OBJECTIVES.
-        every_step: weight of the squared errors of both sources in the estimates of all steps; no part of the paper.
+        deep_supervision: weight of the squared errors of both sources in the estimates of all steps; not in the paper.
             What restores a source is the difference between the noise of the last two steps, which one network
             predicts from nearly the same input; without a task for each step it learns to predict the same.
         restore_first: optimiser steps in which only these errors are minimised.
-        quiet_start: let the network begin by predicting no noise, so that the sources pass as they are.
-        recompute: keep only the steps' states during training and compute the rest again for the gradient.
+        zero_init: let the network begin by predicting no noise, so that the sources pass as they are.
+        checkpointing: keep only the steps' states during training and compute the rest again for the gradient.
         clean_gamma: Wiener's noise-to-signal ratio for blur without noise.
         noisy_gamma: the same for blur with noise.
         learning_rate: Adam's, at the start.
@@ -65,10 +65,10 @@ class DRFusion(Method):
         constrained: bool = True,
         order: Order = "released",
         objective: str = "visible",
-        every_step: float = 0.0,
+        deep_supervision: float = 0.0,
         restore_first: int = 0,
-        quiet_start: bool = False,
-        recompute: bool = False,
+        zero_init: bool = False,
+        checkpointing: bool = False,
         clean_gamma: float = CLEAN_GAMMA,
         noisy_gamma: float = NOISY_GAMMA,
         learning_rate: float = 1e-4,
@@ -76,20 +76,20 @@ class DRFusion(Method):
         phase: str = "",
     ) -> None:
         super().__init__()
-        if restore_first and not every_step:
-            raise ValueError("restore_first has nothing to minimise while every_step is 0; give that a weight")
+        if restore_first and not deep_supervision:
+            raise ValueError("restore_first has nothing to minimise while deep_supervision is 0; give that a weight")
         check_known("order of DRFusion's correction", order, ["released", "paper"])
         self.objective = pick("objective of DRFusion", objective, OBJECTIVES)
         self.order: Order = order
-        self.every_step, self.restore_first = every_step, restore_first
+        self.deep_supervision, self.restore_first = deep_supervision, restore_first
         self.gammas = {"clean_gamma": clean_gamma, "noisy_gamma": noisy_gamma}
         self.learning_rate, self.milestones = learning_rate, list(milestones)
         self.diffusion = Diffusion(
-            steps, NoisePredictor(architecture(size)), constrained=constrained, recompute=recompute
+            steps, NoisePredictor(architecture(size)), constrained=constrained, checkpointing=checkpointing
         )
         self.diffusion.freeze_unused()
-        if quiet_start:
-            self.diffusion.unet.start_quietly()
+        if zero_init:
+            self.diffusion.unet.zero_init()
         self.choose_phase(phase)
 
     @property
@@ -182,10 +182,10 @@ class DRFusion(Method):
         ir, vi = self._labels(batch)
         steps = list(self.diffusion.run(self.observed(batch)))
         terms = self.objective(steps[-1].state, ir, vi)
-        if self.every_step:
+        if self.deep_supervision:
             clean = torch.cat([ir, vi], dim=1)
             errors = [F.mse_loss(step.estimate[:, :2], clean) for step in steps]
-            terms["steps"] = self.every_step * torch.stack(errors).sum()
+            terms["steps"] = self.deep_supervision * torch.stack(errors).sum()
         if self.training and self.global_step < self.restore_first:
             # Nothing is left out of the graph: several processes wait for the gradient of every parameter.
             terms = {name: term if name == "steps" else 0 * term for name, term in terms.items()}

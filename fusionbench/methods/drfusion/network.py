@@ -159,7 +159,7 @@ class NoisePredictor(nn.Module):
             layers += [Upsample(width)] if level + 1 < len(self.widths) else []
         return layers
 
-    def start_quietly(self) -> None:
+    def zero_init(self) -> None:
         """Predict no noise at first."""
         for parameter in self.outBlock[-1].parameters():
             nn.init.zeros_(parameter)

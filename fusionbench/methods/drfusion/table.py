@@ -43,6 +43,10 @@ _STUDIES: dict[str, Variant] = {
     "unconstrained": ({"constrained": False}, "Table 3, w/o constraint: no step is corrected by the observations"),
 }
 
+
+RENAMED = {"every_step": "deep_supervision", "quiet_start": "zero_init", "recompute": "checkpointing"}
+"""Options by the names that they had in version 0.1.0."""
+
 RECIPES = {"drfusion": "drfusion-ivif", "drfusion-medical": "drfusion-medical", "drfusion-s": "drfusion-s"}
 """Recipes that come with the package, by method."""
 
@@ -56,6 +60,7 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
         REPOSITORY,
         "none stated",
         options=options,
+        renamed=RENAMED,
         weights=(IMPORTED if official else own_weights(name, RECIPES, "drfusion"),),
         note=f"{note}; is told the degradation and inverts it",
         published=(RELEASED,) if official else (),

@@ -120,7 +120,7 @@ class DSPFusion(Method):
 
     @property
     @override
-    def reads_contrasts(self) -> bool:
+    def needs_contrastive(self) -> bool:
         return self.next_phase == "priors" and self._sees()
 
     def _sees(self) -> bool:
@@ -206,7 +206,7 @@ class DSPFusion(Method):
         if self.phase == "diffusion":
             fused, terms = self._diffuse(*sources)
         else:
-            fused, terms = self._guide(*sources, batch=batch if contrast and self.reads_contrasts else None)
+            fused, terms = self._guide(*sources, batch=batch if contrast and self.needs_contrastive else None)
         fused = fused[..., :height, :width]
         with torch.autocast(fused.device.type, enabled=False):  # variances of half precision are noise
             terms |= fusion_loss(fused.float(), clean[0].float(), clean[1].float(), self.term_weights)

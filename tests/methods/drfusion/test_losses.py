@@ -71,16 +71,16 @@ def test_a_perfect_fusion_costs_nothing(objective):
 
 @pytest.mark.shared
 @pytest.mark.parametrize("recompute", [False, True])
-def test_gradients_are_those_of_the_released_code(shared, official, reference, recompute):
+def test_gradients_are_those_of_the_released_code(shared, official, reference, checkpointing):
     tensors = reference("official_noise_T3_64x64_grads")
     with (shared / "reference" / "drfusion" / "official_noise_T3_64x64_gradnorms.json").open() as file:
         norms = json.load(file)["grad_norms"]
-    official.recompute = recompute
+    official.checkpointing = checkpointing
     official.zero_grad()
     observation = Observation(tensors["y1"], tensors["y2"], [LinearModel(Identity(), Identity(), noisy=True)])
     terms = visible_released(official(observation), tensors["gt1"], tensors["gt2"])
     sum(terms.values()).backward()
-    official.recompute = False
+    official.checkpointing = False
     torch.testing.assert_close(sum(terms.values()).detach()[None], tensors["loss.total"], rtol=1e-4, atol=0.0)
     found = {name: parameter.grad for name, parameter in official.named_parameters() if parameter.requires_grad}
     official.zero_grad()

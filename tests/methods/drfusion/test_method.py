@@ -226,9 +226,9 @@ def test_every_trained_parameter_gets_a_gradient(options):
 
 def test_recomputing_changes_memory_and_not_gradients():
     gradients = []
-    for recompute in (False, True):
+    for checkpointing in (False, True):
         torch.manual_seed(0)
-        method = DRFusion(size="small", recompute=recompute).train()
+        method = DRFusion(size="small", checkpointing=checkpointing).train()
         torch.manual_seed(1)
         sum(method.terms(batch_of("composite", "noise")).values()).backward()
         gradients.append([value.grad for value in method.parameters() if value.grad is not None])

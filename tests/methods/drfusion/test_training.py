@@ -91,7 +91,7 @@ def test_the_schedule_is_brought_back_during_a_fit(scenes, tmp_path):
 def test_sources_may_be_restored_first_in_every_step(scenes, tmp_path):
     """Nothing but the errors of the steps moves the network at first, and then everything does."""
     torch.manual_seed(0)
-    method = DRFusion(size=TINY, every_step=2.0, restore_first=2)
+    method = DRFusion(size=TINY, deep_supervision=2.0, restore_first=2)
     weigher = method.diffusion.unet.fusionBlock[0][0].conv1[2].weight
     pairs = [part(pair, 16) for pair in Pairs(scenes, "noise")]
     *_, last = method.diffusion.run(method.observed(collate(pairs)))
@@ -112,7 +112,7 @@ def clean_of(pairs):
 
 def test_a_quiet_start_lets_sources_pass(scenes):
     batch = batch_of(scenes, "noise", 16)
-    method = DRFusion(size=TINY, quiet_start=True).eval()
+    method = DRFusion(size=TINY, zero_init=True).eval()
     with torch.no_grad():
         state = method.restored(batch)
     torch.testing.assert_close(state[:, :1], batch["ir"], rtol=0.0, atol=1e-5)

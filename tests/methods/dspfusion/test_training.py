@@ -188,7 +188,7 @@ def test_a_degradation_encoder_without_a_rate_stays_as_it_is_and_needs_no_contra
     method = DSPFusion(size=TINY, iterations=1, degradation_rate=0)
     before = {name: value.clone() for name, value in method.state_dict().items()}
     method.begin_phase("priors")
-    assert not method.reads_contrasts
+    assert not method.needs_contrastive
     fit(method, {name: value for name, value in batch.items() if not name.endswith("tives")}, 1)
     after = method.state_dict()
     moved = {name.split(".")[0] for name, value in after.items() if not value.equal(before[name])}
