@@ -15,13 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 LOG = logging.getLogger("fusionbench")
 WIDE = 10_000
-"""Columns of what is no terminal: a program that reads a table wants its lines whole."""
+"""Columns where the output is no terminal: a program that reads a table needs unbroken lines."""
 
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """A console that prints text as it is: brackets in a path are no markup, and `:x:` is no picture.
+    """A console that prints text literally: brackets in a path are not markup, and `:x:` is not an emoji.
 
     Example:
         >>> make_console().print("runs/[red]a")
@@ -39,7 +39,7 @@ def showing(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
 
     Args:
         quiet: nothing but warnings and errors.
-        verbose: every step as a line with the time, on a terminal too.
+        verbose: log every step with its time, on a terminal too.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
@@ -57,10 +57,10 @@ def showing(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
 
 @contextmanager
 def progress(console: Console | None, total: int) -> Iterator[tuple[Callable[[str], None], Callable[[int], None]]]:
-    """Show how far a job is while the block runs; it gives a function that names a step and one that counts.
+    """Show the progress of a job while the block runs; yields functions that name a step and count.
 
     Args:
-        console: where a bar is shown; none is shown without, or where the steps are logged.
+        console: where the bar is shown; no bar without it, or where steps are logged instead.
     """
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     hidden = console is None or console.quiet or LOG.isEnabledFor(logging.INFO)
@@ -81,7 +81,7 @@ def progress(console: Console | None, total: int) -> Iterator[tuple[Callable[[st
 
 
 class _Steps:
-    """The steps of a job, of which each is logged when it ends."""
+    """The steps of a job; each is logged when it ends."""
 
     def __init__(self, total: int) -> None:
         self.total, self.counted = total, 0
@@ -94,15 +94,15 @@ class _Steps:
     def end(self) -> None:
         if self.counted > self.before:
             seconds, share = time.monotonic() - self.began, 100 * self.counted / max(self.total, 1)
-            LOG.info("%s: %.1f s; %.0f %% of everything is done", self.name, seconds, share)
+            LOG.info("%s: %.1f s; %.0f %% of the whole is done", self.name, seconds, share)
 
 
 EXIT_OK, EXIT_PARTIAL = 0, 3
-"""Exit statuses of a command that ran: everything is there, or something is missing and was listed."""
+"""Exit statuses of a command that ran: complete, or something is missing and was listed."""
 
 
 def print_missing(console: Console, problems: Iterable[str], *, label: str = "missing: ") -> int:
-    """Print one line for each problem, however little else is shown; the exit status."""
+    """Print one line for each problem, even when quiet, and return the exit status."""
     status, console = EXIT_OK, _audible(console)
     for problem in problems:
         console.print(f"{label}{problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
@@ -111,17 +111,17 @@ def print_missing(console: Console, problems: Iterable[str], *, label: str = "mi
 
 
 def note(console: Console, sentences: Iterable[str]) -> None:
-    """Print what was chosen for a person who left it open, before it runs."""
+    """Print the defaults that were chosen, before the command runs."""
     for sentence in sentences:
         console.print(f"note: {sentence}", style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def warn(console: Console, *warnings: str) -> None:
-    """Print what a person should know, though nothing is missing, however little else is shown."""
+    """Print warnings, even when quiet."""
     for warning in warnings:
         _audible(console).print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def _audible(console: Console) -> Console:
-    """The console itself, or that of errors where it is quiet."""
+    """The console itself, or the one for errors when quiet."""
     return make_console(stderr=True) if console.quiet else console

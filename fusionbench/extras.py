@@ -1,4 +1,4 @@
-"""The optional parts of the package, what each is for, and the command that adds one."""
+"""The optional dependencies of the package, what each is for, and the command that installs one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Extra:
 
     Attributes:
         purpose: what it is for.
-        modules: what that imports.
+        modules: the modules that it imports.
     """
 
     purpose: str
@@ -27,11 +27,11 @@ EXTRAS = {
     "text": Extra("DistilBERT as LURE's text encoder", ("transformers",)),
     "wandb": Extra("dashboards: --wandb", ("wandb",)),
 }
-"""By name, sorted. `dev` are the development tools, and `all` is everything."""
+"""By name, sorted. `dev` has the development tools, `all` everything."""
 
 
 def install_command(name: str) -> str:
-    """The command that adds an extra to the installation at hand, whether it is of a wheel or of a checkout.
+    """The command that adds an extra to this installation, whether from a wheel or a checkout.
 
     Example:
         >>> install_command("stream")

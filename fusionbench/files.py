@@ -1,4 +1,4 @@
-"""Files that survive a kill: written whole under a temporary name, or line by line, and read with checks.
+"""Files that survive a killed process: written atomically or line by line, and checked when read.
 
 Names that come from data are checked before they become names of files.
 """
@@ -19,20 +19,20 @@ _UNFINISHED = re.compile(r"\..+\.(\d{1,9})\.tmp")
 
 
 DEVICES = {"aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
-"""Names that some systems keep for themselves, whatever their suffix."""
+"""Names that some systems reserve, whatever their suffix."""
 
 LONGEST = 230
-"""Bytes of a name; file systems take 255, suffixes and marks of unfinished files included."""
+"""Longest name in bytes; file systems allow 255, including suffixes and the mark of unfinished files."""
 
 
 def check_names(names: Iterable[str], where: object) -> None:
-    """Refuse what is no plain file name: the results of a pair are written under its name, wherever that comes from.
+    """Refuse names that are not plain file names, because the results of a pair are written under its name.
 
     Args:
-        where: what the names come from, for the error.
+        where: where the names come from, for the error message.
 
     Raises:
-        ValueError: a name is empty or hidden, points to another folder, or cannot be that of a file.
+        ValueError: a name is empty or hidden, points to another folder, or cannot be a file name.
     """
     for name in names:
         if why := unfit_name(name):
@@ -46,7 +46,7 @@ def unfit_name(name: str) -> str:
     if strange := sorted({"/", "\0", os.sep, os.altsep or "/"} & set(name)):
         return f"holds {strange[0]!r}"
     if name.split(".")[0].strip().lower() in DEVICES:
-        return "is that of a device on some systems"
+        return "is a device name on some systems"
     try:
         return f"has more than {LONGEST} bytes" if len(name.encode()) > LONGEST else ""
     except UnicodeEncodeError:
@@ -54,12 +54,12 @@ def unfit_name(name: str) -> str:
 
 
 def unfinished(path: Path) -> Path:
-    """Where this process writes a file before it gets its name."""
+    """The temporary name under which this process writes a file before renaming it."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes of this machine left unfinished below a folder."""
+    """Remove unfinished files that killed processes of this machine left below a folder."""
     for path in folder.rglob(".*.tmp"):
         match = _UNFINISHED.fullmatch(path.name)
         if match and not _alive(int(match[1])):
@@ -68,7 +68,7 @@ def remove_unfinished(folder: Path) -> None:
 
 def _alive(process: int) -> bool:
     if sys.platform == "win32":
-        return True  # There, asking would end it.
+        return True  # On Windows, os.kill with 0 would end the process.
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -79,9 +79,9 @@ def _alive(process: int) -> bool:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a text file so that a reader or a killed process sees the old text or the new, never a part.
+    """Replace a text file atomically: readers see the old text or the new one, never a part, even after a kill.
 
-    A file that holds the text already stays as it is.
+    A file that already holds the text is left alone.
     """
     data = text.encode()
     if path.exists() and path.read_bytes() == data:
@@ -93,7 +93,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def digest_of(parts: Iterable[Path | str]) -> str:
-    """One sha256 of the bytes of several files and of words, in this order.
+    """One SHA-256 over the bytes of several files and strings, in this order.
 
     Raises:
         OSError: a file cannot be read.
@@ -113,7 +113,7 @@ def csv_line(cells: Iterable[str]) -> str:
         'a,"b, c","d\re"\n'
     """
     buffer = io.StringIO()
-    # Python quotes the characters of the line's end, so that a name with a carriage return stays one cell.
+    # csv quotes the line terminator's characters, so that a name with a carriage return stays one cell.
     csv.writer(buffer, lineterminator="\r\n").writerow(cells)
     return buffer.getvalue().removesuffix("\r\n") + "\n"
 
@@ -126,10 +126,10 @@ class Line(NamedTuple):
 
 
 def read_csv(path: Path, *, journal: bool = True) -> tuple[list[Line], list[str]]:
-    """The rows of a CSV file as far as they can be read, and one sentence for each fault. No file is no rows.
+    """The readable rows of a CSV file, and one sentence for each fault. A missing file has no rows.
 
     Args:
-        journal: the file grows, so that a last line without its end is one that a killed process left, and no row.
+        journal: the file is appended to, so that an unfinished last line was left by a killed process and is ignored.
     """
     if not path.exists():
         return [], []
@@ -143,7 +143,7 @@ def read_csv(path: Path, *, journal: bool = True) -> tuple[list[Line], list[str]
         text = data[:end].decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return [], [f"{path} is no UTF-8 text (byte {error.start})"]
-    # Not splitlines: a name may hold one of the rarer separators that it splits at.
+    # Not splitlines: a name may contain one of the rarer line separators.
     reader = csv.reader((f"{line}\n" for line in text.split("\n")[:-1]), strict=True)
     rows: list[Line] = []
     try:
@@ -154,7 +154,7 @@ def read_csv(path: Path, *, journal: bool = True) -> tuple[list[Line], list[str]
 
 
 def _whole(data: bytes) -> int:
-    """Bytes up to the end of the last whole row; a line feed inside quotes does not end one."""
+    """Number of bytes up to the end of the last complete row; a line feed inside quotes does not end a row."""
     end = data.rfind(b"\n") + 1
     quotes = data.count(b'"', 0, end)
     while quotes % 2:
@@ -167,7 +167,7 @@ def _whole(data: bytes) -> int:
 class Journal:
     """A CSV file that one process at a time appends to.
 
-    What a killed process left unfinished at its end is cut off before the first line is added.
+    An unfinished last line, left by a killed process, is cut off before the first line is added.
     """
 
     def __init__(self, path: Path) -> None:
@@ -197,7 +197,7 @@ class Journal:
         self._healed = True
 
     def replace(self, text: str) -> None:
-        """Put other lines in place of all."""
+        """Replace all lines."""
         write_atomically(self.path, text)
         self._healed = True
 
@@ -208,7 +208,7 @@ def path_name(text: str) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """SHA-256 of a file as hex digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -216,15 +216,15 @@ _PACKAGE = Path(__file__).parent
 
 
 def resources(name: str) -> Path:
-    """The folder of that name that comes with fusionbench.
+    """A folder that comes with fusionbench.
 
     Args:
-        name: 'benchmarks', the papers' tables and what was measured, or 'experiments', the recipes.
+        name: 'benchmarks' for the papers' tables and measured values, or 'experiments' for the recipes.
 
     Raises:
-        FileNotFoundError: it is neither in the package nor beside it.
+        FileNotFoundError: it is neither in the package nor next to it.
     """
-    # The package's own first: beside an installed one lie other packages, whose folders may have the same name.
+    # The package's own folder first: site-packages next to it may contain another package's folder of the same name.
     places = (_PACKAGE / name, _PACKAGE.parent / name)
     for place in places:
         if place.is_dir():

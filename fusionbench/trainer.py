@@ -1,4 +1,4 @@
-"""Lightning's Trainer as it is used here, and which of several processes this one is."""
+"""Lightning's Trainer as it is used here, and the rank of this process."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from lightning import Trainer
 from lightning.pytorch.trainer.states import TrainerStatus
 
 LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.distributed")
-"""Loggers that list the hardware, how processes found each other, and products."""
+"""Loggers that list the hardware, process groups and other products."""
 
 
 @contextmanager
 def silence_lightning() -> Iterator[None]:
-    """Keep to itself what Lightning and torch say to each other and not to the user."""
+    """Suppress messages of Lightning and torch that are of no use to the user."""
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        # Lightning counts the cores and suggests more workers; how many is the user's choice here.
+        # Lightning counts the cores and suggests more workers; here the user chooses their number.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        # Lightning 2.6 asks torch 2.15 in a way that torch is about to drop.
+        # Lightning 2.6 uses an interface that torch 2.15 deprecates.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-        # A phase's logs lie beside its checkpoint; whether a folder is taken is checked before.
+        # A phase's logs lie next to its checkpoint; whether a folder is in use has been checked before.
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
-        # The folder of a training may be moved before it goes on; its only checkpoint is named on each start.
+        # The folder of a training may be moved before it is resumed; the path of its only checkpoint is given each
+        # time.
         warnings.filterwarnings("ignore", message="The dirpath has changed")
-        # An epoch may be short; what is logged then is logged over several.
+        # An epoch may be short; values are then logged over several.
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         yield
 
@@ -50,7 +51,7 @@ def prediction_trainer(accelerator: str, devices: int | str | Sequence[int], pre
 
 @contextmanager
 def keyboard_interrupts(trainer: Trainer) -> Iterator[None]:
-    """Let Ctrl-C be a KeyboardInterrupt again, which Lightning turns into leaving the program with status 1."""
+    """Let Ctrl-C raise KeyboardInterrupt; Lightning would exit the program with status 1."""
     try:
         yield
     except SystemExit as stop:
@@ -60,10 +61,10 @@ def keyboard_interrupts(trainer: Trainer) -> Iterator[None]:
 
 
 def is_rank_zero() -> bool:
-    """Whether this process is the only one or the first, and writes what there is one of.
+    """Whether this process has rank 0, or is the only one, and writes the files that exist once.
 
-    Known before any connection between the processes: a launcher numbers them over all machines (RANK, SLURM_PROCID)
-    or within each (LOCAL_RANK, with NODE_RANK or GROUP_RANK for the machine).
+    Known before the process group is set up: a launcher numbers the processes over all machines (RANK, SLURM_PROCID) or
+    within each (LOCAL_RANK, with NODE_RANK or GROUP_RANK for the machine).
     """
     for overall in ("RANK", "SLURM_PROCID"):
         if overall in os.environ:
@@ -72,8 +73,8 @@ def is_rank_zero() -> bool:
 
 
 def world_size() -> int:
-    """How many processes of this program torchrun or srun started.
+    """The number of processes of this program that torchrun or srun started.
 
-    SLURM tells a script of several tasks of them before srun starts any; only a step's own number counts.
+    SLURM announces several tasks to a batch script before srun starts any, so only the number of a job step counts.
     """
     return max(int(os.environ.get(count, "1")) for count in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"))

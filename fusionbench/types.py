@@ -1,7 +1,7 @@
-"""The vocabulary: array aliases and the two dictionaries that travel through the package.
+"""Types that the whole package shares: array aliases, and the dictionaries of a pair and a batch.
 
-Images are float32 RGB in [0, 1], channels first. `ir` is the single-channel source (infrared, MRI), `vi` the colour
-one (visible, PET). A low-resolution source is brought to the pair's size when it is read and keeps its scale.
+Images are float32 RGB in [0, 1], channels first. `ir` is the single-channel source (infrared, MRI), `vi` the colour one
+(visible, PET). A low-resolution source is resized to the pair's size when it is read; its scale is recorded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Pair(TypedDict):
-    """One image pair as a method sees it, with its clean references where they are known.
+    """One image pair as a method receives it, with its clean references where they are known.
 
     Attributes:
         name: file stem, unique within a data set.
@@ -29,9 +29,9 @@ class Pair(TypedDict):
         vi: (3, H, W).
         ir_clean: (1, H, W), the infrared source before degradation.
         vi_clean: (3, H, W), the visible source before degradation.
-        ir_scale: how many times smaller the infrared source was per side before it was brought to size.
+        ir_scale: by which factor per side the infrared source was smaller before it was resized.
         vi_scale: the same for the visible source.
-        prompt: what a person says about the degradation, for methods that read text.
+        prompt: a description of the degradation in words, for methods that read text.
         ir_positives: (K, 1, H, W), infrared images of other scenes with this pair's infrared degradation.
         vi_positives: (K, 3, H, W), the same of visible images.
         negatives: (M, 3, H, W), this scene with other degradations, infrared ones as three equal channels.

@@ -1,1 +1,1 @@
-"""Image files, bytes and tensors: what data, methods, scores and reports read and write images with."""
+"""Image files, bytes and tensors: how data, methods, metrics and reports read and write images."""

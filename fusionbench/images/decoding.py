@@ -1,4 +1,4 @@
-"""From the bytes of an image file to the values that it holds, the right way up, in numbers of its own."""
+"""From the bytes of an image file to its values: upright, in their own range and type."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fusionbench.types import Bytes
 
 Values = npt.NDArray[Any]
 
-# Pillow's decoders raise these for damaged files, depending on the format and the place of the damage.
+# Pillow's decoders raise these for damaged files, depending on the format and where the damage is.
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
 
 ORIENTATION = 0x0112
@@ -33,7 +33,7 @@ TURNS = {
     7: lambda image: image.swapaxes(0, 1)[::-1, ::-1],
     8: lambda image: image.swapaxes(0, 1)[::-1],
 }
-"""What makes an image upright, by its EXIF orientation; from 5 on, height and width change places."""
+"""The operation that makes an image upright, by EXIF orientation; from 5 on, height and width are swapped."""
 
 
 class Header(NamedTuple):
@@ -53,11 +53,11 @@ class Header(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What a file holds.
+    """The content of an image file.
 
     Attributes:
-        values: (H, W), or (H, W, C) of 2 to 4 channels, of which the last of 2 or 4 is transparency or anything else.
-        white: the value that is white by the file's own depth; None where a file has none, as of floats.
+        values: (H, W), or (H, W, C) of 2 to 4 channels, where the last of 2 or 4 is transparency or something else.
+        white: the value of white by the file's bit depth; None where there is none, as for floats.
         inverted: whether low values are bright.
     """
 
@@ -70,7 +70,7 @@ def decode(data: Buffer) -> Stored:
     """The values of an image file.
 
     Raises:
-        ValueError: it is damaged, no image, several images, or of a kind that is not read.
+        ValueError: it is damaged, not an image, several images, or of an unsupported kind.
     """
     plain = plain_png(data)
     if plain is not None:
@@ -87,7 +87,7 @@ def decode(data: Buffer) -> Stored:
 
 
 def read_header(path: Path) -> Header:
-    """What a file says of its image, without decoding it.
+    """The header of an image file, without decoding its pixels.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -112,9 +112,9 @@ def read_header(path: Path) -> Header:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong with a file; Pillow names the object in memory where it knows no format."""
+    """What is wrong with a file; for unknown formats, Pillow's own message names an object in memory."""
     known = not isinstance(error, UnidentifiedImageError)
-    return (str(error) or type(error).__name__) if known else "it is damaged, or of no known format"
+    return (str(error) or type(error).__name__) if known else "it is damaged, or of an unknown format"
 
 
 def _too_large() -> str:
@@ -122,9 +122,9 @@ def _too_large() -> str:
 
 
 def plain_png(data: Buffer) -> Bytes | None:
-    """The pixels of a whole 8-bit gray or RGB PNG, decoded by OpenCV in two thirds of Pillow's time; None for others.
+    """The pixels of an intact 8-bit gray or RGB PNG, by OpenCV in two thirds of Pillow's time; else None.
 
-    OpenCV does not mind damage, so that every checksum is compared first.
+    OpenCV ignores damage, so every checksum is compared first.
     """
     view = memoryview(data)
     if bytes(view[:8]) != b"\x89PNG\r\n\x1a\n":
@@ -139,7 +139,7 @@ def plain_png(data: Buffer) -> Bytes | None:
         place = end + 4
     header = struct.unpack(">II5B", view[16:29]) if kinds[:1] == [b"IHDR"] else ()
     plain = header[2:] in ((8, 0, 0, 0, 0), (8, 2, 0, 0, 0)) and header[0] * header[1] < 2**26
-    # Transparency, a turn and an animation are Pillow's.
+    # Transparency, rotation and animation are left to Pillow.
     if not plain or kinds[-1] != b"IEND" or {b"tRNS", b"eXIf", b"acTL"} & set(kinds):
         return None
     pixels = cv2.imdecode(np.frombuffer(view, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -149,11 +149,11 @@ def plain_png(data: Buffer) -> Bytes | None:
 
 
 def _opened(image: ImageFile.ImageFile, data: Buffer) -> Stored:
-    """The values of an image that is no TIFF."""
+    """The values of an image that is not a TIFF."""
     # The second picture of an MPO is another view or a small copy of the first.
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     if frames > 1:
-        raise ValueError(f"it holds {frames} images; save the one that is meant as a file of its own")
+        raise ValueError(f"it holds {frames} images; save the intended one as a separate file")
     orientation = _orientation(image)
     deep = ";16" in str(image.tile) and image.mode in ("LA", "RGB", "RGBA")
     image.load()
@@ -174,9 +174,9 @@ def _values(image: Image.Image) -> Values:
 
 
 def _orientation(image: Image.Image) -> int:
-    """How the pixels of an image that is no TIFF are turned; read before they are loaded."""
+    """The EXIF orientation of an image that is not a TIFF; read before its pixels are loaded."""
     try:
-        # The EXIF data of a PNG come before its pixels, or Pillow decodes it to find them.
+        # The EXIF data of a PNG must come before its pixels, or Pillow would decode the pixels to find them.
         exif = Image.Exif()
         if image.format == "PNG":
             exif.load(image.info.get("exif", b""))
@@ -196,13 +196,13 @@ def _tiff(data: Buffer) -> Stored:
     pages = tiff_pages(io.BytesIO(data))
     page = pages[0]
     if (count := sum(not each.extra for each in pages)) > 1:
-        raise ValueError(f"it holds {count} pages; save the one that is meant as a file of its own")
+        raise ValueError(f"it holds {count} pages; save the intended one as a separate file")
     if page.end > len(memoryview(data)):
         raise ValueError("image file is truncated")
     if page.height * page.width > 2 * (Image.MAX_IMAGE_PIXELS or 2**62):
         raise ValueError(_too_large())
     if page.samples > 4:
-        raise ValueError(f"it has {page.samples} channels; save those that are meant as a gray or an RGB image")
+        raise ValueError(f"it has {page.samples} channels; save the intended ones as a gray or an RGB image")
     values = _tiff_values(data, page)
     if page.kind in (SIGNED, FLOAT) or page.bits > 16:
         return Stored(values, None, page.white_is_zero)
@@ -221,23 +221,23 @@ def _tiff_values(data: Buffer, page: Page) -> Values:
                 values = _values(image)
                 return values.view(np.uint32) if values.dtype == np.int32 and page.kind != SIGNED else values
     except UnidentifiedImageError:
-        # Floats of 64 bits, and orders of bytes that Pillow has not.
+        # 64-bit floats, and byte orders that Pillow does not support.
         pass
     return _by_opencv(data, page.orientation)
 
 
 def _by_opencv(data: Buffer, orientation: int) -> Values:
-    """The values as OpenCV reads them, which keeps 16 bits of colour and a fourth channel.
+    """The values as read by OpenCV, which keeps 16-bit colour and a fourth channel.
 
-    Versions of OpenCV differ in what they do to a turned image, so that none is given to it.
+    Versions of OpenCV treat the orientation differently, so rotated images are refused.
     """
     if orientation != 1:
         raise ValueError(
-            f"its orientation is {orientation}, which is not followed in images of its kind; save it upright"
+            f"its EXIF orientation is {orientation}, which is not supported for images of this kind; save it upright"
         )
     logging = getattr(cv2.utils, "logging", cv2)  # OpenCV 5 and 4.
     level = logging.getLogLevel()
-    logging.setLogLevel(0)  # Silent: what is wrong becomes this reader's own sentence.
+    logging.setLogLevel(0)  # Silent: errors are reported in this reader's own words.
     try:
         values = cv2.imdecode(np.frombuffer(memoryview(data), np.uint8), cv2.IMREAD_UNCHANGED)
     finally:

@@ -1,9 +1,9 @@
 """Image files to 8-bit images and back.
 
-In memory an image is uint8: (H, W) gray or (H, W, 3) RGB. What a file says of itself is followed: its depth, which end
-is white, which way up it is. What it leaves open is never guessed: `levels` refuses it, and `ReadOptions` says it.
-16-bit files are scaled by their full range, 65535 becoming 255, never by the values that happen to occur, so that two
-frames of one camera keep their relation.
+In memory an image is uint8: (H, W) gray or (H, W, 3) RGB. What the file states is followed: its bit depth, which end is
+white, its orientation. What it leaves open is never guessed: `levels` refuses it unless `ReadOptions` says it. 16-bit
+files are scaled by their full range, 65535 becoming 255, never by the values that happen to occur, so that frames of
+one camera stay comparable.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read_image(path: str | Path, channels: Literal[1, 3] | None = None) -> Bytes
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, no image, or its values cannot be understood without help.
+        ValueError: the file is damaged, not an image, or its values are ambiguous.
     """
     return _with_channels(plain_levels(_stored(Path(path)), str(path)), channels)
 
@@ -43,28 +43,28 @@ def read_infrared(path: str | Path, options: ReadOptions = AS_STORED) -> Bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, no image, or the options do not say what it leaves open.
+        ValueError: the file is damaged, not an image, or ambiguous where the options do not resolve it.
     """
     return _with_channels(infrared_colours(_stored(Path(path)), str(path), options), 1)
 
 
 def read_chosen(path: str | Path, options: ReadOptions) -> Bytes:
-    """Read any image file as the options say: one channel of it where they name one, else gray or colour.
+    """Read any image file as the options say: one channel where they name one, else gray or colour.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, no image, or the options do not say what it leaves open.
+        ValueError: the file is damaged, not an image, or ambiguous where the options do not resolve it.
     """
     image = infrared_colours(_stored(Path(path)), str(path), options)
     return image if options.ir_channel is None else _with_channels(image, 1)
 
 
 def is_false_colour(path: str | Path, options: ReadOptions = AS_STORED) -> bool:
-    """Whether an infrared file is in colour, so that its luma is taken without anybody's word for it.
+    """Whether an infrared file is in colour, so that its luma is taken although no option says so.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: as of `read_infrared`.
+        ValueError: as for `read_infrared`.
     """
     image = infrared_colours(_stored(Path(path)), str(path), options)
     return image.ndim == 3 and options.ir_channel is None and is_coloured(image)
@@ -75,19 +75,19 @@ def read_visible(path: str | Path, options: ReadOptions = AS_STORED) -> Bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, no image, or its values cannot be understood without help.
+        ValueError: the file is damaged, not an image, or its values are ambiguous.
     """
     return _with_channels(visible_levels(_stored(Path(path)), str(path), options), 3)
 
 
 def decode_image(data: Buffer, what: str) -> Bytes:
-    """The pixels of an image that is in memory.
+    """The pixels of an encoded image in memory.
 
     Args:
-        what: the image in words, for the error.
+        what: a description of the image for the error message.
 
     Raises:
-        ValueError: it is damaged, or no image.
+        ValueError: it is damaged or not an image.
     """
     try:
         return plain_levels(decode(data), what)
@@ -96,7 +96,7 @@ def decode_image(data: Buffer, what: str) -> Bytes:
 
 
 def image_header(path: str | Path) -> Header:
-    """What the file says of its image, without decoding it.
+    """The header of an image file, without decoding its pixels.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -109,7 +109,7 @@ def image_header(path: str | Path) -> Header:
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """Height and width of the upright image as the header of the file says, without decoding it.
+    """Height and width of the upright image according to the file's header, without decoding it.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -137,14 +137,14 @@ def _with_channels(pixels: Bytes, channels: Literal[1, 3] | None) -> Bytes:
 
 
 def write_image(path: str | Path, image: Bytes) -> None:
-    """Write a gray or RGB image without loss; the file appears complete or not at all.
+    """Write a gray or RGB image losslessly and atomically.
 
     Args:
         path: its suffix chooses the format: .png, .bmp, .tif or .tiff.
         image: (H, W) or (H, W, 3).
 
     Raises:
-        ValueError: the format loses information, or the array is no 8-bit gray or RGB image.
+        ValueError: the format is lossy, or the array is not an 8-bit gray or RGB image.
     """
     path = Path(path)
     if path.suffix.lower() not in LOSSLESS:
@@ -154,7 +154,7 @@ def write_image(path: str | Path, image: Bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = unfinished(path)
     form = Image.registered_extensions()[path.suffix.lower()]
-    # On photographs level 1 takes a fifth of the time of the default, for a fifth more bytes.
+    # On photographs, compression level 1 takes a fifth of the default's time for a fifth more bytes.
     options = {"compress_level": 1} if form == "PNG" else {}
     try:
         Image.fromarray(np.ascontiguousarray(image)).save(temporary, form, **options)

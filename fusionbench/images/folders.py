@@ -9,11 +9,11 @@ from pathlib import Path
 from fusionbench.images.files import SUFFIXES
 
 JUNK = {"$recycle.bin", "@eadir", "__macosx", "lost+found"}
-"""Folders that systems leave among images, in lower case; hidden ones are passed over too."""
+"""Folders that operating systems leave among images, in lower case; hidden ones are skipped too."""
 
 
 def image_files(folder: Path) -> dict[str, Path]:
-    """The images in a folder and its subfolders, by name; what is hidden or left there by a system is passed over.
+    """The images in a folder and its subfolders, by name; hidden files and those of the operating system are skipped.
 
     The name is the path below the folder without its suffix, with `__` between folders.
 

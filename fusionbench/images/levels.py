@@ -1,8 +1,8 @@
-"""From the values that a file holds to 8-bit images, or the sentence why that would be wrong in silence.
+"""From the values of an image file to 8-bit images, or an error where a silent guess would be wrong.
 
-A file says itself what is white where it has 8 bits, or 16 and uses them. Values that fill a small part of 16 bits
-(raw frames of 12 or 14 bits, 8-bit levels in a 16-bit file) would come out almost black, floats have no white at all,
-and a fourth channel is either transparency or something else: such files are refused with the way out.
+Files with 8 bits, or with 16 bits that are used, define white themselves. Values that fill a small part of 16 bits (raw
+frames of 12 or 14 bits, 8-bit levels in a 16-bit file) would come out almost black, floats have no white at all, and a
+fourth channel is either transparency or something else: such files are refused, and the message says what to do.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from fusionbench.images.options import Range, ReadOptions, UnclearImageError
 from fusionbench.types import Bytes
 
 QUANTILES = (0.1, 99.9)
-"""In percent: what 'auto' makes black and white. A few dead pixels must not decide."""
+"""The quantiles, in percent, that 'auto' maps to black and white, so that a few dead pixels do not matter."""
 
 REACHED, SPANNED = 4, 8
-"""Of 16 bits, more than a quarter has to be reached and more than an eighth spanned."""
+"""The values must reach beyond a quarter of the 16-bit range and span more than an eighth of it."""
 
-SAVE = "convert it to 8 bits, or scale it to all of 16"
+SAVE = "convert it to 8 bits, or scale it to the full 16-bit range"
 RANGE = (
-    "name the values that are black and white, the same for the whole set (such as --ir-range {low:g},{high:g}), or "
+    "name the values of black and white, the same for the whole set (such as --ir-range {low:g},{high:g}), or "
     "stretch each image by itself (--ir-range auto)"
 )
 FOURTH = (
-    "its last channel is not opaque; if that is the infrared image, --ir-channel {index} reads it, and if it is "
+    "its last channel is not opaque; if it is the infrared image, read it with --ir-channel {index}; if it is "
     "transparency, save the image without it"
 )
 OPAQUE = "its last channel is not opaque; save the image without transparency"
@@ -36,16 +36,16 @@ def plain_levels(stored: Stored, what: str) -> Bytes:
     """Any image: (H, W) gray or (H, W, 3) RGB.
 
     Args:
-        what: the image in words, for errors.
+        what: a description of the image for error messages.
 
     Raises:
-        UnclearImageError: its values have no white, use few of 16 bits, or it is not opaque.
+        UnclearImageError: its values do not define white, use few of 16 bits, or it is not opaque.
     """
     return _levels(_opaque(stored, what, OPAQUE), what, None, SAVE)
 
 
 def visible_levels(stored: Stored, what: str, options: ReadOptions) -> Bytes:
-    """A visible image, (H, W) or (H, W, 3); a channel of it that is the infrared image is left out.
+    """A visible image, (H, W) or (H, W, 3), without the channel that is the infrared image.
 
     Raises:
         UnclearImageError: as above.
@@ -59,14 +59,14 @@ def infrared_colours(stored: Stored, what: str, options: ReadOptions) -> Bytes:
     """An infrared image, (H, W), or (H, W, 3) where it is stored in colour.
 
     Raises:
-        UnclearImageError: as above, or the channel that is asked for is not there.
+        UnclearImageError: as above, or the requested channel does not exist.
     """
     channel = options.ir_channel
     if isinstance(channel, int):
         count = 1 if stored.values.ndim == 2 else stored.values.shape[2]
         if channel >= count:
             have = "1 channel" if count == 1 else f"{count} channels"
-            raise UnclearImageError(f"{what} has {have}, counted from 0; --ir-channel {channel} is none of them")
+            raise UnclearImageError(f"{what} has {have}, counted from 0, and no channel {channel} for --ir-channel")
         if count > 1:
             stored = stored._replace(values=stored.values[..., channel])
     return _levels(_opaque(stored, what, _fourth(stored)), what, options.ir_range, RANGE)
@@ -80,7 +80,7 @@ def luma(image: Bytes) -> Bytes:
 def is_coloured(image: Bytes) -> bool:
     """Whether the channels of an (H, W, 3) image differ by more than compression makes them differ.
 
-    Every fourth row and column is looked at.
+    Only every fourth row and column is examined.
     """
     looked_at = image[::4, ::4].astype(np.int16)
     spread = looked_at.max(axis=2) - looked_at.min(axis=2)
@@ -92,12 +92,12 @@ def _fourth(stored: Stored) -> str:
 
 
 def _colours(values: Values) -> Values:
-    """The values without their last channel: of two the first one, of four the first three."""
+    """The values without their last channel: the first of two, the first three of four."""
     return values[..., 0] if values.shape[2] == 2 else values[..., :3]
 
 
 def _opaque(stored: Stored, what: str, advice: str) -> Stored:
-    """The image without its last channel, where that is one value that says nothing."""
+    """The image without its last channel, where that is constant and opaque."""
     values = stored.values
     if values.ndim == 2 or values.shape[2] == 3:
         return stored
@@ -108,7 +108,7 @@ def _opaque(stored: Stored, what: str, advice: str) -> Stored:
 
 
 def _levels(stored: Stored, what: str, given: Range | str | None, advice: str) -> Bytes:
-    """The values as 8-bit levels: by the range that is given, or by the file's own depth."""
+    """The values as 8-bit levels: by the given range, or by the file's bit depth."""
     values, white = stored.values, stored.white
     if given is not None:
         levels = _stretched(values, what, _quantiles(values, what) if isinstance(given, str) else given)
@@ -139,7 +139,7 @@ def _quantiles(values: Values, what: str) -> Range:
 def _refuse_broken(values: Values, what: str) -> None:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         count = int(values.size - np.isfinite(values).sum())
-        raise ValueError(f"{what} holds {count} NaN or infinite values; fill them in first")
+        raise ValueError(f"{what} holds {count} NaN or infinite values; replace them first")
 
 
 def _without_white(values: Values, what: str, advice: str) -> str:
@@ -150,14 +150,14 @@ def _without_white(values: Values, what: str, advice: str) -> str:
 
 
 def _refuse_few_levels(values: Values, white: int, what: str, advice: str) -> None:
-    """Refuse values that the file's own depth would make almost one level.
+    """Refuse values that scaling by the file's bit depth would reduce to almost one level.
 
     Raises:
-        UnclearImageError: so it is.
+        UnclearImageError: they would be.
     """
     low, high = values.min().item(), values.max().item()
     used = high * REACHED > white and (high - low) * SPANNED > white
-    # An image of one value, and one whose 8 bits each stand twice, lose nothing.
+    # A constant image, and one whose bytes repeat 8-bit values, lose nothing.
     if used or low == high or (white == 65535 and not (values % 257).any()):
         return
     likely = (0, 2 ** high.bit_length() - 1) if low * 2 < high else (low, high)

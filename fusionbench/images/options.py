@@ -1,4 +1,4 @@
-"""How infrared files are read where they leave it open: which values are black and white, and which channel it is."""
+"""How infrared files are read where they are ambiguous: the values of black and white, and the channel."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ Range = tuple[float, float]
 
 
 class ImageWarning(UserWarning):
-    """Image files that are read in one of several plausible ways."""
+    """Image files that were read in one of several plausible ways."""
 
 
 class UnclearImageError(ValueError):
-    """An image file that is not read until a person says how, because a guess would be wrong without a word.
+    """An ambiguous image file, which is not read until the user says how, because a guess could be silently wrong.
 
     Attributes:
         auto: whether an `ir_range` of 'auto' would read it.
@@ -27,13 +27,13 @@ class UnclearImageError(ValueError):
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a person says about infrared files; files that say it themselves need none of it.
+    """What the user says about infrared files; unambiguous files need none of it.
 
     Attributes:
-        ir_range: the values that become black and white; 'auto' takes the 0.1 and 99.9 % quantiles of each image;
-            None the range of the file's own depth.
-        ir_channel: the channel that is the infrared image, counted from 0; 'luma' takes the luma of coloured files;
-            None does the same and warns.
+        ir_range: the values that become black and white; 'auto' takes the 0.1 and 99.9 % quantiles of each image, None
+            the range of the file's bit depth.
+        ir_channel: the channel that is the infrared image, counted from 0; 'luma' takes the luma of colour files; None
+            does the same with a warning.
     """
 
     ir_range: Range | Literal["auto"] | None = None
@@ -41,20 +41,20 @@ class ReadOptions:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What of them results depend on, as JSON has it."""
+        """The options on which results depend, for JSON."""
         low_high = list(self.ir_range) if isinstance(self.ir_range, tuple) else self.ir_range
         return {"ir_range": low_high, "ir_channel": self.ir_channel}
 
 
 AS_STORED = ReadOptions()
-"""Nothing is said; the files say it."""
+"""No option: the files must be unambiguous."""
 
 
 def parse_range(given: str | Sequence[float] | None) -> Range | Literal["auto"] | None:
-    """What 'LOW,HIGH' or 'auto' says.
+    """Parse 'LOW,HIGH' or 'auto'.
 
     Raises:
-        ValueError: it is neither, or its first value is not below its second.
+        ValueError: it is neither, or LOW is not below HIGH.
 
     Example:
         >>> parse_range("7800,8800")
@@ -68,14 +68,14 @@ def parse_range(given: str | Sequence[float] | None) -> Range | Literal["auto"] 
     try:
         low, high = (float(part) for part in parts)
     except (TypeError, ValueError):
-        raise ValueError(f"the range {given!r} is neither LOW,HIGH nor auto; write it such as 7800,8800") from None
+        raise ValueError(f"the range {given!r} is neither LOW,HIGH nor auto; write it like 7800,8800") from None
     if not -float("inf") < low < high < float("inf"):
-        raise ValueError(f"the range {given!r} does not go from a lower value to a higher one; write LOW,HIGH")
+        raise ValueError(f"the range {given!r} does not go from a lower to a higher value; write LOW,HIGH")
     return low, high
 
 
 def parse_channel(given: int | str | None) -> int | Literal["luma"] | None:
-    """What a channel's number or 'luma' says.
+    """Parse a channel number or 'luma'.
 
     Raises:
         ValueError: it is neither.
@@ -93,15 +93,15 @@ def parse_channel(given: int | str | None) -> int | Literal["luma"] | None:
     except ValueError:
         channel = -1
     if not 0 <= channel <= 3:
-        raise ValueError(f"the channel {given!r} is none of 0, 1, 2, 3 (the fourth) and luma")
+        raise ValueError(f"the channel {given!r} is not one of 0, 1, 2, 3 (the fourth) or luma")
     return channel
 
 
 def read_options(ir_range: str | Sequence[float] | None = None, ir_channel: int | str | None = None) -> ReadOptions:
-    """The options that a command line, a recipe or a Python call gives.
+    """The options from a command line, a recipe or a Python call.
 
     Raises:
-        ValueError: a value is not of its form; the message names the option.
+        ValueError: a value has the wrong form; the message names the option.
     """
     try:
         low_high = parse_range(ir_range)

@@ -1,4 +1,4 @@
-"""8-bit images to tensors and back, and what a person may give as an image in Python."""
+"""8-bit images to tensors and back, and what Python callers may pass as an image."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def to_bytes(image: Image) -> Bytes:
 
 
 def as_image(given: ImageLike, what: str = "the image") -> Image:
-    """What a person gives as one image, as (1 or 3, H, W) floats in [0, 1].
+    """Anything accepted as one image, as (1 or 3, H, W) floats in [0, 1].
 
     Args:
         given: a file, an array or a tensor; a batch of one counts as its image.
-        what: the image in words, for errors.
+        what: a description of the image for error messages.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it has another shape, type or range; the message names what was found and the way out.
+        ValueError: its shape, type or range is not accepted; the message says what was found and what to do.
 
     Example:
         >>> as_image(np.full((2, 2), 255, np.uint8))
@@ -60,18 +60,18 @@ def as_image(given: ImageLike, what: str = "the image") -> Image:
 
 
 def as_batch(given: ImageLike, what: str = "the image") -> Image:
-    """What a person gives as one image or a batch, as (B, 1 or 3, H, W) floats; their range is left to `check_range`.
+    """Anything accepted as one image or a batch, as (B, 1 or 3, H, W) floats; `check_range` checks their range.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it has another shape or type, or too few digits for 8 bits.
+        ValueError: its shape or type is not accepted, or too imprecise for 8 bits.
     """
     if isinstance(given, (str, Path)):
         return to_tensor(read_image(given))[None]
     if isinstance(given, Tensor):
         if given.dtype == torch.bfloat16:
-            raise ValueError(f"{what} is bfloat16, which cannot tell 256 levels apart; convert it to float32 before")
-        # What methods and scores pass around all the time.
+            raise ValueError(f"{what} is bfloat16, which cannot tell 256 levels apart; convert it to float32 first")
+        # The common case between methods and metrics.
         if given.ndim == 4 and given.shape[1] in (1, 3) and given.is_floating_point() and given.numel():
             return given
         kind, values = str(given.dtype).removeprefix("torch."), given

@@ -36,13 +36,13 @@ def test_every_name_is_found_in_any_case(kind):
 
 def test_a_name_that_fits_several_is_refused_unless_its_case_fits_one():
     assert lookup("metric", "Qs", ["QS", "Qs"]) == "Qs"
-    with pytest.raises(ValueError, match="metric 'qs' may be 'QS' or 'Qs'; write one of them in its own case"):
+    with pytest.raises(ValueError, match="metric 'qs' is ambiguous: 'QS' or 'Qs'; write one of them exactly"):
         lookup("metric", "qs", ["QS", "Qs"])
 
 
 @pytest.mark.parametrize("kind", LISTED)
 def test_a_name_that_resembles_none_gets_the_command_that_lists_them(kind):
-    with pytest.raises(ValueError, match=f"unknown {kind} 'zzzzzz'; {LISTED[kind]} shows them all") as caught:
+    with pytest.raises(ValueError, match=f"unknown {kind} 'zzzzzz'; {LISTED[kind]} shows all") as caught:
         lookup(kind, "zzzzzz", METHODS)
     assert len(str(caught.value)) < 100
 

@@ -225,7 +225,7 @@ def test_real_three_channel_infrared_comes_back_exactly(shared):
         ("../a", "begins with a dot"),
         ("a/b", "holds '/'"),
         ("a\0", "holds '\\x00'"),
-        ("COM1.left", "is that of a device"),
+        ("COM1.left", "is a device name"),
         ("a" * 240, "has more than 230 bytes"),
         ("\udcff", "is not in UTF-8"),
     ],

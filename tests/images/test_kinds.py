@@ -74,13 +74,13 @@ def test_images_are_upright_whatever_their_exif_orientation(put, suffix, form, o
 
 def test_an_orientation_that_cannot_be_followed_is_a_reason(put):
     deep = np.dstack([STEPS, STEPS, STEPS])
-    with pytest.raises(ValueError, match=r"a\.tif as an image: its orientation is 6, .* save it upright"):
+    with pytest.raises(ValueError, match=r"a\.tif as an image: its EXIF orientation is 6, .* save it upright"):
         read_image(put(tiff(deep, photometric=RGB, orientation=6)))
 
 
 @pytest.mark.parametrize("marks", [(0, 0), (0, 2), (0, 0, 1)])
 def test_pages_are_never_dropped(put, marks):
-    with pytest.raises(ValueError, match="it holds 2 pages; save the one that is meant as a file of its own"):
+    with pytest.raises(ValueError, match="it holds 2 pages; save the intended one as a separate file"):
         read_image(put(tiff(STEPS, marks=marks)))
 
 
@@ -91,7 +91,7 @@ def test_small_copies_and_masks_are_no_pages(put):
 @pytest.mark.parametrize(("suffix", "form"), [(".gif", "GIF"), (".webp", "WEBP"), (".png", "PNG")])
 def test_animations_are_refused_and_single_pictures_read(put, suffix, form):
     frames = [Image.fromarray(np.full((4, 6), level, np.uint8)) for level in (0, 200)]
-    with pytest.raises(ValueError, match=f"a{suffix} as an image: it holds 2 images; save the one that is meant"):
+    with pytest.raises(ValueError, match=f"a{suffix} as an image: it holds 2 images; save the intended one"):
         read_image(put(encoded(frames[0], form, save_all=True, append_images=frames[1:]), suffix))
     options = {"lossless": True} if form == "WEBP" else {}
     single = read_image(put(encoded(frames[1], form, **options), suffix), channels=1)
@@ -149,7 +149,7 @@ def test_32_bits_have_no_white_of_their_own(put):
 
 
 def test_more_than_four_channels_are_named(put):
-    with pytest.raises(ValueError, match="it has 5 channels; save those that are meant as a gray or an RGB image"):
+    with pytest.raises(ValueError, match="it has 5 channels; save the intended ones as a gray or an RGB image"):
         read_image(put(tiff(np.zeros((3, 4, 5), np.uint8), photometric=RGB, extra=0)))
 
 

@@ -103,7 +103,8 @@ def test_low_contrast_of_8_bits_stays_as_it_is(put):
 def test_a_last_channel_that_is_not_opaque_is_refused(put, channels):
     values = NOISE[..., [0, 1, 2, 0][:channels]]
     path = put(np.ascontiguousarray(values))
-    words = f"a.png: its last channel is not opaque; if that is the infrared image, --ir-channel {channels - 1} reads"
+    told = "a.png: its last channel is not opaque; if it is the infrared image, read it with --ir-channel"
+    words = f"{told} {channels - 1};"
     for read in (read_infrared, read_visible):
         with pytest.raises(UnclearImageError, match=words):
             read(path)
@@ -142,7 +143,7 @@ def test_a_channel_of_a_coloured_file_is_read_and_a_missing_one_named(put):
         np.testing.assert_array_equal(read_infrared(path, ReadOptions(ir_channel=channel)), NOISE[..., channel])
     np.testing.assert_array_equal(read_infrared(path, ReadOptions(ir_channel="luma")), luma(NOISE))
     with pytest.raises(
-        UnclearImageError, match=r"a\.png has 3 channels, counted from 0; --ir-channel 3 is none of them"
+        UnclearImageError, match=r"a\.png has 3 channels, counted from 0, and no channel 3 for --ir-channel"
     ):
         read_infrared(path, ReadOptions(ir_channel=3))
     gray = put(NOISE[..., 0])
@@ -181,10 +182,10 @@ def test_false_colour_is_told_from_gray_that_compression_tinted(tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("5", "--ir-range: the range '5' is neither LOW,HIGH nor auto; write it such as 7800,8800"),
+        ("5", "--ir-range: the range '5' is neither LOW,HIGH nor auto; write it like 7800,8800"),
         ("a,b", "'a,b' is neither"),
         ("1,2,3", "'1,2,3' is neither"),
-        ("9,8", "does not go from a lower value to a higher one"),
+        ("9,8", "does not go from a lower to a higher value"),
         ("nan,8", "does not go from"),
         ("0,inf", "does not go from"),
     ],
@@ -196,7 +197,7 @@ def test_a_range_that_is_none_is_named(given, message):
 
 @pytest.mark.parametrize("given", ["4", "-1", "red", 7])
 def test_a_channel_that_is_none_is_named(given):
-    with pytest.raises(ValueError, match=r"--ir-channel: the channel .* is none of 0, 1, 2, 3 \(the fourth\) and luma"):
+    with pytest.raises(ValueError, match=r"--ir-channel: the channel .* is not one of 0, 1, 2, 3 .* or luma"):
         read_options(ir_channel=given)
 
 
