@@ -1,4 +1,4 @@
-"""Data sets: what is known about them, and their pairs."""
+"""Datasets: the table of what is known about them, and loading their pairs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Training pairs with what a degradation is told from: other scenes that share it, and the same scene with others.
+"""Training pairs with contrastive samples: other scenes with the same degradation, the same scene with others.
 
-Every item carries `ir_positives`, `vi_positives` and `negatives` beside the fields of a pair. Whatever is drawn comes
-from (seed, epoch, pair), as in `crops`.
+Every item carries `ir_positives`, `vi_positives` and `negatives` beside the fields of a pair. Random draws come from
+(seed, epoch, pair), as in `crops`.
 """
 
 from __future__ import annotations
@@ -26,26 +26,27 @@ from fusionbench.images.tensors import to_tensor
 from fusionbench.types import Batch, Bytes, Pair
 
 POSITIVES, NEGATIVES = 3, 6
-"""DSPFusion's numbers: for each image three that share its degradation; six that do not, besides its own partner."""
+"""DSPFusion's numbers: three images per modality that share its degradation; six negatives besides the pair's other
+image."""
 
 CODES = ("LC", "Norm", "RN", "SN", "Rain", "Blur", "OE", "LL", "haze")
-"""The order in which the official training goes through a scene's files for negatives; it takes the first six."""
+"""The order in which the official training takes negatives from a scene's files; it uses the first six."""
 
 
 class ContrastivePairs(Dataset[Pair]):
-    """Pairs that are degraded as they are shown, with their contrasts.
+    """Pairs degraded on the fly, with contrastive samples.
 
-    Positives are other pairs of the source, degraded by the same spec with values of their own. Negatives show the same
-    crop under up to three other infrared and three other visible degradations of the list, where undegraded counts as
-    one; fewer than six are repeated.
+    Positives are other pairs of the source, degraded by the same spec with independently drawn values. Negatives show
+    the same crop under up to three other infrared and three other visible degradations of the list, where 'clean'
+    counts as one; fewer than six are repeated.
 
     Attributes:
-        source: where the pairs come from, undegraded; a `SharedCache` saves decoding four pairs per item.
-        degradations: specs, of which each turn draws one.
-        seed: of everything that is drawn.
-        crop: side of the square that is cut out, or (height, width); smaller images are mirrored at their borders.
-        flip: flip half of the items left to right, positives each by itself.
-        epoch: of items that are asked for by index alone.
+        source: undegraded pairs; a `SharedCache` saves decoding four of them per item.
+        degradations: specs; each item gets one at random.
+        seed: seed of all random draws.
+        crop: side of the square crop, or (height, width); smaller images are padded by reflection.
+        flip: flip half of the items left to right, each positive independently.
+        epoch: the epoch of items that are requested by index alone.
     """
 
     def __init__(
@@ -65,14 +66,14 @@ class ContrastivePairs(Dataset[Pair]):
         parsed = [parse(spec) for spec in self.degradations]
         self.kinds = {m: list(dict.fromkeys([(), *(each.on(m) for each in parsed)])) for m in ("ir", "vi")}
         if all(len(kinds) == 1 for kinds in self.kinds.values()):
-            raise ValueError("undegraded pairs have nothing to be told from; list degradations beside 'clean'")
+            raise ValueError("contrastive samples need several degradations; list others besides 'clean'")
 
     def __len__(self) -> int:
         return len(self.source)
 
     @override
-    def __getitem__(self, turn: int | EpochIndex) -> Pair:
-        index, epoch = turn if isinstance(turn, EpochIndex) else EpochIndex(turn, self.epoch)
+    def __getitem__(self, item: int | EpochIndex) -> Pair:
+        index, epoch = item if isinstance(item, EpochIndex) else EpochIndex(item, self.epoch)
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index]))
         spec = self.degradations[rng.integers(len(self.degradations))]
         raw = self._read(index)
@@ -105,7 +106,7 @@ class ContrastivePairs(Dataset[Pair]):
         return to_tensors(*cut(raw, drawn.degradation, drawn.seed, box, self._mirror(rng)))
 
     def _other_kinds(self, rng: np.random.Generator, own: Degradation) -> list[dict[str, tuple[Term, ...]]]:
-        """What is done to each modality to make negatives, one row per image that is shown of it."""
+        """The degradations of each modality that make negatives; every row makes one image per modality in it."""
         rows: list[dict[str, tuple[Term, ...]]] = [{} for _ in range(NEGATIVES // 2)]
         for modality, kinds in self.kinds.items():
             different = [kind for kind in kinds if kind != own.on(modality)]
@@ -115,29 +116,29 @@ class ContrastivePairs(Dataset[Pair]):
 
 
 class ContrastiveScenes(Dataset[Pair]):
-    """Scenes that are degraded on disk, as the official training goes through them: one item per visible file.
+    """Scenes that are degraded on disk, visited as in the official training: one item per visible file.
 
-    The infrared image is one of the scene's, all equally likely. Positives are files of other scenes with the same
-    code, and where there are too few of those, some twice. Negatives are the scene's other files: in the 'released'
-    order, in which the first six are always the same, or at 'random'.
+    The infrared image is one of the scene's, drawn uniformly. Positives are files of other scenes with the same code,
+    some of them repeated where there are too few. Negatives are the scene's other files: in the 'released' order, which
+    always gives the same six, or at 'random'.
 
     Attributes:
-        scenes: files by scene, with references.
-        seed: of everything that is drawn.
-        crop: side of the square that is cut out; smaller images are mirrored at their borders.
-        turn: bring each item, contrasts and all, into one of eight positions.
-        order: of the negatives.
-        epoch: of items that are asked for by index alone.
+        scenes: files by scene, with clean references.
+        seed: seed of all random draws.
+        crop: side of the square crop; smaller images are padded by reflection.
+        turn: flip and rotate each item with its contrastive samples into one of eight orientations.
+        order: order of the negatives.
+        epoch: the epoch of items that are requested by index alone.
     """
 
     def __init__(
         self, scenes: dict[str, Scene], seed: int = 0, crop: int = 256, turn: bool = True, order: str = "released"
     ) -> None:
         if order not in ("released", "random"):
-            raise ValueError(f"unknown order {order!r} of negatives; write 'released' or 'random'")
+            raise ValueError(f"unknown order of negatives {order!r}; use 'released' or 'random'")
         for name, scene in scenes.items():
             if scene.ir_clean is None or scene.vi_clean is None or len(scene.ir) + len(scene.vi) < 3:
-                raise ValueError(f"scene {name!r} lacks a reference, or has no third image to tell its pair from")
+                raise ValueError(f"scene {name!r} lacks a clean reference, or has no third image for negatives")
         self.scenes = scenes
         self.seed = seed
         self.crop = crop
@@ -155,8 +156,8 @@ class ContrastiveScenes(Dataset[Pair]):
         return len(self.items)
 
     @override
-    def __getitem__(self, turn: int | EpochIndex) -> Pair:
-        index, epoch = turn if isinstance(turn, EpochIndex) else EpochIndex(turn, self.epoch)
+    def __getitem__(self, item: int | EpochIndex) -> Pair:
+        index, epoch = item if isinstance(item, EpochIndex) else EpochIndex(item, self.epoch)
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index]))
         name, vi_code = self.items[index]
         scene = self.scenes[name]
@@ -189,11 +190,11 @@ class ContrastiveScenes(Dataset[Pair]):
         ]
 
     def _crops(self, rng: np.random.Generator, paths: Sequence[Path], turns: int, mirror: bool) -> list[Bytes]:
-        """The same part of every image, mirrored and turned by so many right angles; three channels."""
+        """The same crop of every image, flipped and rotated by multiples of 90 degrees; three channels."""
         images = [crop_to_fit(read_image(path, channels=3), (self.crop, self.crop)) for path in paths]
         for path, image in zip(paths, images, strict=True):
             if image.shape != images[0].shape:
-                raise ValueError(f"{path} and {paths[0]} show one scene and differ in size")
+                raise ValueError(f"{path} and {paths[0]} show the same scene but differ in size")
         box = random_box(rng, images[0].shape[:2], (self.crop, self.crop))
         parts = [image[box.top : box.bottom, box.left : box.right] for image in images]
         parts = [np.rot90(part[:, ::-1] if mirror else part, turns) for part in parts]
@@ -208,28 +209,28 @@ def contrastive(
     flip: bool,
     cached: Callable[[Source], Source] = lambda source: source,
 ) -> ContrastivePairs | ContrastiveScenes:
-    """The pairs of a source with contrasts: its own files where it is degraded on disk, made ones elsewhere.
+    """The pairs of a source with contrastive samples, degraded on the fly unless they are degraded on disk.
 
     Args:
-        source: not cached yet.
-        degradations: specs of which each pair gets one; pairs on disk have theirs.
-        seed: of everything that is drawn.
-        crop: side of the crops.
-        flip: show items mirrored as well, and files also turned.
-        cached: keeps decoded images of a source; files are too many to be kept.
+        source: pairs, not yet cached.
+        degradations: specs of which each pair gets one; pairs that are degraded on disk keep theirs.
+        seed: seed of all random draws.
+        crop: side of the square crops.
+        flip: flip items at random, and rotate those that are degraded on disk.
+        cached: wraps a source in a cache of decoded images; scenes on disk have too many files for one.
 
     Raises:
-        ValueError: there is no crop, without which contrasts of other scenes have other sizes.
+        ValueError: there is no crop size, without which images of other scenes differ in size.
     """
     if crop is None:
-        raise ValueError("contrasts show other scenes, whose sizes differ; train on crops of one size")
+        raise ValueError("contrastive samples show other scenes, whose sizes differ; set a crop size")
     if isinstance(source, EmsSource):
         return ContrastiveScenes(source.scenes, seed, crop, turn=flip)
     return ContrastivePairs(cached(source), degradations, seed, crop, flip)
 
 
 def collate_contrasts(pairs: list[Pair]) -> Batch:
-    """Stack pairs of one size with their contrasts.
+    """Stack pairs of one size with their contrastive samples.
 
     Raises:
         ValueError: there are no pairs, or their sizes differ.
@@ -242,14 +243,14 @@ def collate_contrasts(pairs: list[Pair]) -> Batch:
 
 
 def with_contrasts(pair: Pair, ir: list[Tensor], vi: list[Tensor], negatives: list[Tensor]) -> Pair:
-    """The pair with its contrasts; too few negatives are repeated from the first."""
+    """The pair with its contrastive samples; too few negatives are repeated in order."""
     pair["ir_positives"], pair["vi_positives"] = torch.stack(ir), torch.stack(vi)
     pair["negatives"] = torch.stack([negatives[i % len(negatives)] for i in range(NEGATIVES)])
     return pair
 
 
 def sample_positives(rng: np.random.Generator, own: int, count: int) -> list[int]:
-    """Places of positives among so many, without one's own as long as there is another, none twice if there are enough.
+    """Indices of positives among `count` pairs: never `own` unless it is the only one, none twice if there are enough.
 
     Example:
         >>> sorted(sample_positives(np.random.default_rng(0), 1, 4)), sample_positives(np.random.default_rng(0), 0, 2)
@@ -261,7 +262,7 @@ def sample_positives(rng: np.random.Generator, own: int, count: int) -> list[int
 
 
 def crop_to_fit(image: Bytes, crop: tuple[int, int]) -> Bytes:
-    """An image mirrored at its borders until the crop fits in."""
+    """An image padded by reflection until the crop fits."""
     short = [max(0, side - own) for side, own in zip(crop, image.shape[:2], strict=True)]
     if not any(short):
         return image

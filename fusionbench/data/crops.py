@@ -1,7 +1,7 @@
 """Training pairs: random crops, flips and degradations that never repeat.
 
-Whatever is drawn comes from (seed, epoch, pair), so that workers, their number and interruptions change nothing. The
-epoch travels with the index, because persistent workers hold copies of the data set that nobody can reach.
+Random draws depend on (seed, epoch, pair) alone, so workers, their number and interruptions change nothing. The epoch
+is part of the index, because persistent workers hold copies of the dataset that cannot be updated.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from fusionbench.types import Bytes, Pair
 
 
 class EpochIndex(NamedTuple):
-    """A pair, by its place in the source, in an epoch."""
+    """The position of a pair in its source, and the epoch."""
 
     place: int
     epoch: int
 
 
 class Box(NamedTuple):
-    """Part of an image: rows `top` to `bottom`, columns `left` to `right`, ends left out."""
+    """Part of an image: rows `top` to `bottom` and columns `left` to `right`, ends excluded."""
 
     top: int
     left: int
@@ -38,17 +38,17 @@ class Box(NamedTuple):
 
 
 class TrainingPairs(Dataset[Pair]):
-    """Pairs of a source as they are shown in training.
+    """Pairs of a source as used in training: cropped, flipped and degraded at random.
 
     Attributes:
-        source: where the pairs come from; a `SharedCache` where decoding takes most of the time.
-        degradations: specs, of which each turn draws one; a spec named twice is drawn twice as often. Pairs that are
-            degraded on disk stay as they are; of pairs with one image, that image is degraded.
-        seed: of everything that is drawn.
-        crop: side of the square that is cut out, or (height, width); whole images without it. Smaller images are
-            mirrored at their borders.
+        source: where the pairs come from; use a `SharedCache` if decoding dominates.
+        degradations: specs; each item gets one at random, and one that is listed twice is drawn twice as often. Pairs
+            that are degraded on disk stay as they are; of pairs with a single image, that image is degraded.
+        seed: seed of all random draws.
+        crop: side of the square crop, or (height, width); whole images if None. Smaller images are padded by
+            reflection.
         flip: flip half of the crops left to right.
-        epoch: of items that are asked for by index alone.
+        epoch: the epoch of items that are requested by index alone.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class TrainingPairs(Dataset[Pair]):
         self.flip = flip
         self.epoch = 0
         if self.crop is not None and min(self.crop) < 1:
-            raise ValueError(f"a crop of {self.crop[1]}x{self.crop[0]} pixels is empty; sides are 1 or more")
+            raise ValueError(f"a crop of {self.crop[1]}x{self.crop[0]} pixels is empty; its sides must be at least 1")
 
     def __len__(self) -> int:
         return len(self.source)
 
     @override
-    def __getitem__(self, turn: int | EpochIndex) -> Pair:
-        index, epoch = turn if isinstance(turn, EpochIndex) else EpochIndex(turn, self.epoch)
+    def __getitem__(self, item: int | EpochIndex) -> Pair:
+        index, epoch = item if isinstance(item, EpochIndex) else EpochIndex(item, self.epoch)
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index]))
         raw = self.source.read(index)
         fitting = applicable_specs(raw, self.degradations)
@@ -86,14 +86,14 @@ class TrainingPairs(Dataset[Pair]):
 
 
 def random_box(rng: np.random.Generator, size: Sequence[int], crop: Sequence[int]) -> Box:
-    """A box of the size of the crop, anywhere in an image of the given size."""
+    """A box of the crop's size at a random position in an image of the given size."""
     top = int(rng.integers(size[0] - crop[0] + 1))
     left = int(rng.integers(size[1] - crop[1] + 1))
     return Box(top, left, top + crop[0], left + crop[1])
 
 
 def cut(raw: RawPair, degradation: Degradation, seed: int, box: Box, mirror: bool) -> tuple[RawPair, Degraded | None]:
-    """The part of a pair in a box, clean and degraded; degrading sees no more of the image than it needs to."""
+    """The part of a pair in a box, clean and degraded; only as much of the image is degraded as necessary."""
     window = receptive_radius(degradation, box, raw.vi.shape[:2])
     degraded = degrade(_part(raw, window), degradation, seed)
     inner = Box(box.top - window.top, box.left - window.left, box.bottom - window.top, box.right - window.left)
@@ -103,14 +103,14 @@ def cut(raw: RawPair, degradation: Degradation, seed: int, box: Box, mirror: boo
     return _part(raw, box, mirror), degraded
 
 
-# Pixels of the input on each side that a pixel of the output depends on, by code; a missing code depends on the place
-# in the image, on its size or on a grid, and needs all of it. Noise is independent from pixel to pixel (stripes from
-# column to column), so that noise drawn for a crop is distributed as the crop of a noisy image.
+# Receptive radius in pixels, by code. A missing code depends on the position in the image, on its size or on a grid,
+# and needs all of it. Noise is independent between pixels (stripes between columns), so noise drawn for a crop is
+# distributed like the crop of a noisy image.
 RECEPTIVE_RADIUS = {"lc": 0, "ll": 0, "noise": 0, "oe": 0, "rn": 0, "sn": 0}
 
 
 def receptive_radius(degradation: Degradation, box: Box, size: Sequence[int]) -> Box:
-    """The part of an image that has to be degraded to know its degradation in a box."""
+    """The part of an image that must be degraded to know the degraded image in a box."""
     margins = [_margin(degradation.on(modality)) for modality in ("ir", "vi")]
     if any(margin is None for margin in margins):
         return Box(0, 0, size[0], size[1])
@@ -137,7 +137,7 @@ def _margin(terms: Sequence[Term]) -> int | None:
 
 
 def _enlarged(raw: RawPair, crop: tuple[int, int]) -> RawPair:
-    """The pair mirrored at its borders until a crop fits in."""
+    """The pair padded by reflection until a crop fits."""
     height, width = raw.vi.shape[:2]
     below, right = max(0, crop[0] - height), max(0, crop[1] - width)
     if not below and not right:
@@ -156,7 +156,7 @@ def _taken(image: Bytes, box: Box, mirror: bool) -> Bytes:
 
 
 def _mapped(raw: RawPair, change: Callable[[Bytes], Bytes]) -> RawPair:
-    """The pair with something done to all of its images."""
+    """The pair with a function applied to all of its images."""
     return replace(
         raw,
         ir=change(raw.ir),

@@ -1,4 +1,4 @@
-"""Loaders for the Lightning Trainer."""
+"""The Lightning data module: loaders of training crops and whole pairs."""
 
 from __future__ import annotations
 
@@ -33,36 +33,38 @@ T = TypeVar("T")
 
 
 class FusionDataModule(LightningDataModule):
-    """Training crops, and whole pairs for validation, test and prediction, of one data set or several.
+    """Training crops, and whole pairs for validation, test and prediction, from one or more datasets.
 
-    Its loaders deal pairs out to the Trainer's processes themselves, each pair to one of them: a Trainer of several
-    processes needs `use_distributed_sampler=False`, without which Lightning shows some validation pairs twice.
+    Its loaders shard the pairs among the Trainer's processes themselves, each pair to one rank: a Trainer with several
+    processes needs `use_distributed_sampler=False`, or Lightning repeats some validation pairs.
 
     Args:
-        datasets: rows of the table of data sets; for training, also of that of restoration data sets, whose images
-            have no partner and come as pairs with a black one.
-        root: folder of the data set or of its shards, or folder that holds one folder per data set.
-        batch_size: pairs per batch; whole pairs are gathered by size, so that such a batch can be smaller.
-        workers: processes per loader that read and degrade.
+        datasets: rows of DATASETS; for training also of RESTORATION, whose single images come as pairs with a black
+            one.
+        root: folder of the dataset or of its shards, or a folder with one folder per dataset.
+        batch_size: pairs per batch; whole pairs are batched by size, so their batches can be smaller.
+        workers: processes per loader that read and degrade pairs.
         crop: side of the training crops in pixels; None trains on whole images.
         flip: flip half of the crops left to right.
-        degradations: specs of which every training pair gets one, anew in each epoch; without any, those that the
-            Trainer's module asks for (`training_degradations`), or 'clean'.
-        eval_degradations: specs of which every other pair gets one, always the same; without any, the training's.
-        seed: of the order, the crops and the degradations.
-        train_split: split that is trained on.
-        val_split: split that is validated on; without it the published `val` split, or, where there is none, the last
-            `val_share` of the training names, which lie together because neighbours in a sequence look alike.
-        test_split: split of the test and prediction loaders.
-        val_share: part of the training split that is held out where no validation split is published.
-        cache_gib: memory for decoded training images, in GiB for each of the Trainer's processes with its workers.
-        cache_dir: folder on a fast disk, where `cache_gib` of decoded images are kept instead while the training runs.
-        resize: bring infrared images to the size of the visible ones.
-        ir_range: the values of infrared files that become black and white, 'LOW,HIGH', or 'auto' for each by itself.
+        degradations: specs of which every training pair gets one at random in each epoch; by default those of the
+            trained method (`training_degradations`), or 'clean'.
+        eval_degradations: specs of which every validation and test pair gets one, always the same; by default those of
+            training.
+        seed: seed of the order, the crops and the degradations.
+        train_split: the split for training.
+        val_split: the split for validation; by default the published `val` split or, where there is none, the last
+            `val_share` of the training pairs, a contiguous part because neighbours in a sequence look alike.
+        test_split: the split for the test and prediction loaders.
+        val_share: fraction of the training split that is held out where no validation split is published.
+        cache_gib: memory for decoded training images, in GiB per process of the Trainer including its workers.
+        cache_dir: folder on a fast disk for the decoded images instead of memory, while the training runs.
+        resize: resize infrared images to the size of the visible ones.
+        ir_range: the values of infrared files that become black and white, 'LOW,HIGH', or 'auto' for each image
+            separately.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0, or 'luma'.
-        contrasts: give training pairs what their degradations are told from, for methods that learn by contrast; None
-            does so where the Trainer's module asks for it (`needs_contrastive`).
-        limit: at most so many pairs of each data set and split, for trying things out.
+        contrasts: add contrastive samples to training pairs; None does so where the trained method needs them
+            (`needs_contrastive`).
+        limit: at most this many pairs of each dataset and split, for quick trials.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class FusionDataModule(LightningDataModule):
         limit: int | None = None,
     ) -> None:
         super().__init__()
-        # Checkpoints hold these settings and are loaded without unpickling classes, so that a Path must be text.
+        # Checkpoints hold these settings and are loaded without unpickling classes, so a Path must become text.
         root = None if root is None else str(root)
         cache_dir = None if cache_dir is None else str(cache_dir)
         self.save_hyperparameters()
@@ -97,7 +99,7 @@ class FusionDataModule(LightningDataModule):
         self.datasets = [lookup("dataset", name, [*DATASETS, *RESTORATION]) for name in named]
         if not self.datasets or not 0 < val_share < 1 or batch_size < 1:
             raise ValueError(
-                f"a data module needs a data set, a val_share between 0 and 1 and a batch_size of 1 or more; it has "
+                f"a data module needs a dataset, a val_share between 0 and 1 and a batch_size of at least 1; it got "
                 f"{self.datasets}, {val_share} and {batch_size}"
             )
         self.root = root
@@ -129,7 +131,7 @@ class FusionDataModule(LightningDataModule):
         module = None if self.trainer is None else self.trainer.lightning_module
         degradations = self.degradations or list(getattr(module, "training_degradations", ("clean",)))
         contrasts = getattr(module, "needs_contrastive", False) if self.contrasts is None else self.contrasts
-        # Another phase of a method may ask for other pairs.
+        # Another phase of a method may need other pairs.
         if stage in ("fit", "validate") and self._asked != (contrasts, degradations):
             self._asked = contrasts, degradations
             divided = [self._train_and_val(name) for name in self.datasets]
@@ -148,10 +150,10 @@ class FusionDataModule(LightningDataModule):
 
     @override
     def train_dataloader(self) -> DataLoader[Pair]:
-        pairs = _ready(self.train_pairs)
+        pairs = _require_setup(self.train_pairs)
         trainer = self.trainer
         sampler = EpochSampler(pairs, **self._share(), blocks=self.blocks)
-        # The Trainer asks a sampler to change epochs only after it has begun the first one that follows a resume.
+        # After a resume, the Trainer sets a sampler's epoch only once it has begun iterating over it.
         sampler.set_epoch(0 if trainer is None else trainer.current_epoch)
         return ResumableLoader(
             pairs,
@@ -168,23 +170,23 @@ class FusionDataModule(LightningDataModule):
 
     @override
     def val_dataloader(self) -> DataLoader[Pair]:
-        pairs, share = _ready(self.val_pairs), self._share()
+        pairs, share = _require_setup(self.val_pairs), self._share()
         check_enough(len(pairs), share["processes"], "validation")
         return whole_pairs(pairs, self.batch_size, self.workers, **share)
 
     @override
     def test_dataloader(self) -> DataLoader[Pair]:
-        return whole_pairs(_ready(self.test_pairs), self.batch_size, self.workers, **self._share())
+        return whole_pairs(_require_setup(self.test_pairs), self.batch_size, self.workers, **self._share())
 
     @override
     def predict_dataloader(self) -> DataLoader[Pair]:
-        return whole_pairs(_ready(self.test_pairs), self.batch_size, self.workers, **self._share())
+        return whole_pairs(_require_setup(self.test_pairs), self.batch_size, self.workers, **self._share())
 
     def _cached(self, source: Source) -> Source:
         return SharedCache(source, int(self.cache_gib * GIB), self.cache_dir)
 
     def _share(self) -> dict[str, int]:
-        """What of each set is this process's."""
+        """The shard of this process, as arguments of a loader."""
         if self.trainer is None:
             return {"processes": 1, "process": 0}
         return {"processes": self.trainer.world_size, "process": self.trainer.global_rank}
@@ -205,7 +207,8 @@ class FusionDataModule(LightningDataModule):
         held_out = max(1, round(self.val_share * len(train)))
         if held_out >= len(train):
             raise ValueError(
-                f"{name} has {len(train)} training pairs, too few to hold some out; name a val_split that exists"
+                f"{name} has {len(train)} training pairs, too few to hold some out for validation; set an existing "
+                "val_split"
             )
         first = len(train) - held_out
         return Subset(train, range(first)), Subset(train, range(first, len(train)))
@@ -214,7 +217,7 @@ class FusionDataModule(LightningDataModule):
 def whole_pairs(
     pairs: Pairs, batch_size: int = 1, workers: int = 0, *, processes: int = 1, process: int = 0
 ) -> DataLoader[Pair]:
-    """A loader of whole pairs in order, gathered by size; of several processes, each gets every so-many-th pair."""
+    """A loader of whole pairs in order, batched by size; of N processes, each gets every N-th pair."""
     sizes = [pairs.source.size(index) for index in range(len(pairs))]
     return DataLoader(
         pairs,
@@ -230,7 +233,7 @@ def whole_pairs(
 
 
 def single_threaded(worker: int) -> None:
-    """Keep OpenCV to one thread in a worker; there are as many workers as there is work for."""
+    """Restrict OpenCV to one thread in a worker, because the workers already use all cores."""
     cv2.setNumThreads(0)
 
 
@@ -238,7 +241,7 @@ def _joined(sources: Sequence[Source]) -> Source:
     return sources[0] if len(sources) == 1 else ConcatSource(sources)
 
 
-def _ready(pairs: T | None) -> T:
+def _require_setup(pairs: T | None) -> T:
     if pairs is None:
         raise ValueError("the data module has not been set up; call setup('fit') or setup('test') first")
     return pairs

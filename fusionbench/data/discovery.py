@@ -1,4 +1,4 @@
-"""Which data sets a folder holds."""
+"""Finding out which datasets a folder holds."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from fusionbench.data.table import ANY, DATASETS
 
 
 def discover(folder: Path, split: str = "test", **opening: Any) -> tuple[dict[str, Path], list[str]]:
-    """The data sets that a folder is or holds, each in a folder of its name, as far as they have pairs of a split.
+    """The datasets that a folder is or contains, each in a folder of its name, if they have pairs of the split.
 
-    Data sets that are degraded on disk are left out: they have degradations of their own, and are chosen by name.
+    Datasets that are degraded on disk are left out: they have their own degradations and must be chosen by name.
 
     Args:
-        opening: how they will be opened; further arguments of `load`.
+        opening: further arguments of `load`, with which they will be opened.
 
     Returns:
-        The folder of each, and one sentence for each that is there and cannot be opened.
+        The folder of each dataset, and one sentence for each that is there but cannot be opened.
     """
     from fusionbench.data.loading import find_layout
     from fusionbench.data.sources.shards import has_shards, read_index
@@ -40,7 +40,7 @@ def discover(folder: Path, split: str = "test", **opening: Any) -> tuple[dict[st
 
 
 def _closed(name: str, **opening: Any) -> str:
-    """Why a data set cannot be opened; empty where it can."""
+    """Why a dataset cannot be opened; empty if it can."""
     from fusionbench.data.loading import load
 
     try:

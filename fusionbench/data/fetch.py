@@ -1,4 +1,4 @@
-"""Getting data sets: fetching and unpacking what can be fetched, and saying what a person has to do for the rest."""
+"""Getting datasets: downloading and unpacking where possible, instructions for the rest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fusionbench.weights.download import fetch
 
 
 def home(name: str, root: str | Path | None = None) -> Path:
-    """The folder of a data set: below the root, unless the root is that folder already."""
+    """The folder of a dataset: below the root, unless the root is already that folder."""
     if root is None:
         return data_root() / name
     folder = Path(root).expanduser()
@@ -27,17 +27,16 @@ def home(name: str, root: str | Path | None = None) -> Path:
 
 
 def download(name: str, root: str | Path | None = None, progress: bool = True) -> list[str]:
-    """Bring a data set to its folder, as far as it can be fetched.
+    """Download a dataset into its folder, as far as it can be downloaded.
 
-    What is there already is left alone; an interrupted transfer goes on where it stopped. Archives are removed once
-    they are unpacked.
+    Files that exist are kept, and an interrupted transfer is resumed. Archives are removed once they are unpacked.
 
     Args:
-        root: the data set's folder, or the one that shall hold it; $FUSIONBENCH_DATA without it.
-        progress: show bars on the terminal.
+        root: the dataset's folder, or its parent folder; $FUSIONBENCH_DATA by default.
+        progress: show progress bars in the terminal.
 
     Returns:
-        What was done, and for places that need a browser what to put where, as sentences.
+        Sentences that say what was done, and what to do manually where a browser is needed.
 
     Raises:
         ValueError: an unknown name, a wrong checksum or a damaged archive.
@@ -45,83 +44,83 @@ def download(name: str, root: str | Path | None = None, progress: bool = True) -
     """
     name = lookup("dataset", name, DATASETS)
     card, folder = DATASETS[name], home(name, root)
-    if not card.places:
+    if not card.mirrors:
         return [f"{name} needs no download"]
-    # An archive that is still there has not been unpacked to its end.
-    unpacked = not any((folder / place.file).is_file() for place in card.places if place.file)
+    # An archive that still exists has not been unpacked completely.
+    unpacked = not any((folder / mirror.file).is_file() for mirror in card.mirrors if mirror.file)
     if unpacked and (there := splits_on_disk(name, folder)) and set(card.counts) <= set(there):
-        return [f"{name} is in {folder} already; `fusionbench data check {name} --data {folder}` looks at every pair"]
+        return [f"{name} is already in {folder}; `fusionbench data check {name} --data {folder}` checks every pair"]
     done = []
-    for place in card.places:
-        if place.urls:
-            done.append(f"{_fetched(place, folder, progress)} files of {name} are in {folder}")
+    for mirror in card.mirrors:
+        if mirror.urls:
+            done.append(f"{_fetched(mirror, folder, progress)} files of {name} are in {folder}")
         else:
-            done.append(manual_steps(name, place, folder))
+            done.append(manual_steps(name, mirror, folder))
     return done
 
 
-def _fetched(place: Mirror, folder: Path, progress: bool) -> int:
-    """Fetch and unpack the archive of a place; the bytes of one without a checksum are remembered once it is whole.
+def _fetched(mirror: Mirror, folder: Path, progress: bool) -> int:
+    """Download and unpack the archive of a mirror; one without a published checksum is pinned once it is complete.
 
     Returns:
-        How many files were unpacked.
+        The number of files that were unpacked.
     """
-    if doubt := short_of_a_checksum(place.file, place.sha256 or ""):
+    if doubt := short_of_a_checksum(mirror.file, mirror.sha256 or ""):
         make_console(stderr=True).print(doubt, soft_wrap=True)
-    archive = fetch(place.urls, folder / place.file, place.sha256, place.size, progress)
-    origin = f"fetched from {place.urls[0]} or a mirror of it"
+    archive = fetch(mirror.urls, folder / mirror.file, mirror.sha256, mirror.size, progress)
+    origin = f"fetched from {mirror.urls[0]} or a mirror of it"
     if doubt and accepted(archive):
         pin(archive, origin)
-    count = unpack(archive, folder, place, progress)
+    count = unpack(archive, folder, mirror, progress)
     if doubt:
         pin(archive, origin)
     archive.unlink()
     return count
 
 
-def manual_steps(name: str, place: Mirror, folder: Path) -> str:
-    """What a person has to do to get a data set from a place that needs a browser."""
-    steps = place.put.replace("ROOT", str(folder))
+def manual_steps(name: str, mirror: Mirror, folder: Path) -> str:
+    """The steps to get a dataset from a page that needs a browser."""
+    steps = mirror.manual_steps.replace("ROOT", str(folder))
     return (
-        f"{name} cannot be fetched by a program: open {place.page} in a browser, then {steps}; "
-        f"`fusionbench data check {name} --data {folder}` tells whether it fits"
+        f"{name} cannot be downloaded automatically: open {mirror.page} in a browser, then {steps}; "
+        f"`fusionbench data check {name} --data {folder}` checks the result"
     )
 
 
-def unpack(archive: Path, folder: Path, place: Mirror, progress: bool = False) -> int:
-    """Unpack the folders of a zip archive that a data set needs; every file appears complete or not at all.
+def unpack(archive: Path, folder: Path, mirror: Mirror, progress: bool = False) -> int:
+    """Unpack those folders of a zip archive that a dataset needs; every file is written atomically.
 
     Returns:
-        How many files were unpacked.
+        The number of files that were unpacked.
 
     Raises:
-        ValueError: the archive is damaged, or has none of the folders.
+        ValueError: the archive is damaged, or contains none of the folders.
     """
     try:
         with zipfile.ZipFile(archive) as contents:
-            wanted = _wanted(contents, place)
+            wanted = _wanted(contents, mirror)
             if not wanted:
-                raise ValueError(f"{archive} holds none of {', '.join(place.keep)}; its layout has changed")
+                raise ValueError(f"{archive} contains none of {', '.join(mirror.keep)}; its layout has changed")
             console = make_console(stderr=True)
             for member, target in track(
                 wanted, description=f"unpacking {archive.name}", console=console, disable=not progress
             ):
                 _extract(contents, member, folder / target)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{archive} is no complete zip archive ({error}); remove it and download again") from error
+        raise ValueError(f"{archive} is not a complete zip archive ({error}); delete it and download again") from error
     return len(wanted)
 
 
-def _wanted(contents: zipfile.ZipFile, place: Mirror) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+def _wanted(contents: zipfile.ZipFile, mirror: Mirror) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
     """The members below the folders to keep, with their paths after stripping."""
     wanted = []
     for member in contents.infolist():
-        parts = PurePosixPath(member.filename).parts[place.strip :]
+        parts = PurePosixPath(member.filename).parts[mirror.strip :]
         path = PurePosixPath(*parts)
-        # Members that point out of the folder are never asked for.
+        # Members that point outside the folder are never extracted.
         if member.is_dir() or not parts or ".." in parts or path.is_absolute():
             continue
-        if not place.keep or any(path.is_relative_to(folder) for folder in place.keep):
+        if not mirror.keep or any(path.is_relative_to(folder) for folder in mirror.keep):
             wanted.append((member, path))
     return wanted
 
@@ -140,8 +139,10 @@ def _extract(contents: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -
 
 
 def mirrors_of(card: DatasetCard) -> list[str]:
-    """Where a data set can be had, as sentences."""
+    """Where a dataset is available, as sentences."""
     return [
-        f"fetched from {' or '.join(place.urls)}" if place.urls else f"by hand from {place.page}: {place.put}"
-        for place in card.places
+        f"downloaded from {' or '.join(mirror.urls)}"
+        if mirror.urls
+        else f"manually from {mirror.page}: {mirror.manual_steps}"
+        for mirror in card.mirrors
     ]

@@ -1,7 +1,7 @@
-"""A first look at pairs of files, before anything is computed: what would be wrong in silence is refused or told.
+"""A first look at pairs of files, before anything is computed: what could silently go wrong is refused or warned about.
 
-Every header is looked at, and the pixels of a few pairs. A damaged file is passed over: it is reported when it is read,
-so that it does not stop the others.
+Every header is examined, and the pixels of a few pairs. Damaged files are skipped here: they are reported when they are
+read, so that they do not stop the others.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from fusionbench.images.options import ImageWarning, ReadOptions, UnclearImageEr
 T = TypeVar("T")
 
 LOOKED_AT = 5
-"""Pairs whose pixels are looked at, evenly spread over the set."""
+"""Number of pairs whose pixels are examined, evenly spread over the dataset."""
 
 STRETCHED = 1.05
-"""Ratio of two aspect ratios that --resize does not hide."""
+"""Ratio of two aspect ratios from which --resize visibly distorts."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,16 @@ class Headers(NamedTuple):
 
 
 def look(files: Sequence[PairPaths], resize: bool, reading: ReadOptions) -> None:
-    """Look at a set of pairs.
+    """Check a set of pairs.
 
     Args:
-        resize: infrared images are brought to the size of the visible ones.
+        resize: infrared images will be resized to the visible ones.
 
     Raises:
-        ValueError: images of a pair differ in size or in their turn, or hold values that need an explanation.
+        ValueError: images of a pair differ in size or orientation, or their values are ambiguous.
 
     Warns:
-        ImageWarning: one line for each thing that may be meant or not, with the first file and the count.
+        ImageWarning: one line for everything that may or may not be intended, with the first file and the count.
     """
     pairs = [Headers(each, *headers) for each in files if (headers := _readable(lambda each=each: _headers(each)))]
     for pair in pairs:
@@ -71,34 +71,35 @@ def look(files: Sequence[PairPaths], resize: bool, reading: ReadOptions) -> None
     coloured = [pair for pair in sample if _readable(lambda pair=pair: _coloured(pair, reading))]
     if turned:
         _warn(
-            f"an EXIF orientation turns one image of {_count(turned, pairs)}, first {_turned(turned[0])}; remove the "
-            "tag if these pairs were registered without the turn"
+            f"an EXIF orientation rotates one image of {_count(turned, pairs)}, first {_turned(turned[0])}; remove "
+            "the tag if these pairs were registered without the rotation"
         )
     if stretched:
         _warn(
-            f"{_count(stretched, pairs)} differ in shape, which stretches the infrared image, first "
-            f"{differing(stretched[0].files, stretched[0].ir[:2], stretched[0].vi[:2])}; crop them to one view first"
+            f"{_count(stretched, pairs)} differ in aspect ratio, which distorts the infrared image, first "
+            f"{differing(stretched[0].files, stretched[0].ir[:2], stretched[0].vi[:2])}; crop them to the same view "
+            "first"
         )
     if coloured:
         _warn(
-            f"{len(coloured)} of {len(sample)} infrared images looked at are in colour, first {coloured[0].files.ir}; "
-            "their luma is taken, which false colours put out of order: export gray levels, name a channel "
-            "(--ir-channel 0 is the first), or say that the luma is meant (--ir-channel luma)"
+            f"{len(coloured)} of {len(sample)} examined infrared images are in colour, first {coloured[0].files.ir}; "
+            "their luma is used, which does not follow temperature in false colours: export gray levels, choose a "
+            "channel (--ir-channel 0 is the first), or confirm the luma (--ir-channel luma)"
         )
 
 
 def look_at_fused(paths: Sequence[Path]) -> None:
-    """Look at a few of a set of fused images.
+    """Check a few of a set of fused images.
 
     Raises:
-        UnclearImageError: one cannot be read without an explanation, and probably all of them.
+        UnclearImageError: one is ambiguous, and so probably are all of them.
     """
     for path in _few(paths):
         _readable(lambda path=path: read_image(path))
 
 
 def differing(files: PairPaths, ir: tuple[int, ...], vi: tuple[int, ...]) -> str:
-    """That two images differ in size, in words."""
+    """A sentence that two images differ in size."""
     return (
         f"the images of {files.name!r} differ in size: infrared {ir[1]}x{ir[0]} ({files.ir}), "
         f"visible {vi[1]}x{vi[0]} ({files.vi})"
@@ -106,7 +107,7 @@ def differing(files: PairPaths, ir: tuple[int, ...], vi: tuple[int, ...]) -> str
 
 
 def _few(things: Sequence[T]) -> Sequence[T]:
-    """Some of a set, evenly spread, the first among them."""
+    """A few of a sequence, evenly spread, including the first."""
     return things[:: max(1, -(-len(things) // LOOKED_AT))]
 
 
@@ -115,7 +116,7 @@ def _headers(files: PairPaths) -> tuple[Header, Header]:
 
 
 def _coloured(pair: Headers, reading: ReadOptions) -> bool:
-    """Whether the infrared image is in colour; both images are read as far as their headers leave something open."""
+    """Whether the infrared image is in colour; both images are decoded where their headers are not conclusive."""
     if not pair.vi.plain:
         read_visible(pair.files.vi, reading)
     gray = pair.ir.plain == 1 and reading.ir_channel is None
@@ -123,7 +124,7 @@ def _coloured(pair: Headers, reading: ReadOptions) -> bool:
 
 
 def _readable(read: Callable[[], T]) -> T | None:
-    """What a function reads; None where a file is damaged or gone."""
+    """The result of a reading function; None if the file is damaged or gone."""
     try:
         return read()
     except UnclearImageError:
@@ -137,18 +138,18 @@ def _refuse_differing_sizes(pairs: Sequence[Headers]) -> None:
     if found:
         others = f"; so do {len(found) - 1} other pairs" if len(found) > 1 else ""
         raise ValueError(
-            f"{differing(found[0].files, found[0].ir[:2], found[0].vi[:2])}{others}; with resize (--resize) infrared "
-            "images are brought to the size of the visible"
+            f"{differing(found[0].files, found[0].ir[:2], found[0].vi[:2])}{others}; resize=True (--resize) resizes "
+            "infrared images to the visible ones"
         )
 
 
 def _refuse_false_turn(pair: Headers) -> None:
-    """Refuse a pair that fits only as its pixels are stored, while the tag of one image turns it by a right angle."""
+    """Refuse a pair that fits only as stored, while the EXIF orientation of one image rotates it by 90 degrees."""
     turns = [each.orientation > 4 for each in (pair.ir, pair.vi)]
     if turns[0] != turns[1] and _aspect(pair.ir, pair.vi) > _aspect(pair.ir, pair.vi, turn=True):
         raise ValueError(
-            f"the images of {pair.files.name!r} fit only without the turn that an EXIF orientation asks for: "
-            f"{_turned(pair)}; remove the tag, or turn the pixels"
+            f"the images of {pair.files.name!r} fit only without the rotation of an EXIF orientation: "
+            f"{_turned(pair)}; remove the tag, or rotate the pixels"
         )
 
 
@@ -158,7 +159,7 @@ def _turned(pair: Headers) -> str:
 
 
 def _aspect(first: Header, second: Header, *, turn: bool = False) -> float:
-    """How far two shapes are apart: 1 where they are similar."""
+    """Ratio of two aspect ratios: 1 if they are equal."""
     ratio = first.width / first.height / (second.height / second.width if turn else second.width / second.height)
     return max(ratio, 1 / ratio)
 

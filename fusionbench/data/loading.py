@@ -1,4 +1,4 @@
-"""From the name of a data set to its pairs: finding its folder, its layout and its split."""
+"""From the name of a dataset to its pairs: finding its folder, layout and split."""
 
 from __future__ import annotations
 
@@ -31,41 +31,45 @@ def load(
     only: Sequence[str] | None = None,
     reading: ReadOptions = AS_STORED,
 ) -> Source:
-    """The pairs of a data set.
+    """Load the pairs of a dataset.
 
     Args:
         name: a row of `DATASETS`.
-        root: folder that holds the data set or its shards, or a folder of that name; $FUSIONBENCH_DATA without it.
-        split: 'train', 'val', 'test', or 'all' for a data set that is not divided.
-        resize: bring infrared images to the size of the visible ones instead of refusing pairs that differ.
-        limit: at most so many pairs, the first in order.
-        ir_dir: folder of the infrared images, in place of the data set's layout; needs `vi_dir`.
+        root: folder of the dataset or its shards, or its parent folder; $FUSIONBENCH_DATA by default.
+        split: 'train', 'val', 'test', or 'all' for a dataset without splits.
+        resize: resize infrared images to the visible ones instead of refusing pairs that differ in size.
+        limit: at most this many pairs, the first in order.
+        ir_dir: folder of the infrared images, instead of the dataset's layout; needs `vi_dir`.
         vi_dir: folder of the visible images.
         names: text file with the names of the pairs to keep, one per line, with or without suffix.
-        unmatched: whether images without a partner are an error or left out.
-        only: degradations to keep, for data sets that are degraded on disk.
-        reading: how infrared files are read where they leave it open.
+        unmatched: 'refuse' raises an error for images without a partner, 'skip' leaves them out.
+        only: degradations to keep, for datasets that are degraded on disk.
+        reading: how ambiguous infrared files are read.
 
     Raises:
-        FileNotFoundError: the data set, or pairs of its published split, are not there.
-        ValueError: an unknown name, or files that do not make pairs.
+        FileNotFoundError: the dataset, or pairs of its published split, are missing.
+        ValueError: unknown name, or files that do not form pairs.
     """
     name = lookup("dataset", name, DATASETS)
     card = DATASETS[name]
     check_limit(limit)
     if only is not None and not card.degraded:
-        raise ValueError(f"{name!r} is not degraded on disk; 'only' chooses among degradations that are")
+        raise ValueError(f"{name!r} is not degraded on disk; 'only' selects degradations on disk")
     source: Source
     sharded = next((folder for folder in candidates(name, root) if has_shards(folder)), None)
     if ir_dir is not None or vi_dir is not None:
         source = _two_folders(name, ir_dir, vi_dir, resize, unmatched, reading)
     elif sharded is not None:
         if only is not None:
-            raise ValueError(f"{sharded} holds shards, whose pairs are not chosen by degradation; name the folders")
-        _refuse_options(reading, f"{sharded} holds shards of 8-bit images; give them to `fusionbench data shard`")
+            raise ValueError(
+                f"{sharded} holds shards, whose pairs cannot be selected by degradation; use the image folders"
+            )
+        _refuse_options(
+            reading, f"{sharded} holds shards of 8-bit images; pass them to `fusionbench data shard` instead"
+        )
         source = open_shards(sharded, name, split)
     elif card.target:
-        _refuse_options(reading, f"the scenes of {name} are generated; leave them out")
+        _refuse_options(reading, f"the scenes of {name} are generated; omit them")
         source = import_object(card.target)(split=split)
     elif card.degraded:
         source = open_ems(name, candidates(name, root), split, only, advice(name, card, root), reading)
@@ -78,27 +82,27 @@ def load(
 
 
 def candidates(name: str, root: str | Path | None) -> list[Path]:
-    """The folders in which a data set is looked for."""
+    """The folders in which a dataset is searched."""
     if root is None:
         return [data_root() / name]
     folder = Path(root).expanduser()
-    # Data sets are laid out alike: the folder of one must not be read as another.
+    # Datasets have similar layouts: the folder of one must not be read as another.
     others = DATASETS.keys() - {name, ANY}
     return [folder / name] if name != ANY and folder.name.lower() in others else [folder, folder / name]
 
 
 def advice(name: str, card: DatasetCard, root: str | Path | None) -> str:
-    """How to get a data set that is not there."""
+    """How to get a missing dataset."""
     where = "" if root is None else f" --data {root}"
-    if any(place.urls for place in card.places):
-        return f"`fusionbench data download {name}{where}` fetches it, or --data names its folder"
-    if card.places:
-        return f"`fusionbench data download {name}{where}` says how to get it; --data names its folder"
-    return "--data names a folder with ir and vi in it, or --ir and --vi name the two folders"
+    if any(place.urls for place in card.mirrors):
+        return f"get it with `fusionbench data download {name}{where}`, or give its folder with --data"
+    if card.mirrors:
+        return f"`fusionbench data download {name}{where}` explains how to get it; then give its folder with --data"
+    return "give a folder that contains ir and vi with --data, or the two folders with --ir and --vi"
 
 
 def below(folder: Path, relative: str) -> Path | None:
-    """A folder below another one, each part of the path matched exactly or, failing that, in any case."""
+    """A folder below another, each part of the path matched exactly or else regardless of case."""
     for part in Path(relative).parts:
         exact = folder / part
         if exact.is_dir():
@@ -114,7 +118,7 @@ def below(folder: Path, relative: str) -> Path | None:
 
 
 def find_layout(card: DatasetCard, root: Path, split: str) -> tuple[Layout, Path, Path] | None:
-    """The first layout of a data set that the folder has for this split, and its two folders."""
+    """The first layout of a dataset that exists in the folder for this split, and its two folders."""
     for layout in card.layouts:
         if layout.only not in ("", split):
             continue
@@ -126,7 +130,7 @@ def find_layout(card: DatasetCard, root: Path, split: str) -> tuple[Layout, Path
 
 
 def splits_on_disk(name: str, root: str | Path | None = None) -> list[str]:
-    """The splits of a data set that can be opened; 'all' for a folder that nothing divides."""
+    """The splits of a dataset that can be opened; 'all' for a folder without splits."""
     card = DATASETS[name]
     known = list(dict.fromkeys((*card.counts, *card.splits, "train", "val", "test")))
     for folder in candidates(name, root):
@@ -144,7 +148,7 @@ def splits_on_disk(name: str, root: str | Path | None = None) -> list[str]:
 
 def _refuse_options(reading: ReadOptions, why: str) -> None:
     if reading != AS_STORED:
-        raise ValueError(f"--ir-range and --ir-channel change nothing here: {why}")
+        raise ValueError(f"--ir-range and --ir-channel have no effect here: {why}")
 
 
 def _two_folders(
@@ -156,7 +160,9 @@ def _two_folders(
     reading: ReadOptions,
 ) -> FolderSource:
     if ir_dir is None or vi_dir is None:
-        raise ValueError("a folder of infrared and one of visible images go together; give both (--ir and --vi)")
+        raise ValueError(
+            "a folder of infrared images needs one of visible images and vice versa; give both (--ir and --vi)"
+        )
     ir, vi = Path(ir_dir).expanduser(), Path(vi_dir).expanduser()
     prompts = read_prompts([ir.parent, vi.parent])
     return FolderSource(
@@ -199,7 +205,7 @@ def _others(name: str, root: str | Path | None) -> str:
 
 
 def _divide(name: str, card: DatasetCard, split: str, files: list[PairPaths], folder: Path) -> list[PairPaths]:
-    """The pairs of one split of a folder that holds all of them."""
+    """The pairs of one split of a folder that holds all splits."""
     if split == "all" or name == "folder":
         return files
     if split in card.lists:
@@ -209,26 +215,26 @@ def _divide(name: str, card: DatasetCard, split: str, files: list[PairPaths], fo
         if missing:
             raise FileNotFoundError(
                 f"{len(missing)} of the {len(listed)} published {split} pairs of {name} are not in {folder}, first "
-                f"{missing[0]!r}; complete the folder, or take what is there with split 'all'"
+                f"{missing[0]!r}; complete the folder, or use all pairs that are there with split 'all'"
             )
         return [there[pair] for pair in listed]
     if split == "train" and "test" in card.lists:
         held_out = set(split_names(card, "test"))
         return [pair for pair in files if pair.name not in held_out]
     raise ValueError(
-        f"{name} in {folder.parent} is not divided and has no published {split!r} split; take split 'all', or "
-        "choose pairs with names='FILE'"
+        f"{name} in {folder.parent} has no {split!r} split, and none is published; use split 'all', or select pairs "
+        "with names='FILE'"
     )
 
 
 def _listed(source: Source, path: Path) -> Subset:
-    """The pairs that a text file names, in the order of the source."""
+    """The pairs listed in a text file, in the order of the source."""
     lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     wanted = {Path(line).stem if Path(line).suffix.lower() in SUFFIXES else line for line in lines}
     missing = sorted(wanted - set(source.names))
     if missing or not wanted:
         raise ValueError(
-            f"{path} names {len(wanted)} pairs, of which {len(missing)} are not in {source.dataset}"
+            f"{path} lists {len(wanted)} pairs, of which {len(missing)} are not in {source.dataset}"
             + (f", first {missing[0]!r}" if missing else "")
         )
     return Subset(source, [index for index, name in enumerate(source.names) if name in wanted])

@@ -1,4 +1,4 @@
-"""Pairs as tensors: reading, degrading, stacking. Drawing crops for training is in `crops`."""
+"""Pairs as tensors: reading, degrading, stacking; random crops for training are in `crops`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fusionbench.types import Batch, Pair
 
 
 class Pairs(Dataset[Pair]):
-    """Whole pairs of a source, degraded by (name, seed): the same bytes whoever asks, in whatever order.
+    """Whole pairs of a source, degraded by (name, seed): always the same bytes, in any order and process.
 
     Attributes:
         source: where the pairs come from.
-        degradations: one spec, or several, of which the seed and the name choose one for each pair.
-        seed: of the degradations.
+        degradations: specs; with several, the seed and the pair's name select one.
+        seed: seed of the degradations.
     """
 
     def __init__(self, source: Source, degradation: str | Sequence[str] = "clean", seed: int = 0) -> None:
@@ -32,7 +32,7 @@ class Pairs(Dataset[Pair]):
         return len(self.source)
 
     def some(self, indices: Sequence[int]) -> Pairs:
-        """Some of the pairs, in the given order, degraded as they are here."""
+        """Some of the pairs in the given order, degraded in the same way."""
         return Pairs(Subset(self.source, indices), self.degradations, self.seed)
 
     @override
@@ -45,24 +45,24 @@ class Pairs(Dataset[Pair]):
 
 
 def specs(degradation: str | Sequence[str]) -> tuple[str, ...]:
-    """One spec or several, checked, in canonical form.
+    """One or several specs, checked and in canonical form.
 
     Raises:
-        ValueError: there is none, or one breaks the grammar.
+        ValueError: there is none, or one is not valid.
     """
     several = (degradation,) if isinstance(degradation, str) else tuple(degradation)
     if not several:
-        raise ValueError("no degradation is given; name at least 'clean'")
+        raise ValueError("no degradation is given; give at least 'clean'")
     return tuple(str(parse(spec)) for spec in several)
 
 
 def applicable_specs(raw: RawPair, several: Sequence[str]) -> Sequence[str]:
-    """Those of several specs that a pair can be degraded by.
+    """Those specs that can be applied to a pair.
 
-    A pair that is degraded on disk stays as it is; of a pair with one image, that image is degraded and no other.
+    A pair that is degraded on disk stays as it is; of a pair with a single image, only that image is degraded.
 
     Raises:
-        ValueError: no spec degrades the image that is there.
+        ValueError: no spec applies to the image that exists.
     """
     if raw.degradation != "clean" and (raw.only or len(several) > 1):
         return ("clean",)
@@ -71,29 +71,29 @@ def applicable_specs(raw: RawPair, several: Sequence[str]) -> Sequence[str]:
     fitting = [spec for spec in several if {term.modality for term in parse(spec).terms} == {raw.only}]
     if not fitting:
         raise ValueError(
-            f"{raw.name!r} has only an image for {raw.only!r}, and none of {', '.join(several)} degrades that alone; "
+            f"{raw.name!r} has only its {raw.only!r} image, and none of {', '.join(several)} degrades that alone; "
             f"add one that does, such as {'lc' if raw.only == 'ir' else 'll'!r}"
         )
     return fitting
 
 
 def degrade(raw: RawPair, degradation: Degradation, seed: int) -> Degraded | None:
-    """The degraded images of a pair; None where nothing is to be done.
+    """The degraded images of a pair; None for 'clean'.
 
     Raises:
-        ValueError: the pair is degraded on disk already.
+        ValueError: the pair is already degraded on disk.
     """
     if not degradation.terms:
         return None
     if raw.degradation != "clean":
         raise ValueError(
-            f"{raw.name!r} is degraded on disk by {raw.degradation!r}; leave its data set's degradation at 'clean'"
+            f"{raw.name!r} is degraded on disk by {raw.degradation!r}; keep the degradation 'clean' for its dataset"
         )
     return degradation.apply(raw.ir, raw.vi, name=raw.name, seed=seed)
 
 
 def to_tensors(raw: RawPair, degraded: Degraded | None) -> Pair:
-    """Bytes to floats, with the references that are known: an image that nothing was done to is its own."""
+    """Bytes to floats, with the known clean references: an undegraded image is its own reference."""
     undamaged = raw.degradation == "clean"
     ir_clean = raw.ir if raw.ir_clean is None and undamaged else raw.ir_clean
     vi_clean = raw.vi if raw.vi_clean is None and undamaged else raw.vi_clean
@@ -115,7 +115,7 @@ def to_tensors(raw: RawPair, degraded: Degraded | None) -> Pair:
 
 
 def collate(pairs: list[Pair]) -> Batch:
-    """Stack pairs of one size. References are kept where every pair has them; a missing prompt becomes ''.
+    """Stack pairs of one size. References are kept if every pair has them; a missing prompt becomes ''.
 
     Raises:
         ValueError: there are no pairs, or their sizes differ.
@@ -126,8 +126,8 @@ def collate(pairs: list[Pair]) -> Batch:
     for pair in pairs:
         if pair["vi"].shape != first["vi"].shape:
             raise ValueError(
-                f"{first['name']!r} is {_size(first)} and {pair['name']!r} is {_size(pair)}: pairs of different sizes "
-                "make no batch; take crops of one size, or a batch size of 1"
+                f"{first['name']!r} is {_size(first)} and {pair['name']!r} is {_size(pair)}: pairs of different "
+                "sizes cannot be stacked; use crops of one size, or a batch size of 1"
             )
     batch = Batch(
         name=[pair["name"] for pair in pairs],

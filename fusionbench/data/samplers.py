@@ -1,4 +1,4 @@
-"""The order in which pairs are visited, how they are gathered into batches, and going on in the middle of an epoch."""
+"""The order in which pairs are visited, batching by size, and resuming in the middle of an epoch."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing_extensions import override
 from fusionbench.data.crops import EpochIndex
 
 SHUFFLE_BUFFER = 8
-"""Blocks whose pairs are mixed with each other."""
+"""Number of blocks that are shuffled together."""
 
 
 class TrainingSet(Protocol):
-    """Training pairs of any sort: items are asked for by `EpochIndex`.
+    """Training pairs of any kind, indexed by `EpochIndex`.
 
     Attributes:
-        seed: of everything that is drawn.
+        seed: seed of all random draws.
     """
 
     seed: int
@@ -29,20 +29,21 @@ class TrainingSet(Protocol):
 
 
 class EpochSampler(DistributedSampler[Any]):
-    """Every pair of a training set once per epoch, in an order of its own, dealt out to processes in turn.
+    """Every pair of a training set once per epoch, in a new random order, distributed among processes in turn.
 
-    Each index comes with its epoch, so that workers that live through several epochs draw anew in each. Batches that
-    several processes read at a time hold together what one process would read in a batch as large. No pair is shown
-    twice to make the shares equal: up to `processes - 1` pairs are left out instead, others in each epoch.
+    Each index comes with its epoch, so that persistent workers draw anew in every epoch. The batches that several
+    processes read at one time contain together what a single process would read in one batch of their total size. No
+    pair is repeated to make the shards equal: up to `processes - 1` pairs are left out instead, different ones in each
+    epoch.
 
-    Pairs in blocks, such as those of a shard, are visited block by block, a few at a time: each process has blocks of
-    its own, but for those at the ends of its share.
+    Pairs in blocks, such as those of a shard file, are visited block by block, a few blocks at a time: each process has
+    separate blocks, except for those at the ends of its part.
 
     Args:
-        blocks: places of the pairs that lie together; all of them lie anywhere without it.
+        blocks: indices of the pairs that are stored together; without it, pairs are shuffled individually.
 
     Attributes:
-        start: samples of this process to leave out once, because an interrupted run has seen them.
+        start: number of samples of this process to skip once, because an interrupted run has already used them.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class EpochSampler(DistributedSampler[Any]):
 
 
 def check_enough(pairs: int, processes: int, purpose: str) -> None:
-    """Refuse to deal out pairs of which a process would get none.
+    """Refuse to distribute fewer pairs than there are processes.
 
     Raises:
         ValueError: there are fewer pairs than processes.
@@ -93,9 +94,9 @@ def check_enough(pairs: int, processes: int, purpose: str) -> None:
 
 
 class SameSizeBatchSampler(BatchSampler):
-    """Batches of pairs of one size, in the order of the sampler within each size.
+    """Batches of pairs of equal size, in the sampler's order within each size.
 
-    Lightning makes it anew with another sampler when several processes predict, which is why it looks like this.
+    Lightning constructs it again with another sampler when several processes predict, hence this signature.
     """
 
     def __init__(
@@ -128,13 +129,13 @@ T = TypeVar("T")
 
 
 class ResumableLoader(DataLoader[T]):
-    """A loader over an `EpochSampler` that can begin after batches which an interrupted run has seen.
+    """A loader over an `EpochSampler` that can skip batches which an interrupted run has already used.
 
-    Workers are seeded by a generator of the loader's own: drawing from the global one at the start of every epoch would
-    move the random state that a method trains with, and a resumed run starts one epoch more often.
+    Workers are seeded by the loader's own generator: drawing from the global one at the start of every epoch would
+    change the random state that a method trains with, and a resumed run starts one more epoch.
 
     Args:
-        given: tells how many batches of the epoch have been used, when its first batch is asked for.
+        given: returns how many batches of the epoch have been used; called when its first batch is requested.
     """
 
     def __init__(self, pairs: Any, sampler: EpochSampler, *, given: Callable[[], int], **options: Any) -> None:
@@ -143,13 +144,13 @@ class ResumableLoader(DataLoader[T]):
 
     @override
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        # A generator, because a schedule that asks how long the training is makes Lightning begin to iterate before it
-        # has restored its count of batches.
+        # A generator, because Lightning starts iterating to find the training's length before it restores its batch
+        # count.
         self._epochs.start = self._used() % len(self) * (self.batch_size or 1)
         yield from super().__iter__()
 
     def state_dict(self) -> dict[str, int]:
-        """Nothing: the Trainer's own count of batches says where to go on. Lightning asks whether a loader can."""
+        """Nothing: the Trainer's own batch count says where to resume. Lightning only checks that the method exists."""
         return {}
 
     def load_state_dict(self, state: dict[str, int]) -> None:

@@ -1,7 +1,7 @@
-"""The table of data sets. Nothing heavy is imported here.
+"""The table of datasets; importing it imports nothing heavy.
 
-In a layout `{split}` stands for the name of the split; folder names match whatever their case. A layout without it
-holds all pairs, which the split lists in `splits/` then divide.
+In a layout, `{split}` stands for the name of the split; folder names match regardless of case. A layout without it
+holds all pairs, which the lists in `splits/` divide into splits.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ SPLITS = Path(__file__).parent / "splits"
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the two modalities lie below a data set's root.
+    """The folders of the two modalities below a dataset's root.
 
     Attributes:
         ir: folder of the infrared (gray) images.
         vi: folder of the visible (colour) images.
-        only: the one split that these folders are; empty when they are all splits or carry `{split}`.
+        only: the split of these folders, if they hold a single one; empty if they hold all splits or contain `{split}`.
     """
 
     ir: str
@@ -32,17 +32,17 @@ class Layout:
 
 @dataclass(frozen=True)
 class Mirror:
-    """Where a data set, or a part of it, can be had.
+    """Where a dataset or a part of it is available.
 
     Attributes:
-        urls: the same file at several addresses, tried in order; empty when a browser is needed.
-        file: name that the file gets in the data set's root.
-        sha256: checksum, where it is known.
-        size: bytes, where they are known.
-        strip: leading folders of the archive to leave out.
-        keep: folders of the archive to unpack, after stripping; all of them when empty.
-        page: where a person downloads it with a browser.
-        put: what a person has to put where afterwards.
+        urls: addresses of the same file, tried in order; empty if a browser is needed.
+        file: name of the file in the dataset's root.
+        sha256: checksum, if known.
+        size: bytes, if known.
+        strip: number of leading folders in the archive to drop.
+        keep: folders of the archive to unpack, after stripping; all if empty.
+        page: the page to download it from with a browser.
+        manual_steps: what to do with the downloaded files.
     """
 
     urls: tuple[str, ...] = ()
@@ -52,27 +52,27 @@ class Mirror:
     strip: int = 0
     keep: tuple[str, ...] = ()
     page: str = ""
-    put: str = ""
+    manual_steps: str = ""
 
 
 @dataclass(frozen=True)
 class DatasetCard:
-    """What is known about a data set.
+    """A dataset.
 
     Attributes:
-        title: its name in full, and what it shows.
+        title: its full name, and what it shows.
         paper: who made it.
-        url: its home.
-        licence: under what terms, as far as stated.
-        splits: those that are published, or that the layouts provide.
+        url: its home page.
+        licence: its terms, as far as stated.
+        splits: the splits that are published or that the layouts provide.
         layouts: tried in order.
-        counts: how many pairs each published split has.
-        lists: file of `splits/` that names the pairs of a split.
-        places: where to get it.
-        note: what else one should know.
+        counts: number of pairs in each published split.
+        lists: by split, the file in `splits/` that lists its pairs.
+        mirrors: where it is available.
+        note: what else a user should know.
         target: 'module:class' of a source that needs no folder, called with the split.
-        degraded: its images are degraded on disk and carry their degradation.
-        shown: what the images of a pair's `ir` and `vi` are called where they are shown.
+        degraded: whether its images are degraded on disk.
+        shown: labels of a pair's `ir` and `vi` images in figures and reports.
     """
 
     title: str
@@ -83,7 +83,7 @@ class DatasetCard:
     layouts: tuple[Layout, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     lists: dict[str, str] = field(default_factory=dict)
-    places: tuple[Mirror, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
     note: str = ""
     target: str = ""
     degraded: bool = False
@@ -91,11 +91,11 @@ class DatasetCard:
 
 
 ANY, DRAWN = "folder", "synthetic"
-"""The data set that is any folder with infrared and visible images in it, and the one that needs no folder."""
+"""The dataset of any folder with infrared and visible images, and the generated one, which needs no folder."""
 
 
 def split_names(card: DatasetCard, split: str) -> list[str]:
-    """The pairs of a published split; empty where none is published."""
+    """The names of the pairs in a published split; empty if no list is published."""
     if split not in card.lists:
         return []
     return (SPLITS / card.lists[split]).read_text(encoding="utf-8").split()
@@ -114,7 +114,7 @@ AANLIB_NOTE = (
 
 
 def _harvard(other: str) -> tuple[tuple[Layout, ...], tuple[Mirror, ...]]:
-    """Layouts and place of one modality of the atlas beside MRI."""
+    """Layouts and mirror of one modality of the atlas, paired with MRI."""
     pair = f"{other.upper()}-MRI"
     layouts = (
         Layout("{split}/mri", f"{{split}}/{other}"),
@@ -122,16 +122,16 @@ def _harvard(other: str) -> tuple[tuple[Layout, ...], tuple[Mirror, ...]]:
         Layout(f"{pair}/MRI", f"{pair}/{other.upper()}"),
         Layout("mri", other),
     )
-    put = (
-        f"save registered slices as 8-bit images of one name in ROOT/test/mri and ROOT/test/{other} (train the same), "
-        f"or copy a ready {pair} folder to ROOT"
+    manual_steps = (
+        f"save registered slices as 8-bit images with equal names in ROOT/test/mri and ROOT/test/{other} (and the "
+        f"same for train), or copy an existing {pair} folder to ROOT"
     )
-    return layouts, (Mirror(page=AANLIB_URL, put=put),)
+    return layouts, (Mirror(page=AANLIB_URL, manual_steps=manual_steps),)
 
 
-CT_LAYOUTS, CT_PLACES = _harvard("ct")
-PET_LAYOUTS, PET_PLACES = _harvard("pet")
-SPECT_LAYOUTS, SPECT_PLACES = _harvard("spect")
+CT_LAYOUTS, CT_MIRRORS = _harvard("ct")
+PET_LAYOUTS, PET_MIRRORS = _harvard("pet")
+SPECT_LAYOUTS, SPECT_MIRRORS = _harvard("spect")
 
 DATASETS: dict[str, DatasetCard] = {
     "ems": DatasetCard(
@@ -140,27 +140,27 @@ DATASETS: dict[str, DatasetCard] = {
         url="https://github.com/XunpengYi/EMS",
         licence="academic research only, no redistribution; the licences of MFNet, RoadScene, FLIR and LLVIP apply too",
         splits=("train", "val", "test"),
-        places=(
+        mirrors=(
             Mirror(
                 page="https://drive.google.com/file/d/1AIAJBjU21Kz90TVHiSH-orHvw1Q-UUMZ/view",
-                put="unpack EMS-Full so that ROOT/train/IR, VI, IR_enhanced and VI_enhanced exist (val the same)",
+                manual_steps="unpack EMS-Full to ROOT/train/IR, VI, IR_enhanced and VI_enhanced, and the same for val",
             ),
         ),
         note=(
             "Files are <scene>_<CODE>: LC, RN, SN for IR, LL, OE, Rain, haze, Blur, RN for VI, Norm for none; the "
             "references are IR_enhanced and VI_enhanced, or ir_gt and vi_gt. The test split has plain folders ir_LC, "
-            "vi_Rain, ... LL, OE and LC are real; their references were restored by hand."
+            "vi_Rain, ... LL, OE and LC are real degradations; their references were restored manually."
         ),
         degraded=True,
     ),
     "folder": DatasetCard(
-        title="Any two folders of images that share their file names",
+        title="Any two folders of images with equal file names",
         paper="",
         url="",
         licence="yours",
         splits=("all",),
         layouts=(BY_SPLIT, FLAT, Layout("infrared", "visible")),
-        note="Give --ir DIR --vi DIR, or --data with ir and vi in it.",
+        note="Give --ir DIR --vi DIR, or --data DIR with folders ir and vi in it.",
     ),
     "harvard_ct_mri": DatasetCard(
         title="Harvard Whole Brain Atlas, CT and MRI",
@@ -171,7 +171,7 @@ DATASETS: dict[str, DatasetCard] = {
         layouts=CT_LAYOUTS,
         counts={"test": 24},
         lists={"test": "harvard_ct_mri_test.txt"},
-        places=CT_PLACES,
+        mirrors=CT_MIRRORS,
         note=AANLIB_NOTE,
         shown=("MRI", "CT"),
     ),
@@ -184,7 +184,7 @@ DATASETS: dict[str, DatasetCard] = {
         layouts=PET_LAYOUTS,
         counts={"test": 24},
         lists={"test": "harvard_pet_mri_test.txt"},
-        places=PET_PLACES,
+        mirrors=PET_MIRRORS,
         note=AANLIB_NOTE,
         shown=("MRI", "PET"),
     ),
@@ -197,7 +197,7 @@ DATASETS: dict[str, DatasetCard] = {
         layouts=SPECT_LAYOUTS,
         counts={"test": 24},
         lists={"test": "harvard_spect_mri_test.txt"},
-        places=SPECT_PLACES,
+        mirrors=SPECT_MIRRORS,
         note=AANLIB_NOTE,
         shown=("MRI", "SPECT"),
     ),
@@ -209,13 +209,13 @@ DATASETS: dict[str, DatasetCard] = {
         splits=("train", "test"),
         layouts=(Layout("infrared/{split}", "visible/{split}"), BY_SPLIT),
         counts={"train": 12025, "test": 3463},
-        places=(
+        mirrors=(
             Mirror(
                 page="https://drive.google.com/file/d/1VTlT3Y7e1h-Zsne4zahjx5q0TK2ClMVv/view",
-                put="unpack LLVIP.zip so that ROOT/infrared/train, infrared/test, visible/train and visible/test exist",
+                manual_steps="unpack LLVIP.zip to ROOT/infrared/train, infrared/test, visible/train and visible/test",
             ),
         ),
-        note="JPEG, so its references carry compression artefacts. Papers score unnamed subsets of the test split.",
+        note="JPEG, so the references have compression artefacts. Papers score unspecified subsets of the test split.",
     ),
     "m3fd": DatasetCard(
         title="M3FD: roads and campus by day, dusk and night, 1024x768",
@@ -230,15 +230,15 @@ DATASETS: dict[str, DatasetCard] = {
             Layout("Ir", "Vis"),
             FLAT,
         ),
-        places=(
+        mirrors=(
             Mirror(
                 page="https://github.com/JinyuanLiu-CV/TarDAL",
-                put="unpack M3FD_Fusion.zip to ROOT/M3FD_Fusion and M3FD_Detection.zip to ROOT/M3FD_Detection",
+                manual_steps="unpack M3FD_Fusion.zip to ROOT/M3FD_Fusion and M3FD_Detection.zip to ROOT/M3FD_Detection",
             ),
         ),
         note=(
-            "No split was ever published. Here test is M3FD_Fusion and train is M3FD_Detection where these folders "
-            "are; a plain Ir and Vis is the split 'all', which a list of names (names=FILE) divides."
+            "No split was ever published. Here test is M3FD_Fusion and train is M3FD_Detection, if these folders "
+            "exist; plain folders Ir and Vis are the split 'all', which a list of names (names=FILE) divides."
         ),
     ),
     "msrs": DatasetCard(
@@ -250,7 +250,7 @@ DATASETS: dict[str, DatasetCard] = {
         layouts=(BY_SPLIT,),
         counts={"train": 1083, "test": 361},
         lists={"train": "msrs_train.txt", "test": "msrs_test.txt"},
-        places=(
+        mirrors=(
             Mirror(
                 urls=(
                     "https://codeload.github.com/Linfeng-Tang/MSRS/zip/HEAD",
@@ -272,7 +272,7 @@ DATASETS: dict[str, DatasetCard] = {
         layouts=(BY_SPLIT, Layout("cropinfrared", "crop_LR_visible"), FLAT),
         counts={"train": 171, "test": 50},
         lists={"test": "roadscene_test.txt"},
-        places=(
+        mirrors=(
             Mirror(
                 urls=(
                     "https://codeload.github.com/hanna-xu/RoadScene/zip/HEAD",
@@ -284,12 +284,12 @@ DATASETS: dict[str, DatasetCard] = {
             ),
         ),
         note=(
-            "221 pairs without a split of their own; the test list is the 50 that CDDFuse and many after it score, "
+            "221 pairs without a published split; the test list is the 50 that CDDFuse and many later papers score, "
             "train is the rest. JPEG."
         ),
     ),
     "synthetic": DatasetCard(
-        title="Streets drawn from a seed, with exact clean references; needs no download",
+        title="Street scenes generated from a seed, with exact clean references; needs no download",
         paper="",
         url="",
         licence="Apache-2.0, as this package",
@@ -305,34 +305,35 @@ DATASETS: dict[str, DatasetCard] = {
         layouts=(BY_SPLIT, FLAT),
         counts={"test": 25},
         lists={"test": "tno_test.txt"},
-        places=(
+        mirrors=(
             Mirror(
                 page="https://figshare.com/articles/dataset/TNO_Image_Fusion_Dataset/1008029",
-                put="choose pairs and save each under one name in ROOT/test/ir and ROOT/test/vi",
+                manual_steps="choose pairs and save both images of each under the same name in ROOT/test/ir and "
+                "ROOT/test/vi",
             ),
         ),
-        note="Papers score different choices of it; the list is the 25 pairs, named 01 to 25, that CDDFuse scores.",
+        note="Papers score different selections; the list has the 25 pairs, named 01 to 25, that CDDFuse scores.",
     ),
 }
 
 
 def modality_labels(dataset: str) -> dict[str, str]:
-    """What the images of `ir` and `vi` are called where pairs of a data set are shown."""
+    """Labels of the `ir` and `vi` images of a dataset in figures and reports."""
     names = DATASETS[dataset].shown if dataset in DATASETS else DatasetCard.shown
     return dict(zip(("ir", "vi"), names, strict=True))
 
 
 def check_limit(limit: int | None) -> None:
-    """Refuse a number of pairs that leaves none.
+    """Refuse a limit that leaves no pairs.
 
     Raises:
         ValueError: it is below 1.
     """
     if limit is not None and limit < 1:
-        raise ValueError(f"limit is {limit}; it must be 1 or more")
+        raise ValueError(f"limit is {limit}; it must be at least 1")
 
 
 def data_root() -> Path:
-    """Where data sets are looked for: $FUSIONBENCH_DATA, or `data` in $FUSIONBENCH_HOME."""
+    """The default folder of datasets: $FUSIONBENCH_DATA, or `data` in $FUSIONBENCH_HOME."""
     given = os.environ.get("FUSIONBENCH_DATA")
     return Path(given).expanduser() if given else home() / "data"

@@ -1,4 +1,4 @@
-"""Looking at data sets: what is known about them, and whether what lies on disk fits."""
+"""Descriptions of datasets, and checks of the files on disk."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fusionbench.registry import lookup
 
 @dataclass(frozen=True)
 class SplitCheck:
-    """What was found of one split.
+    """The result of checking one split.
 
     Attributes:
         split: its name.
-        pairs: how many there are.
-        published: how many the published split has; None where none is published.
-        problems: one sentence each; empty when all is well.
+        pairs: number of pairs found.
+        published: number of pairs in the published split; None if none is published.
+        problems: one sentence per problem.
     """
 
     split: str
@@ -31,10 +31,10 @@ class SplitCheck:
 
 
 def describe(name: str) -> dict[str, str]:
-    """What is known about a data set, by heading, in the order in which it is shown.
+    """What is known about a dataset, by heading, in the order in which it is shown.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: unknown name.
     """
     name = lookup("dataset", name, DATASETS)
     card = DATASETS[name]
@@ -60,26 +60,26 @@ def check(
     *,
     done: Callable[[int, int], None] = lambda read, total: None,
 ) -> list[SplitCheck]:
-    """Look at every pair of a data set on disk: names, partners, sizes, and whether each image can be read.
+    """Check every pair of a dataset on disk: names, partners, sizes, and whether each image can be read.
 
     Args:
-        root: folder of the data set, or folder that holds it; $FUSIONBENCH_DATA without it.
-        reading: how infrared files are read where they leave it open.
-        done: called after each pair of a split with how many were read and how many there are.
+        root: folder of the dataset, or its parent folder; $FUSIONBENCH_DATA by default.
+        reading: how ambiguous infrared files are read.
+        done: called after each pair of a split with the number of pairs read and the total.
 
     Returns:
-        One entry per split that is on disk or published.
+        One result per split that is on disk or published.
 
     Raises:
-        FileNotFoundError: nothing of the data set is there.
-        ValueError: an unknown name.
+        FileNotFoundError: no part of the dataset is there.
+        ValueError: unknown name.
     """
     name = lookup("dataset", name, DATASETS)
     card = DATASETS[name]
     there = splits_on_disk(name, root)
     if not there:
         places = " or ".join(map(str, candidates(name, root)))
-        raise FileNotFoundError(f"nothing of {name} is in {places}; {advice(name, card, root)}")
+        raise FileNotFoundError(f"no part of {name} is in {places}; {advice(name, card, root)}")
     absent = [split for split in card.counts if split not in there and there != ["all"]]
     return [_look(name, split, root, reading, done) for split in there] + [
         SplitCheck(split, 0, card.counts[split], ["not there"]) for split in absent
@@ -97,11 +97,11 @@ def _look(
         return SplitCheck(split, 0, published, [str(error)])
     problems = []
     if published is not None and len(source) != published:
-        problems.append(f"{len(source)} pairs, published are {published}")
+        problems.append(f"{len(source)} pairs instead of the published {published}")
     listed = set(split_names(card, split))
     strangers = [name for name in source.names if listed and name not in listed]
     if strangers:
-        problems.append(f"{len(strangers)} pairs are not of the published split, first {strangers[0]!r}")
+        problems.append(f"{len(strangers)} pairs are not in the published split, first {strangers[0]!r}")
     for index in range(len(source)):
         try:
             source.read(index)

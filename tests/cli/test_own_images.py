@@ -109,7 +109,7 @@ def test_false_colour_is_one_line_and_the_luma_can_be_meant(name, folders, call)
         write_image(path, VI)
     status, _, told = call(COMMANDS_THAT_READ[name])
     assert status == 0
-    assert told.startswith("fusionbench: warning: 2 of 2 infrared images looked at are in colour, first ir/a.png;")
+    assert told.startswith("fusionbench: warning: 2 of 2 examined infrared images are in colour, first ir/a.png;")
     assert told.count("warning") == 1
     out = "--out luma"
     assert "warning" not in call(f"{COMMANDS_THAT_READ[name]} --ir-channel luma {out}")[2]
@@ -171,7 +171,7 @@ def test_a_photograph_on_its_side_is_turned(name, folders, call):
         Image.fromarray(np.ascontiguousarray(np.rot90(VI))).save(path, exif=tag)
     status, _, told = call(COMMANDS_THAT_READ[name])
     assert status == 0
-    assert "warning: an EXIF orientation turns one image of 2 of 2 pairs, first vi/a.png (orientation 6)" in told
+    assert "warning: an EXIF orientation rotates one image of 2 of 2 pairs, first vi/a.png (orientation 6)" in told
     if name == "fuse":
         np.testing.assert_allclose(fusionbench.read_image("out/a.png"), upright, atol=0.5 / 255 + 1e-6)
 
@@ -194,7 +194,7 @@ def test_options_of_another_form_are_named(options, folders, call):
 def test_generated_scenes_take_no_range(folders, call):
     status, _, told = call("run --method average --metrics EN --ir-range auto --out out")
     assert status == 2
-    assert "--ir-range and --ir-channel change nothing here: the scenes of synthetic are generated" in told
+    assert "--ir-range and --ir-channel have no effect here: the scenes of synthetic are generated" in told
 
 
 def test_processes_tell_a_warning_once(folders, call):

@@ -161,9 +161,9 @@ def test_named_modules_know_their_data_set(make, name):
     ("options", "message"),
     [
         ({"datasets": "mrss"}, "unknown dataset 'mrss'; did you mean 'msrs'"),
-        ({"datasets": []}, "needs a data set"),
+        ({"datasets": []}, "needs a dataset"),
         ({"val_share": 0.0}, "val_share between 0 and 1"),
-        ({"batch_size": 0}, "batch_size of 1 or more"),
+        ({"batch_size": 0}, "batch_size of at least 1"),
     ],
 )
 def test_wrong_settings_are_refused_at_once(options, message):

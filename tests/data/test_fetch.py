@@ -41,7 +41,7 @@ def toy(public, monkeypatch):
     place = Mirror(
         urls=(f"{address}/gone.zip", f"{address}/toy.zip"), file="toy.zip", strip=1, keep=("test/ir", "test/vi")
     )
-    card = DatasetCard("Toy", "", "", "none", ("test",), (BY_SPLIT,), counts={"test": 1}, places=(place,))
+    card = DatasetCard("Toy", "", "", "none", ("test",), (BY_SPLIT,), counts={"test": 1}, mirrors=(place,))
     monkeypatch.setitem(DATASETS, "toy", card)
     archive(folder / "toy.zip")
     return folder
@@ -93,13 +93,13 @@ def test_interrupted_unpacking_is_finished(toy, tmp_path):
 
 def test_damaged_archive_is_named(toy, tmp_path):
     (toy / "toy.zip").write_bytes((toy / "toy.zip").read_bytes()[:-40])
-    with pytest.raises(ValueError, match=r"toy\.zip is no complete zip archive .*remove it and download again"):
+    with pytest.raises(ValueError, match=r"toy\.zip is not a complete zip archive .*delete it and download again"):
         download("toy", tmp_path, progress=False)
 
 
 def test_archive_of_another_layout_is_refused(toy, tmp_path):
     archive(toy / "toy.zip", {"Toy-main/images/1.png": png(1)})
-    with pytest.raises(ValueError, match="holds none of test/ir, test/vi; its layout has changed"):
+    with pytest.raises(ValueError, match="contains none of test/ir, test/vi; its layout has changed"):
         download("toy", tmp_path, progress=False)
 
 
@@ -110,7 +110,7 @@ def test_members_that_lead_out_of_the_folder_are_left_out(tmp_path):
     assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["inside.png"]
 
 
-@pytest.mark.parametrize("name", [name for name, card in DATASETS.items() if any(place.page for place in card.places)])
+@pytest.mark.parametrize("name", [name for name, card in DATASETS.items() if any(place.page for place in card.mirrors)])
 def test_places_for_a_browser_say_what_to_put_where(tmp_path, name):
     (message,) = download(name, tmp_path, progress=False)
     assert "http" in message

@@ -61,7 +61,7 @@ def test_false_colour_is_told_with_the_first_file_and_the_count(folders, save):
     ir, vi = folders(10)
     for name in ("02", "03", "04", "06"):
         save(ir / f"{name}.png", RGB)
-    with pytest.warns(ImageWarning, match=r"3 of 5 infrared images looked at are in colour, first .*02\.png; .*luma"):
+    with pytest.warns(ImageWarning, match=r"3 of 5 examined infrared images are in colour, first .*02\.png; .*luma"):
         opened(ir, vi)
     opened(ir, vi, ir_channel="luma")
     opened(ir, vi, ir_channel=0)
@@ -90,7 +90,7 @@ def test_a_photograph_that_fits_once_it_is_upright_is_turned_and_told(folders, r
     ir, vi = folders(3)
     turned(vi / "01.png", 6, size=(32, 24))
     with pytest.warns(
-        ImageWarning, match=r"turns one image of 1 of 3 pairs, first .*01\.png \(orientation 6\); remove"
+        ImageWarning, match=r"rotates one image of 1 of 3 pairs, first .*01\.png \(orientation 6\); remove"
     ):
         source = opened(ir, vi, resize)
     assert source.size(1) == source.read(1).vi.shape[:2] == (24, 32)
@@ -101,7 +101,7 @@ def test_a_photograph_that_fits_only_as_it_is_stored_is_refused(folders, resize)
     ir, vi = folders(2)
     turned(vi / "01.png", 8)
     with pytest.raises(
-        ValueError, match=r"'01' fit only without the turn .*vi/01\.png \(orientation 8\); remove the tag"
+        ValueError, match=r"'01' fit only without the rotation .*vi/01\.png \(orientation 8\); remove the tag"
     ):
         opened(ir, vi, resize)
 
@@ -116,7 +116,14 @@ def test_images_that_are_both_turned_are_no_question(folders):
 def test_stretching_by_resize_is_told(folders, save):
     ir, vi = folders(2)
     save(ir / "01.png", np.zeros((12, 20), np.uint8))
-    with pytest.warns(ImageWarning, match=r"1 of 2 pairs differ in shape, .* infrared 20x12 .*; crop them to one view"):
+    with pytest.warns(
+        ImageWarning,
+        match=(
+            r"1 of 2 pairs differ in aspect ratio, .* infrared 20x12 .*; crop them to the "
+            r"same "
+            r"view"
+        ),
+    ):
         opened(ir, vi, resize=True)
     save(ir / "01.png", np.zeros((12, 16), np.uint8))
     opened(ir, vi, resize=True)

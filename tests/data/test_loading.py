@@ -32,11 +32,11 @@ def test_cards_say_what_a_user_needs(name):
     if name not in ("folder", "synthetic"):
         assert card.paper
         assert card.url.startswith("http")
-        assert card.places
-    for place in card.places:
+        assert card.mirrors
+    for place in card.mirrors:
         assert bool(place.urls) != bool(place.page), "either fetched or by hand"
         assert bool(place.urls) == bool(place.file)
-        assert bool(place.page) == bool(place.put)
+        assert bool(place.page) == bool(place.manual_steps)
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -98,7 +98,9 @@ def test_published_split_list_divides_a_folder_that_holds_all(tmp_path, make_pai
     assert load("roadscene", root=tmp_path).names == listed
     assert load("roadscene", root=tmp_path, split="train").names == others
     assert len(load("roadscene", root=tmp_path, split="all")) == 52
-    with pytest.raises(ValueError, match="no published 'val' split; take split 'all', or choose pairs with"):
+    with pytest.raises(
+        ValueError, match=("has no 'val' split, and none is published; use split 'all', or select pairs with")
+    ):
         load("roadscene", root=tmp_path, split="val")
 
 
@@ -111,7 +113,7 @@ def test_incomplete_published_split_is_refused(tmp_path, make_pairs):
 
 def test_data_set_without_any_split_says_so(tmp_path, make_pairs):
     make_pairs(tmp_path / "Ir", tmp_path / "Vis", ["00000"])
-    with pytest.raises(ValueError, match=r"m3fd .* no published 'test' split; take split 'all'"):
+    with pytest.raises(ValueError, match=r"m3fd .* has no 'test' split, and none is published; use split 'all'"):
         load("m3fd", root=tmp_path)
     assert load("m3fd", root=tmp_path, split="all").names == ["00000"]
 

@@ -37,8 +37,8 @@ def test_every_problem_is_found(tmp_path, make_pairs):
     (found,) = check("tno", tmp_path)
     assert found.pairs == 3
     first, second, third = found.problems
-    assert first == "3 pairs, published are 25"
-    assert second == "1 pairs are not of the published split, first '99'"
+    assert first == "3 pairs instead of the published 25"
+    assert second == "1 pairs are not in the published split, first '99'"
     assert "vi/02.png" in third
 
 
@@ -55,7 +55,7 @@ def test_absent_published_split_is_told(tmp_path, make_pairs):
     make_pairs(tmp_path / "train" / "ir", tmp_path / "train" / "vi", ["00001D"])
     by_split = {found.split: found for found in check("msrs", tmp_path)}
     assert by_split["test"].problems == ["not there"]
-    assert by_split["train"].problems == ["1 pairs, published are 1083"]
+    assert by_split["train"].problems == ["1 pairs instead of the published 1083"]
 
 
 def test_undivided_folder_is_looked_at_once_or_by_its_lists(tmp_path, make_pairs):

@@ -1,1 +1,1 @@
-"""Whatever pairs are read from: folders, EMS, single images with clean versions, shards; and caches over them."""
+"""What pairs are read from: folders, EMS, restoration datasets, shards; and caches of decoded pairs."""

@@ -1,4 +1,4 @@
-"""What a data set gives, whatever it is read from: named pairs of bytes."""
+"""The interface of every data source: named pairs of 8-bit images."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class RawPair:
     """One pair as it is stored.
 
     Attributes:
-        name: unique within its data set; names the fused image.
+        name: unique within its dataset; also the name of the fused image.
         ir: (H, W).
         vi: (H, W, 3) RGB.
-        ir_clean: the infrared image without degradation; None where it is unknown or `ir` itself.
-        vi_clean: the same of the visible image.
-        degradation: canonical spec of what the stored images suffer from; 'clean' when nothing was done to them.
-        ir_scale: how many times smaller per side the stored infrared image was before it was brought to size.
-        vi_scale: the same of the visible image.
-        prompt: what the data set says about the pair in words.
-        only: 'ir' or 'vi' where the other image is blank; empty for pairs.
+        ir_clean: the infrared image without degradation; None if it is unknown or is `ir` itself.
+        vi_clean: the same for the visible image.
+        degradation: canonical spec of the stored images' degradation; 'clean' if there is none.
+        ir_scale: by which factor per side the stored infrared image was smaller before it was resized.
+        vi_scale: the same for the visible image.
+        prompt: the dataset's description of the pair in words.
+        only: 'ir' or 'vi' if the other image is blank; empty for real pairs.
     """
 
     name: str
@@ -39,11 +39,11 @@ class RawPair:
 
 
 class Source(Protocol):
-    """Pairs of one data set, in a fixed order.
+    """Pairs of one dataset, in a fixed order.
 
     Attributes:
-        dataset: its name in the table of data sets.
-        names: one per pair, unique.
+        dataset: its name in DATASETS.
+        names: unique names of the pairs.
     """
 
     dataset: str
@@ -58,31 +58,31 @@ class Source(Protocol):
         """Read one pair.
 
         Raises:
-            FileNotFoundError: an image has gone.
+            FileNotFoundError: an image no longer exists.
             ValueError: an image cannot be read, or the two differ in size.
         """
 
     def digest(self, index: int) -> str:
-        """What a pair is made from, as a sha256: the same wherever the same bytes lie.
+        """SHA-256 of what a pair is made from: equal for equal bytes, wherever they are stored.
 
         Raises:
-            OSError: an image has gone.
+            OSError: an image no longer exists.
         """
 
 
 def digests(source: Source, limit: int | None = None) -> dict[str, str]:
-    """What the first pairs are made from, by name; empty for a pair that is not there."""
+    """Digests of the first pairs by name; empty for a pair whose files are missing."""
     found = {}
     for index, name in enumerate(source.names[:limit]):
         try:
             found[name] = source.digest(index)
-        except OSError:  # It is reported when it is read, so that it does not stop the others.
+        except OSError:  # Reported when the pair is read, so that it does not stop the others.
             found[name] = ""
     return found
 
 
 class ConcatSource:
-    """Pairs of several sources, one after the other; names carry their data set."""
+    """The pairs of several sources in sequence; names are prefixed with their dataset."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = list(sources)
@@ -103,7 +103,7 @@ class ConcatSource:
         return replace(source.read(place), name=self.names[index])
 
     def digest(self, index: int) -> str:
-        """What a pair is made from."""
+        """SHA-256 of what a pair is made from."""
         source, place = self._find(index)
         return source.digest(place)
 
@@ -136,5 +136,5 @@ class Subset:
         return self.source.read(self.indices[index])
 
     def digest(self, index: int) -> str:
-        """What a pair is made from."""
+        """SHA-256 of what a pair is made from."""
         return self.source.digest(self.indices[index])

@@ -1,4 +1,4 @@
-"""Decoded pairs kept in memory: by one process, or for all workers of one, each decoded once."""
+"""Caches of decoded pairs: within one process, or shared with its workers."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from fusionbench.data.sources.base import RawPair, Source
 from fusionbench.types import Bytes
 
 METADATA = 512
-"""Bytes before the images, for what else is known of a pair; a pair with more to say is not kept."""
+"""Bytes reserved before the images for a pair's metadata; a pair with more is not cached."""
 
 CHANNELS = {"ir": 1, "vi": 3, "ir_clean": 1, "vi_clean": 3}
 
 
 class SharedCache:
-    """A source that decodes each pair once for this process and those that it starts, as long as there is room.
+    """A source that decodes each pair once for this process and its workers, as long as there is room.
 
     Attributes:
-        source: what is read from.
+        source: the wrapped source.
     """
 
     def __init__(self, source: Source, max_bytes: int, folder: str | Path | None = None) -> None:
-        """See above.
+        """Create an empty cache.
 
         Args:
-            max_bytes: of decoded images; pairs that come after so many are decoded whenever they are read.
-            folder: on a disk, for a cache that does not fit into memory.
+            max_bytes: size of the cache; pairs beyond it are decoded whenever they are read.
+            folder: a folder on a disk, for a cache that does not fit into memory.
 
         Raises:
             FileNotFoundError: there is no such folder.
@@ -41,12 +41,12 @@ class SharedCache:
         self.source = source
         self.dataset = source.dataset
         self.names = source.names
-        # A system that cannot read and write at a place without moving there decodes every time.
+        # Without pread and pwrite, every pair is decoded every time.
         self._ends = list(accumulate(self._sizes(max_bytes))) if hasattr(os, "pread") else []
         self._file = _nameless(folder) if self._ends else None
 
     def _sizes(self, max_bytes: int) -> Iterator[int]:
-        """Bytes for each pair, as many as there is room for; all pairs are taken to have the images of the first."""
+        """Bytes for each pair, while there is room; all pairs are assumed to have the same images as the first."""
         if max_bytes <= 0 or not len(self.source):
             return
         first = self.source.read(0)
@@ -63,7 +63,7 @@ class SharedCache:
         return len(self.source)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Where a process that inherits nothing, because it is spawned, finds the file.
+        # Where a spawned process, which inherits no open files, finds the file.
         path = None if self._file is None else f"/proc/{os.getpid()}/fd/{self._file}"
         return {**self.__dict__, "_file": path}
 
@@ -72,7 +72,7 @@ class SharedCache:
         if state["_file"] is not None:
             try:
                 self._file = os.open(state["_file"], os.O_RDWR)
-            except OSError:  # A system without /proc: every process decodes for itself.
+            except OSError:  # A system without /proc: every process decodes on its own.
                 self._ends, self._file = [], None
 
     def __del__(self) -> None:
@@ -85,7 +85,7 @@ class SharedCache:
         return self.source.size(index)
 
     def read(self, index: int) -> RawPair:
-        """Read one pair, from the cache where it is there."""
+        """Read one pair, from the cache if it is there."""
         if index >= len(self._ends) or self._file is None:
             return self.source.read(index)
         start = self._ends[index - 1] if index else 0
@@ -113,7 +113,7 @@ class SharedCache:
                 place += image.nbytes
             os.pwrite(file, told, start)
         except OSError:
-            self._ends = []  # The disk is full; what is there already is of no use without room for the rest.
+            self._ends = []  # The disk is full; the cache is switched off.
 
 
 def _pair(name: str, fields: dict[str, Any], data: bytes) -> RawPair:
@@ -126,26 +126,26 @@ def _pair(name: str, fields: dict[str, Any], data: bytes) -> RawPair:
 
 
 def _nameless(folder: str | Path | None) -> int:
-    """A new file that goes when the last process closes it."""
+    """A new unlinked file, which disappears when the last process closes it."""
     if folder is None and hasattr(os, "memfd_create"):
         return os.memfd_create("fusionbench")
     if folder is not None and not Path(folder).expanduser().is_dir():
-        raise FileNotFoundError(f"no folder {folder} for decoded images; make it, or leave loader.cache_dir out")
+        raise FileNotFoundError(f"no folder {folder} for decoded images; create it, or omit loader.cache_dir")
     handle, path = tempfile.mkstemp(dir=None if folder is None else Path(folder).expanduser())
     Path(path).unlink()
     return handle
 
 
 class CachedSource:
-    """A source that decodes each pair once, as long as there is room.
+    """A source that decodes each pair once, as long as there is room in memory.
 
-    Nothing is thrown out again: an epoch visits every pair once in random order, where the pair that was not used for
-    longest is the one that comes next, and replacing pairs would find fewer of them. Every process has its own cache;
-    what was read before workers were forked is shared by them.
+    Nothing is evicted: an epoch visits every pair once in random order, so that the least recently used pair is the one
+    needed soonest, and evicting it would lower the hit rate. Every process has its own cache; pairs that were read
+    before workers were forked are shared by them.
 
     Attributes:
-        source: what is read from.
-        max_bytes: of decoded images per process.
+        source: the wrapped source.
+        max_bytes: size of the cache in bytes, per process.
     """
 
     def __init__(self, source: Source, max_bytes: int) -> None:
@@ -165,7 +165,7 @@ class CachedSource:
         return self.source.size(index)
 
     def read(self, index: int) -> RawPair:
-        """Read one pair; its arrays cannot be written to."""
+        """Read one pair; its arrays are read-only."""
         if index in self._pairs:
             return self._pairs[index]
         pair = self.source.read(index)
@@ -179,7 +179,7 @@ class CachedSource:
         return pair
 
     def digest(self, index: int) -> str:
-        """What a pair is made from, read once."""
+        """SHA-256 of what a pair is made from, computed once."""
         if index not in self._digests:
             self._digests[index] = self.source.digest(index)
         return self._digests[index]

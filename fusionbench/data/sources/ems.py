@@ -1,8 +1,8 @@
-"""EMS-style folders: pairs that are degraded on disk, with restored references.
+"""EMS-style folders: pairs that are degraded on disk, with restored images as references.
 
-In `train` and `val` a file is `<scene>_<CODE>`; every scene has several per modality and one reference in a folder of
-its own. In `test` each degradation has its folder (`ir_LC`, `vi_Rain`), `ir` and `vi` are the undegraded images, and
-there are no references for the degraded ones.
+In `train` and `val` a file is `<scene>_<CODE>`; every scene has several files per modality and one reference in a
+separate folder. In `test` each degradation has its own folder (`ir_LC`, `vi_Rain`), `ir` and `vi` are the undegraded
+images, and the degraded ones have no references.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ TERMS = {
 """The terms that stand for the codes in file names."""
 
 COMBINED = {("LL", "LC"), ("LL", "SN"), ("Rain", "SN")}
-"""Visible and infrared codes that DSPFusion's test conditions combine; all others degrade one image only."""
+"""Visible and infrared codes that DSPFusion's test conditions combine; its other conditions degrade one image only."""
 
 REFERENCES = {"ir": ("IR_enhanced", "ir_gt"), "vi": ("VI_enhanced", "vi_gt")}
-"""Folders of the references: as published, and as DSPFusion's samples have been passed on."""
+"""Folders of the references: as published, and as in copies of DSPFusion's samples."""
 
 
 @dataclass
@@ -67,13 +67,13 @@ class Record:
 
     @property
     def spec(self) -> str:
-        """The canonical degradation that the codes stand for."""
+        """The canonical spec that the codes stand for."""
         terms = (TERMS["vi"].get(self.vi_code), TERMS["ir"].get(self.ir_code))
         return str(parse("+".join(term for term in terms if term is not None) or "clean"))
 
     @property
     def published(self) -> bool:
-        """Whether DSPFusion's conditions include it, the undegraded pair counted in."""
+        """Whether DSPFusion's test conditions include it; they include the undegraded pair."""
         return NORMAL in (self.vi_code, self.ir_code) or (self.vi_code, self.ir_code) in COMBINED
 
 
@@ -111,7 +111,7 @@ class EmsSource:
         """Read one pair with the references that its scene has.
 
         Raises:
-            FileNotFoundError: an image has gone.
+            FileNotFoundError: an image no longer exists.
             ValueError: an image cannot be read, or two of them differ in size.
         """
         record = self.records[index]
@@ -131,7 +131,7 @@ class EmsSource:
         return RawPair(record.name, ir, vi, ir_clean, vi_clean, degradation=record.spec, prompt=self._prompt(record))
 
     def digest(self, index: int) -> str:
-        """What a pair and its references are made from."""
+        """SHA-256 of what a pair and its references are made from."""
         record = self.records[index]
         scene = self.scenes[record.scene]
         files = (scene.ir[record.ir_code], scene.vi[record.vi_code], scene.ir_clean, scene.vi_clean)
@@ -153,13 +153,13 @@ def open_ems(
 
     Args:
         roots: folders to look in.
-        only: degradations to keep, of all combinations on disk; DSPFusion's conditions without it.
-        advice: how to get the data set, for the message when it is missing.
-        reading: how infrared files are read where they leave it open.
+        only: degradations to keep, of all combinations on disk; by default DSPFusion's conditions.
+        advice: how to get the dataset, for the error message.
+        reading: how ambiguous infrared files are read.
 
     Raises:
-        FileNotFoundError: no such split in any root.
-        ValueError: codes or files that do not fit, or none of the wanted degradations.
+        FileNotFoundError: no root has the split.
+        ValueError: codes or files do not match, or none of the requested degradations exists.
     """
     roots = list(roots)
     for root in roots:
@@ -189,7 +189,7 @@ def _kept(records: list[Record], only: Sequence[str] | None, folder: Path) -> li
     absent = sorted(wanted - {record.spec for record in records})
     if absent:
         known = ", ".join(sorted({record.spec for record in records}))
-        raise ValueError(f"no pair in {folder} is degraded by {absent[0]!r}; there are {known}")
+        raise ValueError(f"no pair in {folder} is degraded by {absent[0]!r}; available: {known}")
     return [record for record in records if record.spec in wanted]
 
 
@@ -205,11 +205,11 @@ def _code(modality: str, code: str, path: Path) -> str:
     """The code as the tables spell it.
 
     Raises:
-        ValueError: no such code.
+        ValueError: unknown code.
     """
     known = {other.lower(): other for other in (NORMAL, *TERMS[modality])}
     if code.lower() not in known:
-        raise ValueError(f"{path} has the code {code!r}, which is none of {', '.join(known.values())}")
+        raise ValueError(f"{path} has the unknown code {code!r}; known codes: {', '.join(known.values())}")
     return known[code.lower()]
 
 
@@ -219,7 +219,7 @@ def _scenes_by_code(folders: dict[str, Path]) -> dict[str, Scene]:
         for stem, path in image_files(folders[modality]).items():
             scene, underscore, code = stem.partition("_")
             if not underscore:
-                raise ValueError(f"{path} carries no code; EMS files are named <scene>_<CODE>")
+                raise ValueError(f"{path} has no code in its name; EMS files are named <scene>_<CODE>")
             getattr(scenes.setdefault(scene, Scene()), modality)[_code(modality, code, path)] = path
         references = next((folders[name.lower()] for name in REFERENCES[modality] if name.lower() in folders), None)
         for stem, path in ({} if references is None else image_files(references)).items():

@@ -26,25 +26,25 @@ PROMPTS = "prompts.csv"
 def match_by_name(
     ir_dir: Path, vi_dir: Path, unmatched: Unmatched = "refuse", reading: ReadOptions = AS_STORED
 ) -> list[PairPaths]:
-    """Pair the images of two folders by name, sorted; differences of case are overlooked where nothing else fits.
+    """Pair the images of two folders by name, sorted; case is ignored where no exact match exists.
 
     Args:
-        unmatched: 'refuse' raises when an image has no partner, 'skip' leaves it out.
-        reading: one folder is both where a channel of its files is the infrared image.
+        unmatched: 'refuse' raises an error if an image has no partner, 'skip' leaves it out.
+        reading: with a channel for the infrared image, one folder can be both.
 
     Raises:
-        FileNotFoundError: a folder is missing or holds no image.
-        ValueError: images without a partner, or no pair at all.
+        FileNotFoundError: a folder is missing or contains no image.
+        ValueError: images have no partner, or there is no pair.
     """
     if ir_dir.resolve() == vi_dir.resolve():
         if isinstance(reading.ir_channel, int):
             return [PairPaths(name, path, path) for name, path in sorted(_images(ir_dir).items())]
         raise ValueError(
-            f"{ir_dir} is given for both modalities; give one folder per modality, or say which channel of its files "
-            "is the infrared image (--ir-channel 3 for the fourth)"
+            f"{ir_dir} is given for both modalities; give one folder per modality, or name the channel of the "
+            "infrared image (--ir-channel 3 for the fourth)"
         )
     if ir_dir.resolve() in vi_dir.resolve().parents or vi_dir.resolve() in ir_dir.resolve().parents:
-        raise ValueError(f"one of {ir_dir} and {vi_dir} lies in the other; give separate folders")
+        raise ValueError(f"one of {ir_dir} and {vi_dir} contains the other; give separate folders")
     ir, vi = _images(ir_dir), _images(vi_dir)
     lowered = {name.lower(): name for name in ir}
     partner = {name: name if name in ir else lowered.get(name.lower()) for name in vi}
@@ -54,8 +54,8 @@ def match_by_name(
     if not pairs or (unmatched == "refuse" and (alone_ir or alone_vi)):
         raise ValueError(
             f"{len(pairs)} pairs, but {len(alone_ir)} images only in {ir_dir}{_some(alone_ir)} and "
-            f"{len(alone_vi)} only in {vi_dir}{_some(alone_vi)}; pairs share their file name: rename or remove these"
-            + ("" if not pairs else ", or leave them out with unmatched='skip'")
+            f"{len(alone_vi)} only in {vi_dir}{_some(alone_vi)}; the images of a pair must have the same name: "
+            "rename or remove these" + ("" if not pairs else ", or skip them with unmatched='skip'")
         )
     return sorted(pairs, key=lambda files: files.name)
 
@@ -63,21 +63,21 @@ def match_by_name(
 def _images(folder: Path) -> dict[str, Path]:
     if found := image_files(folder):
         return found
-    raise FileNotFoundError(f"no image in {folder}; known suffixes are {', '.join(SUFFIXES)}")
+    raise FileNotFoundError(f"no image in {folder}; supported suffixes: {', '.join(SUFFIXES)}")
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first few names in brackets, for messages."""
+    """The first few names in parentheses, for messages."""
     if not names:
         return ""
     return f" ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
 
 
 def read_prompts(folders: Iterable[Path]) -> dict[str, str]:
-    """The sentences of the first `prompts.csv` in these folders, by pair name; empty without one.
+    """The prompts of the first `prompts.csv` in these folders, by pair name; empty if there is none.
 
     Raises:
-        ValueError: the table cannot be read, lacks a column, or has a row that is too long, too short or a second one.
+        ValueError: the table cannot be read, lacks a column, or has a duplicate row or one of the wrong length.
     """
     path = next((path for folder in folders if (path := folder / PROMPTS).is_file()), None)
     lines, faults = ([], []) if path is None else read_csv(path, journal=False)
@@ -90,26 +90,26 @@ def read_prompts(folders: Iterable[Path]) -> dict[str, str]:
         if cells and len(cells) != len(heading):
             faults.append(f"{path}, line {number}: {len(cells)} cells where the heading has {len(heading)}")
         elif row.get("name") in prompts:
-            faults.append(f"{path}, line {number}: a second row of {row['name']!r}")
+            faults.append(f"{path}, line {number}: a second row for {row['name']!r}")
         if faults:
             break
         if cells:
             prompts[row["name"]] = row["prompt"]
     if faults:
-        raise ValueError(f"{faults[0]}; the table needs the columns 'name' and 'prompt' and a row for each name")
+        raise ValueError(f"{faults[0]}; the table needs the columns 'name' and 'prompt' and one row per name")
     return prompts
 
 
 class FolderSource:
-    """Pairs of files, degraded by nobody.
+    """Undegraded pairs of files in two folders.
 
     Args:
-        resize: bring infrared images to the size of the visible ones.
-        prompts: a sentence by name.
-        reading: how infrared files are read where they leave it open.
+        resize: resize infrared images to the visible ones.
+        prompts: prompt by pair name.
+        reading: how ambiguous infrared files are read.
 
     Raises:
-        ValueError: two images of a pair differ in size and `resize` is not set, or files cannot be read without help.
+        ValueError: two images of a pair differ in size and `resize` is not set, or files are ambiguous.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class FolderSource:
         """Read one pair.
 
         Raises:
-            FileNotFoundError: an image has gone.
+            FileNotFoundError: an image no longer exists.
             ValueError: an image cannot be read, or the two differ in size.
         """
         files = self.files[index]
@@ -156,13 +156,13 @@ class FolderSource:
         return RawPair(files.name, resized(ir, vi.shape[:2]), vi, ir_scale=scale, prompt=self.prompts.get(files.name))
 
     def digest(self, index: int) -> str:
-        """What a pair is made from: the bytes of its files and what is said about it."""
+        """SHA-256 of what a pair is made from: the bytes of its files and its prompt."""
         files = self.files[index]
         return digest_of([files.ir, files.vi, self.prompts.get(files.name) or ""])
 
 
 def resized(image: Bytes, size: tuple[int, int]) -> Bytes:
-    """The image at another (height, width): bicubic where it grows, area means where it shrinks."""
+    """The image resized to (height, width): bicubic when enlarging, area averaging when shrinking."""
     smaller = size[0] < image.shape[0] and size[1] < image.shape[1]
     interpolation = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     return cv2.resize(image, size[::-1], interpolation=interpolation).astype(np.uint8, copy=False)

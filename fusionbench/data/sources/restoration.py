@@ -1,8 +1,8 @@
-"""Images of one modality with their clean versions: what restoration data sets offer, and fusion pairs cannot.
+"""Single images with clean versions, from restoration datasets.
 
-They come as pairs whose other image is blank, so that everything made for pairs takes them. Three sorts of folders are
-known: clean images to be degraded anew in each epoch, degraded images beside clean ones of the same name, and degraded
-images that carry the name of the clean one with something behind it.
+They come as pairs whose other image is blank, so that everything made for pairs accepts them. Three kinds of folders
+are supported: clean images that are degraded anew in each epoch, degraded images next to clean ones of the same name,
+and degraded images whose names are those of the clean ones with a suffix.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ Modality = Literal["ir", "vi"]
 
 @dataclass(frozen=True)
 class RestorationCard:
-    """What is known about a restoration data set.
+    """A restoration dataset.
 
     Attributes:
         title: its name, and what it shows.
-        modality: the image that its pairs have.
-        degraded: folders of the degraded images below the root, the first that is there; none for clean images only.
-        clean: folders of the clean ones, the first that is there.
-        degradation: canonical spec of what the degraded ones suffer from.
-        keep: pattern of the names of degraded images to use; all without it.
-        url: its home.
+        modality: which image its pairs have.
+        degraded: candidate folders of the degraded images below the root; none for clean images only.
+        clean: candidate folders of the clean images.
+        degradation: canonical spec of the degraded images.
+        keep: pattern of the names of degraded images to use; all by default.
+        url: its home page.
     """
 
     title: str
@@ -51,7 +51,7 @@ class RestorationCard:
 
 RESTORATION = {
     "exposure_errors": RestorationCard(
-        title="Exposure-Errors: photographs rendered with five exposures; the over-exposed ones",
+        title="Exposure-Errors: photographs rendered with five exposures, of which the over-exposed",
         modality="vi",
         degraded=("training/INPUT_IMAGES", "train/INPUT_IMAGES", "INPUT_IMAGES", "input"),
         clean=("training/GT_IMAGES", "train/GT_IMAGES", "GT_IMAGES", "gt"),
@@ -65,7 +65,7 @@ RESTORATION = {
         clean=("ir", "infrared", "Ir", "."),
     ),
     "lol": RestorationCard(
-        title="LOL: photographs taken with little light and with enough",
+        title="LOL: photographs taken in low and in normal light",
         modality="vi",
         degraded=("our485/low", "train/low", "low"),
         clean=("our485/high", "train/high", "high"),
@@ -73,7 +73,7 @@ RESTORATION = {
         url="https://daooshee.github.io/BMVC2018website/",
     ),
     "reside": RestorationCard(
-        title="RESIDE: clear photographs and hazy ones made of them",
+        title="RESIDE: clear photographs and hazy versions made from them",
         modality="vi",
         degraded=("ITS/hazy", "OTS/hazy", "train/hazy", "hazy"),
         clean=("ITS/clear", "OTS/clear", "train/clear", "clear", "gt"),
@@ -86,17 +86,17 @@ RESTORATION = {
         clean=("vi", "visible", "Vis", "."),
     ),
 }
-"""Restoration data sets by name, beside those of fusion."""
+"""Restoration datasets by name, in addition to DATASETS."""
 
 
 @dataclass(frozen=True)
 class Restored:
-    """One image of a restoration data set.
+    """One image of a restoration dataset.
 
     Attributes:
         name: unique within it.
-        degraded: the file that is restored; the clean one itself where it is degraded later.
-        clean: the file without degradation.
+        degraded: the degraded file; the clean one itself if it is degraded on the fly.
+        clean: the clean file.
     """
 
     name: str
@@ -105,11 +105,11 @@ class Restored:
 
 
 class RestorationSource:
-    """Pairs of which one image exists and the other is black.
+    """Pairs with one real image and a black one.
 
     Attributes:
-        modality: of the image that exists.
-        degradation: canonical spec of what the images suffer from on disk.
+        modality: modality of the real image.
+        degradation: canonical spec of the images on disk.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class RestorationSource:
         """Read one image, as a pair with a black one.
 
         Raises:
-            FileNotFoundError: the image has gone.
+            FileNotFoundError: the image no longer exists.
             ValueError: it cannot be read, or differs in size from its clean version.
         """
         files = self.files[index]
@@ -154,7 +154,7 @@ class RestorationSource:
         return RawPair(files.name, blank, image, blank, clean, self.degradation, only="vi")
 
     def digest(self, index: int) -> str:
-        """What an image and its clean version are made from."""
+        """SHA-256 of an image and its clean version."""
         return digest_of([self.files[index].degraded, self.files[index].clean])
 
     def _read(self, path: Path) -> Bytes:
@@ -162,18 +162,18 @@ class RestorationSource:
 
 
 def restoration(name: str, roots: Sequence[Path], reading: ReadOptions = AS_STORED) -> RestorationSource:
-    """The images of a restoration data set.
+    """Load the images of a restoration dataset.
 
     Args:
         name: a row of `RESTORATION`.
-        roots: folders to look in.
-        reading: how infrared files are read where they leave it open.
+        roots: folders to search.
+        reading: how ambiguous infrared files are read.
 
     Raises:
-        FileNotFoundError: the folders are not there, or are empty.
-        ValueError: an unknown name, or degraded images without a clean one.
+        FileNotFoundError: the folders are missing or empty.
+        ValueError: unknown name, or degraded images without a clean one.
     """
-    name = lookup("restoration data set", name, RESTORATION)
+    name = lookup("restoration dataset", name, RESTORATION)
     card = RESTORATION[name]
     for root in roots:
         clean = _first(root, card.clean)
@@ -185,7 +185,7 @@ def restoration(name: str, roots: Sequence[Path], reading: ReadOptions = AS_STOR
             check_names((each.name for each in files), root)
             return RestorationSource(name, files, card.modality, card.degradation, reading)
     wanted = " and ".join(" or ".join(folders) for folders in (card.degraded, card.clean) if folders)
-    origin = f"; it comes from {card.url}" if card.url else ""
+    origin = f"; it is available from {card.url}" if card.url else ""
     raise FileNotFoundError(f"no images of {name} in {' or '.join(map(str, roots))}; looked for {wanted}{origin}")
 
 
@@ -194,7 +194,7 @@ def _first(root: Path, folders: Sequence[str]) -> Path | None:
 
 
 def _matched(name: str, degraded: Path, clean: Path, keep: str) -> list[Restored]:
-    """Each degraded image with the clean one of its name, or of the longest start of its name before a '_' or '-'."""
+    """Each degraded image with the clean one of its name, or of the longest prefix of its name before a '_' or '-'."""
     references = image_files(clean)
     if degraded == clean:
         return [Restored(stem, path, path) for stem, path in sorted(references.items())]
@@ -211,6 +211,6 @@ def _matched(name: str, degraded: Path, clean: Path, keep: str) -> list[Restored
     if alone:
         raise ValueError(
             f"{len(alone)} degraded images of {name} have no clean one in {clean}, first {alone[0].name}; a degraded "
-            "image is named like its clean one, or has '_' or '-' and more behind that name"
+            "image must have its clean image's name, optionally followed by '_' or '-' and a suffix"
         )
     return files

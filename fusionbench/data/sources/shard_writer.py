@@ -1,4 +1,4 @@
-"""Writing shards; see `shards` for what they are."""
+"""Writing shards; see `shards` for their format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from webdataset import TarWriter
 
 PLAIN = {each.name: each.default for each in fields(RawPair)}
-"""What is said of a pair of which nothing is known but its images."""
+"""Metadata of a pair without any, which are not stored."""
 
 
 def write_shards(
@@ -34,30 +34,30 @@ def write_shards(
     per_shard: int = 128,
     done: Callable[[int], None] = lambda count: None,
 ) -> list[Path]:
-    """Write the pairs of a split, as they are read, and enter them into the folder's index.
+    """Write the pairs of a split as they are read, and add them to the folder's index.
 
-    Images are stored without loss. The same pairs give the same bytes. An interrupted call begins again.
+    Images are stored losslessly. Equal pairs give equal bytes. An interrupted call starts again.
 
     Args:
-        folder: new, or with shards of other splits of the data set.
-        per_shard: pairs in a tar file.
+        folder: new, or with shards of other splits of the dataset.
+        per_shard: pairs per tar file.
         done: called with the number of pairs that were just written.
 
     Returns:
         The tar files.
 
     Raises:
-        ValueError: the folder holds the split already, or another data set, or a pair cannot be read.
+        ValueError: the folder already holds the split or another dataset, or a pair cannot be read.
         ModuleNotFoundError: the extra `stream` is not installed.
     """
     if per_shard < 1:
-        raise ValueError(f"{per_shard} pairs per shard are too few; give 1 or more")
+        raise ValueError(f"{per_shard} pairs per shard are too few; give at least 1")
     index: dict[str, Any] = {"format": FORMAT, "dataset": source.dataset, "splits": {}}
     if has_shards(folder):
         index = read_index(folder)
         if index["dataset"] != source.dataset or split in index["splits"]:
             held = f"{index['dataset']}, {' and '.join(index['splits'])}"
-            raise ValueError(f"{folder} holds shards of {held} already; choose another --out")
+            raise ValueError(f"{folder} already holds shards of {held}; choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     shards = []
     for number, first in enumerate(range(0, len(source), per_shard)):
@@ -102,7 +102,7 @@ def _writer(stream: BinaryIO) -> TarWriter:
         from webdataset import TarWriter
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"shards are written by webdataset; {install_command('stream')}") from error
-    # A fixed time makes equal pairs equal files.
+    # A fixed modification time makes equal pairs equal files.
     return TarWriter(stream, encoder=False, mtime=0.0, user="", group="")
 
 
@@ -113,7 +113,7 @@ def _png(image: Bytes) -> bytes:
 
 
 def _members(path: Path) -> Iterator[tuple[int, str, int, bytes]]:
-    """The place of the pair, the name, the offset and the bytes of every image in a tar file."""
+    """The index of the pair, the field, the offset and the bytes of every image in a tar file."""
     with tarfile.open(path) as tar, path.open("rb") as stream:
         for member in tar:
             place, _, rest = member.name.partition(".")

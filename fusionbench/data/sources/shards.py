@@ -1,8 +1,8 @@
-"""Pairs in shards: tar files in the WebDataset layout, with an index that says where in which file each pair lies.
+"""Pairs in shards: tar files in the WebDataset layout, with an index of where each pair is stored.
 
-Members of a pair share their number and are called `<number>.ir.png`, `<number>.vi.png`, where they are known also
-`.ir_clean.png` and `.vi_clean.png`, and `<number>.json` with the pair's name and what else is known of it. The index,
-`index.json`, lets a worker read its own pairs and no others, checks every byte, and counts pairs without opening a tar.
+The members of a pair share their number: `<number>.ir.png`, `<number>.vi.png`, where they are known also
+`.ir_clean.png` and `.vi_clean.png`, and `<number>.json` with the pair's name and metadata. The index, `index.json`,
+lets a worker read only its own pairs, holds checksums of every byte, and counts pairs without opening a tar file.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ FORMAT = "fusionbench shards 1"
 
 IMAGES = ("ir", "vi", "ir_clean", "vi_clean")
 METADATA = ("degradation", "ir_scale", "vi_scale", "prompt", "only")
-"""Fields of a pair that are no images."""
+"""Fields of a pair that are not images."""
 
 
 class Part(NamedTuple):
-    """Where a member's bytes lie in its tar, and their checksum (CRC-32)."""
+    """The position of a member's bytes in its tar file, and their checksum (CRC-32)."""
 
     offset: int
     size: int
@@ -36,7 +36,7 @@ class Part(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One pair of an index."""
+    """A pair in the index."""
 
     name: str
     height: int
@@ -47,14 +47,14 @@ class Entry(NamedTuple):
 
 
 class ShardSource:
-    """Pairs of one split, in the order in which they were written.
+    """Pairs of one split from shards, in the order in which they were written.
 
     Attributes:
-        blocks: places of the pairs of each shard.
+        blocks: indices of the pairs of each shard.
 
     Raises:
         FileNotFoundError: a shard is missing.
-        ValueError: a shard has another size than the index says.
+        ValueError: the size of a shard differs from the index.
     """
 
     def __init__(self, dataset: str, shards: list[dict[str, Any]], folder: Path) -> None:
@@ -62,7 +62,11 @@ class ShardSource:
         self.folder = folder
         for shard in shards:
             if Path(shard["file"]).name != shard["file"]:
-                raise ValueError(f"{folder / INDEX} names a shard {shard['file']!r} outside of its folder; shard again")
+                raise ValueError(
+                    f"{folder / INDEX} names a shard {shard['file']!r} outside its folder; shard the dataset "
+                    "again "
+                    "again"
+                )
             _check_complete(folder / shard["file"], shard["bytes"])
         self._entries = [_entry(pair, shard["file"]) for shard in shards for pair in shard["pairs"]]
         self.names = [entry.name for entry in self._entries]
@@ -82,15 +86,15 @@ class ShardSource:
         """Read one pair.
 
         Raises:
-            FileNotFoundError: its shard has gone.
-            ValueError: its bytes are not those that were written.
+            FileNotFoundError: its shard no longer exists.
+            ValueError: its bytes have changed since they were written.
         """
         entry = self._entries[index]
         start = min(part.offset for part in entry.parts.values())
         end = max(part.offset + part.size for part in entry.parts.values())
         path = self.folder / entry.shard
         if start < 0 or end > path.stat().st_size:
-            raise ValueError(f"{self.folder / INDEX} is damaged at {entry.name!r}; shard the data set again")
+            raise ValueError(f"{self.folder / INDEX} is damaged at {entry.name!r}; shard the dataset again")
         with path.open("rb") as stream:
             stream.seek(start)
             block = memoryview(stream.read(end - start))
@@ -98,12 +102,12 @@ class ShardSource:
         for name, part in entry.parts.items():
             data = block[part.offset - start : part.offset - start + part.size]
             if zlib.crc32(data) != part.crc:
-                raise ValueError(f"{path} is damaged at {entry.name!r}; copy it again, or shard the data set again")
+                raise ValueError(f"{path} is damaged at {entry.name!r}; copy it again, or shard the dataset again")
             fields[name] = decode_image(data, f"{name} of {entry.name!r} in {path}")
         return RawPair(entry.name, **fields)
 
     def digest(self, index: int) -> str:
-        """What a pair is made from, as the index says it; `read` compares the checksums with the bytes."""
+        """SHA-256 of a pair according to the index; `read` compares its checksums with the bytes."""
         entry = self._entries[index]
         parts = {name: (part.size, part.crc) for name, part in entry.parts.items()}
         return digest_of([json.dumps([parts, dict(entry.facts)], sort_keys=True)])
@@ -111,15 +115,16 @@ class ShardSource:
 
 def _check_complete(path: Path, size: int) -> None:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing, which {INDEX} names; copy all shards, or shard again")
+        raise FileNotFoundError(f"{path} is missing but listed in {INDEX}; copy all shards, or shard the dataset again")
     if path.stat().st_size != size:
         raise ValueError(
-            f"{path} has {path.stat().st_size} bytes, {INDEX} says {size}; copy it again, or shard the data set again"
+            f"{path} has {path.stat().st_size} bytes and should have {size} according to {INDEX}; copy it again, or "
+            "shard the dataset again"
         )
 
 
 def blocks_of(source: Source) -> list[list[int]]:
-    """Places of the pairs of each shard, when all of a source comes from shards; otherwise nothing."""
+    """Indices of the pairs of each shard if the whole source comes from shards, else empty."""
     if isinstance(source, ShardSource):
         return [list(block) for block in source.blocks]
     if isinstance(source, SharedCache):
@@ -152,10 +157,10 @@ def has_shards(root: str | Path | None) -> bool:
 
 
 def read_index(folder: Path) -> dict[str, Any]:
-    """What the index of a folder of shards says.
+    """Read the index of a folder of shards.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not an index of shards.
     """
     path = folder / INDEX
     try:
@@ -164,7 +169,9 @@ def read_index(folder: Path) -> dict[str, Any]:
             raise ValueError(f"its format is {index['format']!r}, not {FORMAT!r}")
         index["dataset"], index["splits"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no index of shards ({error}); write one with `fusionbench data shard`") from error
+        raise ValueError(
+            f"{path} is not an index of shards ({error}); write one with `fusionbench data shard`"
+        ) from error
     return dict(index)
 
 
@@ -173,14 +180,15 @@ def open_shards(folder: Path, dataset: str, split: str) -> ShardSource:
 
     Raises:
         FileNotFoundError: the split or a shard is missing.
-        ValueError: the shards are of another data set, or damaged.
+        ValueError: the shards are of another dataset, or damaged.
     """
     index = read_index(folder)
     if index["dataset"] != dataset:
-        raise ValueError(f"{folder} holds shards of {index['dataset']!r}, not of {dataset!r}; name that data set")
+        raise ValueError(f"{folder} holds shards of {index['dataset']!r}, not of {dataset!r}; choose that dataset")
     if split not in index["splits"]:
         there = " and ".join(index["splits"])
         raise FileNotFoundError(
-            f"{folder} holds shards of {there}, none of {split!r}; `fusionbench data shard --split {split}` adds them"
+            f"{folder} holds shards of {there}, but none of {split!r}; add them with `fusionbench data shard --split "
+            f"{split}`"
         )
     return ShardSource(dataset, index["splits"][split], folder)

@@ -82,7 +82,7 @@ def test_scenes_are_there_for_training_that_draws_its_own_pairs(ems):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("03D_Fog.png", "code 'Fog', which is none of Norm, LC"), ("03D.png", "carries no code")],
+    [("03D_Fog.png", "unknown code 'Fog'; known codes: Norm, LC"), ("03D.png", "has no code in its name")],
 )
 def test_files_with_no_known_code_are_named(ems, save, name, message):
     save(ems / "val" / "IR" / name, np.zeros((4, 6), np.uint8))

@@ -92,7 +92,7 @@ def test_one_folder_for_both_or_inside_the_other_is_refused(folders, make_pairs)
     make_pairs(ir, ir / "vi", ["a"])
     with pytest.raises(ValueError, match="both modalities"):
         match_by_name(ir, ir)
-    with pytest.raises(ValueError, match="lies in the other"):
+    with pytest.raises(ValueError, match="contains the other"):
         match_by_name(ir, ir / "vi")
 
 
@@ -102,7 +102,7 @@ def test_pairs_are_read_as_gray_and_colour(folders, save):
     red[..., 0] = 255
     save(ir / "a.png", red)
     save(vi / "a.png", np.full((6, 8), 9, np.uint8))
-    with pytest.warns(ImageWarning, match="1 of 1 infrared images looked at are in colour"):
+    with pytest.warns(ImageWarning, match="1 of 1 examined infrared images are in colour"):
         source = FolderSource("folder", match_by_name(ir, vi))
     raw = source.read(0)
     assert (raw.name, raw.degradation, raw.ir_scale, raw.vi_scale) == ("a", "clean", 1, 1)
@@ -175,7 +175,7 @@ def test_prompt_table_without_its_columns_is_refused(tmp_path):
     [
         ("name,prompt\na,dark, noisy\n", "line 2: 3 cells where the heading has 2"),
         ("name,prompt\na\n", "line 2: 1 cells"),
-        ("name,prompt\na,dark\nb,bright\na,noisy\n", "line 4: a second row of 'a'"),
+        ("name,prompt\na,dark\nb,bright\na,noisy\n", "line 4: a second row for 'a'"),
         ('name,prompt\na,"dark\n', "a quote is not closed|unexpected end"),
         ("name,prompt\na,\udcff\n", "no UTF-8 text"),
     ],

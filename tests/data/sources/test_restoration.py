@@ -80,7 +80,7 @@ def test_missing_folder_says_what_was_looked_for(tmp_path):
 
 
 def test_unknown_name_gets_the_nearest():
-    with pytest.raises(ValueError, match="unknown restoration data set 'lols'; did you mean 'lol'"):
+    with pytest.raises(ValueError, match="unknown restoration dataset 'lols'; did you mean 'lol'"):
         restoration("lols", [])
 
 
@@ -99,7 +99,7 @@ def test_images_are_degraded_by_what_fits_them(root):
 
 
 def test_images_that_nothing_fits_are_named(root):
-    with pytest.raises(ValueError, match="'t1' has only an image for 'ir', and none of ll, oe degrades that alone"):
+    with pytest.raises(ValueError, match="'t1' has only its 'ir' image, and none of ll, oe degrades that alone"):
         TrainingPairs(restoration("ir_images", [root / "ir_images"]), ["ll", "oe"])[0]
 
 

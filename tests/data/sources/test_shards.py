@@ -220,14 +220,14 @@ def test_shards_that_are_not_right_are_refused_with_a_sentence(shards, tmp_path)
     with pytest.raises(ValueError, match=r"train-000000.tar has \d+ bytes, index.json says \d+"):
         load("msrs", root=shards, split="train")
     first.unlink()
-    with pytest.raises(FileNotFoundError, match=r"train-000000.tar is missing, which index.json names"):
+    with pytest.raises(FileNotFoundError, match=r"train-000000.tar is missing but listed in index.json"):
         load("msrs", root=shards, split="train")
     with pytest.raises(FileNotFoundError, match=r"holds shards of train, none of 'test'.*--split test"):
         load("msrs", root=shards, split="test")
     with pytest.raises(ValueError, match="holds shards of 'msrs', not of 'llvip'"):
         load("llvip", root=shards, split="train")
     (shards / INDEX).write_text('{"format": 3}')
-    with pytest.raises(ValueError, match=r"index.json is no index of shards.*fusionbench data shard"):
+    with pytest.raises(ValueError, match=r"index.json is not an index of shards.*fusionbench data shard"):
         load("msrs", root=shards, split="train")
 
 
@@ -262,7 +262,7 @@ def test_places_outside_of_a_shard_are_named(shards, place):
     index["splits"]["train"][0]["pairs"][1]["parts"]["vi"] = place
     (shards / INDEX).write_text(json.dumps(index))
     source = load("msrs", root=shards, split="train")
-    with pytest.raises(ValueError, match=r"index\.json is damaged at '0\.01'; shard the data set again"):
+    with pytest.raises(ValueError, match=r"index\.json is damaged at '0\.01'; shard the dataset again"):
         source.read(1)
     assert source.read(0).name == "0.00"
 
@@ -273,7 +273,13 @@ def test_shards_lie_in_their_own_folder(shards, tmp_path):
     (shards / first["file"]).rename(tmp_path / "elsewhere.tar")
     first["file"] = "../elsewhere.tar"
     (shards / INDEX).write_text(json.dumps(index))
-    with pytest.raises(ValueError, match=r"names a shard '\.\./elsewhere\.tar' outside of its folder; shard again"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"names a shard '\.\./elsewhere\.tar' outside its folder; shard the dataset "
+            r"again"
+        ),
+    ):
         load("msrs", root=shards, split="train")
 
 
@@ -284,7 +290,7 @@ def test_the_command_shards_splits_and_refuses_one_that_is_there(folders, tmp_pa
     assert "train: 14 pairs in 2 shards" in capsys.readouterr().out
     assert load("msrs", root=tmp_path / "out", split="test").names == ["x", "y"]
     assert main(words) == 2
-    assert "holds shards of msrs, train and test already; choose another --out" in capsys.readouterr().err
+    assert "already holds shards of msrs, train and test; choose another --out" in capsys.readouterr().err
 
 
 def test_training_takes_the_data_set_from_the_index(shards):
