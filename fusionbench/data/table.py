@@ -330,7 +330,7 @@ def check_limit(limit: int | None) -> None:
         ValueError: it is below 1.
     """
     if limit is not None and limit < 1:
-        raise ValueError(f"limit is {limit}; it must be at least 1")
+        raise ValueError(f"limit is {limit}; it must be 1 or more")
 
 
 def data_root() -> Path:

@@ -186,7 +186,7 @@ def test_negatives_on_disk_are_the_first_six_in_the_released_order(ems):
 
 
 def test_scenes_without_references_and_unknown_orders_are_refused(ems):
-    with pytest.raises(ValueError, match="unknown order 'sorted'"):
+    with pytest.raises(ValueError, match="unknown order of negatives 'sorted'"):
         ContrastiveScenes(ems.scenes, order="sorted")
     ems.scenes["00001D"].ir_clean = None
     with pytest.raises(ValueError, match="'00001D' lacks a clean reference"):

@@ -75,7 +75,7 @@ def test_what_is_there_is_not_fetched_again(toy, tmp_path):
     download("toy", tmp_path, progress=False)
     (toy / "toy.zip").unlink()
     (message,) = download("toy", tmp_path, progress=False)
-    assert "is in" in message
+    assert "is already in" in message
     assert "already" in message
 
 

@@ -164,7 +164,7 @@ def test_list_of_names_chooses_pairs(tmp_path, make_pairs):
     wanted.write_text("c.png\n\n a \n")
     assert load("m3fd", root=tmp_path, split="all", names=wanted).names == ["a", "c"]
     wanted.write_text("c\nd\n")
-    with pytest.raises(ValueError, match="names 2 pairs, of which 1 are not in m3fd, first 'd'"):
+    with pytest.raises(ValueError, match="lists 2 pairs, of which 1 are not in m3fd, first 'd'"):
         load("m3fd", root=tmp_path, split="all", names=wanted)
 
 
@@ -245,7 +245,7 @@ def test_names_of_files_are_let_pass(name):
 def test_a_list_of_names_is_no_way_out_of_the_folder(tmp_path, make_pairs):
     make_pairs(tmp_path / "ir", tmp_path / "vi", ["a"])
     (tmp_path / "names.txt").write_text("../a\n")
-    with pytest.raises(ValueError, match="names 1 pairs, of which 1 are not in folder"):
+    with pytest.raises(ValueError, match="lists 1 pairs, of which 1 are not in folder"):
         load("folder", root=tmp_path, names=tmp_path / "names.txt")
 
 

@@ -85,7 +85,7 @@ def test_several_degradations_are_shared_out_by_seed_and_name(source):
 def test_wrong_degradations_are_refused_before_anything_is_read(source):
     with pytest.raises(ValueError, match="fog"):
         Pairs(source, "fog")
-    with pytest.raises(ValueError, match="name at least 'clean'"):
+    with pytest.raises(ValueError, match="give at least 'clean'"):
         Pairs(source, [])
 
 

@@ -68,7 +68,7 @@ def test_undivided_folder_is_looked_at_once_or_by_its_lists(tmp_path, make_pairs
 
 
 def test_nothing_there_says_how_to_get_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nothing of msrs is in .*`fusionbench data download msrs"):
+    with pytest.raises(FileNotFoundError, match=r"no part of msrs is in .*`fusionbench data download msrs"):
         check("msrs", tmp_path)
     with pytest.raises(ValueError, match="unknown dataset"):
         check("nothing", tmp_path)

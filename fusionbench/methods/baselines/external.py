@@ -76,7 +76,7 @@ class External(Method):
         if folder not in self._indexed:
             self._indexed[folder] = image_files(folder)
             if not self._indexed[folder]:
-                raise FileNotFoundError(f"no image in {folder}; known suffixes are {', '.join(SUFFIXES)}")
+                raise FileNotFoundError(f"no image in {folder}; supported suffixes: {', '.join(SUFFIXES)}")
         return self._indexed[folder]
 
     @override

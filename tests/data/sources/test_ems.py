@@ -70,7 +70,7 @@ def test_undegraded_pair_has_the_restored_references_too(ems):
 def test_only_chooses_among_all_combinations(ems):
     source = load("ems", root=ems, split="val", only=["rain+lc", "vi:ll"])
     assert source.names == ["01D_LL_Norm", "01D_Rain_LC", "02N_LL_Norm", "02N_Rain_LC"]
-    with pytest.raises(ValueError, match=r"no pair in .*val is degraded by 'oe'; there are clean, lc, ll, ll\+lc"):
+    with pytest.raises(ValueError, match=r"no pair in .*val is degraded by 'oe'; available: clean, lc, ll, ll\+lc"):
         load("ems", root=ems, split="val", only=["oe"])
 
 
@@ -110,7 +110,7 @@ def test_missing_split_says_what_was_looked_for(tmp_path):
 
 def test_degrading_what_is_degraded_is_refused(ems):
     pairs = Pairs(load("ems", root=ems, split="val"), "vi:blur")
-    with pytest.raises(ValueError, match=r"'01D_LL_LC' is degraded on disk by 'll\+lc'; leave"):
+    with pytest.raises(ValueError, match=r"'01D_LL_LC' is degraded on disk by 'll\+lc'; keep"):
         pairs[0]
 
 

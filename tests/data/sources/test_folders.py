@@ -83,7 +83,7 @@ def test_missing_and_empty_folders_are_named(folders, make_pairs):
     make_pairs(ir, ir.parent / "elsewhere", ["a"])
     vi.mkdir()
     (vi / "a.txt").write_text("x")
-    with pytest.raises(FileNotFoundError, match=r"no image in .*vi; known suffixes"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*vi; supported suffixes"):
         match_by_name(ir, vi)
 
 

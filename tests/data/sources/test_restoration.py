@@ -75,7 +75,7 @@ def test_sizes_that_differ_are_named(root):
 
 
 def test_missing_folder_says_what_was_looked_for(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no images of lol in .*our485/low.*; it comes from https"):
+    with pytest.raises(FileNotFoundError, match=r"no images of lol in .*our485/low.*; it is available from https"):
         restoration("lol", [tmp_path])
 
 

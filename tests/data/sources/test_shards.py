@@ -217,7 +217,7 @@ def test_shards_that_are_not_right_are_refused_with_a_sentence(shards, tmp_path)
     with pytest.raises(ValueError, match=r"train-000000.tar is damaged at '0.01'; copy it again"):
         source.read(1)
     first.write_bytes(whole[:-512])
-    with pytest.raises(ValueError, match=r"train-000000.tar has \d+ bytes, index.json says \d+"):
+    with pytest.raises(ValueError, match=r"train-000000.tar has \d+ bytes and should have \d+ according to index.json"):
         load("msrs", root=shards, split="train")
     first.unlink()
     with pytest.raises(FileNotFoundError, match=r"train-000000.tar is missing but listed in index.json"):

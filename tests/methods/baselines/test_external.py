@@ -214,7 +214,7 @@ def test_restoration_must_keep_the_size(script):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no image in .*; known suffixes are"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*; supported suffixes:"):
         methods.load("external", folder=tmp_path)
 
 
