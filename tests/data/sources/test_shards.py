@@ -222,7 +222,7 @@ def test_shards_that_are_not_right_are_refused_with_a_sentence(shards, tmp_path)
     first.unlink()
     with pytest.raises(FileNotFoundError, match=r"train-000000.tar is missing but listed in index.json"):
         load("msrs", root=shards, split="train")
-    with pytest.raises(FileNotFoundError, match=r"holds shards of train, none of 'test'.*--split test"):
+    with pytest.raises(FileNotFoundError, match=r"holds shards of train, but none of 'test'.*--split test"):
         load("msrs", root=shards, split="test")
     with pytest.raises(ValueError, match="holds shards of 'msrs', not of 'llvip'"):
         load("llvip", root=shards, split="train")
