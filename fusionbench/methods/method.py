@@ -107,7 +107,7 @@ class Method(LightningModule, ABC):
         if "ir_clean" not in batch or "vi_clean" not in batch:
             raise ValueError(
                 f"{type(self).__name__} learns from clean sources, and {batch['name'][0]!r} comes without; train on a "
-                "data set that is degraded on the fly, or whose folder holds the clean images too"
+                "dataset that is degraded on the fly, or whose folder holds the clean images too"
             )
         return batch["ir_clean"], batch["vi_clean"]
 
