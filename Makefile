@@ -11,7 +11,7 @@ LOWEST ?= .venv-lowest
 CPU ?=
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-# Of the bench targets: where data sets lie (DATA=DIR, or NAME=DIR,... for some elsewhere) and further options, such as
+# Of the bench targets: where datasets lie (DATA=DIR, or NAME=DIR,... for some elsewhere) and further options, such as
 # ARGS="--table 2 --limit 4"; `fusionbench bench --help` lists them.
 DATA ?=
 ARGS ?=

@@ -26,12 +26,12 @@ ROOT = Path(__file__).parents[1]
 def main() -> None:
     """Measure what is not done yet and write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="", help="folder that holds data sets, and NAME=DIR,... for those elsewhere")
+    parser.add_argument("--data", default="", help="folder that holds datasets, and NAME=DIR,... for those elsewhere")
     parser.add_argument("--weights", default="", help="METHOD=FILE,... in place of the files that methods look for")
     parser.add_argument("--papers", default=",".join(PAPERS), help="which papers' tables")
     parser.add_argument("--table", default="", help="which tables of them; all without")
     parser.add_argument("--methods", default="", help="which methods; all of the tables' and their baselines without")
-    parser.add_argument("--limit", type=int, help="at most so many images of each data set")
+    parser.add_argument("--limit", type=int, help="at most so many images of each dataset")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "measured", help="folder of the runs")
     parser.add_argument("--to", type=Path, default=ROOT / "benchmarks" / MEASURED, help="folder of the files")
     parser.add_argument("--from", dest="source", type=Path, help="a run's folder; nothing is run then")

@@ -52,7 +52,7 @@ def demo_section(run: Path) -> str:
 
 
 def bench_section(known: Sequence[Measurement]) -> str:
-    """Published and measured means of a paper's table, for the first of its data sets that has any.
+    """Published and measured means of a paper's table, for the first of its datasets that has any.
 
     Args:
         known: measured values.

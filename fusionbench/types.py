@@ -23,7 +23,7 @@ class Pair(TypedDict):
     """One image pair as a method receives it, with its clean references where they are known.
 
     Attributes:
-        name: file stem, unique within a data set.
+        name: file stem, unique within a dataset.
         degradation: canonical spec of what was done to the pair; 'clean' when nothing was.
         ir: (1, H, W).
         vi: (3, H, W).

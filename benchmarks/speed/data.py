@@ -2,7 +2,7 @@
 
     python benchmarks/speed/data.py [--dataset msrs --root DIR --split train] [--crop 256] [--workers 2] [--write FILE]
 
-Without a data set, generated scenes of 480 x 640 are written as PNG first. Processor time is that of one process with
+Without a dataset, generated scenes of 480 x 640 are written as PNG first. Processor time is that of one process with
 one thread; the loader's rate is wall time with its workers, which other work on the machine disturbs.
 """
 

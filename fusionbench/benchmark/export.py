@@ -51,7 +51,7 @@ def export_degraded(
     """Write `<folder>/<degradation>/{ir,vi}/<name>.png` and `<folder>/manifest.csv`.
 
     Args:
-        folder: new, or with pairs of the same data set, split, seed and version, which are kept.
+        folder: new, or with pairs of the same dataset, split, seed and version, which are kept.
         selection: how many of the pairs, and the seed of the degradations.
         execution: its workers read, degrade and write; the bytes do not depend on how many.
 
@@ -59,7 +59,7 @@ def export_degraded(
         The manifest, and one sentence per pair that could not be written.
 
     Raises:
-        FileNotFoundError: the data set is missing.
+        FileNotFoundError: the dataset is missing.
         ValueError: a spec is wrong, none is given, or the folder holds pairs of other settings or sources.
     """
     degradations = [spec.lower() for spec in degradations]

@@ -1,4 +1,4 @@
-"""Opening what a benchmark names: the pairs of a data set, a method with its weights."""
+"""Opening what a benchmark names: the pairs of a dataset, a method with its weights."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def load_pairs(choice: DatasetChoice, degradations: Sequence[str] = ("clean",), seed: int = 0) -> dict[str, Pairs]:
-    """The pairs of a data set by degradation: made on the fly, or those that the data set has on disk.
+    """The pairs of a dataset by degradation: made on the fly, or those that the dataset has on disk.
 
     Args:
-        degradations: specs; a data set that is degraded on disk gives its pairs of that degradation.
+        degradations: specs; a dataset that is degraded on disk gives its pairs of that degradation.
 
     Raises:
         FileNotFoundError: the folder or its images are missing.

@@ -1,4 +1,4 @@
-"""Options that name things one by one: NAME=VALUE lists for methods and data sets, commands for programs of others."""
+"""Options that name things one by one: NAME=VALUE lists for methods and datasets, commands for programs of others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COMMON_METRICS = ("EN", "SD", "SF", "AG", "MI", "CC", "SCD", "PSNR", "SSIM", "VI
 """What is computed where nothing is named."""
 
 Data = str | Path | Mapping[str, str | Path]
-"""Where data sets are; see `parse_data_roots`."""
+"""Where datasets are; see `parse_data_roots`."""
 
 
 def parse_names(value: Names | Sequence[str] | None) -> list[str]:
@@ -49,7 +49,7 @@ def parse_methods(value: Names | Sequence[str]) -> list[str]:
 
 
 def parse_datasets(value: Names | Sequence[str]) -> list[str]:
-    """The data sets of a list, as DATASETS spells them.
+    """The datasets of a list, as DATASETS spells them.
 
     Raises:
         ValueError: one is unknown.
@@ -145,7 +145,7 @@ def check_known(option: str, choices: Collection[str], names: Sequence[str], amo
 
 @dataclass(frozen=True)
 class ChosenData:
-    """The data sets of a command.
+    """The datasets of a command.
 
     Attributes:
         datasets: where each of them is, and how it is read.
@@ -158,7 +158,7 @@ class ChosenData:
     left_out: tuple[str, ...] = ()
 
     def tell(self, console: Console) -> DatasetChoice:
-        """Say what a person did not; the first data set, which is the only one of many commands."""
+        """Say what a person did not; the first dataset, which is the only one of many commands."""
         note(console, filter(None, [self.taken]))
         warn(console, *self.left_out)
         return self.datasets[0]
@@ -173,17 +173,17 @@ def choose_datasets(
     vi: Path | None = None,
     **details: Any,
 ) -> ChosenData:
-    """The data sets that are named, or else those that there are.
+    """The datasets that are named, or else those that there are.
 
-    Without names these are the two folders `ir` and `vi`; or what `data` says or holds; or what lies where data sets
+    Without names these are the two folders `ir` and `vi`; or what `data` says or holds; or what lies where datasets
     are looked for; or the generated scenes that come with the package.
 
     Args:
-        data: as for `parse_data_roots`; the folder is a data set's, or holds data sets under their names.
+        data: as for `parse_data_roots`; the folder is a dataset's, or holds datasets under their names.
         details: other fields of DatasetChoice.
 
     Raises:
-        FileNotFoundError: `data` holds no data set.
+        FileNotFoundError: `data` holds no dataset.
         ValueError: a name is unknown, or `data` is not of its form.
     """
     home, homes = parse_data_roots(data)
@@ -198,23 +198,23 @@ def choose_datasets(
 
 
 def _roots(names: Sequence[str], home: Path | None, homes: Mapping[str, Path]) -> dict[str, Path | None]:
-    """The folder of each data set that `data` says; one folder for several holds each under its name."""
+    """The folder of each dataset that `data` says; one folder for several holds each under its name."""
     check_known("--data", homes, names, "--dataset")
     alone = len(names) == 1
     for name in names:
         if DATASETS[name].target and (name in homes or (home is not None and alone)):
-            raise ValueError(f"{name!r} is generated and reads no folder; leave out --data, or name another data set")
+            raise ValueError(f"{name!r} is generated and reads no folder; leave out --data, or name another dataset")
     return {name: homes.get(name, home if home is None or alone else home / name) for name in names}
 
 
 def choose_dataset(name: str, data: Data, default: str, **details: Any) -> ChosenData:
-    """The one data set of a command that takes one; as `choose_datasets`.
+    """The one dataset of a command that takes one; as `choose_datasets`.
 
     Args:
         default: what is taken where neither a name nor folders are given.
 
     Raises:
-        FileNotFoundError: `data` holds no data set.
+        FileNotFoundError: `data` holds no dataset.
         ValueError: it holds several.
     """
     given = name or data or details.get("ir") is not None or details.get("vi") is not None
@@ -226,28 +226,28 @@ def choose_dataset(name: str, data: Data, default: str, **details: Any) -> Chose
 
 
 def _discovered(home: Path | None, split: str, **opening: Any) -> tuple[dict[str, Path | None], str, list[str]]:
-    """The folders of the data sets that there are, which these are as a sentence, and why others are left out."""
+    """The folders of the datasets that there are, which these are as a sentence, and why others are left out."""
     folder = data_root() if home is None else home
     found, left_out = discover(folder, split, **opening) if folder.is_dir() else ({}, [])
     if found:
-        return {**found}, f"no data set was named: taking {' and '.join(found)} of {folder}", left_out
+        return {**found}, f"no dataset was named: taking {' and '.join(found)} of {folder}", left_out
     if home is not None:
         raise FileNotFoundError(
-            f"no data set with a split {split!r} in {home}; expected a data set's folder, one that holds some under "
+            f"no dataset with a split {split!r} in {home}; expected a dataset's folder, one that holds some under "
             f"their names, or one with ir and vi in it: name it with --dataset{''.join('; ' + why for why in left_out)}"
         )
-    taken = "no data set was named: taking the generated scenes that come with the package; --data DIR names real ones"
+    taken = "no dataset was named: taking the generated scenes that come with the package; --data DIR names real ones"
     return {DRAWN: None}, taken, left_out
 
 
 def parse_data_roots(data: Data) -> tuple[Path | None, dict[str, Path]]:
-    """A folder that holds data sets, each in a folder of its name, and the folders of those that lie elsewhere.
+    """A folder that holds datasets, each in a folder of its name, and the folders of those that lie elsewhere.
 
     Args:
         data: 'DIR', 'NAME=DIR,NAME=DIR', or both; in Python also a path, or paths by name.
 
     Raises:
-        ValueError: two folders without a name, or a name that is no data set's.
+        ValueError: two folders without a name, or a name that is no dataset's.
     """
     if isinstance(data, Mapping):
         return None, {lookup("dataset", name, DATASETS): Path(place).expanduser() for name, place in data.items()}
@@ -263,7 +263,7 @@ def parse_data_roots(data: Data) -> tuple[Path | None, dict[str, Path]]:
             named[lookup("dataset", name, DATASETS)] = Path(place).expanduser()
     if len(bare) > 1:
         raise ValueError(
-            f"--data names the folders {bare[0]} and {bare[1]}; give one, and NAME=DIR for data sets elsewhere"
+            f"--data names the folders {bare[0]} and {bare[1]}; give one, and NAME=DIR for datasets elsewhere"
         )
     return (bare[0] if bare else None), named
 

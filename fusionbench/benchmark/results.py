@@ -135,7 +135,7 @@ class CellFolder:
 
         Args:
             order: of the images.
-            known: images of the data set; what is said of others is forgotten.
+            known: images of the dataset; what is said of others is forgotten.
         """
         parts = [CellFolder(folder, self.images) for folder in sorted((self.folder / PARTS).glob("*"))]
         if not parts:
@@ -166,7 +166,7 @@ NEEDED = ("settings", "environment")
 
 
 def pictured(dataset: Path) -> list[str]:
-    """Images of a data set of a run whose sources are kept and that some method has fused."""
+    """Images of a dataset of a run whose sources are kept and that some method has fused."""
     folders = [path.parent / "images" for path in dataset.glob("*/*/meta.json")]
     kept = sorted(path.stem for path in (dataset / REFERENCES / "vi").glob("*.png"))
     return [name for name in kept if any((folder / f"{name}.png").exists() for folder in folders)]

@@ -46,7 +46,7 @@ LOGS, RESTORED = "logs", "restored"
 """Folders below the run's: what commands of others printed, and images after restoration commands."""
 
 PICTURED = 2
-"""Images of each data set whose sources are kept for pictures."""
+"""Images of each dataset whose sources are kept for pictures."""
 
 
 @dataclass
@@ -121,7 +121,7 @@ def run(
         console: where progress is shown; nothing is shown without.
 
     Raises:
-        FileNotFoundError: a data set, a weight file or a folder is missing; nothing has been run.
+        FileNotFoundError: a dataset, a weight file or a folder is missing; nothing has been run.
         ValueError: an input is wrong or the folder holds other settings; nothing has been run. Or one of several
             processes was ended; the same run goes on there.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fusionbench.data.sources.base import RawPair
 
 
-# Decoded sources are kept between the methods of a run, up to so many bytes per data set.
+# Decoded sources are kept between the methods of a run, up to so many bytes per dataset.
 CACHE_BYTES = 2**29
 
 

@@ -157,7 +157,7 @@ class ScoreFile:
 
         Args:
             order: images; others come behind them.
-            known: images of the data set; what is said of others is forgotten.
+            known: images of the dataset; what is said of others is forgotten.
         """
         content = self._known
         places = list(order)

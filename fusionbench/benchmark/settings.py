@@ -21,11 +21,11 @@ TABLE = ("protocol", "seed", "version")
 """Settings that all cells of a run share, as its tables name them once."""
 
 BLOCK = ("resize", "split")
-"""Settings that all cells of one data set share."""
+"""Settings that all cells of one dataset share."""
 
 
 def sources_of(choice: DatasetChoice, sources: Iterable[Source], limit: int | None = None) -> Sources:
-    """What the pairs of a data set are made from, and where they lie.
+    """What the pairs of a dataset are made from, and where they lie.
 
     Args:
         sources: of its pairs; several where it is degraded on disk.
@@ -77,7 +77,7 @@ def drop_pictured(folder: Path, changed: Sequence[str]) -> None:
     """Remove the kept sources of pairs that have changed.
 
     Args:
-        folder: of a data set in a run.
+        folder: of a dataset in a run.
     """
     for pattern in (f"{REFERENCES}/*/*.png", f"*/{INPUTS}/*/*.png"):
         for path in folder.glob(pattern):

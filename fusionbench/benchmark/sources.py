@@ -1,6 +1,6 @@
-"""What the results of a data set were made from: `<out>/<dataset>/sources.json`, with the digest of every pair by name.
+"""What the results of a dataset were made from: `<out>/<dataset>/sources.json`, with the digest of every pair by name.
 
-The place of the images does not matter, so that a copied or moved data set goes on with its results. Where the bytes of
+The place of the images does not matter, so that a copied or moved dataset goes on with its results. Where the bytes of
 an image differ, it was either replaced in its place, and what was made from it is made again, or the results are of
 other sources, and are refused.
 """
@@ -21,7 +21,7 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Sources:
-    """The pairs of a data set.
+    """The pairs of a dataset.
 
     Attributes:
         place: folders that were given, by what they hold.
@@ -81,7 +81,7 @@ class Sources:
 
 
 def where(place: Mapping[str, str | None]) -> str:
-    """The folders of a data set in words."""
+    """The folders of a dataset in words."""
     return ", ".join(f"{what} {folder}" for what, folder in place.items() if folder) or "no folders"
 
 

@@ -1,4 +1,4 @@
-"""What to run and how: data sets x degradations x methods x metrics, read from a command line or a YAML file.
+"""What to run and how: datasets x degradations x methods x metrics, read from a command line or a YAML file.
 
 Every name is looked up when the value is made, so that a typo costs a second and not a night, and is kept as the
 tables spell it, in whatever case it was written.
@@ -74,14 +74,14 @@ def check_timeout(timeout: float) -> None:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which pairs of a data set are fused and scored, and what a method is told of each.
+    """Which pairs of a dataset are fused and scored, and what a method is told of each.
 
     Attributes:
         limit: at most so many pairs, the first ones; all without.
         seed: what degradations and methods draw from, together with the image's name.
         tile: side of the tiles that a method fuses at a time, in pixels; 0 fuses whole images.
         prompt: what a person says is wrong with the images, for methods that read text.
-        degradation: the same as a spec; methods are told what the data set knows without it.
+        degradation: the same as a spec; methods are told what the dataset knows without it.
 
     Raises:
         ValueError: no images are left, or tiles are too small to overlap.
@@ -141,12 +141,12 @@ ONE_DEVICE = Execution()
 
 @dataclass(frozen=True)
 class DatasetChoice:
-    """Which pairs of which data set.
+    """Which pairs of which dataset.
 
     Attributes:
-        root: the data set's folder; None where it needs none or is under the data root.
-        ir_dir: folder of infrared images, for the data set `folder`.
-        vi_dir: folder of visible images, for the data set `folder`.
+        root: the dataset's folder; None where it needs none or is under the data root.
+        ir_dir: folder of infrared images, for the dataset `folder`.
+        vi_dir: folder of visible images, for the dataset `folder`.
         resize: bring infrared images to the size of the visible ones where they differ.
         unmatched: whether images without a partner are refused or left out.
         reading: how infrared files are read where they leave it open.
@@ -183,7 +183,7 @@ class MethodChoice:
 
 @dataclass(frozen=True)
 class Cell:
-    """One method on one degraded data set."""
+    """One method on one degraded dataset."""
 
     dataset: DatasetChoice
     degradation: str
@@ -197,14 +197,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Data sets x degradations x methods, and the metrics that score every one.
+    """Datasets x degradations x methods, and the metrics that score every one.
 
     Attributes:
         degradations: specs; results and tables carry them as they were written, in lower case.
         metrics: names as the user wrote them; `@protocol` picks a variant, `@input` the degraded references.
         protocol: the protocol of metrics that name none.
         seed: what degradations and methods draw from, together with the image's name.
-        limit: at most so many pairs of each data set; the table is then marked partial.
+        limit: at most so many pairs of each dataset; the table is then marked partial.
         tile: side of the tiles that a method fuses at a time, in pixels; 0 fuses whole images.
         pre: restoration commands to run before fusion, by modality ('vi:COMMAND').
         timeout: seconds for one call of an external method's or a restoration command.

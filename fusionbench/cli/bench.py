@@ -58,7 +58,7 @@ def bench(
         table: which of them, separated by commas; all without.
         methods: which methods, in print or in `fusionbench list methods`; without it all of the tables', the small
             networks and three classical methods. Others are added.
-        data: folder that holds data sets in folders of their names, and NAME=DIR,... for those elsewhere.
+        data: folder that holds datasets in folders of their names, and NAME=DIR,... for those elsewhere.
         weights: METHOD=FILE,... in place of the files that the methods look for.
         strict: leave a method without its own weights out, instead of adding a row of the small network that comes with
             the package.
@@ -69,7 +69,7 @@ def bench(
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
-        limit: use only the first so many pairs of each data set.
+        limit: use only the first so many pairs of each dataset.
         seed: what degradations and methods draw from, together with each image's name.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
         efficiency: measure size, operations and time too; without it only in tables that --table names.

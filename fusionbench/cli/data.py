@@ -1,4 +1,4 @@
-"""`fusionbench data ...`: what is known about data sets, getting them, checking them, sharding them."""
+"""`fusionbench data ...`: what is known about datasets, getting them, checking them, sharding them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def list_all(format: Format = "text") -> int:  # noqa: A002 - the option's name
 
 
 def info(name: str) -> int:
-    """Print what is known about one data set.
+    """Print what is known about one dataset.
 
     Args:
-        name: the data set; see `fusionbench data list`.
+        name: the dataset; see `fusionbench data list`.
     """
     from fusionbench.data import describe
 
@@ -36,10 +36,10 @@ def info(name: str) -> int:
 
 
 def download(name: str, data: Path | None = None) -> int:
-    """Fetch a data set, or say what to put where when that needs a browser; an interrupted transfer goes on.
+    """Fetch a dataset, or say what to put where when that needs a browser; an interrupted transfer goes on.
 
     Args:
-        name: the data set; see `fusionbench data list`.
+        name: the dataset; see `fusionbench data list`.
         data: its folder, or the one that shall hold it; $FUSIONBENCH_DATA without it.
     """
     from fusionbench.data import download as fetch
@@ -55,10 +55,10 @@ def check(
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
 ) -> int:
-    """Read every image of a data set and count its pairs by split.
+    """Read every image of a dataset and count its pairs by split.
 
     Args:
-        name: the data set; see `fusionbench data list`.
+        name: the dataset; see `fusionbench data list`.
         data: its folder, or the one that holds it; $FUSIONBENCH_DATA without it.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
@@ -86,12 +86,12 @@ def shard(
     ir_channel: int | str | None = None,
     limit: int | None = None,
 ) -> int:
-    """Write a data set as WebDataset shards, for storage that reads long files faster than many; train with --data OUT.
+    """Write a dataset as WebDataset shards, for storage that reads long files faster than many; train with --data OUT.
 
     Args:
-        dataset: the data set; see `fusionbench data list`.
+        dataset: the dataset; see `fusionbench data list`.
         data: its folder, or the one that holds it; $FUSIONBENCH_DATA without it.
-        out: folder of the tar files and their index; further splits of the data set can be added later.
+        out: folder of the tar files and their index; further splits of the dataset can be added later.
         split: splits, separated by commas.
         per_shard: pairs in a tar file.
         resize: bring infrared images to the size of the visible ones where they differ.

@@ -31,10 +31,10 @@ def degrade(
     """Write a degraded test set with a manifest of checksums.
 
     Args:
-        dataset: one data set; see `fusionbench list datasets`. When none is named, the one that --data holds, or else
+        dataset: one dataset; see `fusionbench list datasets`. When none is named, the one that --data holds, or else
             the generated scenes that come with the package.
-        data: the data set's folder, or one that holds it under its name.
-        split: which pairs of the data set.
+        data: the dataset's folder, or one that holds it under its name.
+        split: which pairs of the dataset.
         degradation: specs, separated by commas.
         seed: what degradations draw from, together with each image's name.
         workers: processes that read and degrade images.

@@ -35,10 +35,10 @@ def embed(
 
     Args:
         method: a row of DSPFusion with degradation priors, or of LURE.
-        dataset: one data set; see `fusionbench list datasets`. When none is named, the one that --data holds, or else
+        dataset: one dataset; see `fusionbench list datasets`. When none is named, the one that --data holds, or else
             the generated scenes that come with the package.
         data: its folder, or one that holds it under its name.
-        split: of the data set.
+        split: of the dataset.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.

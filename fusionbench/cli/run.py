@@ -74,10 +74,10 @@ def run(
 
     Args:
         method: methods, separated by commas; see `fusionbench list methods`.
-        dataset: data sets, separated by commas; see `fusionbench list datasets`. When none is named, those that --data
+        dataset: datasets, separated by commas; see `fusionbench list datasets`. When none is named, those that --data
             or $FUSIONBENCH_DATA holds, and without any, the generated scenes that come with the package.
-        data: a data set's folder, one that holds data sets under their names, or NAME=DIR,NAME=DIR.
-        split: which pairs of the data set.
+        data: a dataset's folder, one that holds datasets under their names, or NAME=DIR,NAME=DIR.
+        split: which pairs of the dataset.
         degradation: specs, separated by commas, such as clean,ll+lc,vi:rain+ir:sn.
         metrics: scores, separated by commas; MI@tang picks a variant, CC@input compares with the degraded sources.
             Eleven common ones, as far as the protocol has them, when none are named.

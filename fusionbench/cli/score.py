@@ -34,9 +34,9 @@ def score(
         fused: folder of fused images; they pair with the sources by name.
         ir: folder of infrared images.
         vi: folder of visible images.
-        dataset: a known data set in place of --ir and --vi.
-        data: the data set's folder, or one that holds it under its name.
-        split: which pairs of the data set.
+        dataset: a known dataset in place of --ir and --vi.
+        data: the dataset's folder, or one that holds it under its name.
+        split: which pairs of the dataset.
         metrics: scores, separated by commas; MI@tang picks a variant. Eleven common ones, as far as the protocol has
             them, when none are named.
         protocol: which variant a score without one means.

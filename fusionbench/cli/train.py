@@ -35,10 +35,10 @@ def train(
 
     Args:
         method: one method with training phases; see `fusionbench list methods`.
-        data: a data set's name, its folder or that of its shards (`fusionbench data shard`), or the folder that holds
-            all data sets which the recipe names; without it the recipe's data sets are looked for in
+        data: a dataset's name, its folder or that of its shards (`fusionbench data shard`), or the folder that holds
+            all datasets which the recipe names; without it the recipe's datasets are looked for in
             $FUSIONBENCH_DATA, and generated scenes are taken where it names none.
-        dataset: which data set the folder holds, where its name does not say so.
+        dataset: which dataset the folder holds, where its name does not say so.
         out: folder of checkpoints, logs, curves, samples and the trained weights.
         resume: go on where an interrupted run of the same recipe stopped.
         seed: of everything that is drawn.
@@ -117,5 +117,5 @@ def _data(data: str | None, dataset: str | None, tables: Mapping[str, Any]) -> d
     if name in DATASETS:
         return {"loader.datasets": name, "loader.root": data}
     if not any("datasets" in part.get("loader", {}) for part in (tables, *tables["phases"].values())):
-        raise ValueError(f"--data {data!r} names no data set; say which one the folder holds with --dataset")
+        raise ValueError(f"--data {data!r} names no dataset; say which one the folder holds with --dataset")
     return {"loader.root": data}

@@ -30,7 +30,7 @@ class PairPaths:
     """One pair of files.
 
     Attributes:
-        name: unique within its data set.
+        name: unique within its dataset.
         ir: infrared image.
         vi: visible image.
     """

@@ -158,5 +158,5 @@ def _licences(model: Trained, licence: str) -> str:
     lines = [f"- These numbers: {licence or 'not stated'}."]
     if code := METHODS[model.name].licence:
         lines.append(f"- The authors' code of the method: {code}.")
-    lines += [f"- Data set `{name}`: {DATASETS[name].licence}." for name in _datasets(model.recipe)]
+    lines += [f"- Dataset `{name}`: {DATASETS[name].licence}." for name in _datasets(model.recipe)]
     return "\n".join(lines)

@@ -105,7 +105,7 @@ def measure(
 ) -> MeasureResult:
     """Measure tables as far as possible and write them beside the published values, below `out/report`.
 
-    An interrupted bench of the same settings goes on in the same folder. Panels that share a data set, a degradation
+    An interrupted bench of the same settings goes on in the same folder. Panels that share a dataset, a degradation
     and a method share its images and scores.
 
     Args:

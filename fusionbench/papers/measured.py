@@ -1,6 +1,6 @@
 """Measured means that come with the package, in `benchmarks/measured/*.csv`: one line per cell of a run and metric.
 
-A line is known by what it was measured on (data set, split, degradation, seed, protocol, method, metric) and says what
+A line is known by what it was measured on (dataset, split, degradation, seed, protocol, method, metric) and says what
 with (weights, versions, date) and over which images. `make measured` renews the files from runs.
 """
 
@@ -23,7 +23,7 @@ from fusionbench.weights.checksums import digest8
 from fusionbench.weights.store import PRETRAINED
 
 Key = tuple[str, str, str, int, str, str, str]
-"""(data set, split, degradation, seed, protocol, method, metric)."""
+"""(dataset, split, degradation, seed, protocol, method, metric)."""
 
 PLAIN: Mapping[str, Any] = {
     "resize": False,
@@ -44,7 +44,7 @@ class Measurement:
 
     Attributes:
         dataset: in DATASETS.
-        split: of the data set.
+        split: of the dataset.
         degradation: its spec in canonical form.
         seed: of the degradation.
         protocol: in PROTOCOLS; the variant of a metric that names none.
@@ -217,6 +217,6 @@ def _same(old: Measurement, new: Measurement) -> bool:
 def matching(
     lines: Sequence[Measurement], dataset: str, split: str, degradation: str, protocol: str, seed: int
 ) -> dict[tuple[str, str], Measurement]:
-    """The lines of one data set and degradation by method and metric, without those of earlier weights."""
+    """The lines of one dataset and degradation by method and metric, without those of earlier weights."""
     wanted = (dataset, split, str(parse(degradation)), seed, protocol)
     return {(line.method, line.metric): line for line in lines if line.key[:5] == wanted and not line.outdated}

@@ -21,7 +21,7 @@ from fusionbench.papers.tables import Panel, Paper
 from fusionbench.report.skipped import Skipped
 
 DATASET = "{dataset}"
-"""Stands for the data set in folders of images made elsewhere."""
+"""Stands for the dataset in folders of images made elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Inputs:
     """What a person gives.
 
     Attributes:
-        home: folder with data sets in folders of their names.
-        homes: folders of data sets that lie elsewhere.
+        home: folder with datasets in folders of their names.
+        homes: folders of datasets that lie elsewhere.
         weights: weight file by method.
         folders: folder of fused images by method; `{dataset}` and `{degradation}` in it stand for both.
         commands: command template by method.

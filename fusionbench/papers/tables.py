@@ -35,15 +35,15 @@ def folder() -> Path:
 
 @dataclass(frozen=True)
 class Panel:
-    """The part of a table that shares a data set and a scenario.
+    """The part of a table that shares a dataset and a scenario.
 
     Attributes:
-        printed: the data set as the table prints it.
+        printed: the dataset as the table prints it.
         scenario: what was done to the images, as the table prints it.
         methods: rows, as the table prints them.
         metrics: columns, as the table prints them.
         dataset: in DATASETS; empty where nothing is run on images.
-        split: of the data set.
+        split: of the dataset.
         images: how many the paper scored; None where it does not say.
         degradation: the scenario as a spec.
         size: 'HEIGHTxWIDTH' of the images that efficiency is measured with; empty where scores are.
@@ -82,7 +82,7 @@ class Panel:
 
     @property
     def title(self) -> str:
-        """Data set and scenario as printed."""
+        """Dataset and scenario as printed."""
         return f"{self.printed}, {self.scenario}"
 
 
@@ -131,7 +131,7 @@ class Value:
 
 
 Cell = tuple[str, str, str, str, str]
-"""(table, data set, scenario, method, metric), as printed."""
+"""(table, dataset, scenario, method, metric), as printed."""
 
 
 @dataclass(frozen=True)

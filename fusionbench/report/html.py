@@ -71,7 +71,7 @@ def write_html(out: Path) -> Path:
 
 def _summary(tables: Sequence[ScoreTable]) -> str:
     counts = {
-        "data set": {block.dataset for block in tables},
+        "dataset": {block.dataset for block in tables},
         "degradation": {block.degradation for block in tables},
         "method": {method for block in tables for method in block.means.index},
         "score": {metric for block in tables for metric in block.means.columns},

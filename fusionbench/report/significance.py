@@ -149,7 +149,7 @@ def differences(scores: pd.DataFrame, metrics: Sequence[str], *, seed: int = 0) 
     """Every pair of methods under every score; all of them make one family for Holm's correction.
 
     Args:
-        scores: rows of one data set and degradation with the columns `method`, `image` and the metrics.
+        scores: rows of one dataset and degradation with the columns `method`, `image` and the metrics.
         metrics: columns to compare.
         seed: of the bootstrap.
     """

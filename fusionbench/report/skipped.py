@@ -10,7 +10,7 @@ Kind = Literal["data", "fallback", "weights", "elsewhere", "metrics", "efficienc
 
 KINDS: dict[Kind, tuple[str, str]] = {
     "data": (
-        "data sets",
+        "datasets",
         "`fusionbench data info NAME` says where to get one; DATA=DIR or --data DIR says where it is",
     ),
     "fallback": (
@@ -40,7 +40,7 @@ class Skipped:
 
     Attributes:
         kind: of the reason.
-        what: data sets, methods, metrics or parts of tables, as printed.
+        what: datasets, methods, metrics or parts of tables, as printed.
         why: what is missing and how to get it.
         tables: which tables lack it.
         name: in the package, where that is one method.

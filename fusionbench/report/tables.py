@@ -1,4 +1,4 @@
-"""Rows of scores on disk to tables of means: one block per data set and degradation, methods by metrics."""
+"""Rows of scores on disk to tables of means: one block per dataset and degradation, methods by metrics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LABELS = ("dataset", "degradation", "method", "weights", "image", "status")
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """The table of one data set under one degradation.
+    """The table of one dataset under one degradation.
 
     Attributes:
         means: methods by metrics; NaN where no image has a score.
@@ -57,7 +57,7 @@ class ScoreTable:
 
     @property
     def title(self) -> str:
-        """Data set, degradation and number of images, and whether that is all of them."""
+        """Dataset, degradation and number of images, and whether that is all of them."""
         partial = self.images < self.available
         count = f"{self.images} of {self.available} images, partial" if partial else f"{self.images} images"
         return f"{self.dataset}, {self.degradation} ({count})"

@@ -40,7 +40,7 @@ def write_report(out: Path, results: Results | None = None) -> list[Path]:
 
 
 def tidy(tables: Sequence[ScoreTable]) -> pd.DataFrame:
-    """One line per data set, degradation, method and metric: mean, number of images, why there can be none."""
+    """One line per dataset, degradation, method and metric: mean, number of images, why there can be none."""
     lines: list[dict[str, Any]] = [
         {
             "dataset": block.dataset,

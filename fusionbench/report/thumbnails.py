@@ -21,7 +21,7 @@ FULL, THUMB = 1600, 360
 
 QUALITY = 92
 SHOWN = 4
-"""Images of each data set in the gallery; those whose sources are kept come first, and all of those are shown."""
+"""Images of each dataset in the gallery; those whose sources are kept come first, and all of those are shown."""
 
 ZOOM = 4.0
 
@@ -76,8 +76,8 @@ def gallery(album: Album, cells: dict[str, dict[str, list[str]]], images: dict[s
     """What the gallery shows.
 
     Args:
-        cells: methods by data set and degradation.
-        images: names by data set.
+        cells: methods by dataset and degradation.
+        images: names by dataset.
     """
     entries = []
     for dataset, names in images.items():

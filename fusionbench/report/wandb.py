@@ -167,7 +167,7 @@ def _config(out: Path, rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _means(rows: pd.DataFrame) -> dict[str, float]:
-    """Means as '<data set> <degradation>/<score>': W&B makes a section of what stands before the slash."""
+    """Means as '<dataset> <degradation>/<score>': W&B makes a section of what stands before the slash."""
     metrics = [column for column in rows.columns if column not in LABELS]
     means = rows.groupby(["dataset", "degradation"], sort=False)[metrics].mean()
     return {

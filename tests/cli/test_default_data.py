@@ -27,7 +27,7 @@ def bare(tmp_path, monkeypatch) -> Path:
 
 
 def put(folder: Path, ir: str = "test/ir", vi: str = "test/vi") -> Path:
-    """One pair in the place of a data set."""
+    """One pair in the place of a dataset."""
     pair = scene(0, 48, 64)
     write_image(folder / ir / "a.png", pair.ir)
     write_image(folder / vi / "a.png", pair.vi)
@@ -45,7 +45,7 @@ def taken(out: str = "out") -> set[str]:
 def test_a_run_without_data_takes_the_generated_scenes_and_says_so(capsys):
     assert call("run --method average --metrics EN --limit 1 --out out") == 0
     assert taken() == {"synthetic"}
-    assert "note: no data set was named: taking the generated scenes that come with the package" in (
+    assert "note: no dataset was named: taking the generated scenes that come with the package" in (
         capsys.readouterr().out
     )
 
@@ -67,7 +67,7 @@ def test_a_run_takes_what_lies_where_data_sets_are_looked_for(bare, capsys):
         put(bare / "home" / "data" / name)
     assert call("run --method average --metrics EN --out out") == 0
     assert taken() == {"msrs", "m3fd"}
-    assert f"note: no data set was named: taking m3fd and msrs of {bare / 'home' / 'data'}\n" in capsys.readouterr().out
+    assert f"note: no dataset was named: taking m3fd and msrs of {bare / 'home' / 'data'}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("option", ["--data all", "--root all", "--data=all", "--root=all"])
@@ -100,7 +100,7 @@ def test_a_folder_without_data_is_refused(bare, capsys):
     (bare / "empty").mkdir()
     assert call("run --method average --data empty --out out") == 2
     error = capsys.readouterr().err
-    assert "no data set with a split 'test' in empty" in error
+    assert "no dataset with a split 'test' in empty" in error
     assert "--dataset" in error
     assert not Path("out").exists()
 

@@ -36,7 +36,7 @@ def archive(path, members=MEMBERS):
 
 @pytest.fixture
 def toy(public, monkeypatch):
-    """A data set that is published at two addresses, the first of which is gone."""
+    """A dataset that is published at two addresses, the first of which is gone."""
     folder, address = public
     place = Mirror(
         urls=(f"{address}/gone.zip", f"{address}/toy.zip"), file="toy.zip", strip=1, keep=("test/ir", "test/vi")

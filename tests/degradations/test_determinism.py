@@ -41,7 +41,7 @@ def expected():
 
 
 class Jobs(Dataset):
-    """A data set whose items are the digests of degraded pairs."""
+    """A dataset whose items are the digests of degraded pairs."""
 
     def __len__(self):
         return len(JOBS)

@@ -115,7 +115,7 @@ def test_the_card_tells_data_degradations_recipe_scores_and_licences(training, s
     assert "Protocol: exact." in text
     assert "average" not in text.split("## Scores")[1].split("## Licence")[0]
     assert "- These numbers: CC-BY-4.0." in text
-    assert "- Data set `msrs`: " in text
+    assert "- Dataset `msrs`: " in text
 
 
 def test_an_exported_folder_is_run_under_the_same_name(training, sources):

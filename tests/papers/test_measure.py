@@ -29,7 +29,7 @@ def told(capsys) -> str:
 def test_without_data_every_kind_of_reason_is_a_line_and_a_file_has_the_details(tmp_path, capsys):
     assert main(["bench", "lure", "--out", str(tmp_path / "o")]) == 3
     text = told(capsys)
-    for part in ("data sets msrs, m3fd, tno, roadscene, ems:", "weights CSCFuse,", "authors' code DCINN, GTMFuse,"):
+    for part in ("datasets msrs, m3fd, tno, roadscene, ems:", "weights CSCFuse,", "authors' code DCINN, GTMFuse,"):
         assert part in text
     assert "http" not in text
     assert "not possible table 3, table 5: the paper does not say enough" in text

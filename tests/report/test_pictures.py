@@ -1,4 +1,4 @@
-"""What a run's pictures show: sources under the names that the data set has for them."""
+"""What a run's pictures show: sources under the names that the dataset has for them."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def test_every_typed_entry_reaches_the_recipe(typed, expected, monkeypatch):
         ("--phases.fusion 3", "phases.fusion is 3; give a table"),
         ("--phases.fusio.trainer.max_steps 3", "unknown phase of lure-s 'fusio'; did you mean 'fusion'"),
         ("--overrides nothing=3", "'nothing=3' sets no entry of a recipe"),
-        ("--data nowhere", "--data 'nowhere' names no data set"),
+        ("--data nowhere", "--data 'nowhere' names no dataset"),
         ("--data msrs --loader.root nowhere --trainer.max_epochs 1", "nowhere"),
         ("--options.perceptual vgg", "needs VGG-16"),
     ],

@@ -62,7 +62,7 @@ class Record:
 
     @property
     def name(self) -> str:
-        """Unique within the data set."""
+        """Unique within the dataset."""
         return f"{self.scene}_{self.vi_code}_{self.ir_code}"
 
     @property

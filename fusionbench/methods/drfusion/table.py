@@ -17,8 +17,8 @@ REPOSITORY = "https://github.com/YShi-cool/DRFusion"
 
 RELEASED = WeightsCard(
     file="net_params.pkl",
-    source="YShi-cool/DRFusion@9954f17, one file per data set and scenario",
-    note="the README of YShi-cool/DRFusion links folders on Google Drive, one per data set and scenario, which need a "
+    source="YShi-cool/DRFusion@9954f17, one file per dataset and scenario",
+    note="the README of YShi-cool/DRFusion links folders on Google Drive, one per dataset and scenario, which need a "
     "browser; no checksum is published",
     folder="drfusion",
 )
@@ -27,7 +27,7 @@ RELEASED = WeightsCard(
 IMPORTED = WeightsCard(
     file="drfusion.safetensors",
     source="YShi-cool/DRFusion@9954f17, one of the authors' net_params.pkl",
-    note="made of it by fusionbench weights import drfusion; each data set and scenario has its own",
+    note="made of it by fusionbench weights import drfusion; each dataset and scenario has its own",
     folder="drfusion",
     approximate_size=127_092_484,  # of the network's tensors
 )

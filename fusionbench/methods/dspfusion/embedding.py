@@ -76,7 +76,7 @@ def embed(method: DSPFusion, batches: Iterable[Batch], view: View = "kind") -> E
             modalities += [modality] * len(batch["name"])
             degradations += [_kind(spec, modality) for spec in batch["degradation"]]
     if not found:
-        raise ValueError("no pairs to embed; name a data set and degradations that it has")
+        raise ValueError("no pairs to embed; name a dataset and degradations that it has")
     return Embedding(np.concatenate(found), names, modalities, degradations)
 
 

@@ -155,7 +155,7 @@ def quietly() -> Iterator[None]:
             warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
             # openai-clip imports pkg_resources, which setuptools below 81 still has and calls deprecated.
             warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
-            # pyiqa leaves its table of data sets open.
+            # pyiqa leaves its table of datasets open.
             warnings.filterwarnings("ignore", category=ResourceWarning)
             yield
     finally:
