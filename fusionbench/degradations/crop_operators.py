@@ -33,9 +33,6 @@ class CropInfo(NamedTuple):
     continues: tuple[tuple[bool, bool], tuple[bool, bool]] = ((False, False), (False, False))
 
 
-WHOLE = CropInfo()
-
-
 def crop_info(image: Gray, operator: Operator) -> CropInfo:
     """How a degraded image (1, H, W) was cut from what the operator degraded.
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
-from fusionbench.types import Gray, Image
+from fusionbench.types import Image
 
 Size: TypeAlias = tuple[int, int]
 Kernel: TypeAlias = Float[Tensor, "k l"]
@@ -282,29 +282,3 @@ def compose(factors: Sequence[Operator]) -> Operator:
     if not kept:
         return Identity()
     return kept[0] if len(kept) == 1 else Composition(kept)
-
-
-class JointOperator:
-    """Two sources and their fusion as one observation (DRFusion, Eq. 12-15).
-
-    Of the unknowns [X1, X2, Xf] it observes [A1 X1, A2 X2, Xf - W1 X1 - W2 X2], whose last entry is zero for a
-    fused image that is the weighted sum of the sources. With W1 + W2 = 1 and pseudo-inverses of A1 and A2, `pinv`
-    satisfies three of the four Moore-Penrose conditions; the fourth, that A+ A is symmetric, holds only if A1 and
-    A2 are invertible. Corrections are therefore consistent with the observations, but oblique, not the nearest ones.
-    """
-
-    def __init__(self, first: Operator, second: Operator, weights: Gray) -> None:
-        self.first, self.second, self.weights = first, second, weights
-
-    def apply(self, x1: Gray, x2: Gray, fused: Gray) -> tuple[Gray, Gray, Gray]:
-        """The observations of the two sources and what the fused image deviates from their weighted sum."""
-        return self.first.apply(x1), self.second.apply(x2), fused - self._sum(x1, x2)
-
-    def pinv(self, y1: Gray, y2: Gray, deviation: Gray) -> tuple[Gray, Gray, Gray]:
-        """Images of the size of `deviation` from the two observations and the fused image's deviation."""
-        size = (deviation.shape[-2], deviation.shape[-1])
-        x1, x2 = self.first.pinv(y1, size), self.second.pinv(y2, size)
-        return x1, x2, self._sum(x1, x2) + deviation
-
-    def _sum(self, x1: Gray, x2: Gray) -> Gray:
-        return self.weights * x1 + (1 - self.weights) * x2
