@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fusionbench.degradations.grammar import write_value
 from fusionbench.degradations.table import DEGRADATIONS, SCENARIOS
+from fusionbench.report.markdown import markdown_table
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
@@ -55,9 +56,8 @@ def renewed(page: str) -> str:
     return f"{before}{BEGIN}\n{tables()}\n{END}{after}"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return markdown_table(head, rows, left=len(head)) + "\n"
 
 
 if __name__ == "__main__":

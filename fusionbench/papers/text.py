@@ -38,7 +38,9 @@ from fusionbench.papers.compare import (
 )
 from fusionbench.papers.latex import difference_tables, fragment
 from fusionbench.papers.tables import Table
+from fusionbench.report.markdown import markdown_table, ranked
 from fusionbench.report.significance import Difference
+from fusionbench.report.text import column_runs
 
 
 def markdown(table: Table, comparisons: Sequence[Comparison]) -> str:
@@ -55,18 +57,13 @@ def markdown(table: Table, comparisons: Sequence[Comparison]) -> str:
 
 
 def _grid(one: Comparison) -> str:
-    heads = [_head(one, metric) for metric in one.metrics]
-    lines = [_row(["method", "images", *heads]), _row(["---", *("---:" for _ in ["images", *heads])])]
-    for line in lines_of(one):
-        cells = [_cell(line, metric) for metric in one.metrics]
-        lines.append(_row([_label(line), str(line.images or ""), *cells]))
+    rows = [
+        [_label(line), str(line.images or ""), *(_cell(line, metric) for metric in one.metrics)]
+        for line in lines_of(one)
+    ]
     if any(one.tau(metric)[1] >= TAU_FROM for metric in one.metrics):
-        lines.append(_row(["Kendall tau (methods)", "", *(tau_text(one, metric) for metric in one.metrics)]))
-    return "\n".join(lines)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+        rows.append(["Kendall tau (methods)", "", *(tau_text(one, metric) for metric in one.metrics)])
+    return markdown_table(["method", "images", *(_head(one, metric) for metric in one.metrics)], rows)
 
 
 def _cell(line: Line, metric: str) -> str:
@@ -74,26 +71,19 @@ def _cell(line: Line, metric: str) -> str:
     if text is None:
         return NOTHING
     if line.origin == "published":
-        return _emphasis(text.published, text.published_place) + (MENDED if text.mended else "")
+        return ranked(text.published, text.published_place) + (MENDED if text.mended else "")
     difference = f" ({text.difference})" if text.difference else ""
-    return _emphasis(text.measured, text.measured_place) + difference
-
-
-def _emphasis(text: str, place: int) -> str:
-    return {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(place, text)
+    return ranked(text.measured, text.measured_place) + difference
 
 
 def _details(found: Sequence[Difference]) -> str:
-    lines = [
-        f"<details><summary>{len(found)} measured differences between methods</summary>\n",
-        TESTS + "\n",
-        _row(["metric", "first", "second", "images", "difference", "95 % interval", "p", "p (Holm)"]),
-        _row(["---", "---", "---", *["---:"] * 5]),
-    ]
+    rows = []
     for d in found:
         numbers = [str(d.images), number_text(d.mean), interval_text(d), p_text(d.p), p_text(d.adjusted)]
-        lines.append(_row([d.metric, d.first, d.second, *numbers]))
-    return "\n".join([*lines, "\n</details>"])
+        rows.append([d.metric, d.first, d.second, *numbers])
+    summary = f"<details><summary>{len(found)} measured differences between methods</summary>"
+    head = ["metric", "first", "second", "images", "difference", "95 % interval", "p", "p (Holm)"]
+    return "\n\n".join([summary, TESTS, markdown_table(head, rows, left=3), "</details>"])
 
 
 def show(comparisons: Sequence[Comparison], console: Console, *, everything: bool = False) -> None:
@@ -119,17 +109,11 @@ def show(comparisons: Sequence[Comparison], console: Console, *, everything: boo
 def _fitting(one: Comparison, width: int) -> list[list[str]]:
     """The metrics, cut into runs of columns that fit beside the methods' names."""
     lines = lines_of(one)
-    room = width - max(len(_label(line)) for line in lines) - len("images") - GAP
-    runs: list[list[str]] = [[]]
-    used = 0
-    for metric in one.metrics:
-        needed = GAP + max(len(text) for text in (_head(one, metric), *(_plain(line, metric) for line in lines)))
-        if runs[-1] and used + needed > room:
-            runs.append([])
-            used = 0
-        runs[-1].append(metric)
-        used += needed
-    return runs
+    needed = {
+        metric: max(len(text) for text in (_head(one, metric), *(_plain(line, metric) for line in lines)))
+        for metric in one.metrics
+    }
+    return column_runs(needed, GAP, width - max(len(_label(line)) for line in lines) - len("images") - GAP)
 
 
 def _head(one: Comparison, metric: str) -> str:

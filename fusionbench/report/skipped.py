@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from fusionbench.report.markdown import markdown_table
+
 Kind = Literal["data", "fallback", "weights", "elsewhere", "metrics", "efficiency", "unpublished", "refused"]
 
 KINDS: dict[Kind, tuple[str, str]] = {
@@ -106,12 +108,12 @@ def page(title: str, entries: Sequence[Skipped]) -> str:
 def _listed(kind: Kind, entries: Sequence[Skipped]) -> str:
     if kind != "elsewhere":
         return "\n".join(f"- {', '.join(entry.what)} ({_tables(entry)}): {entry.why}" for entry in entries)
+    head = ["method", "METHOD", "tables", "code", "licence"]
     rows = [
-        f"| {', '.join(entry.what)} | {entry.name} | {', '.join(entry.tables)} | {entry.code or '-'} "
-        f"| {entry.licence or '-'} |"
+        [", ".join(entry.what), entry.name, ", ".join(entry.tables), entry.code or "-", entry.licence or "-"]
         for entry in entries
     ]
-    return "\n".join(["| method | METHOD | tables | code | licence |", "| --- | --- | --- | --- | --- |", *rows])
+    return markdown_table(head, rows, left=len(head))
 
 
 def _tables(entry: Skipped) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fusionbench.files import write_atomically
+from fusionbench.report.markdown import markdown_table, ranked
 from fusionbench.report.tables import Results, ScoreTable, arrow, footnotes, ranks, read_results
 
 STYLES = ("", "bold", "underline")
@@ -65,24 +66,14 @@ def markdown(tables: Sequence[ScoreTable]) -> str:
     parts = []
     for block in tables:
         marks = ranks(block)
-        header = ["method", *(f"{metric} {arrow(metric)}".strip() for metric in block.means.columns)]
-        lines = [_md_row(header), _md_row(["---", *("---:" for _ in block.means.columns)])]
-        for method in block.means.index:
-            cells = [
-                _md_cell(block.text(method, metric), int(marks.loc[method, metric])) for metric in block.means.columns
-            ]
-            lines.append(_md_row([str(method), *cells]))
-        parts.append(f"### {block.title}\n\n" + "\n".join(lines))
+        head = ["method", *(f"{metric} {arrow(metric)}".strip() for metric in block.means.columns)]
+        rows = [
+            [str(method), *(ranked(block.text(method, metric), int(place)) for metric, place in places.items())]
+            for method, places in marks.iterrows()
+        ]
+        parts.append(f"### {block.title}\n\n{markdown_table(head, rows)}")
     notes = "\n".join(f"- {note}" for note in footnotes(tables))
     return "\n\n".join([*parts, notes]) + "\n"
-
-
-def _md_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _md_cell(text: str, rank: int) -> str:
-    return {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(rank, text)
 
 
 def show(tables: Sequence[ScoreTable], console: Console) -> None:
@@ -97,17 +88,33 @@ def show(tables: Sequence[ScoreTable], console: Console) -> None:
 
 def _fitting(block: ScoreTable, width: int) -> list[list[str]]:
     """The metrics, cut into runs of columns that fit beside the methods' names."""
-    room = width - max(len(str(method)) for method in block.means.index) - 4
+    methods = block.means.index
+    widths = {
+        metric: max(map(len, (f"{metric} {arrow(metric)}", *(block.text(method, metric) for method in methods))))
+        for metric in block.means.columns
+    }
+    return column_runs(widths, 3, width - max(len(str(method)) for method in methods) - 4)
+
+
+def column_runs(widths: Mapping[str, int], gap: int, room: int) -> list[list[str]]:
+    """Columns in their order, cut into runs that fit into so many characters.
+
+    Args:
+        widths: of the columns by their names.
+        gap: characters beside each.
+
+    Example:
+        >>> column_runs({"EN": 4, "MI": 4, "Qabf": 6}, 2, 14)
+        [['EN', 'MI'], ['Qabf']]
+    """
     runs: list[list[str]] = [[]]
     used = 0
-    for metric in block.means.columns:
-        texts = [f"{metric} {arrow(metric)}", *(block.text(method, metric) for method in block.means.index)]
-        needed = max(len(text) for text in texts) + 3
-        if runs[-1] and used + needed > room:
+    for column, width in widths.items():
+        if runs[-1] and used + width + gap > room:
             runs.append([])
             used = 0
-        runs[-1].append(metric)
-        used += needed
+        runs[-1].append(column)
+        used += width + gap
     return runs
 
 
