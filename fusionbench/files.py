@@ -11,7 +11,8 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,6 +79,18 @@ def _alive(process: int) -> bool:
     return True
 
 
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write a file, which gets its name when the block ends well and is removed when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = unfinished(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Replace a text file atomically: readers see the old text or the new one, never a part, even after a kill.
 
@@ -86,10 +99,8 @@ def write_atomically(path: Path, text: str) -> None:
     data = text.encode()
     if path.exists() and path.read_bytes() == data:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = unfinished(path)
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def digest_of(parts: Iterable[Path | str]) -> str:
@@ -209,7 +220,11 @@ def path_name(text: str) -> str:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file as hex digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 _PACKAGE = Path(__file__).parent

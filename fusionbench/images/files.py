@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from typing_extensions import Buffer
 
-from fusionbench.files import unfinished
+from fusionbench.files import whole_file
 from fusionbench.images.decoding import Header, Stored, decode, read_header
 from fusionbench.images.levels import infrared_colours, is_coloured, luma, plain_levels, visible_levels
 from fusionbench.images.options import AS_STORED, ReadOptions
@@ -151,13 +151,8 @@ def write_image(path: str | Path, image: Bytes) -> None:
         raise ValueError(f"cannot write {path.name} without loss; use one of {', '.join(LOSSLESS)}")
     if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
         raise ValueError(f"cannot write {image.dtype} of shape {image.shape}; give uint8 (H, W) or (H, W, 3)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = unfinished(path)
     form = Image.registered_extensions()[path.suffix.lower()]
     # On photographs, compression level 1 takes a fifth of the default's time for a fifth more bytes.
     options = {"compress_level": 1} if form == "PNG" else {}
-    try:
+    with whole_file(path) as temporary:
         Image.fromarray(np.ascontiguousarray(image)).save(temporary, form, **options)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fusionbench.nn.filters import gaussian
 from fusionbench.types import Gray, Image, Scores
 
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
@@ -76,7 +77,8 @@ def ssim_map(first: Image, second: Image, side: int = 11, sigma: float = 1.5, pa
     if min(height, width) + 2 * padding < side:
         raise ValueError(f"images of {width}x{height} pixels are smaller than the {side}x{side} window of SSIM")
     first, second = _whole(first), _whole(second)
-    mean1, mean2, variance1, variance2, covariance = _statistics(first, second, _line(first, side, sigma), padding)
+    line = gaussian(side, sigma, first.dtype, first.device)
+    mean1, mean2, variance1, variance2, covariance = _statistics(first, second, line, padding)
     numerator = (2 * mean1 * mean2 + SSIM_C1) * (2 * covariance + SSIM_C2)
     denominator = (mean1**2 + mean2**2 + SSIM_C1) * (variance1 + variance2 + SSIM_C2)
     return numerator / denominator
@@ -102,7 +104,7 @@ def visual_information(source: Gray, image: Gray) -> Scores:
     kept, had = [], []
     first, second = 255 * _whole(source), 255 * _whole(image)
     for scale, side in enumerate(INFORMATION_SIDES):
-        line = _line(first, side, side / 5)
+        line = gaussian(side, side / 5, first.dtype, first.device)
         if scale:
             first, second = (_blurred(each, line)[..., ::2, ::2] for each in (first, second))
         if min(first.shape[-2:]) < side:
@@ -115,13 +117,6 @@ def visual_information(source: Gray, image: Gray) -> Scores:
         kept.append(torch.log1p(gain.square() * signal / (noise + EYE_NOISE)).sum(dim=(1, 2, 3)))
         had.append(torch.log1p(signal / EYE_NOISE).sum(dim=(1, 2, 3)))
     return torch.stack(kept).sum(dim=0) / torch.stack(had).sum(dim=0)
-
-
-def _line(like: Image, side: int, sigma: float) -> Tensor:
-    """One row of a Gaussian window, which sums to one."""
-    offsets = torch.arange(side, dtype=like.dtype, device=like.device) - side // 2
-    line = torch.exp(-offsets.square() / (2 * sigma**2))
-    return line / line.sum()
 
 
 def _blurred(image: Image, line: Tensor, padding: int = 0) -> Image:

@@ -6,7 +6,6 @@ no blank space that a layout engine would leave.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from fusionbench.files import whole_file
 from fusionbench.report.crops import Crop, Image, salient_crops
 
 COLOURS = ("#ff3b30", "#19b3ff", "#ffcc00", "#34c759")
@@ -279,15 +279,12 @@ def _cycle() -> Iterator[str]:
 
 def _save(figure: Figure, path: Path, formats: Sequence[str], dpi: int) -> list[Path]:
     stem = path.name.removesuffix(".png").removesuffix(".pdf")
-    path.parent.mkdir(parents=True, exist_ok=True)
     written = []
     for suffix in formats:
         target = path.with_name(f"{stem}.{suffix}")
-        unfinished = path.with_name(f".{stem}.{os.getpid()}.{suffix}")
         # Type 42 embeds fonts as journals ask; without dates the same figure has the same bytes.
-        with mpl.rc_context({"pdf.fonttype": 42}):
+        with whole_file(target) as unfinished, mpl.rc_context({"pdf.fonttype": 42}):
             dates: dict[str, Any] = {"CreationDate": None} if suffix == "pdf" else {"Software": None}
             figure.savefig(unfinished, format=suffix, dpi=max(dpi, 300) if suffix == "pdf" else dpi, metadata=dates)
-        unfinished.replace(target)
         written.append(target)
     return written

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fusionbench.benchmark.results import INPUTS, REFERENCES, CellFolder
 from fusionbench.data.table import modality_labels
-from fusionbench.files import path_name
+from fusionbench.files import path_name, whole_file
 from fusionbench.images.files import image_size, read_image
 from fusionbench.report.crops import salient_crops
 
@@ -63,13 +63,11 @@ class Album:
 
 
 def _shrink(source: Path, target: Path, side: int) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_suffix(".part")
     copy = Image.fromarray(read_image(source))
     copy.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=None)
-    # Colour at full resolution: these pictures are compared at several times their size.
-    copy.save(unfinished, format="JPEG", quality=QUALITY, subsampling=0)
-    unfinished.replace(target)
+    with whole_file(target) as unfinished:
+        # Colour at full resolution: these pictures are compared at several times their size.
+        copy.save(unfinished, format="JPEG", quality=QUALITY, subsampling=0)
 
 
 def gallery(album: Album, cells: dict[str, dict[str, list[str]]], images: dict[str, list[str]]) -> list[dict[str, Any]]:

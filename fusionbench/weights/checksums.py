@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from fusionbench.files import write_atomically
+from fusionbench.files import sha256_of, write_atomically
 
 FULL = 64
 """Hex digits of a whole SHA-256."""
@@ -42,11 +42,7 @@ def sha256(path: Path) -> str:
 @lru_cache(maxsize=256)
 def _sha256(path: str, size: int, modified: int) -> str:
     del size, modified  # part of the key only: a rewritten file is hashed anew
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return sha256_of(Path(path))
 
 
 def digest8(*paths: Path) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusionbench.files import whole_file
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -29,12 +31,10 @@ def write_tensors(state: Mapping[str, Tensor], target: Path, notes: Mapping[str,
     """
     from safetensors.torch import save_file
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.part")
     # Tensors that share memory are refused by safetensors, so each becomes one of its own.
     numbers = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
-    save_file(numbers, unfinished, {ENTRY: json.dumps(notes, default=str)})
-    unfinished.replace(target)
+    with whole_file(target) as unfinished:
+        save_file(numbers, unfinished, {ENTRY: json.dumps(notes, default=str)})
     return target
 
 

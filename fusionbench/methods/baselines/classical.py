@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from fusionbench.methods.common.color import chroma, luma, rgb
+from fusionbench.methods.common.color import fuse_luma
 from fusionbench.methods.common.filters import box_mean, correlate, gaussian_kernel, guided_filter
 from fusionbench.methods.common.pyramid import collapse, laplacian_pyramid
 from fusionbench.methods.common.wavelet import WAVELETS, Wavelet, analyse, synthesise
@@ -154,8 +154,7 @@ class Average(Method):
 
     @override
     def fuse(self, batch: Batch) -> Color:
-        ir, vi = batch["ir"], batch["vi"]
-        return rgb((ir + luma(vi)) / 2, chroma(vi))
+        return fuse_luma(batch, lambda ir, vi: (ir + vi) / 2)
 
 
 class Maximum(Method):
@@ -163,8 +162,7 @@ class Maximum(Method):
 
     @override
     def fuse(self, batch: Batch) -> Color:
-        ir, vi = batch["ir"], batch["vi"]
-        return rgb(torch.maximum(ir, luma(vi)), chroma(vi))
+        return fuse_luma(batch, torch.maximum)
 
 
 class LaplacianPyramid(Method):
@@ -181,8 +179,7 @@ class LaplacianPyramid(Method):
 
     @override
     def fuse(self, batch: Batch) -> Color:
-        ir, vi = batch["ir"], batch["vi"]
-        return rgb(pyramid_fusion(ir, luma(vi), self.levels), chroma(vi))
+        return fuse_luma(batch, lambda ir, vi: pyramid_fusion(ir, vi, self.levels))
 
 
 class DiscreteWavelet(Method):
@@ -201,8 +198,7 @@ class DiscreteWavelet(Method):
 
     @override
     def fuse(self, batch: Batch) -> Color:
-        ir, vi = batch["ir"], batch["vi"]
-        return rgb(wavelet_fusion(ir, luma(vi), self.wavelet, self.levels), chroma(vi))
+        return fuse_luma(batch, lambda ir, vi: wavelet_fusion(ir, vi, self.wavelet, self.levels))
 
 
 class GuidedFilter(Method):
@@ -210,8 +206,7 @@ class GuidedFilter(Method):
 
     @override
     def fuse(self, batch: Batch) -> Color:
-        ir, vi = batch["ir"], batch["vi"]
-        return rgb(guided_fusion(ir, luma(vi)), chroma(vi))
+        return fuse_luma(batch, guided_fusion)
 
 
 class AnisotropicDiffusion(Method):
@@ -234,8 +229,7 @@ class AnisotropicDiffusion(Method):
 
     @override
     def fuse(self, batch: Batch) -> Color:
-        ir, vi = batch["ir"], batch["vi"]
-        return rgb(diffusion_fusion(ir, luma(vi), self.iterations, self.rate, self.kappa), chroma(vi))
+        return fuse_luma(batch, lambda ir, vi: diffusion_fusion(ir, vi, self.iterations, self.rate, self.kappa))
 
 
 def _positive(name: str, value: int) -> int:

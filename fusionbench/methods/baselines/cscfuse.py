@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.methods.common.color import chroma, luma, rgb
-from fusionbench.methods.common.filters import guided_filter
+from fusionbench.methods.common.color import fuse_luma, minmax_normalize
+from fusionbench.methods.common.filters import detail_share, guided_filter
 from fusionbench.methods.common.padding import reflect, run_padded
 from fusionbench.methods.method import Method
 from fusionbench.nn.reflect import ReflectConv
@@ -99,13 +99,6 @@ def blurred(image: Gray) -> Gray:
     return F.conv2d(padded, padded.new_full((1, 1, side, side), 1 / side**2))
 
 
-def detail_share(ir: Tensor, vi: Tensor) -> Gray:
-    """The infrared part by l1 norm over channels, averaged over 3 x 3 with zeros outside."""
-    activity_ir, activity_vi = (F.avg_pool2d(code.abs().sum(1, keepdim=True), 3, 1, 1) for code in (ir, vi))
-    total = activity_ir + activity_vi
-    return torch.where(total > 0, activity_ir / total.clamp_min(torch.finfo(total.dtype).tiny), 0.5)
-
-
 def base_share(ir: Tensor, vi: Tensor) -> Tensor:
     """The infrared part per channel: histogram contrast, aligned with the code's edges by a guided filter."""
     # Channels do not depend on one another; a few at a time keep the filter's double precision in little memory.
@@ -113,19 +106,13 @@ def base_share(ir: Tensor, vi: Tensor) -> Tensor:
 
 
 def _base_share(ir: Tensor, vi: Tensor) -> Tensor:
-    ir, vi = _unit_range(ir), _unit_range(vi)
+    # A code that is zero everywhere is common; it has no contrast and stays zero.
+    ir, vi = minmax_normalize(ir, dim=(-2, -1)), minmax_normalize(vi, dim=(-2, -1))
     first, second = _contrast(ir) + _TINY, _contrast(vi) + _TINY
     total = first + second
     first = guided_filter(ir, first / total, _SALIENCY_RADIUS, _SALIENCY_EPS, "symmetric") + _TINY
     second = guided_filter(vi, second / total, _SALIENCY_RADIUS, _SALIENCY_EPS, "symmetric") + _TINY
     return first / (first + second)
-
-
-def _unit_range(code: Tensor) -> Tensor:
-    low = code.amin(dim=(-2, -1), keepdim=True)
-    span = code.amax(dim=(-2, -1), keepdim=True) - low
-    # A code that is zero everywhere is common; it has no contrast and stays zero.
-    return torch.where(span > 0, (code - low) / span.clamp_min(torch.finfo(code.dtype).tiny), 0.0)
 
 
 def _contrast(code: Tensor) -> Tensor:
@@ -148,8 +135,7 @@ class CSCFuse(Method):
 
     @override
     def fuse(self, batch: Batch) -> Color:
-        vi = batch["vi"]
-        return rgb(run_padded(self.fused_luma, batch["ir"], luma(vi), least=2), chroma(vi))
+        return fuse_luma(batch, lambda ir, vi: run_padded(self.fused_luma, ir, vi, least=2))
 
     def codes(self, image: Gray) -> tuple[Tensor, Tensor]:
         """Base and detail code of one image."""

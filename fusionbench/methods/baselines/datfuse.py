@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.methods.common.color import chroma, luma, rgb
+from fusionbench.methods.common.color import fuse_luma
 from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color, Gray
 
@@ -151,6 +151,5 @@ class DATFuse(Method):
 
     @override
     def fuse(self, batch: Batch) -> Color:
-        vi = batch["vi"]
         # Below zero the authors' cast to bytes would wrap around; zero is what was meant.
-        return rgb(self.network(batch["ir"], luma(vi)).clamp_min(0), chroma(vi))
+        return fuse_luma(batch, lambda ir, vi: self.network(ir, vi).clamp_min(0))

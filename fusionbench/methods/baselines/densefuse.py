@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.methods.common.color import chroma, luma, rgb
+from fusionbench.methods.common.filters import detail_share
 from fusionbench.methods.common.padding import run_padded
 from fusionbench.methods.method import Method
 from fusionbench.nn.reflect import ReflectConv
@@ -27,9 +27,7 @@ def mean(ir: Tensor, vi: Tensor) -> Tensor:
 
 def l1_norm(ir: Tensor, vi: Tensor) -> Tensor:
     """The paper's second rule: weights from the l1 norm over channels, averaged over 3 x 3. The port lacks it."""
-    activity_ir, activity_vi = (F.avg_pool2d(code.abs().sum(1, keepdim=True), 3, 1, 1) for code in (ir, vi))
-    total = activity_ir + activity_vi
-    share = torch.where(total > 0, activity_ir / total.clamp_min(torch.finfo(total.dtype).tiny), 0.5)
+    share = detail_share(ir, vi)
     return share * ir + (1 - share) * vi
 
 

@@ -5,11 +5,13 @@ BT.601 weights, full range, computed in float; chroma is centred on zero. `rgb(l
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fusionbench.types import Color, Gray
+from fusionbench.types import Batch, Color, Gray
 
 Chroma = Float[Tensor, "*b 2 h w"]
 
@@ -45,8 +47,22 @@ def rgb(y: Gray, colour: Chroma) -> Color:
     return torch.cat([r, g, b], dim=-3).clamp(0, 1)
 
 
-def minmax_normalize(image: Tensor) -> Tensor:
-    """Each image of a batch stretched to [0, 1] by its own extremes; a constant image becomes zero."""
-    low = image.amin(dim=(-3, -2, -1), keepdim=True)
-    span = image.amax(dim=(-3, -2, -1), keepdim=True) - low
+def fuse_luma(batch: Batch, fusion: Callable[[Gray, Gray], Gray]) -> Color:
+    """Fused infrared and visible luma with the visible image's chroma.
+
+    Args:
+        batch: the pairs.
+        fusion: of infrared and visible luma.
+    """
+    return rgb(fusion(batch["ir"], luma(batch["vi"])), chroma(batch["vi"]))
+
+
+def minmax_normalize(image: Tensor, dim: tuple[int, ...] = (-3, -2, -1)) -> Tensor:
+    """Each image of a batch stretched to [0, 1] by its own extremes; a constant image becomes zero.
+
+    Args:
+        dim: dimensions that are stretched together; (-2, -1) for each channel by itself.
+    """
+    low = image.amin(dim=dim, keepdim=True)
+    span = image.amax(dim=dim, keepdim=True) - low
     return torch.where(span > 0, (image - low) / span.clamp_min(torch.finfo(image.dtype).tiny), 0.0)

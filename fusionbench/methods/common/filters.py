@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fusionbench.methods.common.padding import symmetric
-from fusionbench.types import Image
+from fusionbench.nn.filters import gaussian
+from fusionbench.types import Gray, Image
 
 Border = Literal["truncated", "symmetric"]
 
@@ -24,8 +25,8 @@ def correlate(image: Image, kernel: Tensor) -> Image:
 
 def gaussian_kernel(radius: int, sigma: float) -> Tensor:
     """The sampled Gaussian on a square of side 2 * radius + 1, with sum 1."""
-    line = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=torch.float64) / sigma) ** 2)
-    return torch.outer(line, line) / line.sum() ** 2
+    line = gaussian(2 * radius + 1, sigma)
+    return torch.outer(line, line)
 
 
 def box_mean(image: Image, radius: int, border: Border = "truncated") -> Image:
@@ -87,3 +88,10 @@ def guided_filter(guide: Image, source: Image, radius: int, eps: float, border: 
     slope = covariance / (variance + eps)
     offset = mean_source - slope * mean_guide
     return (box_mean(slope, radius, border) * wide + box_mean(offset, radius, border)).to(source.dtype)
+
+
+def detail_share(ir: Image, vi: Image) -> Gray:
+    """The infrared part of features by their l1 norm over channels, averaged over 3 x 3 with zeros outside."""
+    activity_ir, activity_vi = (F.avg_pool2d(features.abs().sum(1, keepdim=True), 3, 1, 1) for features in (ir, vi))
+    total = activity_ir + activity_vi
+    return torch.where(total > 0, activity_ir / total.clamp_min(torch.finfo(total.dtype).tiny), 0.5)

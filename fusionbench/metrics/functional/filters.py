@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fusionbench.metrics.functional.memo import cached
+from fusionbench.nn import filters
 
 Map = Float[Tensor, "*b 1 _ _"]
 """One value for each place of a window or each block; its size is not the image's."""
@@ -33,9 +34,7 @@ class Window(NamedTuple):
 
 def gaussian(size: int, sigma: float, dtype: torch.dtype = torch.float64) -> tuple[float, ...]:
     """Gaussian taps that sum to one as well as `dtype` can hold them."""
-    position = torch.arange(size, dtype=dtype) - (size - 1) / 2
-    taps = torch.exp(-position.square() / (2 * sigma**2))
-    return tuple((taps / taps.sum()).tolist())
+    return tuple(filters.gaussian(size, sigma, dtype).tolist())
 
 
 def pad(x: Tensor, pad: int, border: str) -> Tensor:

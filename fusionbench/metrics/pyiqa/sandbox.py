@@ -27,6 +27,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -56,9 +57,12 @@ def sandboxed(files: Mapping[str, Path]) -> Iterator[None]:
             _link(path, hub / place)
         stack.enter_context(quietly())
         stack.enter_context(torch.random.fork_rng(devices=[]))
-        stack.enter_context(_environment("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "1"))
+        stack.enter_context(patch.dict(os.environ, {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"}))
         for place, name, value in _replacements(hub):
-            stack.enter_context(_replaced(place, name, value))
+            if not hasattr(place, name):
+                needed = "this needs pyiqa 0.1.16 with the packages of its time"
+                raise ImportError(f"{place.__name__} has no {name}: {needed}")
+            stack.enter_context(patch.object(place, name, value))
         yield
 
 
@@ -160,28 +164,3 @@ def quietly() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
-@contextmanager
-def _replaced(place: Any, name: str, value: Any) -> Iterator[None]:
-    if not hasattr(place, name):
-        raise ImportError(f"{place.__name__} has no {name}: this needs pyiqa 0.1.16 with the packages of its time")
-    before = getattr(place, name)
-    setattr(place, name, value)
-    try:
-        yield
-    finally:
-        setattr(place, name, before)
