@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from fusionbench.data import DATASETS
-from fusionbench.degradations import DEGRADATIONS, LINEAR, SCENARIOS
+from fusionbench.degradations import DEGRADATIONS, SCENARIOS, linear_codes
 from fusionbench.methods import METHODS, fallback, is_ready, variant_of
 from fusionbench.metrics import METRICS, PROTOCOLS
 from fusionbench.metrics.pyiqa.table import LICENCE
@@ -36,7 +36,7 @@ class Listing:
     least: int = 40
     cut: bool = False
     folded: Callable[[str], bool] = lambda name: False
-    note: str = ""
+    note: Callable[[], str] = lambda: ""
 
     def chosen(self, match: str = "", *, every: bool = False) -> list[Row]:
         """Its rows.
@@ -119,7 +119,7 @@ LISTINGS = {
         least=16,
         cut=True,
         folded=lambda name: bool(variant_of(name)),
-        note=f"linear: {', '.join(LINEAR)} and clean. Variants and ablations are not shown: --all.",
+        note=lambda: f"linear: {', '.join(linear_codes())} and clean. Variants and ablations are not shown: --all.",
     ),
     "datasets": Listing("datasets of image pairs, for --dataset", _datasets, "title"),
     "degradations": Listing("degradations of images, for --degradation", _degradations, "what it does"),
@@ -127,7 +127,7 @@ LISTINGS = {
         "metrics of fused images, for --metrics",
         _metrics,
         "title",
-        note=f"Any other no-reference metric of pyiqa goes by its name there: pyiqa:brisque. {LICENCE}",
+        note=lambda: f"Any other no-reference metric of pyiqa goes by its name there: pyiqa:brisque. {LICENCE}",
     ),
     "protocols": Listing("ways to compute metrics, for --protocol", _protocols, "title"),
 }

@@ -35,6 +35,6 @@ def show_list(
     if not rows:
         raise ValueError(f"--match {match!r} fits none of the {what}; fusionbench list {what} shows them")
     show(rows, console, long=listing.long, least=listing.least, cut=listing.cut, form=format)
-    if format == "text" and listing.note and not (match or all):
-        console.print(f"\n{listing.note}", style="dim", soft_wrap=True)
+    if format == "text" and (note := listing.note()) and not (match or all):
+        console.print(f"\n{note}", style="dim", soft_wrap=True)
     return EXIT_OK

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import signal
 import sys
 import threading
@@ -63,8 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    # Nothing here needs the network; albumentations would look for a newer version of itself.
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     # What ends a batch job ends a command as Ctrl-C does. Lightning calls this handler beside its own, which only takes
     # note until a training step ends.
     if threading.current_thread() is threading.main_thread():

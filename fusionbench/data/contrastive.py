@@ -7,7 +7,6 @@ Every item carries `ir_positives`, `vi_positives` and `negatives` beside the fie
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from typing_extensions import override
 
-from fusionbench.data.crops import EpochIndex, cut, random_box
+from fusionbench.data.augmentation import Augmentation
+from fusionbench.data.crops import EpochIndex, cut, draw_seed, enlarge
 from fusionbench.data.pairs import collate, specs, to_tensors
 from fusionbench.data.sources.base import RawPair, Source
 from fusionbench.data.sources.ems import EmsSource, Record, Scene
@@ -29,7 +29,7 @@ POSITIVES, NEGATIVES = 3, 6
 """DSPFusion's numbers: three images per modality that share its degradation; six negatives besides the pair's other
 image."""
 
-CODES = ("LC", "Norm", "RN", "SN", "Rain", "Blur", "OE", "LL", "haze")
+RELEASED_ORDER = ("LC", "Norm", "RN", "SN", "Rain", "Blur", "OE", "LL", "haze")
 """The order in which the official training takes negatives from a scene's files; it uses the first six."""
 
 
@@ -60,9 +60,8 @@ class ContrastivePairs(Dataset[Pair]):
         self.source = source
         self.degradations = specs(degradations)
         self.seed = seed
-        self.crop = (crop, crop) if isinstance(crop, int) else crop
-        self.flip = flip
         self.epoch = 0
+        self.augmentation = Augmentation((crop, crop) if isinstance(crop, int) else crop, flip=flip)
         parsed = [parse(spec) for spec in self.degradations]
         self.kinds = {m: list(dict.fromkeys([(), *(each.on(m) for each in parsed)])) for m in ("ir", "vi")}
         if all(len(kinds) == 1 for kinds in self.kinds.values()):
@@ -77,15 +76,16 @@ class ContrastivePairs(Dataset[Pair]):
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index]))
         spec = self.degradations[rng.integers(len(self.degradations))]
         raw = self._read(index)
-        box, mirror = random_box(rng, raw.vi.shape[:2], self.crop), self._mirror(rng)
-        drawn = draw([spec], name=raw.name, seed=self.seed, epoch=epoch)
-        pair = to_tensors(*cut(raw, drawn.degradation, drawn.seed, box, mirror))
-        shared = [self._positive(rng, place, spec, epoch) for place in sample_positives(rng, index, len(self))]
+        place = draw_seed(rng)
+        pair = self._shown(raw, spec, epoch, place)
+        shared = [
+            self._shown(self._read(other), spec, epoch, draw_seed(rng))
+            for other in sample_positives(rng, index, len(self))
+        ]
         negatives: list[Tensor] = []
         for kinds in self._other_kinds(rng, parse(spec)):
             terms = tuple(term for kind in kinds.values() for term in kind)
-            other = draw([str(Degradation(terms))], name=raw.name, seed=self.seed, epoch=epoch)
-            shown = to_tensors(*cut(raw, other.degradation, other.seed, box, mirror))
+            shown = self._shown(raw, str(Degradation(terms)), epoch, place)
             images = {"ir": shown["ir"].expand(3, -1, -1), "vi": shown["vi"]}
             negatives += [images[modality] for modality in kinds]
         return with_contrasts(pair, [other["ir"] for other in shared], [other["vi"] for other in shared], negatives)
@@ -94,16 +94,11 @@ class ContrastivePairs(Dataset[Pair]):
         raw = self.source.read(index)
         if raw.degradation != "clean":
             raise ValueError(f"{raw.name!r} is degraded on disk by {raw.degradation!r}; use ContrastiveScenes for it")
-        return replace(raw, ir=crop_to_fit(raw.ir, self.crop), vi=crop_to_fit(raw.vi, self.crop))
+        return enlarge(raw, self.augmentation)
 
-    def _mirror(self, rng: np.random.Generator) -> bool:
-        return self.flip and bool(rng.integers(2))
-
-    def _positive(self, rng: np.random.Generator, place: int, spec: str, epoch: int) -> Pair:
-        raw = self._read(place)
+    def _shown(self, raw: RawPair, spec: str, epoch: int, place: int) -> Pair:
         drawn = draw([spec], name=raw.name, seed=self.seed, epoch=epoch)
-        box = random_box(rng, raw.vi.shape[:2], self.crop)
-        return to_tensors(*cut(raw, drawn.degradation, drawn.seed, box, self._mirror(rng)))
+        return to_tensors(*cut(raw, drawn.degradation, drawn.seed, self.augmentation, place))
 
     def _other_kinds(self, rng: np.random.Generator, own: Degradation) -> list[dict[str, tuple[Term, ...]]]:
         """The degradations of each modality that make negatives; every row makes one image per modality in it."""
@@ -141,9 +136,9 @@ class ContrastiveScenes(Dataset[Pair]):
                 raise ValueError(f"scene {name!r} lacks a clean reference, or has no third image for negatives")
         self.scenes = scenes
         self.seed = seed
-        self.crop = crop
-        self.turn = turn
         self.order = order
+        self.crop = Augmentation((crop, crop))
+        self.position = Augmentation(None, turn=turn)
         self.epoch = 0
         self.items = [(name, code) for name in sorted(scenes) for code in sorted(scenes[name].vi)]
         self.sharing: dict[tuple[str, str], list[str]] = {}
@@ -164,19 +159,19 @@ class ContrastiveScenes(Dataset[Pair]):
         ir_code = sorted(scene.ir)[rng.integers(len(scene.ir))]
         paths = [scene.ir[ir_code], scene.vi[vi_code], scene.ir_clean, scene.vi_clean]
         paths += self._negatives(rng, scene, scene.ir[ir_code], scene.vi[vi_code])
-        position = (int(rng.integers(4)), bool(rng.integers(2))) if self.turn else (0, False)
-        images = self._crops(rng, [path for path in paths if path is not None], *position)
+        position = draw_seed(rng)
+        images = self._crops(rng, [path for path in paths if path is not None], position)
         record = Record(name, vi_code, ir_code)
         ir, vi, ir_clean, vi_clean, *different = images
         raw = RawPair(record.name, ir[..., 0], vi, ir_clean[..., 0], vi_clean, degradation=record.spec)
         shared = [self._positives(rng, *kind, name) for kind in (("ir", ir_code), ("vi", vi_code))]
-        views = [[to_tensor(*self._crops(rng, [path], *position)) for path in paths] for paths in shared]
+        views = [[to_tensor(*self._crops(rng, [path], position)) for path in paths] for paths in shared]
         return with_contrasts(
             to_tensors(raw, None), [view[:1] for view in views[0]], views[1], [to_tensor(image) for image in different]
         )
 
     def _negatives(self, rng: np.random.Generator, scene: Scene, *anchors: Path) -> list[Path]:
-        files = [files[code] for files in (scene.ir, scene.vi) for code in CODES if code in files]
+        files = [files[code] for files in (scene.ir, scene.vi) for code in sorted(files, key=_released_place)]
         different = [path for path in files if path not in anchors]
         if self.order == "random":
             different = [different[i] for i in rng.permutation(len(different))]
@@ -189,16 +184,20 @@ class ContrastiveScenes(Dataset[Pair]):
             for i in sample_positives(rng, names.index(anchor), len(names))
         ]
 
-    def _crops(self, rng: np.random.Generator, paths: Sequence[Path], turns: int, mirror: bool) -> list[Bytes]:
-        """The same crop of every image, flipped and rotated by multiples of 90 degrees; three channels."""
-        images = [crop_to_fit(read_image(path, channels=3), (self.crop, self.crop)) for path in paths]
+    def _crops(self, rng: np.random.Generator, paths: Sequence[Path], position: int) -> Sequence[Bytes]:
+        """The same crop of every image, (N, H, W, 3), flipped and rotated as the seed `position` says."""
+        images = [read_image(path, channels=3) for path in paths]
         for path, image in zip(paths, images, strict=True):
             if image.shape != images[0].shape:
                 raise ValueError(f"{path} and {paths[0]} show the same scene but differ in size")
-        box = random_box(rng, images[0].shape[:2], (self.crop, self.crop))
-        parts = [image[box.top : box.bottom, box.left : box.right] for image in images]
-        parts = [np.rot90(part[:, ::-1] if mirror else part, turns) for part in parts]
-        return [np.ascontiguousarray(part) for part in parts]
+        _, parts = self.crop(draw_seed(rng), **self.crop.enlarge(images=np.stack(images)))
+        shown: Sequence[Bytes] = self.position(position, **parts)[1]["images"]
+        return shown
+
+
+def _released_place(code: str) -> int:
+    """The place of a code in the official order; codes that it does not have come last."""
+    return RELEASED_ORDER.index(code) if code in RELEASED_ORDER else len(RELEASED_ORDER)
 
 
 def contrastive(
@@ -259,12 +258,3 @@ def sample_positives(rng: np.random.Generator, own: int, count: int) -> list[int
     candidates = [place for place in range(count) if place != own] or [own]
     order = rng.permutation(len(candidates))
     return [candidates[order[i % len(candidates)]] for i in range(POSITIVES)]
-
-
-def crop_to_fit(image: Bytes, crop: tuple[int, int]) -> Bytes:
-    """An image padded by reflection until the crop fits."""
-    short = [max(0, side - own) for side, own in zip(crop, image.shape[:2], strict=True)]
-    if not any(short):
-        return image
-    border = [(each // 2, each - each // 2) for each in short] + [(0, 0)] * (image.ndim - 2)
-    return np.pad(image, border, mode="reflect" if min(image.shape[:2]) > 1 else "edge")

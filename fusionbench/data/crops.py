@@ -6,15 +6,15 @@ is part of the index, because persistent workers hold copies of the dataset that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from torch.utils.data import Dataset
 from typing_extensions import override
 
+from fusionbench.data.augmentation import Augmentation, Box
 from fusionbench.data.pairs import applicable_specs, degrade, specs, to_tensors
 from fusionbench.data.sources.base import RawPair, Source
 from fusionbench.degradations import Degradation, Degraded, Range, Term, draw
@@ -26,15 +26,6 @@ class EpochIndex(NamedTuple):
 
     place: int
     epoch: int
-
-
-class Box(NamedTuple):
-    """Part of an image: rows `top` to `bottom` and columns `left` to `right`, ends excluded."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
 
 
 class TrainingPairs(Dataset[Pair]):
@@ -62,11 +53,11 @@ class TrainingPairs(Dataset[Pair]):
         self.source = source
         self.degradations = specs(degradations)
         self.seed = seed
-        self.crop = (crop, crop) if isinstance(crop, int) else crop
-        self.flip = flip
         self.epoch = 0
-        if self.crop is not None and min(self.crop) < 1:
-            raise ValueError(f"a crop of {self.crop[1]}x{self.crop[0]} pixels is empty; its sides must be at least 1")
+        size = (crop, crop) if isinstance(crop, int) else crop
+        if size is not None and min(size) < 1:
+            raise ValueError(f"a crop of {size[1]}x{size[0]} pixels is empty; its sides must be at least 1")
+        self.augmentation = Augmentation(size, flip=flip)
 
     def __len__(self) -> int:
         return len(self.source)
@@ -78,39 +69,50 @@ class TrainingPairs(Dataset[Pair]):
         raw = self.source.read(index)
         fitting = applicable_specs(raw, self.degradations)
         drawn = draw(fitting, name=self.source.names[index], seed=self.seed, epoch=epoch)
-        if self.crop is not None:
-            raw = _enlarged(raw, self.crop)
-        box = random_box(rng, raw.vi.shape[:2], self.crop or raw.vi.shape[:2])
-        mirror = self.flip and bool(rng.integers(2))
-        return to_tensors(*cut(raw, drawn.degradation, drawn.seed, box, mirror))
+        raw = enlarge(raw, self.augmentation)
+        return to_tensors(*cut(raw, drawn.degradation, drawn.seed, self.augmentation, draw_seed(rng)))
 
 
-def random_box(rng: np.random.Generator, size: Sequence[int], crop: Sequence[int]) -> Box:
-    """A box of the crop's size at a random position in an image of the given size."""
-    top = int(rng.integers(size[0] - crop[0] + 1))
-    left = int(rng.integers(size[1] - crop[1] + 1))
-    return Box(top, left, top + crop[0], left + crop[1])
+def draw_seed(rng: np.random.Generator) -> int:
+    """A seed for an augmentation."""
+    return int(rng.integers(2**63))
 
 
-def cut(raw: RawPair, degradation: Degradation, seed: int, box: Box, mirror: bool) -> tuple[RawPair, Degraded | None]:
-    """The part of a pair in a box, clean and degraded; only as much of the image is degraded as necessary."""
-    window = receptive_radius(degradation, box, raw.vi.shape[:2])
-    degraded = degrade(_part(raw, window), degradation, seed)
-    inner = Box(box.top - window.top, box.left - window.left, box.bottom - window.top, box.right - window.left)
-    if degraded is not None:
-        ir, vi = (_taken(image, inner, mirror) for image in (degraded.ir, degraded.vi))
-        degraded = replace(degraded, ir=ir, vi=vi)
-    return _part(raw, box, mirror), degraded
+def enlarge(raw: RawPair, augmentation: Augmentation) -> RawPair:
+    """The pair, padded by reflection where the crops of an augmentation do not fit."""
+    return _with_images(raw, augmentation.enlarge(**_images(raw)))
 
 
-# Receptive radius in pixels, by code. A missing code depends on the position in the image, on its size or on a grid,
-# and needs all of it. Noise is independent between pixels (stripes between columns), so noise drawn for a crop is
-# distributed like the crop of a noisy image.
-RECEPTIVE_RADIUS = {"lc": 0, "ll": 0, "noise": 0, "oe": 0, "rn": 0, "sn": 0}
+def cut(
+    raw: RawPair, degradation: Degradation, seed: int, augmentation: Augmentation, place: int
+) -> tuple[RawPair, Degraded | None]:
+    """A crop of a pair, clean and degraded; only as much of the image is degraded as necessary.
+
+    Args:
+        seed: of the degradation.
+        place: seed of the augmentation; the same one makes the same crop.
+    """
+    box, shown = augmentation(place, **_images(raw))
+    part = _with_images(raw, shown)
+    size = raw.vi.shape[:2]
+    window = receptive_field(degradation, box, size)
+    rows, columns = slice(window.top, window.bottom), slice(window.left, window.right)
+    degraded = degrade(replace(raw, ir=raw.ir[rows, columns], vi=raw.vi[rows, columns]), degradation, seed)
+    if degraded is None:
+        return part, None
+    # The augmentation crops whole images; the crop shows nothing of what stays empty here.
+    ir, vi = np.empty_like(raw.ir), np.empty_like(raw.vi)
+    ir[rows, columns], vi[rows, columns] = degraded.ir, degraded.vi
+    shown = augmentation(place, image=vi, ir=ir)[1]
+    return part, replace(degraded, ir=shown["ir"], vi=shown["image"])
 
 
-def receptive_radius(degradation: Degradation, box: Box, size: Sequence[int]) -> Box:
-    """The part of an image that must be degraded to know the degraded image in a box."""
+def receptive_field(degradation: Degradation, box: Box, size: Sequence[int]) -> Box:
+    """The part of an image that must be degraded to know the degraded image in a box.
+
+    Noise is independent between pixels (stripes between columns), so noise drawn for a crop is distributed like the
+    crop of a noisy image.
+    """
     margins = [_margin(degradation.on(modality)) for modality in ("ir", "vi")]
     if any(margin is None for margin in margins):
         return Box(0, 0, size[0], size[1])
@@ -126,41 +128,27 @@ def receptive_radius(degradation: Degradation, box: Box, size: Sequence[int]) ->
 def _margin(terms: Sequence[Term]) -> int | None:
     total = 0
     for term in terms:
-        if term.code == "blur":
-            size = term.arguments["size"]
-            total += int(size.high if isinstance(size, Range) else size) // 2
-        elif term.code in RECEPTIVE_RADIUS:
-            total += RECEPTIVE_RADIUS[term.code]
-        else:
+        radius = term.kind.radius
+        if radius is None:
             return None
+        if isinstance(radius, str):
+            side = term.arguments[radius]
+            radius = int(side.high if isinstance(side, Range) else side) // 2
+        total += radius
     return total
 
 
-def _enlarged(raw: RawPair, crop: tuple[int, int]) -> RawPair:
-    """The pair padded by reflection until a crop fits."""
-    height, width = raw.vi.shape[:2]
-    below, right = max(0, crop[0] - height), max(0, crop[1] - width)
-    if not below and not right:
-        return raw
-    border = (below // 2, below - below // 2, right // 2, right - right // 2)
-    return _mapped(raw, lambda image: np.asarray(cv2.copyMakeBorder(image, *border, cv2.BORDER_REFLECT_101), np.uint8))
+def _images(raw: RawPair) -> dict[str, Bytes]:
+    """The images that a pair has, as an augmentation calls them."""
+    images = {"image": raw.vi, "ir": raw.ir, "ir_clean": raw.ir_clean, "vi_clean": raw.vi_clean}
+    return {name: image for name, image in images.items() if image is not None}
 
 
-def _part(raw: RawPair, box: Box, mirror: bool = False) -> RawPair:
-    return _mapped(raw, lambda image: _taken(image, box, mirror))
-
-
-def _taken(image: Bytes, box: Box, mirror: bool) -> Bytes:
-    part = image[box.top : box.bottom, box.left : box.right]
-    return np.ascontiguousarray(part[:, ::-1] if mirror else part)
-
-
-def _mapped(raw: RawPair, change: Callable[[Bytes], Bytes]) -> RawPair:
-    """The pair with a function applied to all of its images."""
+def _with_images(raw: RawPair, images: Mapping[str, Bytes]) -> RawPair:
     return replace(
         raw,
-        ir=change(raw.ir),
-        vi=change(raw.vi),
-        ir_clean=None if raw.ir_clean is None else change(raw.ir_clean),
-        vi_clean=None if raw.vi_clean is None else change(raw.vi_clean),
+        vi=images["image"],
+        ir=images["ir"],
+        ir_clean=images.get("ir_clean"),
+        vi_clean=images.get("vi_clean"),
     )

@@ -2,11 +2,18 @@
 
 from fusionbench.degradations.degradation import Degradation, Degraded, Draw, draw, parse
 from fusionbench.degradations.grammar import Term, split_specs
-from fusionbench.degradations.table import DEGRADATIONS, LINEAR, SCENARIOS, DegradationCard, Parameter, Range, Scenario
+from fusionbench.degradations.table import (
+    DEGRADATIONS,
+    SCENARIOS,
+    DegradationCard,
+    Parameter,
+    Range,
+    Scenario,
+    linear_codes,
+)
 
 __all__ = [
     "DEGRADATIONS",
-    "LINEAR",
     "SCENARIOS",
     "Degradation",
     "DegradationCard",
@@ -17,6 +24,7 @@ __all__ = [
     "Scenario",
     "Term",
     "draw",
+    "linear_codes",
     "parse",
     "split_specs",
 ]

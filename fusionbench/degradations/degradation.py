@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -156,13 +155,11 @@ def _sample_values(term: Term, *, name: str, seed: int, place: int) -> Term:
 
 
 def _apply(term: Term, image: Pixels, seed: int) -> Pixels:
-    # albumentations asks the network for its newest version when it is imported, unless told not to.
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    # Made anew (50 us), because a transform carries its random state: threads would disturb each other's.
-    transform = import_object(term.kind.transform)(**term.arguments)
-    transform.set_random_seed(seed)
-    degraded: Pixels = transform(image=image)["image"]
-    return degraded
+    import numpy as np
+
+    degrade = import_object(term.kind.function)
+    # OpenCV refuses some of what does not lie in one piece.
+    return np.ascontiguousarray(degrade(np.ascontiguousarray(image), np.random.default_rng(seed), **term.arguments))
 
 
 def _check(ir: Pixels, vi: Pixels, name: str) -> None:

@@ -50,6 +50,17 @@ class Term:
         named = zip(self.kind.parameters, self.values, strict=True)
         return {**self.kind.fixed, **{parameter.name: value for parameter, value in named}}
 
+    def number(self, name: str) -> float:
+        """The value of an argument.
+
+        Raises:
+            ValueError: it is still to be drawn.
+        """
+        value = self.arguments[name]
+        if isinstance(value, Range):
+            raise ValueError(f"{str(self)!r} leaves its {name} open; give the value that was used")
+        return value
+
     @property
     def scale(self) -> int:
         """How many times smaller per side the image carries its information: 1, or the factor of `lr`, `sr4`, `sr8`.
@@ -57,10 +68,7 @@ class Term:
         Raises:
             ValueError: the factor is still to be drawn.
         """
-        factor = self.arguments.get("factor", 1.0)
-        if isinstance(factor, Range):
-            raise ValueError(f"the factor of {self} is drawn per image; fix the degradation first")
-        return int(factor)
+        return int(self.number("factor")) if "factor" in self.arguments else 1
 
     @property
     def full(self) -> str:

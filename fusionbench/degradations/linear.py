@@ -1,26 +1,23 @@
-"""Which degradations are linear observations y = A x + n, and with which operators.
+"""Degradations as linear observations y = A x + n: the operators that rows of `DEGRADATIONS` name.
 
-Noise changes no operator but makes the observation noisy. A degradation that is not linear, or whose operator depends
-on what is in the picture (rain, haze, exposure, contrast), has no row here.
+Noise changes no operator but makes the observation noisy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from fusionbench.degradations.degradation import Degradation
 from fusionbench.degradations.grammar import Term
 from fusionbench.degradations.operators import Blur, Identity, Operator, Pixelate, compose, gaussian_kernel
-from fusionbench.degradations.table import Range
+from fusionbench.degradations.table import linear_codes
+from fusionbench.registry import import_object
 
 CLEAN_GAMMA = 5e-4
 """Wiener's noise-to-signal ratio for images that are only rounded to 8 bits: the best of those tried on M3FD."""
 
 NOISY_GAMMA = 3e-2
 """The same under the noise of DRFusion's composite degradation, where smaller ratios amplify noise."""
-
-Builder: TypeAlias = Callable[[Term, float], Operator]
 
 
 class LinearModel(NamedTuple):
@@ -52,50 +49,31 @@ def linear_model(
     operators = {}
     for modality in ("ir", "vi"):
         terms = degradation.on(modality)
-        gamma = noisy_gamma if any(term.code in NOISES for term in terms) else clean_gamma
+        gamma = noisy_gamma if any(term.kind.noisy for term in terms) else clean_gamma
         # The first term acts first, so it is the last factor.
         operators[modality] = compose([_operator(term, gamma) for term in reversed(terms)])
-    return LinearModel(operators["ir"], operators["vi"], any(term.code in NOISES for term in degradation.terms))
+    return LinearModel(operators["ir"], operators["vi"], any(term.kind.noisy for term in degradation.terms))
 
 
 def _operator(term: Term, gamma: float) -> Operator:
-    if term.code not in OPERATORS:
-        known = ", ".join(sorted(OPERATORS))
+    if not term.kind.operator:
+        known = ", ".join(linear_codes())
         raise ValueError(f"{str(term)!r} has no linear operator that could be inverted; {known} and 'clean' have")
-    return OPERATORS[term.code](term, gamma)
+    operator: Operator = import_object(term.kind.operator)(term, gamma)
+    return operator
 
 
-def _identity(term: Term, gamma: float) -> Operator:
+def identity(term: Term, gamma: float) -> Operator:
+    """Of noise alone."""
     return Identity()
 
 
-def _blur(term: Term, gamma: float) -> Operator:
-    sigma, size, zeros = (_value(term, name) for name in ("sigma", "size", "zeros"))
-    if sigma == 0:
-        return Identity()
-    return Blur(gaussian_kernel(int(size), sigma), gamma, "zero" if zeros else "mirror")
+def blur(term: Term, gamma: float) -> Operator:
+    """Of a Gaussian blur, whose inverse Wiener's ratio `gamma` regularises."""
+    sigma, size, zeros = (term.number(name) for name in ("sigma", "size", "zeros"))
+    return Blur(gaussian_kernel(int(size), sigma), gamma, "zero" if zeros else "mirror") if sigma else Identity()
 
 
-def _pixelate(term: Term, gamma: float) -> Operator:
-    return Pixelate(int(_value(term, "factor")))
-
-
-def _value(term: Term, name: str) -> float:
-    value = term.arguments[name]
-    if isinstance(value, Range):
-        raise ValueError(f"{str(term)!r} leaves its {name} open; an operator needs the value that was used")
-    return value
-
-
-NOISES = ("noise", "rn", "sn")
-
-OPERATORS: dict[str, Builder] = {
-    "blur": _blur,
-    "lr": _pixelate,
-    "noise": _identity,
-    "rn": _identity,
-    "sn": _identity,
-    # Bicubic enlargement is not repetition, but the means of its patches are nearly the pixels it started from.
-    "sr4": _pixelate,
-    "sr8": _pixelate,
-}
+def pixelate(term: Term, gamma: float) -> Operator:
+    """Of a lost resolution, also of a bicubic one: the means of its patches are nearly the pixels it started from."""
+    return Pixelate(int(term.number("factor")))

@@ -2,50 +2,31 @@
 
 A uniform 16-bit (or 12-bit) number picks an entry of a table that holds the inverse cumulative distribution, already
 rounded to whole grey levels. Since pixels are whole numbers, rounding the noise first is the same as rounding the sum,
-and no floating-point image is ever made. Tails end at 4.2 (3.5) standard deviations. The albumentations transforms
-`GaussNoise` and `ShotNoise` are not used: they reseed OpenCV's global generator, with 16 bits.
+and no floating-point image is ever made. Tails end at 4.2 (3.5) standard deviations.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import cv2
 import numpy as np
-from albumentations import ImageOnlyTransform
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtri
-from typing_extensions import override
 
 from fusionbench.degradations.pixels import Pixels
 
 _POISSON_BITS = 12
 
 
-class GaussianNoise(ImageOnlyTransform):
+def gaussian_noise(image: Pixels, rng: np.random.Generator, sigma: float) -> Pixels:
     """White Gaussian noise, independent per channel."""
-
-    def __init__(self, sigma: float) -> None:
-        super().__init__(p=1.0)
-        self.sigma = sigma
-
-    @override
-    def apply(self, img: Pixels, **params: Any) -> Pixels:
-        return add_gaussian(img, self.sigma, self.random_generator)
+    return add_gaussian(image, sigma, rng)
 
 
-class RandomNoise(ImageOnlyTransform):
+def random_noise(image: Pixels, rng: np.random.Generator, sigma: float, photons: float) -> Pixels:
     """Gaussian noise, then Poisson noise of an image whose white is `photons` counts."""
-
-    def __init__(self, sigma: float, photons: float) -> None:
-        super().__init__(p=1.0)
-        self.sigma = sigma
-        self.photons = int(photons)
-
-    @override
-    def apply(self, img: Pixels, **params: Any) -> Pixels:
-        return add_poisson(add_gaussian(img, self.sigma, self.random_generator), self.photons, self.random_generator)
+    return add_poisson(add_gaussian(image, sigma, rng), int(photons), rng)
 
 
 def add_gaussian(image: Pixels, sigma: float, generator: np.random.Generator) -> Pixels:

@@ -2,91 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import albumentations as A
 import cv2
 import numpy as np
-from typing_extensions import override
 
 from fusionbench.degradations.pixels import Pixels
 
 
-def blur(sigma: float, size: float, zeros: float) -> A.ImageOnlyTransform:
-    """Convolution with a Gaussian sampled at size x size points, over mirrored or black surroundings."""
+def blur(image: Pixels, rng: np.random.Generator, sigma: float, size: float, zeros: float) -> Pixels:
+    """Convolution with a Gaussian sampled at size x size points, over mirrored or, with `zeros`, black surroundings."""
     if sigma == 0:
-        return A.NoOp(p=1.0)
-    return BlurOverBlack(sigma, int(size)) if zeros else _gaussian(sigma, int(size))
+        return image
+    line = np.exp(-0.5 * ((np.arange(int(size)) - int(size) // 2) / sigma) ** 2)
+    line /= line.sum()
+    border = cv2.BORDER_CONSTANT if zeros else cv2.BORDER_REFLECT_101
+    return cv2.sepFilter2D(image, -1, line, line, borderType=border)
 
 
-class BlurOverBlack(A.ImageOnlyTransform):
-    """A Gaussian blur of an image surrounded by black, which darkens its border."""
-
-    def __init__(self, sigma: float, size: int) -> None:
-        super().__init__(p=1.0)
-        self.margin = size // 2
-        self.blur = _gaussian(sigma, size)
-
-    @override
-    def apply(self, img: Pixels, **params: Any) -> Pixels:
-        margin = self.margin
-        framed = cv2.copyMakeBorder(img, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
-        blurred: Pixels = self.blur(image=framed)["image"]
-        return np.ascontiguousarray(blurred[margin:-margin, margin:-margin])
-
-
-class LowResolution(A.ImageOnlyTransform):
+def low_resolution(image: Pixels, rng: np.random.Generator, factor: float) -> Pixels:
     """Means of factor x factor pixels, each repeated over its block; blocks at the far borders may be smaller.
 
     Every factor-th pixel of the result is the low-resolution image.
     """
-
-    def __init__(self, factor: float) -> None:
-        super().__init__(p=1.0)
-        self.factor = int(factor)
-
-    @override
-    def apply(self, img: Pixels, **params: Any) -> Pixels:
-        height, width = img.shape[:2]
-        rows = [self._row_of_means(img[top:bottom]) for top, bottom in self._bands(height)]
-        small = np.concatenate(rows)
-        size = (small.shape[1] * self.factor, small.shape[0] * self.factor)
-        large = cv2.resize(small, size, interpolation=cv2.INTER_NEAREST)
-        return np.ascontiguousarray(large[:height, :width])
-
-    def _row_of_means(self, band: Pixels) -> Pixels:
-        height = -(-band.shape[0] // self.factor)
-        parts = [band[:, left:right] for left, right in self._bands(band.shape[1])]
-        sizes = [(-(-part.shape[1] // self.factor), height) for part in parts]
-        means = [cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part, size in zip(parts, sizes, strict=True)]
-        return np.concatenate(means, axis=1)
-
-    def _bands(self, side: int) -> list[tuple[int, int]]:
-        """The part of a side that the factor divides and the rest of it, without empty ones."""
-        whole = side - side % self.factor
-        return [(start, stop) for start, stop in ((0, whole), (whole, side)) if start < stop]
+    side = int(factor)
+    height, width = image.shape[:2]
+    small = np.concatenate([_row_of_means(image[top:bottom], side) for top, bottom in _bands(height, side)])
+    large = cv2.resize(small, (small.shape[1] * side, small.shape[0] * side), interpolation=cv2.INTER_NEAREST)
+    return large[:height, :width]
 
 
-class SuperResolution(A.ImageOnlyTransform):
-    """Shrunk by area averaging and enlarged by bicubic interpolation: no aliases, no blocks.
-
-    `A.Downscale` would do the same, but shifts what lies at the far border of a side that the factor does not divide,
-    by up to half the factor.
-    """
-
-    def __init__(self, factor: float) -> None:
-        super().__init__(p=1.0)
-        self.factor = factor
-
-    @override
-    def apply(self, img: Pixels, **params: Any) -> Pixels:
-        size = img.shape[1::-1]
-        small = [max(1, round(side / self.factor)) for side in size]
-        large: Pixels = cv2.resize(
-            cv2.resize(img, small, interpolation=cv2.INTER_AREA), size, interpolation=cv2.INTER_CUBIC
-        )
-        return large
+def super_resolution(image: Pixels, rng: np.random.Generator, factor: float) -> Pixels:
+    """Shrunk by area averaging and enlarged by bicubic interpolation: no aliases, no blocks."""
+    size = image.shape[1::-1]
+    small = [max(1, round(side / factor)) for side in size]
+    return cv2.resize(cv2.resize(image, small, interpolation=cv2.INTER_AREA), size, interpolation=cv2.INTER_CUBIC)
 
 
-def _gaussian(sigma: float, size: int) -> A.ImageOnlyTransform:
-    return A.GaussianBlur(blur_limit=(size, size), sigma_limit=(sigma, sigma), p=1.0)
+def _row_of_means(band: Pixels, side: int) -> Pixels:
+    height = -(-band.shape[0] // side)
+    parts = [band[:, left:right] for left, right in _bands(band.shape[1], side)]
+    sizes = [(-(-part.shape[1] // side), height) for part in parts]
+    means = [cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part, size in zip(parts, sizes, strict=True)]
+    return np.concatenate(means, axis=1)
+
+
+def _bands(length: int, side: int) -> list[tuple[int, int]]:
+    """The part of a length that the side of a block divides and the rest of it, without empty ones."""
+    whole = length - length % side
+    return [(start, stop) for start, stop in ((0, whole), (whole, length)) if start < stop]

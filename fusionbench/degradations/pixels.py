@@ -6,5 +6,5 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-# 8 bit throughout, (H, W) infrared and (H, W, 3) visible RGB, which the stubs of OpenCV and albumentations cannot say.
+# 8 bit throughout, (H, W) infrared and (H, W, 3) visible RGB, which the stubs of OpenCV cannot say.
 Pixels: TypeAlias = NDArray[Any]

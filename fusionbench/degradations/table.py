@@ -1,6 +1,6 @@
 """The tables: `DEGRADATIONS`, one operation on one image, and `SCENARIOS`, what is done to a whole pair.
 
-Nothing heavy is imported here: a row names its transform as 'module:class'. Pixel values are those of 8-bit images.
+Nothing heavy is imported here: a row names its function as 'module:function'. Pixel values are those of 8-bit images.
 """
 
 from __future__ import annotations
@@ -56,23 +56,35 @@ class Parameter:
 
 @dataclass(frozen=True)
 class DegradationCard:
-    """A degradation of one image.
+    """A degradation of one image: all that is known about it.
 
     Attributes:
-        transform: 'module:class' of an albumentations transform, called with the parameters by name.
+        function: 'module:function' that degrades an image: `f(image, rng, **values)` gets 8 bit, (H, W) or (H, W, 3),
+            a generator of random numbers, and a value for each parameter by its name; it returns the same size.
         on: modalities it makes sense on; a code that fits both is written with its prefix.
         about: one line for lists.
         origin: which paper degrades its images so, and how close this is to it.
-        parameters: in the order in which a spec gives them.
-        fixed: further keyword arguments of the transform that a spec cannot change.
+        parameters: in the order in which a spec gives them. One called `factor` tells how many times smaller per side
+            the image carries its information.
+        fixed: further values that a spec cannot change.
+        operator: 'module:function' that makes A of a linear observation y = A x + n, `f(term, gamma)`, as those of
+            `linear` do; empty where it is not linear, or depends on what is in the picture.
+        noisy: whether a linear observation holds noise n besides rounding.
+        radius: pixels of the input on each side that a pixel of the output depends on, or the parameter that is the
+            side of a square of them; None where it depends on the place in the image, on its size or on a grid.
+        ems: by modality the code in the names of EMS's files that are degraded so; none where there are none.
     """
 
-    transform: str
+    function: str
     on: tuple[str, ...]
     about: str
     origin: str
     parameters: tuple[Parameter, ...] = ()
     fixed: Mapping[str, float] = field(default_factory=dict)
+    operator: str = ""
+    noisy: bool = False
+    radius: int | str | None = None
+    ems: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,9 +120,12 @@ DEGRADATIONS: dict[str, DegradationCard] = {
                 "zeros", 0, 0, 1, "beyond the border: 0 mirrored image, 1 black", "DSPFusion mirrors", whole=True
             ),
         ),
+        operator="fusionbench.degradations.linear:blur",
+        radius="size",
+        ems={"vi": "Blur"},
     ),
     "haze": DegradationCard(
-        "fusionbench.degradations.visible:Haze",
+        "fusionbench.degradations.visible:haze",
         on=("vi",),
         about="airlight that grows with a depth guessed from the position in the image",
         origin="EMS, VI haze: t = exp(-beta d), d falling with the distance from a far point, airlight 0.8.",
@@ -118,9 +133,10 @@ DEGRADATIONS: dict[str, DegradationCard] = {
             severity(0.5, "extinction beta is 0.24 severity", "EMS: 0.5 gives its beta of 0.12"),
             Parameter("airlight", 0.8, 0.0, 1.0, "brightness of the haze", "EMS"),
         ),
+        ems={"vi": "haze"},
     ),
     "lc": DegradationCard(
-        "fusionbench.degradations.infrared:LowContrast",
+        "fusionbench.degradations.infrared:low_contrast",
         on=("ir",),
         about="grey levels compressed around a level",
         origin="EMS, IR (LC) are real images with restored references; this stands in for them.",
@@ -130,9 +146,11 @@ DEGRADATIONS: dict[str, DegradationCard] = {
                 "level", Range(100, 200), 0.0, 255.0, "grey level that stays as it is", "ours, by DSPFusion's files"
             ),
         ),
+        radius=0,
+        ems={"ir": "LC"},
     ),
     "ll": DegradationCard(
-        "fusionbench.degradations.visible:LowLight",
+        "fusionbench.degradations.visible:low_light",
         on=("vi",),
         about="short exposure: darker tones with shot and read noise",
         origin="EMS and MSRS, VI (LL) are real images with restored references; this stands in for them.",
@@ -141,25 +159,31 @@ DEGRADATIONS: dict[str, DegradationCard] = {
                 0.6, "tones 255 g (x/255)^e, g 1 - 0.75 severity, e 1 + 0.9 severity", "ours, by DSPFusion's files"
             ),
         ),
+        radius=0,
+        ems={"vi": "LL"},
     ),
     "lr": DegradationCard(
-        "fusionbench.degradations.optics:LowResolution",
+        "fusionbench.degradations.optics:low_resolution",
         on=("ir", "vi"),
         about="mean of factor x factor pixels, repeated to the old size",
         origin="DRFusion: adaptive average pooling, enlarged by repetition.",
         parameters=(Parameter("factor", 4, 1, 16, "pixels per side that become one", "DRFusion, M3FD", whole=True),),
+        operator="fusionbench.degradations.linear:pixelate",
     ),
     "noise": DegradationCard(
-        "fusionbench.degradations.noise:GaussianNoise",
+        "fusionbench.degradations.noise:gaussian_noise",
         on=("ir", "vi"),
         about="additive white Gaussian noise, independent per channel",
         origin="DRFusion, noise: variance 0.003 on [0, 1].",
         parameters=(
             Parameter("sigma", 13.97, 0.0, 100.0, "standard deviation of 255 levels", "DRFusion: 255 sqrt(0.003)"),
         ),
+        operator="fusionbench.degradations.linear:identity",
+        noisy=True,
+        radius=0,
     ),
     "oe": DegradationCard(
-        "fusionbench.degradations.visible:OverExposure",
+        "fusionbench.degradations.visible:over_exposure",
         on=("vi",),
         about="long exposure: lifted shadows, clipped highlights",
         origin="EMS, VI (OE) are real images with restored references; this stands in for them.",
@@ -168,9 +192,11 @@ DEGRADATIONS: dict[str, DegradationCard] = {
                 0.6, "tones 255 g (x/255)^e, g 1 + 0.15 severity, e 1 - 0.75 severity", "ours, by DSPFusion's files"
             ),
         ),
+        radius=0,
+        ems={"vi": "OE"},
     ),
     "rain": DegradationCard(
-        "fusionbench.degradations.visible:Rain",
+        "fusionbench.degradations.visible:rain",
         on=("vi",),
         about="slanted streaks at three depths over a faint veil",
         origin="EMS, VI (Rain): streaks of about 50 px, angle -45 to 45 degrees, 0.9 image + 0.1 rain.",
@@ -178,9 +204,10 @@ DEGRADATIONS: dict[str, DegradationCard] = {
             severity(0.5, "number and opacity of the streaks", "ours; EMS's streaks are hard to see"),
             Parameter("angle", Range(-45, 45), -60.0, 60.0, "degrees from vertical", "EMS"),
         ),
+        ems={"vi": "Rain"},
     ),
     "rn": DegradationCard(
-        "fusionbench.degradations.noise:RandomNoise",
+        "fusionbench.degradations.noise:random_noise",
         on=("ir", "vi"),
         about="Gaussian read noise, then Poisson shot noise",
         origin="DSPFusion, VI (RN) and IR (RN).",
@@ -188,9 +215,13 @@ DEGRADATIONS: dict[str, DegradationCard] = {
             Parameter("sigma", 10, 0.0, 100.0, "standard deviation of 255 levels", "DSPFusion, supplement B.1"),
             Parameter("photons", Range(70, 90), 1, 1000, "counts at white", "DSPFusion, supplement B.1", whole=True),
         ),
+        operator="fusionbench.degradations.linear:identity",
+        noisy=True,
+        radius=0,
+        ems={"ir": "RN", "vi": "RN"},
     ),
     "sn": DegradationCard(
-        "fusionbench.degradations.infrared:Stripes",
+        "fusionbench.degradations.infrared:stripes",
         on=("ir",),
         about="column noise over Gaussian noise, as of an uncorrected bolometer array",
         origin="DSPFusion, IR (SN).",
@@ -200,20 +231,26 @@ DEGRADATIONS: dict[str, DegradationCard] = {
                 "stripe", Range(5, 8), 0.0, 100.0, "standard deviation per column", "DSPFusion's files, measured"
             ),
         ),
+        operator="fusionbench.degradations.linear:identity",
+        noisy=True,
+        radius=0,
+        ems={"ir": "SN"},
     ),
     "sr4": DegradationCard(
-        "fusionbench.degradations.optics:SuperResolution",
+        "fusionbench.degradations.optics:super_resolution",
         on=("ir",),
         about="a quarter of the resolution per side, enlarged by bicubic interpolation",
         origin="LURE, SR4.",
         fixed={"factor": 4},
+        operator="fusionbench.degradations.linear:pixelate",
     ),
     "sr8": DegradationCard(
-        "fusionbench.degradations.optics:SuperResolution",
+        "fusionbench.degradations.optics:super_resolution",
         on=("ir",),
         about="an eighth of the resolution per side, enlarged by bicubic interpolation",
         origin="LURE, SR8.",
         fixed={"factor": 8},
+        operator="fusionbench.degradations.linear:pixelate",
     ),
 }
 
@@ -240,5 +277,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
 }
 
-LINEAR = ("blur", "lr", "noise", "rn", "sn", "sr4", "sr8")
-"""Kinds that observe an image linearly, y = A x + n; their operators are those of `linear.OPERATORS`."""
+
+def linear_codes() -> list[str]:
+    """The degradations that observe an image linearly, y = A x + n."""
+    return [code for code, card in DEGRADATIONS.items() if card.operator]

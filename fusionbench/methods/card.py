@@ -33,8 +33,7 @@ class MethodCard:
             that holds them and the file to write.
         backbones: models that it is built on and reads from Hugging Face's cache, by the names of their repositories.
         training: arguments of `fusionbench train` that train it; empty where it is not trained here.
-        inverts: the degradations that it can be told of, by their codes in KINDS, where it inverts what it is told;
-            empty for methods that take any image as it is.
+        inverts: whether it inverts the degradation that it is told, which must be linear; all others take any image.
     """
 
     target: str
@@ -50,7 +49,7 @@ class MethodCard:
     importer: str = ""
     backbones: tuple[str, ...] = ()
     training: str = ""
-    inverts: tuple[str, ...] = ()
+    inverts: bool = False
 
     @property
     def downloads(self) -> bool:
@@ -66,24 +65,22 @@ class MethodCard:
 
         Example:
             >>> from fusionbench.degradations import parse
-            >>> MethodCard("a:B", "learned", "", inverts=("blur", "rn")).unable(parse("ll+ir:rn"))
-            "it inverts the degradation that it is told, which works for blur, rn and 'clean', and not for ll"
+            >>> MethodCard("a:B", "learned", "", inverts=True).unable(parse("ll+ir:rn"))[-10:]
+            'not for ll'
             >>> MethodCard("a:B", "learned", "").unable(parse("ll"))
             ''
         """
         if not self.inverts:
             return ""
-        known = f"{', '.join(self.inverts)} and 'clean'"
+        from fusionbench.degradations import linear_codes
+
+        known = f"{', '.join(linear_codes())} and 'clean'"
         if degradation is None:
             return (
                 f"it inverts the degradation that it is told, and was told none; say which it is: {known} are possible"
             )
-        others = dict.fromkeys(term.code for term in degradation.terms if term.code not in self.inverts)
-        return (
-            f"it inverts the degradation that it is told, which works for {known}, and not for {' and '.join(others)}"
-            if others
-            else ""
-        )
+        others = " and ".join(dict.fromkeys(term.code for term in degradation.terms if not term.kind.operator))
+        return others and f"it inverts the degradation that it is told, which works for {known}, and not for {others}"
 
 
 Variant = tuple[Mapping[str, Any], str]

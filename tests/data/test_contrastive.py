@@ -13,7 +13,6 @@ from fusionbench.data.contrastive import (
     ContrastiveScenes,
     collate_contrasts,
     contrastive,
-    crop_to_fit,
     sample_positives,
 )
 from fusionbench.data.crops import EpochIndex
@@ -126,13 +125,6 @@ def test_positives_repeat_only_where_they_must(count, distinct):
         assert len(drawn) == 3
         assert len(set(drawn)) == distinct
         assert count == 1 or own not in drawn
-
-
-def test_small_images_are_mirrored_until_a_crop_fits():
-    image = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    assert crop_to_fit(image, (1, 3)) is image
-    assert crop_to_fit(image, (4, 9)).shape == (4, 9)
-    assert crop_to_fit(image[:1, :1], (3, 3)).tolist() == [[0] * 3] * 3
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from fusionbench.data.crops import Box, EpochIndex, TrainingPairs, cut, receptive_radius
+from fusionbench.data.augmentation import Augmentation, Box
+from fusionbench.data.crops import EpochIndex, TrainingPairs, cut, receptive_field
 from fusionbench.data.pairs import collate
 from fusionbench.data.samplers import EpochSampler, SameSizeBatchSampler
 from fusionbench.data.sources.base import ConcatSource, RawPair, Subset
@@ -77,6 +78,12 @@ def test_small_images_are_mirrored_up_to_the_crop():
     np.testing.assert_array_equal(to_bytes(pair["ir"])[:, 0], [2, 1, 0, 1, 2, 3, 4, 5, 4, 3])
 
 
+def test_images_of_one_pixel_are_repeated():
+    pair = TrainingPairs(Places(size=(1, 1)), crop=(3, 5))[0]
+    assert pair["vi"].shape == (3, 3, 5)
+    assert not pair["vi"].any()
+
+
 def test_an_empty_crop_is_refused():
     with pytest.raises(ValueError, match="crop of 8x0 pixels is empty"):
         TrainingPairs(Places(), crop=(0, 8))
@@ -138,14 +145,37 @@ def test_degrading_a_window_gives_what_degrading_the_whole_gives(code):
     )
     degradation = parse(spec).fix(name="a", seed=0)
     whole = degradation.apply(raw.ir, raw.vi, name="a", seed=0)
-    for box in (Box(0, 0, 16, 16), Box(11, 17, 27, 33), Box(24, 40, 40, 56)):
-        for mirror in (False, True):
-            part, degraded = cut(raw, degradation, 0, box, mirror)
-            step = -1 if mirror else 1
-            inside = slice(box.top, box.bottom), slice(box.left, box.right)
-            np.testing.assert_array_equal(degraded.ir, whole.ir[inside][:, ::step])
-            np.testing.assert_array_equal(degraded.vi, whole.vi[inside][:, ::step])
-            np.testing.assert_array_equal(part.vi, raw.vi[inside][:, ::step])
+    augmentation = Augmentation((16, 16), flip=True)
+    for place in range(20):
+        part, degraded = cut(raw, degradation, 0, augmentation, place)
+        shown = augmentation(place, image=whole.vi, ir=whole.ir)[1]
+        np.testing.assert_array_equal(degraded.ir, shown["ir"])
+        np.testing.assert_array_equal(degraded.vi, shown["image"])
+        np.testing.assert_array_equal(part.vi, augmentation(place, image=raw.vi)[1]["image"])
+
+
+@pytest.mark.parametrize("sides", [(24, 24), (16, 24)])
+def test_crops_from_every_part_are_flipped_as_often(sides):
+    columns, rows = np.meshgrid(np.arange(60, dtype=np.uint8), np.arange(40, dtype=np.uint8))
+    augmentation = Augmentation(sides, flip=True)
+    flips = {False: [], True: []}
+    for seed in range(400):
+        box, shown = augmentation(seed, image=np.dstack([columns] * 3), ir=rows, ir_clean=rows)
+        np.testing.assert_array_equal(shown["ir"], shown["ir_clean"])
+        np.testing.assert_array_equal(shown["ir"][:, 0], np.arange(box.top, box.bottom))
+        first, last = shown["image"][0, [0, -1], 0]
+        assert {first, last} == {box.left, box.right - 1}
+        flips[box.top > (40 - sides[0]) / 2].append(first > last)
+    assert all(np.mean(each) == pytest.approx(0.5, abs=0.15) for each in flips.values())
+
+
+def test_turns_show_all_eight_positions_of_a_square():
+    square = np.arange(25, dtype=np.uint8).reshape(5, 5)
+    positions = {np.rot90(each, turns).tobytes() for each in (square, square[:, ::-1]) for turns in range(4)}
+    augmentation = Augmentation(None, turn=True)
+    shown = [augmentation(seed, images=np.stack([np.dstack([square] * 3)] * 2))[1]["images"] for seed in range(60)]
+    assert {np.ascontiguousarray(each[0, ..., 0]).tobytes() for each in shown} == positions
+    assert all((each[0] == each[1]).all() for each in shown)
 
 
 @pytest.mark.parametrize(
@@ -161,14 +191,14 @@ def test_degrading_a_window_gives_what_degrading_the_whole_gives(code):
     ],
 )
 def test_no_more_is_degraded_than_needed(spec, window):
-    assert receptive_radius(parse(spec), Box(10, 20, 26, 36), (40, 60)) == Box(*window)
+    assert receptive_field(parse(spec), Box(10, 20, 26, 36), (40, 60)) == Box(*window)
 
 
 def test_noise_of_a_crop_is_distributed_as_that_of_the_image():
     flat = RawPair("a", np.full((400, 400), 128, np.uint8), np.full((400, 400, 3), 128, np.uint8))
     degradation = parse("ir:sn(7,stripe=6)+vi:noise(12)").fix(name="a", seed=0)
     whole = degradation.apply(flat.ir, flat.vi, name="a", seed=0)
-    _, crop = cut(flat, degradation, 1, Box(100, 100, 300, 300), False)
+    _, crop = cut(flat, degradation, 1, Augmentation((200, 200)), 0)
     assert crop.ir.mean(axis=0).std() == pytest.approx(whole.ir.mean(axis=0).std(), rel=0.2)
     assert crop.ir.std(axis=0).mean() == pytest.approx(whole.ir.std(axis=0).mean(), rel=0.05)
     assert crop.vi.std() == pytest.approx(whole.vi.std(), rel=0.02)

@@ -110,7 +110,7 @@ def test_terms_tell_a_method_what_to_invert():
 
 
 def test_scale_of_a_factor_that_is_still_to_be_drawn_is_an_error():
-    with pytest.raises(ValueError, match="factor of ir:lr\\(2~4\\) is drawn per image"):
+    with pytest.raises(ValueError, match="leaves its factor open"):
         parse("ir:lr(2~4)").scale("ir")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fusionbench.data.sources.base import RawPair
 from fusionbench.data.sources.folders import read_prompts
-from fusionbench.degradations import parse
+from fusionbench.degradations import DEGRADATIONS, parse
 from fusionbench.files import digest_of
 from fusionbench.images.files import image_size, read_infrared, read_visible
 from fusionbench.images.folders import image_files
@@ -22,17 +22,16 @@ from fusionbench.images.options import AS_STORED, ReadOptions
 
 NORMAL = "Norm"
 
-TERMS = {
-    "ir": {"LC": "ir:lc", "RN": "ir:rn", "SN": "ir:sn"},
-    "vi": {"Blur": "vi:blur", "LL": "vi:ll", "OE": "vi:oe", "RN": "vi:rn", "Rain": "vi:rain", "haze": "vi:haze"},
-}
-"""The terms that stand for the codes in file names."""
-
 COMBINED = {("LL", "LC"), ("LL", "SN"), ("Rain", "SN")}
 """Visible and infrared codes that DSPFusion's test conditions combine; its other conditions degrade one image only."""
 
 REFERENCES = {"ir": ("IR_enhanced", "ir_gt"), "vi": ("VI_enhanced", "vi_gt")}
 """Folders of the references: as published, and as in copies of DSPFusion's samples."""
+
+
+def terms_by_code(modality: str) -> dict[str, str]:
+    """The terms that stand for the codes in file names."""
+    return {card.ems[modality]: f"{modality}:{code}" for code, card in DEGRADATIONS.items() if modality in card.ems}
 
 
 @dataclass
@@ -68,7 +67,7 @@ class Record:
     @property
     def spec(self) -> str:
         """The canonical spec that the codes stand for."""
-        terms = (TERMS["vi"].get(self.vi_code), TERMS["ir"].get(self.ir_code))
+        terms = (terms_by_code("vi").get(self.vi_code), terms_by_code("ir").get(self.ir_code))
         return str(parse("+".join(term for term in terms if term is not None) or "clean"))
 
     @property
@@ -207,7 +206,7 @@ def _code(modality: str, code: str, path: Path) -> str:
     Raises:
         ValueError: unknown code.
     """
-    known = {other.lower(): other for other in (NORMAL, *TERMS[modality])}
+    known = {other.lower(): other for other in (NORMAL, *terms_by_code(modality))}
     if code.lower() not in known:
         raise ValueError(f"{path} has the unknown code {code!r}; known codes: {', '.join(known.values())}")
     return known[code.lower()]
@@ -237,7 +236,7 @@ def _scenes_by_code(folders: dict[str, Path]) -> dict[str, Scene]:
 def _scenes_by_folder(folders: dict[str, Path]) -> dict[str, Scene]:
     scenes: dict[str, Scene] = {}
     for modality in ("ir", "vi"):
-        codes = {modality: NORMAL} | {f"{modality}_{code}".lower(): code for code in TERMS[modality]}
+        codes = {modality: NORMAL} | {f"{modality}_{code}".lower(): code for code in terms_by_code(modality)}
         for folder, code in codes.items():
             for stem, path in (image_files(folders[folder]) if folder in folders else {}).items():
                 getattr(scenes.setdefault(stem, Scene()), modality)[code] = path

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fusionbench.degradations import LINEAR
 from fusionbench.methods.card import MethodCard, Variant, own_weights, studied, training_of
 from fusionbench.weights.card import WeightsCard
 
@@ -66,7 +65,7 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
         published=(RELEASED,) if official else (),
         importer="fusionbench.methods.drfusion.import_weights:import_official" if official else "",
         training=training_of(name, RECIPES),
-        inverts=LINEAR,
+        inverts=True,
     )
 
 

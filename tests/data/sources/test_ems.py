@@ -7,7 +7,7 @@ import pytest
 
 from fusionbench.data import load
 from fusionbench.data.pairs import Pairs
-from fusionbench.data.sources.ems import TERMS, Record
+from fusionbench.data.sources.ems import Record, terms_by_code
 from fusionbench.degradations import parse
 
 
@@ -28,8 +28,8 @@ def ems(tmp_path, save):
     return tmp_path
 
 
-@pytest.mark.parametrize("code", ["Norm", *TERMS["vi"]])
-@pytest.mark.parametrize("ir_code", ["Norm", *TERMS["ir"]])
+@pytest.mark.parametrize("code", ["Norm", *terms_by_code("vi")])
+@pytest.mark.parametrize("ir_code", ["Norm", *terms_by_code("ir")])
 def test_codes_stand_for_canonical_degradations(code, ir_code):
     spec = Record("x", code, ir_code).spec
     assert str(parse(spec)) == spec

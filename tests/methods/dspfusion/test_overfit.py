@@ -54,7 +54,7 @@ def test_losses_of_both_phases_fall_on_four_pairs():
     method = DSPFusion(size=TINY)
     batch = four(SyntheticSource(4, sizes=[(96, 96)], split="train"), 32, SPECS)
     first, last = slice(5), slice(-5, None)
-    priors = train(method, "priors", batch, 60, 3e-3)
+    priors = train(method, "priors", batch, 120, 3e-3)  # Half as many are enough for some draws of crops only.
     assert mean(priors, "loss", last) < 0.7 * mean(priors, "loss", first)
     assert mean(priors, "contrastive", last) < 0.9 * mean(priors, "contrastive", first)
     diffusion = train(method, "diffusion", batch, 40, 3e-3)
