@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from fusionbench import methods
-from fusionbench.methods.lure.method import Lure
+from fusionbench.methods.lure.method import LURE
 
 SPREAD = 0.05
 """Added to every parameter."""
@@ -56,7 +56,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def make(name: str, device: str = "cpu") -> Lure:
+def make(name: str, device: str = "cpu") -> LURE:
     """The method with random weights that make it sensitive.
 
     Raises:
@@ -64,14 +64,14 @@ def make(name: str, device: str = "cpu") -> Lure:
     """
     torch.manual_seed(0)
     method = methods.build(name).eval()
-    if not isinstance(method, Lure):
+    if not isinstance(method, LURE):
         raise ValueError(f"{name!r} is another method; give a row of lure")
     for parameter in method.network.parameters():
         parameter.add_(torch.randn_like(parameter) * SPREAD)
     return method.to(device)
 
 
-def programs(method: Lure, count: int, height: int, width: int, device: str = "cpu") -> dict[str, Callable[[], Tensor]]:
+def programs(method: LURE, count: int, height: int, width: int, device: str = "cpu") -> dict[str, Callable[[], Tensor]]:
     """Both ways to fuse random pairs."""
     generator = torch.Generator().manual_seed(1)
     ir, vi = (torch.rand(count, c, height, width, generator=generator).to(device) for c in (1, 3))

@@ -15,6 +15,7 @@ from fusionbench.data.discovery import discover
 from fusionbench.data.table import ANY, DRAWN, data_root
 from fusionbench.methods import METHODS
 from fusionbench.metrics import PROTOCOLS
+from fusionbench.metrics.table import COMMON_METRICS
 from fusionbench.registry import lookup
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ Names = list[str] | str
 WEIGHTS = "--weights {name}=FILE"
 """How the command line spells the option that names a method's weight file."""
 
-
-COMMON_METRICS = ("EN", "SD", "SF", "AG", "MI", "CC", "SCD", "PSNR", "SSIM", "VIF", "Qabf")
-"""What is computed where nothing is named."""
 
 Data = str | Path | Mapping[str, str | Path]
 """Where datasets are; see `parse_data_roots`."""

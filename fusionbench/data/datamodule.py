@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import cv2
 import torch
@@ -17,7 +16,15 @@ from fusionbench.data.contrastive import collate_contrasts, contrastive
 from fusionbench.data.crops import TrainingPairs
 from fusionbench.data.loading import candidates, load
 from fusionbench.data.pairs import Pairs, collate, specs
-from fusionbench.data.samplers import EpochSampler, ResumableLoader, SameSizeBatchSampler, TrainingSet, check_enough
+from fusionbench.data.samplers import (
+    EpochSampler,
+    ProcessShare,
+    ResumableLoader,
+    SameSizeBatchSampler,
+    SharedLoader,
+    TrainingSet,
+    check_enough,
+)
 from fusionbench.data.sources.base import ConcatSource, Source, Subset
 from fusionbench.data.sources.cache import SharedCache
 from fusionbench.data.sources.restoration import RESTORATION, restoration
@@ -35,8 +42,7 @@ T = TypeVar("T")
 class FusionDataModule(LightningDataModule):
     """Training crops, and whole pairs for validation, test and prediction, from one or more datasets.
 
-    Its loaders shard the pairs among the Trainer's processes themselves, each pair to one rank: a Trainer with several
-    processes needs `use_distributed_sampler=False`, or Lightning repeats some validation pairs.
+    Its loaders shard the pairs among the Trainer's processes themselves, each pair to one rank, and Lightning lets them.
 
     Args:
         datasets: rows of DATASETS; for training also of RESTORATION, whose single images come as pairs with a black
@@ -91,10 +97,11 @@ class FusionDataModule(LightningDataModule):
         limit: int | None = None,
     ) -> None:
         super().__init__()
-        # Checkpoints hold these settings and are loaded without unpickling classes, so a Path must become text.
-        root = None if root is None else str(root)
-        cache_dir = None if cache_dir is None else str(cache_dir)
-        self.save_hyperparameters()
+        # Loggers get the method's settings, some of which have the same names.
+        self.save_hyperparameters(logger=False)
+        # Checkpoints are loaded without unpickling classes, so a Path must become text.
+        root = self.hparams["root"] = None if root is None else str(root)
+        cache_dir = self.hparams["cache_dir"] = None if cache_dir is None else str(cache_dir)
         named = [datasets] if isinstance(datasets, str) else list(datasets)
         self.datasets = [lookup("dataset", name, [*DATASETS, *RESTORATION]) for name in named]
         if not self.datasets or not 0 < val_share < 1 or batch_size < 1:
@@ -219,11 +226,10 @@ def whole_pairs(
 ) -> DataLoader[Pair]:
     """A loader of whole pairs in order, batched by size; of N processes, each gets every N-th pair."""
     sizes = [pairs.source.size(index) for index in range(len(pairs))]
-    return DataLoader(
+    share = ProcessShare(pairs, processes=processes, process=process)
+    return SharedLoader(
         pairs,
-        batch_sampler=SameSizeBatchSampler(
-            range(process, len(pairs), processes), batch_size, drop_last=False, sizes=sizes
-        ),
+        batch_sampler=SameSizeBatchSampler(share, batch_size, drop_last=False, sizes=sizes),
         collate_fn=collate,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
@@ -247,6 +253,71 @@ def _require_setup(pairs: T | None) -> T:
     return pairs
 
 
-EMSDataModule = partial(FusionDataModule, "ems")
-M3FDDataModule = partial(FusionDataModule, "m3fd")
-MSRSDataModule = partial(FusionDataModule, "msrs")
+class _OneDataModule(FusionDataModule):
+    """The pairs of one data set, whose name a subclass says."""
+
+    dataset: ClassVar[str]
+
+    def __init__(self, root: str | Path | None = None, **options: Any) -> None:
+        super().__init__(datasets=self.dataset, root=root, **options)
+        self.hparams.pop("datasets", None)  # The class says which data set it is, and is told of no other.
+
+
+class EMSDataModule(_OneDataModule):
+    """The pairs of EMS, degraded on disk with restored references."""
+
+    dataset = "ems"
+
+
+class HarvardCTMRIDataModule(_OneDataModule):
+    """CT and MRI of the Whole Brain Atlas."""
+
+    dataset = "harvard_ct_mri"
+
+
+class HarvardPETMRIDataModule(_OneDataModule):
+    """PET and MRI of the Whole Brain Atlas."""
+
+    dataset = "harvard_pet_mri"
+
+
+class HarvardSPECTMRIDataModule(_OneDataModule):
+    """SPECT and MRI of the Whole Brain Atlas."""
+
+    dataset = "harvard_spect_mri"
+
+
+class LLVIPDataModule(_OneDataModule):
+    """Pedestrians in streets at night."""
+
+    dataset = "llvip"
+
+
+class M3FDDataModule(_OneDataModule):
+    """Roads and campus by day, dusk and night."""
+
+    dataset = "m3fd"
+
+
+class MSRSDataModule(_OneDataModule):
+    """Road scenes by day and night."""
+
+    dataset = "msrs"
+
+
+class RoadSceneDataModule(_OneDataModule):
+    """Roads by day and night, of odd sizes."""
+
+    dataset = "roadscene"
+
+
+class SyntheticDataModule(_OneDataModule):
+    """Streets drawn from a seed; needs no folder."""
+
+    dataset = "synthetic"
+
+
+class TNODataModule(_OneDataModule):
+    """Military scenes; to test on, as there is no training split."""
+
+    dataset = "tno"

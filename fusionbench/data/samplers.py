@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Any, Protocol, TypeVar, cast
 
 import torch
@@ -93,6 +93,22 @@ def check_enough(pairs: int, processes: int, purpose: str) -> None:
         )
 
 
+class ProcessShare(DistributedSampler[Any]):
+    """Every so-many-th pair in order, for one of several processes; none is seen twice to make shares equal."""
+
+    def __init__(self, pairs: Sized, *, processes: int = 1, process: int = 0) -> None:
+        super().__init__(cast("Dataset[Any]", pairs), num_replicas=processes, rank=process, shuffle=False)
+        self._places = range(process, len(pairs), processes)
+
+    @override
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 class SameSizeBatchSampler(BatchSampler):
     """Batches of pairs of equal size, in the sampler's order within each size.
 
@@ -126,6 +142,18 @@ class SameSizeBatchSampler(BatchSampler):
 
 
 T = TypeVar("T")
+
+
+class SharedLoader(DataLoader[T]):
+    """A loader that shows the sampler below its batch sampler.
+
+    Lightning deals pairs out anew to several processes, some of them twice, unless it sees that `sampler` does so.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Past DataLoader's own refusal to have its sampler changed; with a batch sampler it iterates over that alone.
+        object.__setattr__(self, "sampler", getattr(self.batch_sampler, "sampler", self.sampler))
 
 
 class ResumableLoader(DataLoader[T]):

@@ -11,6 +11,7 @@ from lightning import LightningModule
 from torch import Tensor
 from typing_extensions import override
 
+from fusionbench.metrics.table import COMMON_METRICS
 from fusionbench.types import Batch, Color, Gray, Scores
 
 UNKNOWN = "unknown"
@@ -85,9 +86,16 @@ class Method(LightningModule, ABC):
 
     @override
     def setup(self, stage: str) -> None:
-        """Enter the phase to train, in training mode: loaded weights come frozen and in evaluation mode."""
-        if stage == "fit" and self.phases:
-            self.train().begin_phase(self.next_phase)
+        """Enter the phase to train or to validate; leave it where images are fused as they will be.
+
+        Loaded weights come frozen and in evaluation mode, and are trained all the same.
+        """
+        if stage not in ("fit", "validate"):
+            self.phase = ""
+        elif self.phases:
+            self.begin_phase(self.next_phase)
+            if stage == "fit":
+                self.train()
 
     def check_begun(self) -> None:
         """Refuse to learn outside of a phase.
@@ -134,6 +142,26 @@ class Method(LightningModule, ABC):
         named = {f"{stage}/{name}": value.detach() for name, value in values.items()}
         # Lightning weighs the means of processes by whole numbers that it divides and cuts off, but not by others.
         self.log_dict(named, batch_size=cast("int", float(count)), sync_dist=stage == "val")
+
+    @override
+    def on_test_start(self) -> None:
+        from fusionbench.metrics.torchmetrics import FusionMetricCollection
+
+        self._scores = FusionMetricCollection(COMMON_METRICS, prefix="test/").to(self.device)
+
+    @override
+    def test_step(self, batch: Batch, batch_idx: int) -> Color:
+        """Fuse, and score the images as they would be written, against clean sources where the batch has them."""
+        fused = self.fuse(batch)
+        written = fused.float().clamp(0, 1).mul(255).round() / 255
+        ir, vi = batch.get("ir_clean", batch["ir"]), batch.get("vi_clean", batch["vi"])
+        pairs = [" ".join(pair) for pair in zip(batch["name"], batch["degradation"], strict=True)]
+        self._scores.update(written, ir, vi, name=pairs)
+        return fused
+
+    @override
+    def on_test_epoch_end(self) -> None:
+        self.log_dict(self._scores.compute(), sync_dist=True)
 
     @override
     def predict_step(self, batch: Batch, batch_idx: int) -> Color:

@@ -189,6 +189,9 @@ METRICS: dict[str, MetricRow] = {
 }
 # fmt: on
 
+COMMON_METRICS = ("EN", "SD", "SF", "AG", "MI", "CC", "SCD", "PSNR", "SSIM", "VIF", "Qabf")
+"""What is computed where nothing is named."""
+
 
 def row(name: str) -> MetricRow:
     """The row of a score, whatever protocol or reference its name carries; of pyiqa's scores by their names too.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from fusionbench.methods.dspfusion.method import DSPFusion
     from fusionbench.methods.lure.latent_analysis import Separation
-    from fusionbench.methods.lure.method import Lure
+    from fusionbench.methods.lure.method import LURE
     from fusionbench.types import Batch
 
     Batches = Callable[[], Iterator[Batch]]
@@ -49,13 +49,13 @@ def picture(
     """
     from fusionbench.benchmark.inputs import load_method
     from fusionbench.methods.dspfusion.method import DSPFusion
-    from fusionbench.methods.lure.method import Lure
+    from fusionbench.methods.lure.method import LURE
 
     opened = load_method(choice)
     if isinstance(opened, DSPFusion):
         specs = specs or SPECS["dspfusion"].split(",")
         return _priors(opened, _shown(data, specs, selection, crop), view, selection.seed, out)
-    if isinstance(opened, Lure):
+    if isinstance(opened, LURE):
         specs = specs or SPECS["lure"].split(",")
         return _latents(choice.name, opened, specs, _shown(data, specs, selection, crop), selection.seed, out)
     raise ValueError(
@@ -110,7 +110,7 @@ def _priors(method: DSPFusion, batches: Batches, view: Literal["kind", "prior"],
     ]
 
 
-def _latents(name: str, method: Lure, specs: Sequence[str], batches: Batches, seed: int, out: Path) -> list[str]:
+def _latents(name: str, method: LURE, specs: Sequence[str], batches: Batches, seed: int, out: Path) -> list[str]:
     import pandas as pd
 
     from fusionbench.methods.lure.latent_analysis import draw_tsne, separation, task_latents
@@ -135,7 +135,7 @@ def _latents(name: str, method: Lure, specs: Sequence[str], batches: Batches, se
     return said
 
 
-def _untrained(name: str, seed: int) -> Lure:
+def _untrained(name: str, seed: int) -> LURE:
     """The method before training; the caller's random state stays as it is."""
     import torch
 
@@ -143,7 +143,7 @@ def _untrained(name: str, seed: int) -> Lure:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return cast("Lure", methods.build(name).eval())
+        return cast("LURE", methods.build(name).eval())
 
 
 def _sentence(title: str, found: Separation) -> str:

@@ -148,7 +148,7 @@ def test_pairs_that_are_degraded_on_disk_train_as_they_are(tmp_path, save):
 def test_settings_are_saved_with_the_model(msrs):
     data = module(msrs, seed=7)
     assert data.hparams["seed"] == 7
-    assert data.hparams["datasets"] == "msrs"
+    assert data.datasets == ["msrs"]
     assert data.hparams["degradations"] == ["ll", "vi:rn"]
 
 

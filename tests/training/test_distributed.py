@@ -176,9 +176,9 @@ def test_the_first_process_of_a_launch_leads(environment, leading, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:.*smaller than the logging interval.*")
 def test_memory_that_runs_out_ends_with_a_sentence(tmp_path, monkeypatch):
-    from fusionbench.methods.lure.method import Lure
+    from fusionbench.methods.lure.method import LURE
 
-    monkeypatch.setattr(Lure, "training_step", lambda self, batch, index: torch.empty(2**55).sum())
+    monkeypatch.setattr(LURE, "training_step", lambda self, batch, index: torch.empty(2**55).sum())
     recipe = Recipe(
         "lure-s",
         options={"perceptual": "none"},

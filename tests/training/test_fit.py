@@ -17,7 +17,7 @@ from lightning import Trainer
 from safetensors.torch import load_file
 
 from fusionbench import methods
-from fusionbench.methods.lure.method import Lure
+from fusionbench.methods.lure.method import LURE
 from fusionbench.methods.lure.text.tasks import LEARNED
 from fusionbench.training.callbacks import ProgressBar
 from fusionbench.training.curves import read_logs
@@ -54,17 +54,17 @@ def recipe(**changes) -> Recipe:
 def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, monkeypatch, phases):
     whole_file = train(recipe(save_every=1, phases=phases), tmp_path / "whole")
     whole = load_file(whole_file)
-    step = Lure.training_step
+    step = LURE.training_step
 
     def interrupted(self, batch, batch_idx):
         if self.global_step == 4:
             raise KeyboardInterrupt
         return step(self, batch, batch_idx)
 
-    monkeypatch.setattr(Lure, "training_step", interrupted)
+    monkeypatch.setattr(LURE, "training_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(recipe(save_every=1, phases=phases), tmp_path / "parts")
-    monkeypatch.setattr(Lure, "training_step", step)
+    monkeypatch.setattr(LURE, "training_step", step)
     resumed_file = train(recipe(save_every=1, phases=phases), tmp_path / "parts", resume=True)
     resumed = load_file(resumed_file)
     assert whole.keys() == resumed.keys()
@@ -83,7 +83,7 @@ def test_training_leaves_logs_curves_and_weights(tmp_path):
 def test_training_goes_on_from_given_weights_and_says_from_which(tmp_path, monkeypatch):
     first = train(recipe(), tmp_path / "first")
     begun = []
-    monkeypatch.setattr(Lure, "on_fit_start", lambda self: begun.append(copy.deepcopy(self.state_dict())))
+    monkeypatch.setattr(LURE, "on_fit_start", lambda self: begun.append(copy.deepcopy(self.state_dict())))
     second = train(recipe(init_from=str(first)), tmp_path / "second")
     for name, tensor in load_file(first).items():
         torch.testing.assert_close(begun[0][name], tensor, rtol=0, atol=0, msg=name)
@@ -138,7 +138,7 @@ def test_the_share_of_the_initial_weights_is_a_number_below_one(share):
 def test_weights_to_start_from_are_named_where_they_are_missing_or_of_another_method(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no weights to start from at .*nowhere; pass"):
         train(recipe(init_from=str(tmp_path / "nowhere")), tmp_path / "run")
-    with pytest.raises(ValueError, match="another architecture than Lure"):
+    with pytest.raises(ValueError, match="another architecture than LURE"):
         train(recipe(init_from=str(PRETRAINED / "dspfusion-s")), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -158,14 +158,14 @@ def stopped(tmp_path_factory):
     """A training that was interrupted after its second checkpoint."""
     folder = tmp_path_factory.mktemp("stopped")
     with pytest.MonkeyPatch.context() as patch:
-        step = Lure.training_step
+        step = LURE.training_step
 
         def interrupted(self, batch, batch_idx):
             if self.global_step == 2:
                 raise KeyboardInterrupt
             return step(self, batch, batch_idx)
 
-        patch.setattr(Lure, "training_step", interrupted)
+        patch.setattr(LURE, "training_step", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(recipe(save_every=1), folder)
     return folder
@@ -229,11 +229,11 @@ def test_checkpoints_are_read_without_running_code(stopped, tmp_path, monkeypatc
 
 
 def test_a_training_that_ended_before_its_first_checkpoint_claims_nothing(tmp_path, monkeypatch):
-    step = Lure.training_step
-    monkeypatch.setattr(Lure, "training_step", lambda self, batch, index: batch["ir"].sum() * float("nan"))
+    step = LURE.training_step
+    monkeypatch.setattr(LURE, "training_step", lambda self, batch, index: batch["ir"].sum() * float("nan"))
     with pytest.raises(ValueError, match="the loss is nan"):
         train(recipe(), tmp_path)
-    monkeypatch.setattr(Lure, "training_step", step)
+    monkeypatch.setattr(LURE, "training_step", step)
     train(recipe(seed=1), tmp_path)
     assert json.loads((tmp_path / "recipe.json").read_text())["seed"] == 1
 
@@ -278,7 +278,7 @@ def test_the_bar_shows_no_last_epoch_where_the_length_is_in_steps(length, shown)
 
 
 def test_loss_that_is_no_number_stops_with_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(Lure, "training_step", lambda self, batch, index: batch["ir"].sum() * float("nan"))
+    monkeypatch.setattr(LURE, "training_step", lambda self, batch, index: batch["ir"].sum() * float("nan"))
     with pytest.raises(ValueError, match=r"the loss is nan at step 0.*learning rate"):
         train(recipe(), tmp_path)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.images.files import write_image
 from fusionbench.methods.dspfusion.method import PAPER
 from fusionbench.methods.lure.text.tasks import LEARNED
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers.*",
@@ -39,7 +43,7 @@ def data(**options) -> FusionDataModule:
 def fit(method, pairs, **options) -> Trainer:
     trainer = Trainer(
         accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, num_sanity_val_steps=0, use_distributed_sampler=False, log_every_n_steps=1,
+        enable_model_summary=False, num_sanity_val_steps=0, log_every_n_steps=1,
         **{"max_steps": 1, **options},
     )  # fmt: skip
     trainer.fit(method, datamodule=pairs)
@@ -114,20 +118,47 @@ def test_lure_without_a_phase_is_not_trained_on_everything_at_once():
         method.terms({"vi": torch.zeros(1, 3, 8, 8)}, 0)
 
 
-def test_the_script_of_the_training_page_runs(tmp_path, monkeypatch):
+@pytest.fixture
+def msrs(tmp_path, monkeypatch):
+    """The folder data/msrs of the present folder."""
     rng = np.random.default_rng(0)
-    for name in map(str, range(25)):
-        write_image(tmp_path / "data/msrs/train/ir" / f"{name}.png", rng.integers(0, 256, (64, 64), dtype=np.uint8))
-        write_image(tmp_path / "data/msrs/train/vi" / f"{name}.png", rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    for split, count in (("train", 25), ("test", 2)):
+        for name in map(str, range(count)):
+            for part, shape in (("ir", (64, 64)), ("vi", (64, 64, 3))):
+                write_image(tmp_path / f"data/msrs/{split}/{part}/{name}.png", rng.integers(0, 256, shape, np.uint8))
     monkeypatch.chdir(tmp_path)
-    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
-    script = page.split("```python\n")[1].split("```")[0]
-    for length in ("max_steps=3600", "max_steps=700"):
-        assert length in script
-        script = script.replace(length, "max_steps=1, accelerator='cpu', enable_model_summary=False")
+
+
+def shortened(code: str) -> str:
+    """The code with trainings of one step on small crops."""
+    code, lengths = re.subn(r"max_steps=\d+", "max_steps=1", code)
+    code = re.sub(r'MSRSDataModule\("data/msrs"', r"\g<0>, crop=32, batch_size=2, workers=0", code)
+    code = re.sub(r"crop=64, batch_size=4(, workers=0), limit=24", r"crop=32, batch_size=2\1, limit=4", code)
+    code = code.replace("L.Trainer(", "L.Trainer(enable_model_summary=False, enable_progress_bar=False, ")
+    assert lengths
+    return code
+
+
+@pytest.mark.filterwarnings("ignore:`isinstance.treespec:FutureWarning", "ignore:.*does not have many workers.*")
+def test_the_code_of_the_page_runs(msrs):
+    page = (ROOT / "docs" / "own-script.md").read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     held: dict[str, Any] = {}
-    exec(script, held)
-    assert held["method"].phase == "diffusion"
+    exec(shortened("\n".join(code)), held)
+    assert held["method"].next_phase == "priors"  # as its checkpoint was made
+    assert held["fused"][0].shape == (2, 3, 64, 64)
+
+
+def test_the_code_of_the_notebook_runs_and_has_no_outputs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
+    book = json.loads((ROOT / "docs" / "notebooks" / "train.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in book["cells"] if cell["cell_type"] == "code"]
+    assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells)
+    held: dict[str, Any] = {}
+    exec(shortened("\n".join("".join(cell["source"]) for cell in cells)), held)
+    assert held["again"].hparams == held["method"].hparams
+    assert held["fused"].shape == held["pair"]["vi"].shape
 
 
 def test_a_time_alone_may_limit_a_training():

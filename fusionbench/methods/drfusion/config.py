@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fusionbench.registry import pick
 
@@ -26,18 +28,21 @@ class Architecture:
     dropout: float = 0.1
 
 
-SIZES = {
-    "paper": Architecture(),
-    # Noise is told from detail at half size, before any skip connection, so that is where the channels are; no dropout,
-    # because a million parameters underfit pairs that are degraded anew in every epoch.
-    "small": Architecture(base=32, multipliers=(1, 2, 2, 2), blocks=1, groups=8, dropout=0.0),
-}
+# Noise is told from detail at half size, before any skip connection, so that is where the channels are; no dropout,
+# because a million parameters underfit pairs that are degraded anew in every epoch.
+SMALL = Architecture(base=32, multipliers=(1, 2, 2, 2), blocks=1, groups=8, dropout=0.0)
+"""About a million parameters: trains on a CPU."""
+
+SIZES = {"paper": Architecture(), "s": SMALL, "small": SMALL}
+"""The small one has two names: 's' is how the names of methods end."""
 
 
-def architecture(size: str | Architecture) -> Architecture:
-    """An architecture by its name in `SIZES`, or one of your own as it is.
+def architecture(size: str | Architecture | Mapping[str, Any]) -> Architecture:
+    """An architecture by its name in `SIZES` or from a table, as checkpoints hold it, or one of your own as it is.
 
     Raises:
         ValueError: there is none of that name.
     """
-    return size if isinstance(size, Architecture) else pick("size of DRFusion", size, SIZES)
+    if isinstance(size, Architecture):
+        return size
+    return Architecture(**size) if isinstance(size, Mapping) else pick("size of DRFusion", size, SIZES)

@@ -7,6 +7,7 @@ pseudo-inverse. 'clean' is a statement as well: identity operators and no noise.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import torch
@@ -38,7 +39,7 @@ class DRFusion(Method):
     """A corrected diffusion on the first source and the luma of the second, whose chroma is kept.
 
     Args:
-        size: 'paper', 'small', or an architecture of your own.
+        size: 'paper', 's' or 'small', or an architecture of your own.
         steps: T; the released checkpoints have 3.
         constrained: correct every step by the observations; without it is the paper's ablation.
         order: how the last step of noisy pairs is corrected, as 'released' or as in the 'paper'.
@@ -60,7 +61,7 @@ class DRFusion(Method):
 
     def __init__(
         self,
-        size: str | Architecture = "paper",
+        size: str | Architecture | Mapping[str, Any] = "paper",
         steps: int = 3,
         constrained: bool = True,
         order: Order = "released",
@@ -76,6 +77,10 @@ class DRFusion(Method):
         phase: str = "",
     ) -> None:
         super().__init__()
+        sizes = architecture(size)
+        # Checkpoints are loaded without unpickling classes.
+        size = asdict(sizes) if isinstance(size, Architecture) else size
+        self.save_hyperparameters()
         if restore_first and not deep_supervision:
             raise ValueError("restore_first has nothing to minimise while deep_supervision is 0; give that a weight")
         check_known("order of DRFusion's correction", order, ["released", "paper"])
@@ -84,9 +89,7 @@ class DRFusion(Method):
         self.deep_supervision, self.restore_first = deep_supervision, restore_first
         self.gammas = {"clean_gamma": clean_gamma, "noisy_gamma": noisy_gamma}
         self.learning_rate, self.milestones = learning_rate, list(milestones)
-        self.diffusion = Diffusion(
-            steps, NoisePredictor(architecture(size)), constrained=constrained, checkpointing=checkpointing
-        )
+        self.diffusion = Diffusion(steps, NoisePredictor(sizes), constrained=constrained, checkpointing=checkpointing)
         self.diffusion.freeze_unused()
         if zero_init:
             self.diffusion.unet.zero_init()

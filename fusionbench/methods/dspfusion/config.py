@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fusionbench.registry import pick
 
@@ -51,26 +53,28 @@ class Architecture:
         return 4 * self.degradation
 
 
-SIZES = {
-    "paper": Architecture(),
-    "small": Architecture(
-        width=12,
-        blocks=(1, 1, 2, 2),
-        semantic=16,
-        semantic_blocks=3,
-        degradation=8,
-        degradation_blocks=2,
-        denoiser=96,
-        denoiser_blocks=3,
-    ),
-}
-"""The paper's, and one of 1,017,935 parameters that trains on a CPU."""
+SMALL = Architecture(
+    width=12,
+    blocks=(1, 1, 2, 2),
+    semantic=16,
+    semantic_blocks=3,
+    degradation=8,
+    degradation_blocks=2,
+    denoiser=96,
+    denoiser_blocks=3,
+)
+"""1,017,935 parameters: trains on a CPU."""
+
+SIZES = {"paper": Architecture(), "s": SMALL, "small": SMALL}
+"""The small one has two names: 's' is how the names of methods end."""
 
 
-def architecture(size: str | Architecture) -> Architecture:
-    """An architecture by its name in `SIZES`, or one of your own as it is.
+def architecture(size: str | Architecture | Mapping[str, Any]) -> Architecture:
+    """An architecture by its name in `SIZES` or from a table, as checkpoints hold it, or one of your own as it is.
 
     Raises:
         ValueError: there is none of that name.
     """
-    return size if isinstance(size, Architecture) else pick("size of DSPFusion", size, SIZES)
+    if isinstance(size, Architecture):
+        return size
+    return Architecture(**size) if isinstance(size, Mapping) else pick("size of DSPFusion", size, SIZES)

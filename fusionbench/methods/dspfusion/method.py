@@ -7,6 +7,8 @@ loss reaches it through the frozen fusion network.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar, cast
 
 import torch
@@ -44,7 +46,7 @@ class DSPFusion(Method):
     """Four networks, named as in the official release: `net_g` fuses, `net_sp` and `net_dp` see, `net_dm` restores.
 
     Args:
-        size: 'paper', 'small', or an architecture of your own.
+        size: 'paper', 's' or 'small', or an architecture of your own.
         steps: of the diffusion, in training as in sampling (Fig. 12 of the paper); the official checkpoints have 10.
         use_dpen: guide by degradation priors; without is a row of Table 5.
         use_spen: guide by semantic priors; without there is nothing to diffuse and no second phase.
@@ -72,7 +74,7 @@ class DSPFusion(Method):
 
     def __init__(
         self,
-        size: str | Architecture = "paper",
+        size: str | Architecture | Mapping[str, Any] = "paper",
         steps: int = 10,
         use_dpen: bool = True,
         use_spen: bool = True,
@@ -93,10 +95,13 @@ class DSPFusion(Method):
         phase: str = "",
     ) -> None:
         super().__init__()
+        sizes = architecture(size)
+        # Checkpoints are loaded without unpickling classes.
+        size = asdict(sizes) if isinstance(size, Architecture) else size
+        self.save_hyperparameters()
         self.term_weights = pick("objective of DSPFusion", objective, OBJECTIVES)
         if early_crop % MULTIPLE:
             raise ValueError(f"an early_crop of {early_crop} is not divisible by {MULTIPLE}")
-        sizes = architecture(size)
         guides = PriorWidths(use_spen * sizes.semantic_prior, use_dpen * sizes.degradation_prior)
         self.net_g = FusionTransformer(sizes, guides)
         if use_dpen:

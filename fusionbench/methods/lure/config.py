@@ -56,6 +56,7 @@ SIZES = {
         fusion_blocks=(1, 1, 2, 2),
         text=256,
     ),
+    "s": SMALL,  # as the names of methods end
     "small": SMALL,
     # Latents half to three quarters as wide, which hold less of what an image suffered from: for the paper's claim.
     "narrow": replace(SMALL, latents=(8, 16, 24, 32)),

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fusionbench.extras import install_command
-from fusionbench.methods.lure.method import Lure
+from fusionbench.methods.lure.method import LURE
 from fusionbench.methods.lure.restoration_batch import MODALITIES, restoration_batch
 from fusionbench.methods.lure.text.tasks import CANONICAL, IN_WORDS, PSEUDO, TASKS
 from fusionbench.types import Batch
@@ -69,7 +69,7 @@ class Separation:
 
 
 @torch.no_grad()
-def task_latents(method: Lure, batches: Iterable[Batch], modality: str) -> TaskLatents:
+def task_latents(method: LURE, batches: Iterable[Batch], modality: str) -> TaskLatents:
     """Encode the degraded images of one modality with their descriptions, and each scene once clean.
 
     Args:
@@ -98,7 +98,7 @@ def task_latents(method: Lure, batches: Iterable[Batch], modality: str) -> TaskL
     return TaskLatents(torch.cat(vectors) if vectors else torch.empty(0, 0), tasks, scenes)
 
 
-def _places(method: Lure, image: Tensor, task: str, modality: str) -> Float[Tensor, "n d"]:
+def _places(method: LURE, image: Tensor, task: str, modality: str) -> Float[Tensor, "n d"]:
     """The latents of an image at a few places spread over it, finer levels averaged to the coarsest."""
     latents = method.encode(image, CANONICAL[task], modality)
     size = (latents[-1].shape[-2], latents[-1].shape[-1])

@@ -57,14 +57,14 @@ LAST_RATE = 1e-6
 log = logging.getLogger(__name__)
 
 
-class Lure(Method):
+class LURE(Method):
     """Encoder, decoder, fusion module and text encoder with their two phases of training.
 
     The paper gives neither the weights of its losses nor its training settings; those here are choices.
 
     Args:
-        size: 'full', as in the paper; 'small', about a million parameters; 'narrow', with narrower latents; 'tiny', for
-            tests.
+        size: 'full', as in the paper; 's' or 'small', about a million parameters; 'narrow', with narrower latents;
+            'tiny', for tests.
         text_encoder: 'distilbert', as in the paper; 'ngrams', which comes with the package; 'table', one vector per
             task. A checkpoint needs the one it was trained with.
         text_model: folder or hub name of DistilBERT.
@@ -80,7 +80,8 @@ class Lure(Method):
         text_weight: of the classification of the sentences.
         task_gradient_weight: of gradients in the task loss.
         gradient_weight: of gradients in the second phase; Text-IF's ratio to its colour loss.
-        perceptual: features of the perceptual term: 'vgg'; 'latent', LURE's own encoder; 'none'.
+        perceptual: features of the perceptual term: 'vgg'; 'latent', LURE's own encoder; 'none'. The full size has
+            the first where nothing is said, the others have none.
         perceptual_weight: of that term.
         similarity_weight: of U2Fusion's own loss beside it, structural similarity and squared distance; the paper takes
             its term from there and does not say which.
@@ -116,7 +117,7 @@ class Lure(Method):
         text_weight: float = 0.1,
         task_gradient_weight: float = 1.0,
         gradient_weight: float = 10 / 12,
-        perceptual: Perceptual = "vgg",
+        perceptual: Perceptual | None = None,
         perceptual_weight: float = 0.1,
         similarity_weight: float = 0.0,
         selection_weight: float = 0.0,
@@ -133,6 +134,10 @@ class Lure(Method):
         phase: str = "",
     ) -> None:
         super().__init__()
+        # Checkpoints are loaded without unpickling classes, so that a Path must be text.
+        text_model, vgg_weights = str(text_model), None if vgg_weights is None else str(vgg_weights)
+        perceptual = perceptual or ("vgg" if size == "full" else "none")
+        self.save_hyperparameters()
         check_known("guidance of lure", guidance, GUIDANCES)
         check_known("rule of lure", rule, RULES)
         check_known("perceptual term of lure", perceptual, PERCEPTUAL)

@@ -33,7 +33,7 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
     encoder = options.get("text_encoder", "ngrams")
     known = f"the authors have published none; the file must have been trained with the text encoder {encoder!r}"
     return MethodCard(
-        "fusionbench.methods.lure.method:Lure",
+        "fusionbench.methods.lure.method:LURE",
         "learned",
         PAPER,
         options=options,

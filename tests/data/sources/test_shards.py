@@ -20,7 +20,7 @@ from fusionbench.data.samplers import EpochSampler
 from fusionbench.data.sources.base import ConcatSource, Subset
 from fusionbench.data.sources.shard_writer import write_shards
 from fusionbench.data.sources.shards import INDEX, blocks_of, read_index
-from fusionbench.methods.lure.method import Lure
+from fusionbench.methods.lure.method import LURE
 from fusionbench.training.fit import train
 from fusionbench.training.recipe import Recipe
 from tests.pairs import Counted
@@ -183,7 +183,7 @@ def test_training_from_shards_resumes_in_the_middle_of_an_epoch(shards, tmp_path
                  "limit_val_batches": 0, "log_every_n_steps": 1},
         save_every=1,
     )  # fmt: skip
-    seen, step = [], Lure.training_step
+    seen, step = [], LURE.training_step
 
     def recorded(self, batch, batch_idx):
         if len(seen) == stop:
@@ -191,7 +191,7 @@ def test_training_from_shards_resumes_in_the_middle_of_an_epoch(shards, tmp_path
         seen.append((self.current_epoch, *batch["name"]))
         return step(self, batch, batch_idx)
 
-    monkeypatch.setattr(Lure, "training_step", recorded)
+    monkeypatch.setattr(LURE, "training_step", recorded)
     stop = None
     whole = load_file(train(recipe, tmp_path / "whole"))
     expected = list(seen)

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 from fusionbench import methods
 from fusionbench.methods.lure.latent_analysis import separation, task_latents
-from fusionbench.methods.lure.method import Lure
+from fusionbench.methods.lure.method import LURE
 from fusionbench.training.fit import train
 from fusionbench.training.recipe import Recipe
 
@@ -39,10 +39,10 @@ def error(method, specs, told, count=10):
 def shortly_trained(centre):
     """The smallest network before and after a few seconds of the first phase."""
     torch.manual_seed(0)
-    before = Lure(size="tiny", perceptual="none", unified_weight=1.0, centre=centre)
+    before = LURE(size="tiny", perceptual="none", unified_weight=1.0, centre=centre)
     state = {name: value.clone() for name, value in before.state_dict().items()}
     method = scenes.train(before, "representation", 120, 6e-3)
-    untrained = Lure(size="tiny", perceptual="none")
+    untrained = LURE(size="tiny", perceptual="none")
     untrained.load_state_dict(state)
     return untrained.eval(), method
 
@@ -73,8 +73,8 @@ def test_recipe_is_one_that_training_takes(name):
     recipe = Recipe(**yaml.safe_load((EXPERIMENTS / f"{name}.yaml").read_text(encoding="utf-8")))
     options = {**recipe.options, "size": "tiny", "text_encoder": "ngrams"}
     method = methods.METHODS[recipe.method]
-    assert method.target.endswith(":Lure")
-    assert set(recipe.phases) == set(Lure(**options).phases)
+    assert method.target.endswith(":LURE")
+    assert set(recipe.phases) == set(LURE(**options).phases)
 
 
 @pytest.mark.slow

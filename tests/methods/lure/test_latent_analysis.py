@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from fusionbench.methods.lure.latent_analysis import TaskLatents, draw_tsne, separation, task_latents
-from fusionbench.methods.lure.method import Lure
+from fusionbench.methods.lure.method import LURE
 from fusionbench.methods.lure.text.tasks import PSEUDO
 
 from .conftest import scrambled
@@ -50,7 +50,7 @@ def test_one_task_cannot_be_told_apart():
 
 
 def test_latents_are_those_of_degraded_and_clean_images(generator):
-    method = scrambled(Lure(size="tiny", perceptual="none"), generator).eval()
+    method = scrambled(LURE(size="tiny", perceptual="none"), generator).eval()
     batches = [
         {
             "name": ["scene0"], "degradation": [spec], "ir_scale": [1], "vi_scale": [1],

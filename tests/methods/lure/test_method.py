@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from fusionbench.methods import METHODS, load
 from fusionbench.methods.common.tiling import fuse_tiled
-from fusionbench.methods.lure.method import Lure
+from fusionbench.methods.lure.method import LURE
 from fusionbench.methods.lure.restoration_batch import restoration_batch, sentence
 from fusionbench.methods.lure.table import ABLATIONS
 from fusionbench.methods.lure.text.tasks import CANONICAL, PSEUDO, TASKS
@@ -46,7 +46,7 @@ def batch_of(degradations, size=(16, 24), prompts=None, clean=True):
 
 
 def tiny_lure(**options):
-    method = Lure(**{"perceptual": "none", **options, "size": "tiny"})
+    method = LURE(**{"perceptual": "none", **options, "size": "tiny"})
     return scrambled(method, torch.Generator().manual_seed(0)).eval()
 
 
@@ -273,7 +273,7 @@ def test_unknown_phase_is_refused(lure):
 )
 def test_unknown_options_are_refused(option, value):
     with pytest.raises(ValueError, match=f"unknown .* {value!r}"):
-        Lure(size="tiny", **{option: value})
+        LURE(size="tiny", **{option: value})
 
 
 @pytest.mark.parametrize("suffix", ABLATIONS)
@@ -295,7 +295,7 @@ def test_ablation_without_unified_loss_has_none():
 
 
 def test_weights_are_found_loaded_and_named(tmp_path):
-    saved = Lure(size="small")
+    saved = LURE(size="small")
     path = tmp_path / "lure-s.safetensors"
     save_file({name: value.contiguous() for name, value in saved.state_dict().items()}, path)
     loaded = load("lure-s", weights=path)
@@ -306,7 +306,7 @@ def test_weights_are_found_loaded_and_named(tmp_path):
 
 def test_weights_of_another_text_encoder_are_refused(tmp_path):
     path = tmp_path / "lure-s.safetensors"
-    save_file(Lure(size="small", text_encoder="table").state_dict(), path)
+    save_file(LURE(size="small", text_encoder="table").state_dict(), path)
     with pytest.raises(ValueError, match=r"trained with the text encoder 'table:.*load them with text_encoder='table'"):
         load("lure-s", weights=path)
     assert load("lure-s", weights=path, text_encoder="table").text.model.width == len(TASKS)

@@ -55,7 +55,7 @@ def test_small_size_has_about_a_million_parameters():
 
 def test_unknown_size_names_the_known_ones():
     with pytest.raises(ValueError, match="unknown size of lure 'smal'; did you mean 'small'"):
-        Lure("smal")
+        LURE("smal")
 
 
 @pytest.mark.parametrize("rule", ["l1", "mean", "sum"])
