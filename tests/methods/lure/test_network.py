@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from fusionbench.methods.lure.config import SIZES
 from fusionbench.methods.lure.decoder import RULE_FUNCTIONS, l1_rule
 from fusionbench.methods.lure.encoder import EncoderLayer, TextGuidedAttention, TextGuidedBlock, TextQueries
-from fusionbench.methods.lure.method import Lure
+from fusionbench.methods.lure.method import LURE
 from fusionbench.methods.lure.network import LureNetwork
 
 # Counted by hand from the layers' shapes (specification, section B.2): levels 0.186, 0.637, 4.684 and 29.651 million.
