@@ -42,7 +42,7 @@ T = TypeVar("T")
 class FusionDataModule(LightningDataModule):
     """Training crops, and whole pairs for validation, test and prediction, from one or more datasets.
 
-    Its loaders shard the pairs among the Trainer's processes themselves, each pair to one rank, and Lightning lets them.
+    Its loaders shard the pairs among the Trainer's processes themselves, one rank per pair, and Lightning lets them.
 
     Args:
         datasets: rows of DATASETS; for training also of RESTORATION, whose single images come as pairs with a black
