@@ -277,9 +277,6 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
     "vifb": _VIFB,
     "vifb-gray": replace(
-        _VIFB,
-        title="VIFB (MATLAB) on gray images",
-        other={**_VIFB.other, "SF": _SF_PER_PIXEL},
-        view="gray",
+        _VIFB, title="VIFB (MATLAB) on gray images", other={**_VIFB.other, "SF": _SF_PER_PIXEL}, view="gray"
     ),
 }

@@ -6,10 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fusionbench.papers.compare import (
-    Comparison,
-    lookup,
-)
+from fusionbench.papers.compare import Comparison, lookup
 from fusionbench.report.significance import Difference
 
 NOTHING = "-"

@@ -283,10 +283,7 @@ def _write_summary(paper: Paper, skipped: Sequence[Skipped], folder: Path) -> li
     """The list of what was skipped, and a document of all tables."""
     # Tables of earlier benches in the same folder belong into the document too.
     parts = sorted(path.name for path in folder.glob("table*.tex"))
-    texts = {
-        folder / SKIPPED: page(paper.title, skipped),
-        folder / f"{paper.name}.tex": document(paper, parts),
-    }
+    texts = {folder / SKIPPED: page(paper.title, skipped), folder / f"{paper.name}.tex": document(paper, parts)}
     for path, text in texts.items():
         write_atomically(path, text)
     return list(texts)

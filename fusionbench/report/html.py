@@ -96,10 +96,7 @@ def _table(block: ScoreTable) -> dict[str, Any]:
         "title": block.title,
         "metrics": [_metric(str(metric)) for metric in block.means.columns],
         "rows": [
-            {
-                "method": method,
-                "cells": [_cell(block, marks, method, metric) for metric in block.means.columns],
-            }
+            {"method": method, "cells": [_cell(block, marks, method, metric) for metric in block.means.columns]}
             for method in block.means.index
         ],
     }

@@ -141,17 +141,8 @@ def _day(street: Street) -> Light:
     sky = (0.62 * blue if weather.sunshine else 1.5 * gray) * (1 - 0.25 * weather.warm)
     haze = rgb(0.60, 0.69, 0.80) if weather.sunshine else 0.85 * gray
     clear = rng.uniform(900, 3000) if weather.sunshine or rng.random() < 0.6 else rng.uniform(260, 500)
-    none = np.zeros((0, 4), np.float32)
-    return Light(
-        np.array(weather.sun, np.float32),
-        2.6 * weather.sunshine * gold,
-        sky,
-        haze,
-        clear,
-        np.zeros(3, np.float32),
-        none[:, :3],
-        none,
-    )
+    sun, none = np.array(weather.sun, np.float32), np.zeros((0, 4), np.float32)
+    return Light(sun, 2.6 * weather.sunshine * gold, sky, haze, clear, np.zeros(3, np.float32), none[:, :3], none)
 
 
 def _night(street: Street) -> Light:

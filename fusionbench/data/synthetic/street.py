@@ -269,8 +269,8 @@ def _add_thicket(made: Street, rng: np.random.Generator, side: int, edge: float)
     for z in np.linspace(70, 12, 8).tolist():
         x = edge + rng.uniform(4, 7) + (z - 10) * rng.uniform(0.05, 0.3)
         crown = (rng.uniform(4.5, 7.0), rng.uniform(4.5, 7.5))
-        plant = Plant(side * x, float(z + rng.uniform(-2, 2)), rng.uniform(1.2, 2.4), crown, int(rng.random() < 0.4), 0)
-        made.plants.append(Plant(plant.x, plant.z, plant.trunk, plant.crown, plant.kind, _seed(rng)))
+        place = (side * x, float(z + rng.uniform(-2, 2)))
+        made.plants.append(Plant(*place, rng.uniform(1.2, 2.4), crown, int(rng.random() < 0.4), _seed(rng)))
         bush = (rng.uniform(2, 4), rng.uniform(1.0, 1.8))
         made.plants.append(Plant(side * (x - rng.uniform(1, 3)), float(z - 2), 0.0, bush, 2, _seed(rng)))
 
@@ -337,15 +337,8 @@ def _add_people(made: Street) -> None:
             yaw = rng.choice([-1, 1]) * np.pi / 2 + rng.uniform(-0.4, 0.4)
         made.people.append(Person(x, z, float(yaw), rng.uniform(1.58, 1.86), _seed(rng)))
         if rng.random() < 0.35:
-            made.people.append(
-                Person(
-                    x + rng.uniform(0.5, 0.7),
-                    z + rng.uniform(-0.3, 0.3),
-                    float(yaw),
-                    rng.uniform(1.55, 1.8),
-                    _seed(rng),
-                )
-            )
+            beside = (x + rng.uniform(0.5, 0.7), z + rng.uniform(-0.3, 0.3))
+            made.people.append(Person(*beside, float(yaw), rng.uniform(1.55, 1.8), _seed(rng)))
 
 
 def _spot(made: Street, rng: np.random.Generator) -> tuple[float, float]:

@@ -79,11 +79,7 @@ class Decoder(nn.Module):
         widths = (_CODES, 32, 16, 1)
         stages: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
-            stages += [
-                nn.ReflectionPad2d(1),
-                nn.Conv2d(inputs, outputs, 3, bias=False),
-                nn.BatchNorm2d(outputs),
-            ]
+            stages += [nn.ReflectionPad2d(1), nn.Conv2d(inputs, outputs, 3, bias=False), nn.BatchNorm2d(outputs)]
         self.decode_last = nn.Sequential(*stages)
 
     @override

@@ -236,9 +236,7 @@ EXTERNAL = {
         "erfect2020/DecompositionForFusion",
     ),
     "emma": _external(
-        "emma",
-        "Zhao et al., Equivariant multi-modality image fusion, CVPR 2024",
-        "Zhaozixiang1228/MMIF-EMMA",
+        "emma", "Zhao et al., Equivariant multi-modality image fusion, CVPR 2024", "Zhaozixiang1228/MMIF-EMMA"
     ),
     "external": MethodCard(
         f"{__package__}.external:External",
@@ -281,10 +279,7 @@ EXTERNAL = {
         "LiuZhu-CV/PAIF",
     ),
     "rffusion": _external(
-        "rffusion",
-        "Wang et al., Efficient rectified flow for image fusion, NeurIPS 2025",
-        "zirui0625/RFfusion",
-        "MIT",
+        "rffusion", "Wang et al., Efficient rectified flow for image fusion, NeurIPS 2025", "zirui0625/RFfusion", "MIT"
     ),
     "segmif": _external(
         "segmif",

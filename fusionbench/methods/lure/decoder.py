@@ -31,10 +31,7 @@ class Decoder(nn.Module):
         )
         self.blocks = nn.ModuleList(NAFBlock(width) for width in channels)
         self.ups = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(channels[level + 1], 4 * channels[level], 1, bias=False),
-                nn.PixelShuffle(2),
-            )
+            nn.Sequential(nn.Conv2d(channels[level + 1], 4 * channels[level], 1, bias=False), nn.PixelShuffle(2))
             for level in range(len(channels) - 1)
         )
         self.to_colour = nn.Conv2d(channels[0], 3, 3, padding=1)

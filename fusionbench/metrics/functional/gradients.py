@@ -112,12 +112,7 @@ def relative_spatial_frequency(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 def _steps(x: Gray) -> list[Map]:
     """Differences along rows, columns, and the two diagonals."""
-    return [
-        x.diff(dim=-1),
-        x.diff(dim=-2),
-        x[..., 1:, 1:] - x[..., :-1, :-1],
-        x[..., 1:, :-1] - x[..., :-1, 1:],
-    ]
+    return [x.diff(dim=-1), x.diff(dim=-2), x[..., 1:, 1:] - x[..., :-1, :-1], x[..., 1:, :-1] - x[..., :-1, 1:]]
 
 
 def _frequency(steps: list[Map]) -> Scores:
