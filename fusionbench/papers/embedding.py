@@ -97,11 +97,15 @@ def _middle(batch: Batch, side: int) -> Batch:
 def _priors(method: DSPFusion, batches: Batches, view: Literal["kind", "prior"], seed: int, out: Path) -> list[str]:
     import pandas as pd
 
-    from fusionbench.methods.dspfusion.embedding import agreement, draw
-    from fusionbench.methods.dspfusion.embedding import embed as embed_pairs
+    from fusionbench.methods.dspfusion.embedding import agreement, embed
+    from fusionbench.report.tsne import draw_maps, tsne
 
-    found = embed_pairs(method, batches(), view)
-    draw(found, out / "tsne.png", seed=seed)
+    found = embed(method, batches(), view)
+    points, panels = tsne(found.vectors, seed=seed, metric="cosine"), {}
+    for modality, title in {"ir": "infrared", "vi": "visible"}.items():
+        rows = [row for row, other in enumerate(found.modalities) if other == modality]
+        panels[title] = (points[rows], [found.degradations[row] for row in rows])
+    draw_maps(panels, out / "tsne.png")
     labels = pd.DataFrame({"image": found.names, "modality": found.modalities, "degradation": found.degradations})
     _write(out, pd.concat([labels, pd.DataFrame(found.vectors).add_prefix("v")], axis=1))
     return [
@@ -113,8 +117,9 @@ def _priors(method: DSPFusion, batches: Batches, view: Literal["kind", "prior"],
 def _latents(name: str, method: LURE, specs: Sequence[str], batches: Batches, seed: int, out: Path) -> list[str]:
     import pandas as pd
 
-    from fusionbench.methods.lure.latent_analysis import draw_tsne, separation, task_latents
-    from fusionbench.methods.lure.text.tasks import tasks_of
+    from fusionbench.methods.lure.latent_analysis import separation, task_latents
+    from fusionbench.methods.lure.text.tasks import IN_WORDS, tasks_of
+    from fusionbench.report.tsne import draw_maps, tsne
 
     modalities = {"vi": "visible", "ir": "infrared"}
     states = {
@@ -125,12 +130,16 @@ def _latents(name: str, method: LURE, specs: Sequence[str], batches: Batches, se
     }
     if not states:
         raise ValueError(f"{','.join(specs)} leaves no image with a task of lure; give {SPECS['lure']} or some of them")
-    said = [_sentence(title, separation(each)) for title, each in states.items()]
-    draw_tsne(states, out / "tsne.png", seed=seed)
-    tables = []
+    said, panels, tables = [], {}, []
     for title, each in states.items():
+        found = separation(each)
+        said.append(_sentence(title, found))
+        points = tsne(each.vectors.numpy(), seed=seed)
+        heading = f"{title}\ndistance {found.distance:.2f}, nearest mean {found.nearest:.0%}"
+        panels[heading] = (points, [IN_WORDS[task] for task in each.tasks])
         labels = pd.DataFrame({"state": title, "image": each.scenes, "task": each.tasks})
         tables.append(pd.concat([labels, pd.DataFrame(each.vectors.numpy()).add_prefix("v")], axis=1))
+    draw_maps(panels, out / "tsne.png")
     _write(out, pd.concat(tables))
     return said
 

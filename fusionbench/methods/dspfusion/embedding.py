@@ -1,10 +1,9 @@
-"""Fig. 3 of the paper: do degradation priors tell degradations apart, as vectors, as a number and as a picture?"""
+"""Fig. 3 of the paper: do degradation priors tell degradations apart, as vectors and as a number?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,14 +12,12 @@ import torch
 import torch.nn.functional as F
 
 from fusionbench.degradations import parse
-from fusionbench.extras import install_command
 from fusionbench.methods.common.padding import padded
 from fusionbench.methods.dspfusion.method import MULTIPLE, DSPFusion, to_rgb
 from fusionbench.methods.method import UNKNOWN
 from fusionbench.types import Batch
 
 Vectors = npt.NDArray[np.float32]
-Points = npt.NDArray[np.float64]
 View = Literal["kind", "prior"]
 
 MODALITIES = ("ir", "vi")
@@ -101,52 +98,3 @@ def agreement(embedding: Embedding) -> float:
     labels = embedding.labels
     matches = [labels[i] == labels[j] for i, j in enumerate(similar.argmax(dim=1).tolist())]
     return float(np.mean(matches))
-
-
-def tsne(embedding: Embedding, seed: int = 0, perplexity: float = 30) -> Points:
-    """The vectors in two dimensions (n, 2), neighbours kept together.
-
-    Raises:
-        ModuleNotFoundError: scikit-learn is not installed.
-        ValueError: there are fewer than four vectors.
-    """
-    try:
-        from sklearn.manifold import TSNE
-    except ImportError as error:
-        raise ModuleNotFoundError(f"t-SNE needs the package scikit-learn; {install_command('embed')}") from error
-    count = len(embedding.names)
-    if count < 4:
-        raise ValueError(f"{count} vectors make no map; embed four or more")
-    scaled = TSNE(perplexity=min(perplexity, (count - 1) / 3), metric="cosine", random_state=seed, init="pca")
-    return scaled.fit_transform(embedding.vectors).astype(np.float64)
-
-
-def draw(embedding: Embedding, path: Path, *, seed: int = 0) -> None:
-    """A picture of the map, infrared and visible images side by side, one colour per degradation.
-
-    Args:
-        embedding: of four images or more.
-        path: of the picture; its suffix chooses the format.
-        seed: of the map.
-
-    Raises:
-        ModuleNotFoundError: scikit-learn is not installed.
-        ValueError: there are fewer than four vectors.
-    """
-    from matplotlib.figure import Figure
-
-    points = tsne(embedding, seed)
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
-    titles = {"ir": "infrared", "vi": "visible"}
-    for place, modality in enumerate(MODALITIES, start=1):
-        axes = figure.add_subplot(1, 2, place)
-        mine = [row for row, other in enumerate(embedding.modalities) if other == modality]
-        for kind in sorted({embedding.degradations[row] for row in mine}):
-            rows = [row for row in mine if embedding.degradations[row] == kind]
-            axes.scatter(points[rows, 0], points[rows, 1], s=12, label=kind)
-        axes.set_title(titles[modality])
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.legend(fontsize=8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)

@@ -1,25 +1,19 @@
-"""Figure 2 in numbers and as a picture: do the latents still tell which degradation an image had?"""
+"""Figure 2 in numbers: do the latents still tell which degradation an image had?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from fusionbench.extras import install_command
 from fusionbench.methods.lure.method import LURE
 from fusionbench.methods.lure.restoration_batch import MODALITIES, restoration_batch
-from fusionbench.methods.lure.text.tasks import CANONICAL, IN_WORDS, PSEUDO, TASKS
+from fusionbench.methods.lure.text.tasks import CANONICAL, PSEUDO, TASKS
 from fusionbench.types import Batch
-
-if TYPE_CHECKING:
-    from matplotlib.collections import PathCollection
 
 PLACES = 4
 """Per side of an image."""
@@ -148,39 +142,3 @@ def _probe(vectors: Tensor, labels: Tensor, trained: Tensor) -> float:
     weights = torch.linalg.solve(known.T @ known + penalty, known.T @ targets)
     found = (features[~trained] @ weights).argmax(dim=1)
     return float((found == labels[~trained]).double().mean())
-
-
-def draw_tsne(states: Mapping[str, TaskLatents], path: Path, *, seed: int = 0) -> None:
-    """A picture of the latents in two dimensions, one panel per state of training, one colour per task.
-
-    Args:
-        states: latents by title ('before training', 'after phase 1').
-        path: of the picture; its suffix chooses the format.
-
-    Raises:
-        ModuleNotFoundError: scikit-learn is not installed.
-    """
-    try:
-        from sklearn.manifold import TSNE
-    except ImportError as error:
-        raise ModuleNotFoundError(f"t-SNE needs the package scikit-learn; {install_command('embed')}") from error
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.2 * len(states), 4.5), layout="constrained")
-    shown: dict[str, PathCollection] = {}
-    for place, (title, latents) in enumerate(states.items(), start=1):
-        axes = figure.add_subplot(1, len(states), place)
-        perplexity = min(30.0, (len(latents.tasks) - 1) / 3)
-        points = TSNE(perplexity=perplexity, random_state=seed, init="pca").fit_transform(latents.vectors.numpy())
-        for colour, task in enumerate(TASKS):
-            rows = [row for row, name in enumerate(latents.tasks) if name == task]
-            if rows:
-                dots = axes.scatter(points[rows, 0], points[rows, 1], s=12, color=f"C{colour}")
-                shown.setdefault(IN_WORDS[task], dots)
-        found = separation(latents)
-        axes.set_title(f"{title}\ndistance {found.distance:.2f}, nearest mean {found.nearest:.0%}", fontsize=9)
-        axes.set_xticks([])
-        axes.set_yticks([])
-    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=len(shown), fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)

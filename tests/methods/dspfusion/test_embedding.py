@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from fusionbench.methods.dspfusion.embedding import Embedding, agreement, draw, embed, tsne
+from fusionbench.methods.dspfusion.embedding import Embedding, agreement, embed
 from fusionbench.methods.dspfusion.method import DSPFusion
 from tests.methods.dspfusion.conftest import TINY
 
@@ -60,27 +59,8 @@ def test_agreement_is_one_for_clusters_and_chance_for_shuffled_labels():
         agreement(Embedding(embedding.vectors, ["s"] * 24, embedding.modalities, embedding.degradations))
 
 
-def test_maps_keep_clusters_together_and_repeat_with_the_seed():
-    embedding = clusters()
-    points = tsne(embedding)
-    assert points.shape == (24, 2)
-    np.testing.assert_array_equal(points, tsne(embedding))
-    centers = points.reshape(4, 6, 2).mean(axis=1)
-    within = np.linalg.norm(points.reshape(4, 6, 2) - centers[:, None], axis=-1).mean()
-    between = np.linalg.norm(centers[:, None] - centers[None], axis=-1)[~np.eye(4, dtype=bool)].min()
-    assert between > 2 * within
-
-
-def test_maps_are_drawn(tmp_path):
-    draw(clusters(), tmp_path / "new" / "map.png")
-    with Image.open(tmp_path / "new" / "map.png") as picture:
-        assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 50
-
-
 def test_what_cannot_be_embedded_is_refused(method, pairs):
     with pytest.raises(ValueError, match="without degradation priors"):
         embed(DSPFusion(size=TINY, use_dpen=False), [pairs(8, 8)])
     with pytest.raises(ValueError, match="no pairs to embed"):
         embed(method, [])
-    with pytest.raises(ValueError, match="2 vectors make no map"):
-        tsne(embed(method, [pairs(8, 8)]))

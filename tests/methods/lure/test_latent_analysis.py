@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from PIL import Image
 
-from fusionbench.methods.lure.latent_analysis import TaskLatents, draw_tsne, separation, task_latents
+from fusionbench.methods.lure.latent_analysis import TaskLatents, separation, task_latents
 from fusionbench.methods.lure.method import LURE
 from fusionbench.methods.lure.text.tasks import PSEUDO
 
@@ -66,12 +65,3 @@ def test_latents_are_those_of_degraded_and_clean_images(generator):
     assert set(task_latents(method, batches, "ir").tasks) == {"lc", PSEUDO}
     with pytest.raises(ValueError, match="no latents"):
         task_latents(method, batches[:2], "ir")
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning:sklearn")
-def test_picture_has_a_panel_per_state(tmp_path, generator):
-    pytest.importorskip("sklearn")
-    states = {"before": clouds(8.0, generator), "after": clouds(0.0, generator)}
-    draw_tsne(states, tmp_path / "pictures" / "tsne.png")
-    with Image.open(tmp_path / "pictures" / "tsne.png") as picture:
-        assert picture.width > 1.5 * picture.height
