@@ -1,4 +1,4 @@
-"""Degradations of image pairs, by name: the tables, the grammar of specs, and applying them."""
+"""Degradations of image pairs: the tables, the grammar of specs, and applying them."""
 
 from fusionbench.degradations.degradation import Degradation, Degraded, Draw, draw, parse
 from fusionbench.degradations.grammar import Term, split_specs

@@ -1,7 +1,7 @@
-"""Operators for a part of a degraded image: a crop or a tile, of which nobody says where it was cut.
+"""Operators for a crop or tile of a degraded image whose position is unknown.
 
-Two degradations show where an image begins. Patches of a low resolution start somewhere, and a blur that takes what is
-beyond the border for black darkens the outermost lines. Both can be seen in the part itself.
+Two degradations depend on where the image begins: the patches of a low resolution have an origin, and a blur over black
+surroundings darkens the outermost lines. Both are visible in the crop itself.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from fusionbench.degradations.operators import Blur, Border, Borders, Compositio
 from fusionbench.types import Gray
 
 REPEATED = 1e-6
-"""Largest difference between neighbours that count as repetitions of one value."""
+"""Largest difference between neighbours that count as one repeated value."""
 
 LIT = 0.98
-"""Share of its light at which a line counts as not darkened by black beyond the edge."""
+"""Fraction of its brightness above which a line counts as not darkened by black beyond the edge."""
 
 
 class CropInfo(NamedTuple):
-    """How a part was cut.
+    """How a crop was cut.
 
     Attributes:
         origin: row and column at which a low-resolution patch starts.
-        continues: whether the image went on beyond the part's edge: ((top, bottom), (left, right)).
+        continues: whether the image continued beyond the crop's edge: ((top, bottom), (left, right)).
     """
 
     origin: tuple[int, int] = (0, 0)
@@ -34,14 +34,14 @@ class CropInfo(NamedTuple):
 
 
 def crop_info(image: Gray, operator: Operator) -> CropInfo:
-    """How a degraded image (1, H, W) was cut from what the operator degraded.
+    """How an image (1, H, W) was cut from the one that the operator degraded.
 
     Args:
-        operator: that of the whole image.
+        operator: the operator of the whole image.
     """
     factors = operator.factors if isinstance(operator, Composition) else (operator,)
     origin = (0, 0)
-    # Only what acted last can be seen without what followed.
+    # Only the operator that acted last is directly visible.
     if isinstance(factors[0], Pixelate):
         scale = factors[0].scale
         origin = (_patch_start(image, -2, scale), _patch_start(image, -1, scale))
@@ -53,7 +53,7 @@ def crop_info(image: Gray, operator: Operator) -> CropInfo:
 
 
 def crop_operator(operator: Operator, frame: CropInfo) -> Operator:
-    """The operator for a part that was cut so."""
+    """The operator for a crop that was cut this way."""
     if isinstance(operator, Composition):
         return Composition([crop_operator(factor, frame) for factor in operator.factors])
     if isinstance(operator, Pixelate):
@@ -72,7 +72,7 @@ def _borders(borders: Borders, frame: CropInfo) -> Borders:
 
 
 def _border(border: Border, went_on: bool) -> Border:
-    # What was beyond is not known; its mirror image is nearer to it than black.
+    # The surroundings are unknown; a reflection is closer to them than black.
     return "mirror" if went_on else border
 
 
@@ -81,7 +81,7 @@ def _darkens(blur: Blur) -> bool:
 
 
 def _patch_start(image: Tensor, dim: int, scale: int) -> int:
-    """The first line at which neighbouring lines differ while all others are repeated; 0 where none are."""
+    """The first line that starts a patch of repeated lines; 0 if lines are not repeated."""
     steps = image.diff(dim=dim).abs().transpose(dim, -1).flatten(0, -2).amax(0) if image.shape[dim] > 1 else image[:0]
     places = torch.arange(1, len(steps) + 1, device=image.device)
     for start in range(scale):
@@ -91,14 +91,14 @@ def _patch_start(image: Tensor, dim: int, scale: int) -> int:
 
 
 def _open_ends(image: Tensor, lit: Tensor, dim: int) -> tuple[bool, bool]:
-    """Whether lines near each end are too bright for black beyond it."""
+    """Whether the lines near each end are too bright for black beyond it."""
     lines, light = (each.transpose(dim, -1).flatten(0, -2).mean(0) for each in (image, lit))
     light = light / light.amax()
     return _open_end(lines, light), _open_end(lines.flip(0), light.flip(0))
 
 
 def _open_end(lines: Tensor, light: Tensor) -> bool:
-    # The nearest line that black beyond the edge would not darken; farther ones differ for reasons of their own.
+    # Compared with the nearest line that black beyond the edge would not darken; farther ones differ for other reasons.
     depth = int((light < LIT).to(torch.int).cumprod(0).sum())
     if depth == len(lines):
         return False

@@ -1,8 +1,8 @@
 """Applying degradations to image pairs, reproducibly.
 
-Every random number comes from a hash of the seed, the image's name, the place of the term among those of its modality,
-and the term: never from global state, so that batch size, workers and order change nothing. Because the place is
-counted within the modality, the infrared image of `rain+sn` is that of `sn`.
+Random numbers are seeded by a hash of the seed, the image's name, the position of the term among those of its modality,
+and the term: never by global state, so that batch size, workers and order change nothing. Because the position is
+counted within the modality, the infrared image of `rain+sn` equals that of `sn`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Degraded:
     Attributes:
         ir: (H, W), 8 bit.
         vi: (H, W, 3), 8 bit RGB.
-        ir_scale: how many times smaller per side the infrared image was before it was enlarged again.
+        ir_scale: by which factor per side the infrared image was smaller before it was enlarged again.
         vi_scale: the same for the visible image.
-        degradation: what was done, with the values that were drawn.
+        degradation: what was done, with the sampled values.
     """
 
     ir: Pixels
@@ -45,7 +45,7 @@ class Degraded:
 
 @dataclass(frozen=True)
 class Degradation:
-    """What is done to a pair; `str` gives its canonical spec.
+    """A degradation of a pair; `str` gives its canonical spec.
 
     Attributes:
         terms: applied in order; none for 'clean'. Each has its `modality`, `code` and `arguments`.
@@ -63,19 +63,19 @@ class Degradation:
         return grammar.write(self.terms)
 
     def on(self, modality: str) -> tuple[Term, ...]:
-        """The terms that touch one modality ('ir' or 'vi'), in the order of application."""
+        """The terms of one modality ('ir' or 'vi'), in the order of application."""
         return tuple(term for term in self.terms if term.modality == modality)
 
     def without(self, modalities: Collection[str]) -> Degradation:
-        """What is left of it once the images of these modalities are restored."""
+        """The remaining degradation once the images of these modalities are restored."""
         return Degradation(tuple(term for term in self.terms if term.modality not in modalities))
 
     def scale(self, modality: str) -> int:
-        """How many times smaller per side that image becomes before it is enlarged again."""
+        """By which factor per side that image is reduced before it is enlarged again."""
         return math.prod(term.scale for term in self.on(modality))
 
     def fix(self, *, name: str, seed: int) -> Degradation:
-        """The same degradation with every interval replaced by the value drawn for this image."""
+        """The same degradation with every interval replaced by the value sampled for this image."""
         return Degradation(
             tuple(_sample_values(term, name=name, seed=seed, place=place) for place, term in _placed(self.terms))
         )
@@ -86,11 +86,11 @@ class Degradation:
         Args:
             ir: (H, W), 8 bit.
             vi: (H, W, 3), 8 bit RGB, of the same size.
-            name: of the image; the same name, seed and spec give the same bytes.
-            seed: of the test set or of the epoch.
+            name: the image's name; the same name, seed and spec give the same bytes.
+            seed: seed of the test set or of the epoch.
 
         Raises:
-            ValueError: the images are not 8 bit, differ in size, or are smaller than a factor of `sr4` or `sr8`.
+            ValueError: the images are not 8 bit, differ in size, or are smaller than the factor of `sr4` or `sr8`.
         """
         _check(ir, vi, name)
         done = self.fix(name=name, seed=seed)
@@ -101,7 +101,7 @@ class Degradation:
 
 
 class Draw(NamedTuple):
-    """What to do to one training image, and the seed to do it with."""
+    """A degradation for one training image, and the seed to apply it with."""
 
     degradation: Degradation
     seed: int
@@ -109,19 +109,19 @@ class Draw(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def parse(spec: str) -> Degradation:
-    """Read a spec such as 'clean', 'll+lc', 'vi:rain(0.7)+ir:sn', 'ir:noise(5~25)' or 'composite'.
+    """Parse a spec such as 'clean', 'll+lc', 'vi:rain(0.7)+ir:sn', 'ir:noise(5~25)' or 'composite'.
 
     Raises:
-        ValueError: the spec breaks the grammar, names what the tables lack, or has a value out of range.
+        ValueError: the spec is malformed, has an unknown name, or a value out of range.
     """
     return Degradation(grammar.read(spec))
 
 
 def draw(specs: Sequence[str], *, name: str, seed: int, epoch: int) -> Draw:
-    """One of several specs for an image in an epoch, its intervals drawn; a spec listed twice is twice as likely.
+    """One of several specs for an image in an epoch, its intervals sampled; one listed twice is twice as likely.
 
     Raises:
-        ValueError: there is no spec, or one of them is wrong.
+        ValueError: there is no spec, or one of them is invalid.
     """
     if not specs:
         raise ValueError("no degradation to draw from; list at least 'clean'")
@@ -132,13 +132,13 @@ def draw(specs: Sequence[str], *, name: str, seed: int, epoch: int) -> Draw:
 
 
 def derive_seed(seed: int, name: str, index: int, purpose: str) -> int:
-    """The 128-bit seed of one random stream; independent of process, platform and Python's hash seed."""
+    """The 128-bit seed of one random stream, independent of process, platform and Python's hash seed."""
     text = json.dumps([int(seed), name, int(index), purpose])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
 
 
 def _placed(terms: tuple[Term, ...]) -> Iterator[tuple[int, Term]]:
-    """Each term after its place among those of its modality."""
+    """Pairs of a term's position among those of its modality, and the term."""
     counts = dict.fromkeys(MODALITIES, 0)
     for term in terms:
         yield counts[term.modality], term
@@ -164,6 +164,6 @@ def _apply(term: Term, image: Pixels, seed: int) -> Pixels:
 
 def _check(ir: Pixels, vi: Pixels, name: str) -> None:
     if ir.dtype != "uint8" or vi.dtype != "uint8":
-        raise ValueError(f"degradations take 8-bit images, but {name!r} has {ir.dtype} infrared, {vi.dtype} visible")
+        raise ValueError(f"degradations need 8-bit images, but {name!r} has {ir.dtype} infrared, {vi.dtype} visible")
     if ir.ndim != 2 or vi.shape != (*ir.shape, 3):
         raise ValueError(f"a pair is (H, W) infrared and (H, W, 3) visible, but {name!r} has {ir.shape} and {vi.shape}")

@@ -4,9 +4,9 @@
     term  := [("ir" | "vi") ":"] code ["(" value ("," value)* ")"]
     value := [name "="] (number | number "~" number)
 
-Terms are applied from left to right. A code that fits one modality needs no prefix; a scenario takes none. `a~b` is
-drawn for every image. Two specs that mean the same are equal and print the same: prefixes only where they are needed,
-the first parameter bare and the others named, defaults left out, a scenario by its name.
+Terms are applied from left to right. A code that applies to one modality needs no prefix; a scenario takes none. `a~b`
+is sampled for every image. Equivalent specs are equal and print the same: prefixes only where they are needed, the
+first parameter bare and the others named, defaults omitted, a scenario by its name.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Term:
     Attributes:
         modality: 'ir' or 'vi'.
         code: a key of `DEGRADATIONS`.
-        values: one per parameter of the kind, in its order.
+        values: one per parameter of the degradation, in its order.
     """
 
     modality: str
@@ -46,7 +46,7 @@ class Term:
 
     @property
     def arguments(self) -> dict[str, Value]:
-        """Values by parameter name, those that a spec cannot change included."""
+        """Values by parameter name, including those that a spec cannot change."""
         named = zip(self.kind.parameters, self.values, strict=True)
         return {**self.kind.fixed, **{parameter.name: value for parameter, value in named}}
 
@@ -63,16 +63,16 @@ class Term:
 
     @property
     def scale(self) -> int:
-        """How many times smaller per side the image carries its information: 1, or the factor of `lr`, `sr4`, `sr8`.
+        """By which factor per side the resolution is reduced: 1, or the factor of `lr`, `sr4`, `sr8`.
 
         Raises:
-            ValueError: the factor is still to be drawn.
+            ValueError: the factor has not been sampled yet.
         """
         return int(self.number("factor")) if "factor" in self.arguments else 1
 
     @property
     def full(self) -> str:
-        """The term with its prefix and every argument; randomness hangs on it, so that defaults may change."""
+        """The term with its prefix and every argument; it seeds the random numbers, so that defaults may change."""
         values = ",".join(f"{name}={write_value(value)}" for name, value in self.arguments.items())
         return f"{self.modality}:{self.code}({values})"
 
@@ -87,10 +87,10 @@ class Term:
 
 
 def read(spec: str) -> tuple[Term, ...]:
-    """The terms of a spec, scenarios expanded; none for 'clean'.
+    """The terms of a spec, with scenarios expanded; none for 'clean'.
 
     Raises:
-        ValueError: the spec breaks the grammar, names what the tables lack, or has a value out of range.
+        ValueError: the spec is malformed, has an unknown name, or a value out of range.
     """
     pieces = [piece.strip() for piece in _split(spec.lower(), "+")]
     if pieces == ["clean"]:
@@ -100,13 +100,13 @@ def read(spec: str) -> tuple[Term, ...]:
         if not piece:
             raise ValueError(f"empty term in degradation {spec!r}; write 'clean', or codes joined by '+'")
         if piece == "clean":
-            raise ValueError(f"'clean' stands alone, but is one of several terms in {spec!r}")
+            raise ValueError(f"'clean' cannot be combined with other terms, as in {spec!r}")
         terms += _read_term(piece)
     return tuple(terms)
 
 
 def write(terms: tuple[Term, ...]) -> str:
-    """The canonical spec of some terms: what `read` gives them back from."""
+    """The canonical spec of terms, from which `read` gives them back."""
     pieces, index = [], 0
     while index < len(terms):
         code = next((c for c, expansion in _expansions().items() if terms[index:][: len(expansion)] == expansion), None)
@@ -116,7 +116,7 @@ def write(terms: tuple[Term, ...]) -> str:
 
 
 def split_specs(text: str) -> list[str]:
-    """The specs of a comma-separated list; commas between brackets belong to the spec.
+    """The specs of a comma-separated list; commas inside parentheses belong to the spec.
 
     Example:
         >>> split_specs("clean,ir:sn(7,stripe=9),ll+lc")
@@ -126,7 +126,7 @@ def split_specs(text: str) -> list[str]:
 
 
 def write_value(value: Value) -> str:
-    """A value as a spec has it: the shortest digits that read back to the same number."""
+    """A value as written in a spec: the shortest digits that read back to the same number."""
     if isinstance(value, Range):
         return f"{write_value(value.low)}~{write_value(value.high)}"
     return str(int(value)) if float(value).is_integer() else repr(float(value))
@@ -149,13 +149,13 @@ def _split(text: str, separator: str) -> list[str]:
 def _read_term(text: str) -> tuple[Term, ...]:
     match = _TERM.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no degradation; write '[ir:|vi:]code[(value,...)]'")
+        raise ValueError(f"{text!r} is not a degradation; write '[ir:|vi:]code[(value,...)]'")
     modality, code, values = match["modality"], match["code"].lower(), match["values"]
     if modality is None and code in SCENARIOS:
         return _read_scenario(code, values)
     if code not in DEGRADATIONS:
         if code in SCENARIOS:
-            raise ValueError(f"{code!r} degrades both images; write it without prefix")
+            raise ValueError(f"{code!r} degrades both images; write it without a prefix")
         raise unknown_name("degradation", code, [*DEGRADATIONS, *SCENARIOS, "clean"])
     return (Term(_modality(code, modality), code, _read_values(code, values)),)
 
@@ -163,7 +163,9 @@ def _read_term(text: str) -> tuple[Term, ...]:
 def _read_scenario(code: str, values: str | None) -> tuple[Term, ...]:
     if values is not None:
         choices = f"; write 'ir:{code}({values})+vi:{code}({values})'" if code in DEGRADATIONS else ""
-        raise ValueError(f"{code!r} without prefix is the scenario {SCENARIOS[code].spec} and takes no values{choices}")
+        raise ValueError(
+            f"{code!r} without a prefix is the scenario {SCENARIOS[code].spec} and takes no "
+            f"values{choices}")
     return read(SCENARIOS[code].spec)
 
 
@@ -171,13 +173,13 @@ def _modality(code: str, written: str | None) -> str:
     fitting = DEGRADATIONS[code].on
     if written is None:
         if len(fitting) > 1:
-            raise ValueError(f"{code!r} fits both modalities; write 'ir:{code}' or 'vi:{code}'")
+            raise ValueError(f"{code!r} applies to both modalities; write 'ir:{code}' or 'vi:{code}'")
         return fitting[0]
     modality = written.lower()
     if modality not in MODALITIES:
         raise ValueError(f"unknown modality {written!r} before {code!r}; write 'ir:' or 'vi:'")
     if modality not in fitting:
-        raise ValueError(f"{code!r} does not fit {modality!r}; write {fitting[0]}:{code} or just {code}")
+        raise ValueError(f"{code!r} does not apply to {modality!r}; write {fitting[0]}:{code} or just {code}")
     return modality
 
 
@@ -205,7 +207,7 @@ def _read_value(code: str, parameter: Parameter, text: str) -> Value:
     if len(numbers) == 1:
         return numbers[0]
     if len(numbers) > 2 or numbers[0] >= numbers[1]:
-        raise ValueError(f"{text!r} is no interval for {parameter.name!r} of {code!r}; write 'low~high'")
+        raise ValueError(f"{text!r} is not an interval for {parameter.name!r} of {code!r}; write 'low~high'")
     return Range(*numbers)
 
 
@@ -214,7 +216,7 @@ def _read_number(code: str, parameter: Parameter, text: str) -> float:
     try:
         number = float(text)
     except ValueError:
-        raise ValueError(f"{text.strip()!r} is no number for {what} ({parameter.meaning})") from None
+        raise ValueError(f"{text.strip()!r} is not a number for {what} ({parameter.meaning})") from None
     if not parameter.low <= number <= parameter.high or math.isnan(number):
         limits = f"{write_value(parameter.low)} to {write_value(parameter.high)}"
         raise ValueError(f"{what} is {text.strip()}, outside {limits} ({parameter.meaning})")
@@ -229,6 +231,6 @@ def _normal(value: Value) -> Value:
 
 @cache
 def _expansions() -> dict[str, tuple[Term, ...]]:
-    """Scenarios by code, those of most terms first, so that the longest match wins."""
+    """Scenarios by code, those with the most terms first, so that the longest match wins."""
     read_all = {code: read(scenario.spec) for code, scenario in SCENARIOS.items()}
     return dict(sorted(read_all.items(), key=lambda item: -len(item[1])))

@@ -1,4 +1,4 @@
-"""What goes wrong with infrared images."""
+"""Degradations of infrared images."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def low_contrast(image: Pixels, rng: np.random.Generator, severity: float, level
 
 
 def stripes(image: Pixels, rng: np.random.Generator, sigma: float, stripe: float) -> Pixels:
-    """An offset per column, as detectors read out by column have it, and noise per pixel."""
+    """An offset per column, as in detectors that are read out by column, and noise per pixel."""
     columns = np.rint(rng.normal(0, stripe, image.shape[1])).astype(np.int16)
     return add_gaussian(add_offsets(image, np.broadcast_to(columns, image.shape)), sigma, rng)

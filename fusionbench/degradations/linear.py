@@ -14,19 +14,20 @@ from fusionbench.degradations.table import linear_codes
 from fusionbench.registry import import_object
 
 CLEAN_GAMMA = 5e-4
-"""Wiener's noise-to-signal ratio for images that are only rounded to 8 bits: the best of those tried on M3FD."""
+"""The Wiener filter's noise-to-signal ratio for images that are only rounded to 8 bits: the best of those tried on
+M3FD."""
 
 NOISY_GAMMA = 3e-2
-"""The same under the noise of DRFusion's composite degradation, where smaller ratios amplify noise."""
+"""The same for the noise of DRFusion's composite degradation, where smaller ratios amplify noise."""
 
 
 class LinearModel(NamedTuple):
     """How both images of a pair were observed.
 
     Attributes:
-        ir: operator on the infrared image.
-        vi: operator on the visible image, the same on each of its channels and on its luminance.
-        noisy: whether either observation holds noise besides rounding.
+        ir: operator of the infrared image.
+        vi: operator of the visible image, the same for each channel and for the luminance.
+        noisy: whether either observation has noise other than rounding.
     """
 
     ir: Operator
@@ -37,14 +38,14 @@ class LinearModel(NamedTuple):
 def linear_model(
     degradation: Degradation, *, clean_gamma: float = CLEAN_GAMMA, noisy_gamma: float = NOISY_GAMMA
 ) -> LinearModel:
-    """The operators that a degradation applied, with their pseudo-inverses; identities for 'clean'.
+    """The operators of a degradation, with their pseudo-inverses; identities for 'clean'.
 
     Args:
-        clean_gamma: Wiener's ratio for an image without a noise term.
-        noisy_gamma: the same for one with.
+        clean_gamma: the Wiener filter's ratio for an image without a noise term.
+        noisy_gamma: the same for an image with one.
 
     Raises:
-        ValueError: a term has no operator, or its value is still to be drawn.
+        ValueError: a term has no operator, or its value has not been sampled yet.
     """
     operators = {}
     for modality in ("ir", "vi"):
@@ -58,7 +59,9 @@ def linear_model(
 def _operator(term: Term, gamma: float) -> Operator:
     if not term.kind.operator:
         known = ", ".join(linear_codes())
-        raise ValueError(f"{str(term)!r} has no linear operator that could be inverted; {known} and 'clean' have")
+        raise ValueError(
+            f"{str(term)!r} has no linear operator that could be inverted; only {known} and 'clean' have "
+            "one")
     operator: Operator = import_object(term.kind.operator)(term, gamma)
     return operator
 

@@ -1,8 +1,8 @@
 """Noise on 8-bit images, drawn from tables.
 
-A uniform 16-bit (or 12-bit) number picks an entry of a table that holds the inverse cumulative distribution, already
-rounded to whole grey levels. Since pixels are whole numbers, rounding the noise first is the same as rounding the sum,
-and no floating-point image is ever made. Tails end at 4.2 (3.5) standard deviations.
+A uniform 16-bit (or 12-bit) number selects an entry in a table of the inverse cumulative distribution, already rounded
+to whole gray levels. Since pixels are whole numbers, rounding the noise first is the same as rounding the sum, and no
+floating-point image is ever made. Tails end at 4.2 (3.5) standard deviations.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ def gaussian_noise(image: Pixels, rng: np.random.Generator, sigma: float) -> Pix
 
 
 def random_noise(image: Pixels, rng: np.random.Generator, sigma: float, photons: float) -> Pixels:
-    """Gaussian noise, then Poisson noise of an image whose white is `photons` counts."""
+    """Gaussian noise, then Poisson noise of an image in which white is `photons` counts."""
     return add_poisson(add_gaussian(image, sigma, rng), int(photons), rng)
 
 
 def add_gaussian(image: Pixels, sigma: float, generator: np.random.Generator) -> Pixels:
-    """The image plus white Gaussian noise, clipped to 8 bit."""
+    """The image plus white Gaussian noise, clipped to 8 bits."""
     offsets = np.rint(sigma * _unit_normal()).astype(np.int16)
     return add_offsets(image, offsets.take(words(generator, image.shape)))
 
 
 def add_offsets(image: Pixels, offsets: NDArray[np.int16]) -> Pixels:
-    """The image plus whole numbers of the same shape, clipped to 8 bit."""
+    """The image plus integers of the same shape, clipped to 8 bits."""
     total: Pixels = cv2.add(image, offsets, dtype=cv2.CV_8U)
     return total
 
 
 def add_poisson(image: Pixels, photons: int, generator: np.random.Generator) -> Pixels:
-    """What a sensor that counts `photons` at white would see in place of the image."""
+    """The image as seen by a sensor that counts `photons` at white."""
     draws = words(generator, image.shape) >> np.uint16(16 - _POISSON_BITS)
     entries = (image.astype(np.uint32) << np.uint32(_POISSON_BITS)) | draws
-    counted: Pixels = _poisson_table(photons).take(entries, mode="wrap")  # no entry wraps; it spares the check
+    counted: Pixels = _poisson_table(photons).take(entries, mode="wrap")  # skips the bounds check
     return counted
 
 
 def words(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint16]:
-    """Uniform 16-bit numbers; the raw stream, which NumPy promises never to change."""
+    """Uniform 16-bit numbers from the raw bit stream, which NumPy guarantees never to change."""
     count = int(np.prod(shape))
     raw = generator.bit_generator.random_raw(-(-count // 4))
     return raw.astype("<u8", copy=False).view("<u2")[:count].reshape(shape)
@@ -64,7 +64,7 @@ def _unit_normal() -> NDArray[np.float64]:
 
 @lru_cache(maxsize=64)
 def _poisson_table(photons: int) -> Pixels:
-    """Grey level after counting, by grey level before and 12-bit draw, flat."""
+    """Gray level after counting, indexed by gray level before and 12-bit random number, flattened."""
     draws = (np.arange(2**_POISSON_BITS) + 0.5) / 2**_POISSON_BITS
     counts = np.arange(photons + 12 * int(photons**0.5) + 12)
     mean = np.maximum(np.arange(256)[:, None] / 255 * photons, 1e-9)

@@ -1,7 +1,8 @@
 """Degradations as linear operators A with pseudo-inverses A+, on float tensors, for methods that invert them.
 
-An observation is y = A x + n. Operators work per channel and per image, on any size, on the device of their input.
-An operator that shrinks (b, c, h, w) needs the size it came from to return there, so `adjoint` and `pinv` take it.
+An observation is y = A x + n. Operators work per channel and per image, for any size, on the device of their input. An
+operator that reduces (b, c, h, w) needs the original size to return to it, so `adjoint` and `pinv` take it as an
+argument.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Operator(ABC):
 
     @abstractmethod
     def pinv(self, y: Image, size: Size) -> Image:
-        """A+ y, for images of `size`; what A+ guarantees is said by each operator."""
+        """A+ y, for images of `size`; each operator documents what A+ guarantees."""
 
     @abstractmethod
     def output_size(self, size: Size) -> Size:
@@ -65,24 +66,24 @@ class Identity(Operator):
 
 
 class Blur(Operator):
-    """Convolution with a kernel that has a centre; A+ is Wiener's filter.
+    """Convolution with a kernel of odd size; A+ is the Wiener filter.
 
     A+ = conj(H) / (|H|^2 + gamma) is periodic, as the Fourier transform is, and therefore a pseudo-inverse only in
     the limit gamma -> 0 away from the border. A mean residual r is corrected by r / (1 + gamma).
 
     Args:
-        kernel: the point spread function; its sides are odd.
-        gamma: ratio of noise to signal power; 0 inverts exactly what the kernel does not annihilate.
-        border: what continues the image: 'zero', 'mirror' (without repeating the edge) or 'periodic', which makes A
-            the exact counterpart of A+; or one of the first two per side, as ((top, bottom), (left, right)).
+        kernel: the point spread function; its sides must be odd.
+        gamma: noise-to-signal power ratio; 0 inverts exactly all frequencies that the kernel does not remove.
+        border: how the image is padded: 'zero', 'mirror' (without repeating the edge) or 'periodic', with which A
+            matches A+ exactly; or one of the first two per side, as ((top, bottom), (left, right)).
     """
 
     def __init__(self, kernel: Kernel, gamma: float, border: Border | Borders = "zero") -> None:
         height, width = kernel.shape
         if not height % 2 or not width % 2:
-            raise ValueError(f"a blur kernel needs odd sides to have a centre, and this one is {height}x{width}")
+            raise ValueError(f"a blur kernel needs odd sides, and this one is {height}x{width}")
         if gamma < 0:
-            raise ValueError(f"gamma is a ratio of powers, so {gamma} is impossible; use 0 or more")
+            raise ValueError(f"gamma is a ratio of powers and cannot be {gamma}; use 0 or more")
         self.kernel, self.gamma = kernel, gamma
         self.borders: Borders = ((border, border), (border, border)) if isinstance(border, str) else border
 
@@ -92,7 +93,7 @@ class Blur(Operator):
         for dim in (-2, -1):
             places, kept = self._continuation(dim, continued.shape[dim], continued)
             continued = continued.index_select(dim, places) * kept
-        # conv2d correlates; a convolution is a correlation with the kernel turned round.
+        # conv2d correlates; a convolution is a correlation with the flipped kernel.
         return F.conv2d(continued, self.kernel.flip(0, 1).to(x)[None, None]).reshape(x.shape)
 
     @override
@@ -109,7 +110,7 @@ class Blur(Operator):
     def pinv(self, y: Image, size: Size) -> Image:
         response = self._response(y)
         power = response.abs().square()
-        # With gamma = 0 a frequency that the kernel removes stays removed, as the true pseudo-inverse leaves it.
+        # With gamma = 0, a frequency that the kernel removes stays zero, as with the true pseudo-inverse.
         inverse = torch.where(power + self.gamma > 0, response.conj() / (power + self.gamma), 0)
         restored: Tensor = torch.fft.irfft2(torch.fft.rfft2(y) * inverse, s=size)
         return restored
@@ -119,7 +120,7 @@ class Blur(Operator):
         return size
 
     def _continuation(self, dim: int, side: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Which line of the image each line of the continued image shows, and whether it shows it or is black."""
+        """For each line of the padded image, the index of the line it repeats, and a weight, 0 where it is black."""
         before, after = self.borders[dim]
         reach = self.kernel.shape[dim] // 2
         places = torch.arange(-reach, side + reach, device=like.device)
@@ -136,7 +137,7 @@ class Blur(Operator):
         """The kernel's transfer function at the size of `like`, its centre at the origin."""
         rows, columns = (torch.arange(side) - side // 2 for side in self.kernel.shape)
         height, width = like.shape[-2:]
-        # A kernel larger than the image wraps around, so several of its entries may meet in one pixel.
+        # A kernel larger than the image wraps around, so several of its entries may fall on one pixel.
         index = (rows % height)[:, None] * width + (columns % width)[None]
         spread = like.new_zeros(height * width).index_add(
             0, index.flatten().to(like.device), self.kernel.flatten().to(like)
@@ -150,12 +151,12 @@ class Downsample(Operator):
 
     Args:
         scale: side of a patch in pixels.
-        origin: row and column at which a patch starts; those that an edge cuts are smaller.
+        origin: row and column at which a patch starts; patches cut by an edge are smaller.
     """
 
     def __init__(self, scale: int, origin: tuple[int, int] = (0, 0)) -> None:
         if scale < 1:
-            raise ValueError(f"a scale is the side of a patch in pixels, so {scale} is impossible; use 1 or more")
+            raise ValueError(f"a scale is the side of a patch in pixels and cannot be {scale}; use 1 or more")
         self.scale = scale
         self.lead = (-origin[0] % scale, -origin[1] % scale)
 
@@ -190,10 +191,10 @@ class Downsample(Operator):
 
 
 class Pixelate(Operator):
-    """A low-resolution image brought back to size: `Downsample`, then each value repeated over its patch.
+    """A low-resolution image enlarged again: `Downsample`, then each value repeated over its patch.
 
-    An orthogonal projector, so A = A^T = A+, and correcting with it is correcting with `Downsample`: for an enlarged
-    observation, A+ (A x - y) is the pooled residual repeated over its patches.
+    An orthogonal projector, so A = A^T = A+, and correcting with it equals correcting with `Downsample`: for an
+    enlarged observation, A+ (A x - y) is the pooled residual repeated over its patches.
     """
 
     def __init__(self, scale: int, origin: tuple[int, int] = (0, 0)) -> None:
@@ -252,7 +253,7 @@ class Composition(Operator):
         return size
 
     def _inner_sizes(self, size: Size) -> list[Size]:
-        """The size each factor is applied to, in the order of the factors."""
+        """The input size of each factor, in the order of the factors."""
         sizes = []
         for factor in reversed(self.factors):
             sizes.append(size)
@@ -264,7 +265,7 @@ def gaussian_kernel(side: int, sigma: float) -> Kernel:
     """A sampled Gaussian of unit sum.
 
     Raises:
-        ValueError: an even side or a sigma that is not positive.
+        ValueError: the side is even, or sigma is not positive.
     """
     if sigma <= 0:
         raise ValueError(f"a Gaussian kernel needs a positive sigma, not {sigma}")

@@ -1,4 +1,4 @@
-"""Blur and lost resolution: the linear degradations, which `operators` has as tensors."""
+"""Blur and reduced resolution: the linear degradations, which `operators` implements on tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fusionbench.degradations.pixels import Pixels
 
 
 def blur(image: Pixels, rng: np.random.Generator, sigma: float, size: float, zeros: float) -> Pixels:
-    """Convolution with a Gaussian sampled at size x size points, over mirrored or, with `zeros`, black surroundings."""
+    """Convolution with a Gaussian sampled at size x size points, padded by reflection or, with `zeros`, black."""
     if sigma == 0:
         return image
     line = np.exp(-0.5 * ((np.arange(int(size)) - int(size) // 2) / sigma) ** 2)
@@ -19,7 +19,7 @@ def blur(image: Pixels, rng: np.random.Generator, sigma: float, size: float, zer
 
 
 def low_resolution(image: Pixels, rng: np.random.Generator, factor: float) -> Pixels:
-    """Means of factor x factor pixels, each repeated over its block; blocks at the far borders may be smaller.
+    """Means of factor x factor pixels, each repeated over its block; blocks at the right and bottom may be smaller.
 
     Every factor-th pixel of the result is the low-resolution image.
     """
@@ -31,7 +31,7 @@ def low_resolution(image: Pixels, rng: np.random.Generator, factor: float) -> Pi
 
 
 def super_resolution(image: Pixels, rng: np.random.Generator, factor: float) -> Pixels:
-    """Shrunk by area averaging and enlarged by bicubic interpolation: no aliases, no blocks."""
+    """Reduced by area averaging and enlarged by bicubic interpolation: no aliasing, no blocks."""
     size = image.shape[1::-1]
     small = [max(1, round(side / factor)) for side in size]
     return cv2.resize(cv2.resize(image, small, interpolation=cv2.INTER_AREA), size, interpolation=cv2.INTER_CUBIC)
@@ -46,6 +46,6 @@ def _row_of_means(band: Pixels, side: int) -> Pixels:
 
 
 def _bands(length: int, side: int) -> list[tuple[int, int]]:
-    """The part of a length that the side of a block divides and the rest of it, without empty ones."""
+    """The part of a length that is divisible by the side of a block and the rest, without empty parts."""
     whole = length - length % side
     return [(start, stop) for start, stop in ((0, whole), (whole, length)) if start < stop]

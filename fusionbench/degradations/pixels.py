@@ -6,5 +6,5 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-# 8 bit throughout, (H, W) infrared and (H, W, 3) visible RGB, which the stubs of OpenCV cannot say.
+# 8 bits throughout, (H, W) infrared and (H, W, 3) visible RGB, which the stubs of OpenCV do not express.
 Pixels: TypeAlias = NDArray[Any]

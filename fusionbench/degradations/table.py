@@ -1,4 +1,4 @@
-"""The tables: `DEGRADATIONS`, one operation on one image, and `SCENARIOS`, what is done to a whole pair.
+"""The tables: `DEGRADATIONS`, operations on one image, and `SCENARIOS`, combinations for a whole pair.
 
 Nothing heavy is imported here: a row names its function as 'module:function'. Pixel values are those of 8-bit images.
 """
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Range(NamedTuple):
-    """An interval that a value is drawn from, anew for every image."""
+    """An interval from which a value is sampled for every image."""
 
     low: float
     high: float
@@ -20,17 +20,17 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number that a degradation takes.
+    """One numeric parameter of a degradation.
 
     Attributes:
         name: as written in a spec (`stripe=20`).
-        default: what a spec without it means; a `Range` is drawn per image.
-        low: smallest value that makes sense.
-        high: largest value that makes sense.
-        meaning: what it is, with its unit.
+        default: the value if a spec omits it; a `Range` is sampled per image.
+        low: smallest allowed value.
+        high: largest allowed value.
+        meaning: its meaning and unit.
         source: where the default comes from.
-        whole: only whole numbers.
-        odd: only odd whole numbers.
+        whole: whether it must be a whole number.
+        odd: whether it must be an odd whole number.
     """
 
     name: str
@@ -43,11 +43,11 @@ class Parameter:
     odd: bool = False
 
     def admits(self, number: float) -> bool:
-        """Whether the number is of the right sort; its size is another question."""
+        """Whether the number is of the right kind, regardless of its range."""
         return number.is_integer() and (not self.odd or number % 2 == 1) if self.whole or self.odd else True
 
     def draw(self, interval: Range, share: float) -> float:
-        """The value at a share in [0, 1) of an interval, short enough to be read."""
+        """The value at a fraction in [0, 1) of an interval, rounded to a readable length."""
         if not self.whole and not self.odd:
             return round(interval.low + share * (interval.high - interval.low), 4)
         step = 2 if self.odd else 1
@@ -61,9 +61,9 @@ class DegradationCard:
     Attributes:
         function: 'module:function' that degrades an image: `f(image, rng, **values)` gets 8 bit, (H, W) or (H, W, 3),
             a generator of random numbers, and a value for each parameter by its name; it returns the same size.
-        on: modalities it makes sense on; a code that fits both is written with its prefix.
+        on: the modalities it applies to; a code that applies to both is written with a prefix.
         about: one line for lists.
-        origin: which paper degrades its images so, and how close this is to it.
+        origin: the paper that uses it, and how closely this follows it.
         parameters: in the order in which a spec gives them. One called `factor` tells how many times smaller per side
             the image carries its information.
         fixed: further values that a spec cannot change.
@@ -89,7 +89,7 @@ class DegradationCard:
 
 @dataclass(frozen=True)
 class Scenario:
-    """What a paper does to both images of a pair, under one name.
+    """A paper's degradation of both images of a pair, under one name.
 
     Attributes:
         spec: the terms it stands for.
@@ -103,7 +103,7 @@ class Scenario:
 
 
 def severity(default: float, meaning: str, source: str) -> Parameter:
-    """The parameter of a degradation that has no single physical number: 0 changes nothing, 1 is the strongest."""
+    """The parameter of a degradation without a single physical quantity: 0 changes nothing, 1 is the strongest."""
     return Parameter("severity", default, 0.0, 1.0, meaning, source)
 
 
@@ -112,7 +112,7 @@ DEGRADATIONS: dict[str, DegradationCard] = {
         "fusionbench.degradations.optics:blur",
         on=("ir", "vi"),
         about="Gaussian defocus",
-        origin="DSPFusion, VI (Blur): kernel 21, sigma 2.6. DRFusion's blur is the scenario of that name.",
+        origin="DSPFusion, VI (Blur): kernel 21, sigma 2.6. DRFusion's blur is the scenario `blur`.",
         parameters=(
             Parameter("sigma", 2.6, 0.0, 20.0, "standard deviation in pixels", "DSPFusion, supplement B.1"),
             Parameter("size", 21, 3, 99, "side of the kernel in pixels", "DSPFusion, supplement B.1", odd=True),
@@ -127,7 +127,7 @@ DEGRADATIONS: dict[str, DegradationCard] = {
     "haze": DegradationCard(
         "fusionbench.degradations.visible:haze",
         on=("vi",),
-        about="airlight that grows with a depth guessed from the position in the image",
+        about="airlight that grows with a depth estimated from the position in the image",
         origin="EMS, VI haze: t = exp(-beta d), d falling with the distance from a far point, airlight 0.8.",
         parameters=(
             severity(0.5, "extinction beta is 0.24 severity", "EMS: 0.5 gives its beta of 0.12"),
@@ -138,12 +138,12 @@ DEGRADATIONS: dict[str, DegradationCard] = {
     "lc": DegradationCard(
         "fusionbench.degradations.infrared:low_contrast",
         on=("ir",),
-        about="grey levels compressed around a level",
-        origin="EMS, IR (LC) are real images with restored references; this stands in for them.",
+        about="gray levels compressed around one level",
+        origin="EMS, IR (LC) are real images with restored references; this simulates them.",
         parameters=(
-            severity(0.5, "slope is 1 - 0.8 severity", "ours, by DSPFusion's files"),
+            severity(0.5, "slope is 1 - 0.8 severity", "ours, after DSPFusion's files"),
             Parameter(
-                "level", Range(100, 200), 0.0, 255.0, "grey level that stays as it is", "ours, by DSPFusion's files"
+                "level", Range(100, 200), 0.0, 255.0, "gray level that does not change", "ours, after DSPFusion's files"
             ),
         ),
         radius=0,
@@ -153,10 +153,10 @@ DEGRADATIONS: dict[str, DegradationCard] = {
         "fusionbench.degradations.visible:low_light",
         on=("vi",),
         about="short exposure: darker tones with shot and read noise",
-        origin="EMS and MSRS, VI (LL) are real images with restored references; this stands in for them.",
+        origin="EMS and MSRS, VI (LL) are real images with restored references; this simulates them.",
         parameters=(
             severity(
-                0.6, "tones 255 g (x/255)^e, g 1 - 0.75 severity, e 1 + 0.9 severity", "ours, by DSPFusion's files"
+                0.6, "tones 255 g (x/255)^e, g 1 - 0.75 severity, e 1 + 0.9 severity", "ours, after DSPFusion's files"
             ),
         ),
         radius=0,
@@ -165,7 +165,7 @@ DEGRADATIONS: dict[str, DegradationCard] = {
     "lr": DegradationCard(
         "fusionbench.degradations.optics:low_resolution",
         on=("ir", "vi"),
-        about="mean of factor x factor pixels, repeated to the old size",
+        about="means of factor x factor pixels, repeated to the original size",
         origin="DRFusion: adaptive average pooling, enlarged by repetition.",
         parameters=(Parameter("factor", 4, 1, 16, "pixels per side that become one", "DRFusion, M3FD", whole=True),),
         operator="fusionbench.degradations.linear:pixelate",
@@ -186,10 +186,10 @@ DEGRADATIONS: dict[str, DegradationCard] = {
         "fusionbench.degradations.visible:over_exposure",
         on=("vi",),
         about="long exposure: lifted shadows, clipped highlights",
-        origin="EMS, VI (OE) are real images with restored references; this stands in for them.",
+        origin="EMS, VI (OE) are real images with restored references; this simulates them.",
         parameters=(
             severity(
-                0.6, "tones 255 g (x/255)^e, g 1 + 0.15 severity, e 1 - 0.75 severity", "ours, by DSPFusion's files"
+                0.6, "tones 255 g (x/255)^e, g 1 + 0.15 severity, e 1 - 0.75 severity", "ours, after DSPFusion's files"
             ),
         ),
         radius=0,
@@ -223,7 +223,7 @@ DEGRADATIONS: dict[str, DegradationCard] = {
     "sn": DegradationCard(
         "fusionbench.degradations.infrared:stripes",
         on=("ir",),
-        about="column noise over Gaussian noise, as of an uncorrected bolometer array",
+        about="column noise over Gaussian noise, as from an uncorrected bolometer array",
         origin="DSPFusion, IR (SN).",
         parameters=(
             Parameter("sigma", Range(6, 9), 0.0, 100.0, "standard deviation per pixel", "DSPFusion's files, measured"),
@@ -258,16 +258,18 @@ SCENARIOS: dict[str, Scenario] = {
     "blur": Scenario(
         "ir:blur(2,21,1)+vi:blur(2,21,1)",
         about="both images out of focus",
-        origin="DRFusion, blur: Gaussian, sigma 2, zeros beyond the border; equal to its M3FD files but for rounding.",
+        origin=("DRFusion, blur: Gaussian, sigma 2, zeros beyond the border; equal to its M3FD files except for "
+                "rounding."),
     ),
     "composite": Scenario(
         "ir:blur(2,21,1)+ir:noise(5.39)+ir:lr(4)+vi:blur(2,21,1)+vi:noise(8.06)",
-        about="both blurred and noisy, the infrared image 4 times smaller",
-        origin="DRFusion, composite on M3FD: noise of variance 0.001 per channel, averaged over three in infrared.",
+        about="both images blurred and noisy, the infrared one at a quarter of the resolution per side",
+        origin=("DRFusion, composite on M3FD: noise of variance 0.001 per channel, averaged over three channels in "
+                "infrared."),
     ),
     "composite-pet": Scenario(
         "ir:blur(2,21,1)+ir:noise(8.06)+vi:blur(2,21,1)+vi:noise(13.97)+vi:lr(2)",
-        about="both blurred and noisy, the PET (colour) image 2 times smaller",
+        about="both images blurred and noisy, the PET (colour) one at half the resolution per side",
         origin="DRFusion, composite on PET-MRI: noise of variance 0.001 on MRI, 0.003 on PET.",
     ),
     "noise": Scenario(

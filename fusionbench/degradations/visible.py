@@ -1,4 +1,4 @@
-"""What goes wrong with visible images: too little light, too much of it, rain and haze."""
+"""Degradations of visible images: low light, over-exposure, rain and haze."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ RAIN_LAYERS = ((16.0, 12, 1, 100), (6.0, 26, 1, 150), (0.8, 50, 2, 170))
 
 def low_light(image: Pixels, rng: np.random.Generator, severity: float) -> Pixels:
     """A short exposure: less light, a steeper tone curve, shot and read noise."""
-    # Severity 0.6 lies between the restored and dark pairs of DSPFusion: 64 becomes 17, 128 becomes 48.
+    # Severity 0.6 resembles the difference between DSPFusion's restored and dark pairs: 64 becomes 17, 128 becomes 48.
     exponent, gain = 1 + 0.9 * severity, 1 - 0.75 * severity
     dark = cv2.LUT(image, np.rint(255 * gain * (np.arange(256) / 255) ** exponent).astype(np.uint8))
     if severity == 0:
         return dark
-    # By tenths of severity, so that few tables of Poisson noise are made.
+    # In tenths of severity, so that few tables of Poisson noise are needed.
     photons = min(4000, 15000 // max(1, round(10 * severity)) ** 2)
     return add_gaussian(add_poisson(dark, photons, rng), 3 * severity, rng)
 
 
 def over_exposure(image: Pixels, rng: np.random.Generator, severity: float) -> Pixels:
     """A long exposure: shadows lifted, highlights clipped per channel."""
-    # Severity 0.6 lies between the restored and bright pairs of DSPFusion: 64 becomes 130, 128 becomes 190.
+    # Severity 0.6 resembles the difference between DSPFusion's restored and bright pairs: 64 becomes 130, 128 becomes
+    # 190.
     exponent, gain = 1 - 0.75 * severity, 1 + 0.15 * severity
     tones = np.rint(255 * np.minimum(1, gain * (np.arange(256) / 255) ** exponent)).astype(np.uint8)
     return cv2.LUT(image, tones)
 
 
 def rain(image: Pixels, rng: np.random.Generator, severity: float, angle: float) -> Pixels:
-    """Bright streaks at three depths, screened over an image dulled by a veil."""
+    """Bright streaks at three depths, blended by 'screen' over an image dimmed by a veil."""
     if severity == 0:
         return image
     height, width = image.shape[:2]
@@ -45,14 +46,14 @@ def rain(image: Pixels, rng: np.random.Generator, severity: float, angle: float)
         shade = brightness * (0.6 + 0.4 * severity)
         cv2.polylines(layer, list(lines), False, shade, thickness, cv2.LINE_AA, shift=4)
         streaks = cv2.max(streaks, cv2.GaussianBlur(layer, (2 * thickness + 1,) * 2, 0))
-    # At severity 0.5 the veil is that of EMS: 0.9 image + 5.
+    # At severity 0.5 the veil equals that of EMS: 0.9 image + 5.
     veiled = cv2.convertScaleAbs(image, alpha=1 - 0.2 * severity, beta=10 * severity)
     free = cv2.bitwise_not(cv2.merge([streaks] * 3))
     return cv2.bitwise_not(cv2.multiply(cv2.bitwise_not(veiled), free, scale=1 / 255))
 
 
 def haze(image: Pixels, rng: np.random.Generator, severity: float, airlight: float) -> Pixels:
-    """Airlight that replaces the scene with distance, guessed to fall away from a far point near the horizon."""
+    """Airlight that replaces the scene with distance, estimated to decrease away from a far point near the horizon."""
     share = _airlight_share(rng, severity, image.shape[0], image.shape[1])
     kept = cv2.multiply(image, cv2.merge([cv2.bitwise_not(share)] * 3), scale=1 / 255)
     return cv2.add(kept, cv2.merge([cv2.convertScaleAbs(share, alpha=airlight)] * 3))
@@ -61,7 +62,7 @@ def haze(image: Pixels, rng: np.random.Generator, severity: float, airlight: flo
 def _streaks(
     rng: np.random.Generator, count: int, length: float, angle: float, height: int, width: int
 ) -> NDArray[np.int32]:
-    """Ends of streaks of rain, in sixteenths of a pixel."""
+    """End points of rain streaks, in sixteenths of a pixel."""
     ends = rng.uniform((-length, 0), (width + length, height + length), (count, 2))
     angles = np.deg2rad(angle + rng.normal(0, 2, count))
     lengths = length * rng.uniform(0.6, 1.2, count)
@@ -71,15 +72,15 @@ def _streaks(
 
 
 def _airlight_share(rng: np.random.Generator, severity: float, height: int, width: int) -> Pixels:
-    """How much of each pixel is airlight, of 255."""
+    """The amount of airlight in each pixel, of 255."""
     far_x, far_y = rng.uniform((0.3, 0.15), (0.7, 0.35))
     patchiness = rng.uniform(0.8, 1.2, (4, 6))
     x = (np.linspace(0, 1, 48) - far_x) * width * 0.6
     y = (np.linspace(0, 1, 48) - far_y) * height
-    y[y < 0] *= 0.4  # what is above the far point is sky, or far as well
+    y[y < 0] *= 0.4  # above the far point is sky, or far as well
     distance = np.hypot(x[None], y[:, None]) / max(width, height)
-    # EMS lets depth fall in a straight line, 17 - 0.04 pixels at a width of 640; this bell lies close to it without
-    # the visible edge where that line meets zero.
+    # In EMS, depth decreases linearly, 17 - 0.04 pixels at a width of 640; this bell curve is close to it without the
+    # visible edge where that line reaches zero.
     depth = 17 * np.exp(-((distance / 0.39) ** 2)) * cv2.resize(patchiness, (48, 48), interpolation=cv2.INTER_CUBIC)
     share = np.rint(255 * (1 - np.exp(-0.24 * severity * depth))).astype(np.uint8)
     return cv2.resize(share, (width, height), interpolation=cv2.INTER_CUBIC)
