@@ -1,6 +1,6 @@
 """The tables of docs/degradations.md, made from `DEGRADATIONS` and `SCENARIOS`.
 
-`python docs/generate/degradations.py` renews them; what stands around them is written by hand.
+`python docs/generate/degradations.py` renews them; the text around them is written manually.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ def tables() -> str:
     return "\n".join(
         [
             "### Codes\n",
-            _table(("code", "on", "what it does", "who degrades so"), codes),
+            _table(("code", "on", "what it does", "origin"), codes),
             "### Parameters, in the order in which a spec gives them\n",
             _table(("code", "parameter", "default", "range", "meaning", "source of the default"), parameters),
-            "### Scenarios: both images of a pair, written without prefix\n",
-            _table(("code", "stands for", "what it does", "who degrades so"), scenarios),
+            "### Scenarios: both images of a pair, written without a prefix\n",
+            _table(("code", "stands for", "what it does", "origin"), scenarios),
         ]
     )
 
 
 def renewed(page: str) -> str:
-    """A page with what stands between its marks replaced by today's tables.
+    """A page with the text between its marks replaced by the current tables.
 
     Raises:
         ValueError: the page has no marks.
@@ -52,7 +52,7 @@ def renewed(page: str) -> str:
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"the page lacks the marks {BEGIN!r} and {END!r}, between which the tables go")
+        raise ValueError(f"the page lacks the marks {BEGIN!r} and {END!r} around the tables")
     return f"{before}{BEGIN}\n{tables()}\n{END}{after}"
 
 

@@ -1,4 +1,4 @@
-"""One small pair and a few ways to fuse it: what docs/protocols.md scores, the same on every machine."""
+"""A small pair and several fused images of it, the same on every machine; docs/protocols.md evaluates them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEIGHT, WIDTH = 176, 232
 
 
 def pair() -> tuple[Gray, Color]:
-    """(ir, vi): a street at dusk with people whom only the infrared image shows; (1, 1 or 3, H, W) in [0, 1]."""
+    """(ir, vi): a street at dusk with people who are visible only in infrared; (1, 1 or 3, H, W) in [0, 1]."""
     rng = np.random.default_rng(2012)
     down, across = np.mgrid[0:HEIGHT, 0:WIDTH] / HEIGHT
     ground = down > 0.6

@@ -190,7 +190,7 @@ def check_metrics(names: Sequence[str]) -> Preflight:
 def _lacking(choice: MethodChoice, option: str) -> list[str]:
     sentence = lacking(choice.name, choice.weights, option=option.format(name=choice.name))
     return [sentence] * bool(sentence) + [
-        f"{choice.name!r} lacks {repository} of Hugging Face, looked for at "
+        f"{choice.name!r} lacks {repository} of Hugging Face, searched at "
         f"{' and '.join(map(str, snapshots(repository)))}: hf download {repository}"
         for repository in METHODS[choice.name].backbones
         if not any(_holds_model(folder) for folder in snapshots(repository))

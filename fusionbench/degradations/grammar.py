@@ -164,8 +164,8 @@ def _read_scenario(code: str, values: str | None) -> tuple[Term, ...]:
     if values is not None:
         choices = f"; write 'ir:{code}({values})+vi:{code}({values})'" if code in DEGRADATIONS else ""
         raise ValueError(
-            f"{code!r} without a prefix is the scenario {SCENARIOS[code].spec} and takes no "
-            f"values{choices}")
+            f"{code!r} without a prefix is the scenario {SCENARIOS[code].spec} and takes no values{choices}"
+        )
     return read(SCENARIOS[code].spec)
 
 

@@ -60,8 +60,8 @@ def _operator(term: Term, gamma: float) -> Operator:
     if not term.kind.operator:
         known = ", ".join(linear_codes())
         raise ValueError(
-            f"{str(term)!r} has no linear operator that could be inverted; only {known} and 'clean' have "
-            "one")
+            f"{str(term)!r} has no linear operator that could be inverted; only {known} and 'clean' have one"
+        )
     operator: Operator = import_object(term.kind.operator)(term, gamma)
     return operator
 

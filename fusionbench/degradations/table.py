@@ -258,14 +258,17 @@ SCENARIOS: dict[str, Scenario] = {
     "blur": Scenario(
         "ir:blur(2,21,1)+vi:blur(2,21,1)",
         about="both images out of focus",
-        origin=("DRFusion, blur: Gaussian, sigma 2, zeros beyond the border; equal to its M3FD files except for "
-                "rounding."),
+        origin=(
+            "DRFusion, blur: Gaussian, sigma 2, zeros beyond the border; equal to its M3FD files except for rounding."
+        ),
     ),
     "composite": Scenario(
         "ir:blur(2,21,1)+ir:noise(5.39)+ir:lr(4)+vi:blur(2,21,1)+vi:noise(8.06)",
         about="both images blurred and noisy, the infrared one at a quarter of the resolution per side",
-        origin=("DRFusion, composite on M3FD: noise of variance 0.001 per channel, averaged over three channels in "
-                "infrared."),
+        origin=(
+            "DRFusion, composite on M3FD: noise of variance 0.001 per channel, averaged over three channels in "
+            "infrared."
+        ),
     ),
     "composite-pet": Scenario(
         "ir:blur(2,21,1)+ir:noise(8.06)+vi:blur(2,21,1)+vi:noise(13.97)+vi:lr(2)",

@@ -1,6 +1,6 @@
-"""Scores of fused images: METRICS, PROTOCOLS, `evaluate`, and each definition as a function of (fused, ir, vi).
+"""Metrics of fused images: METRICS, PROTOCOLS, `evaluate`, and each definition as a function of (fused, ir, vi).
 
-Importing this package imports no torch; a function is imported when it is asked for:
+Importing this package does not import torch; functions are imported on first use:
 
     >>> from fusionbench.metrics import METRICS, entropy
     >>> METRICS["EN"].target
@@ -36,7 +36,7 @@ _RENAMED = {
     "perceived_error": "chen_varshney",
     "perceived_quality": "pyiqa_score",
 }
-"""Functions that had another name in 0.1; the old ones go with the next version."""
+"""Functions by the names that they had in version 0.1.0, which will be removed in the next one."""
 
 __all__ = ["INPUT", "METRICS", "PROTOCOLS", "MetricRow", "Protocol", "Variant", "canonical", "choose", "row", *_LAZY]
 

@@ -1,4 +1,4 @@
-"""Several scores of the same images at once, with shared intermediates."""
+"""Several metrics of the same images at once, with shared intermediate results."""
 
 from __future__ import annotations
 
@@ -29,23 +29,24 @@ def evaluate(
     protocol: str = "exact",
     dtype: torch.dtype = torch.float64,
 ) -> dict[str, Scores]:
-    """Scores of an image or a batch, (B,) float64 each, NaN where a score is undefined (METRICS says when).
+    """Metrics of an image or a batch: (B,) float64 values each, NaN where undefined (METRICS says when).
 
     Images are files, or arrays and tensors of bytes from 0 to 255 or floats from 0 to 1: (H, W), (H, W, 3),
     (1 or 3, H, W), or batches of these.
 
     Args:
         fused: the fused image or images.
-        ir: infrared source, or None if only scores of the fused image are asked for.
-        vi: visible source, or None likewise.
-        names: metrics as in METRICS, in any case; 'MI@tang' takes that one from another protocol. The result has them
-            as METRICS spells them.
-        protocol: which paper's or toolkit's definitions the others follow.
-        dtype: what to compute in; float32 is faster and differs as docs/metrics.md states.
+        ir: infrared source; may be None if all metrics read only the fused image.
+        vi: visible source; may be None likewise.
+        names: metrics as in METRICS, in any case; 'MI@tang' takes one from another protocol. The result has them as
+            METRICS spells them.
+        protocol: the paper or toolkit whose definitions the other metrics follow.
+        dtype: floating-point type of the computation; float32 is faster, docs/metrics.md states its error.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a name is unknown, a shape is wrong, an image is too small, or it holds NaN or leaves [0, 1].
+        ValueError: a name is unknown, a shape is wrong, or an image is too small, contains NaN or values outside [0,
+            1].
 
     Example:
         >>> half = torch.tensor([[0, 255]], dtype=torch.uint8)
@@ -66,20 +67,20 @@ def evaluate(
 
 
 def compute(variant: Variant, images: Sequence[Tensor], dtype: torch.dtype = torch.float64) -> Scores:
-    """One score of (fused, ir, vi), or of (fused,) where it reads no more; `check` lets these images pass."""
+    """One metric of (fused, ir, vi), or of (fused,) if it reads only that; the images have been checked."""
     definition: Callable[..., Tensor] = inspect.unwrap(import_object(variant.target))
     read = images if reads_sources(definition) else images[:1]
     value = definition(
         *(select_view(variant.view, image, images[0].shape[1], dtype) for image in read), **variant.options
     )
-    # A view may show several planes of each image; a toolkit that reads them so reports their mean.
+    # A view may give several planes per image; toolkits that read images this way report their mean.
     return value.view(images[0].shape[0], -1).mean(1) * variant.scale + variant.offset
 
 
 @torch.no_grad()
 @one_thread()
 def why_undefined(name: str, protocol: str, fused: ImageLike, ir: ImageLike | None, vi: ImageLike | None) -> str:
-    """Why `evaluate` gives no number for one image.
+    """Why a metric is undefined for one image.
 
     Example:
         >>> half, black = torch.tensor([[0, 255]], dtype=torch.uint8), torch.zeros(1, 2)
@@ -96,4 +97,4 @@ def _check_size(names: Iterable[str], fused: Tensor) -> None:
     for name in names:
         if side < row(name).smallest:
             size = "x".join(str(extent) for extent in fused.shape[-2:])
-            raise ValueError(f"{name} needs images of {row(name).smallest} pixels a side or more, not {size}")
+            raise ValueError(f"{name} needs images of at least {row(name).smallest} pixels per side, not {size}")

@@ -1,7 +1,7 @@
-"""PROTOCOLS: how each paper or toolkit computes the scores that it reports.
+"""PROTOCOLS: how each paper or toolkit computes the metrics that it reports.
 
-`exact` is the definitions of METRICS. Every other protocol names the scores that its tables or its code have: those
-computed exactly, those computed in another way, and those left out, both with the reason.
+`exact` has the definitions of METRICS. Every other protocol lists the metrics of a paper's tables or a toolkit: those
+computed exactly, those computed differently with an explanation, and those left out with the reason.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from fusionbench.metrics.table import METRICS, row, spelled
 from fusionbench.registry import lookup
 
 INPUT = "@input"
-"""What a metric's name ends in that compares with the degraded sources instead of the clean ones."""
+"""Suffix of metrics that compare with the degraded sources instead of the clean ones."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to compute a score: offset + scale * definition(images, **options).
+    """One way to compute a metric: offset + scale * definition(images, **options).
 
     Attributes:
         target: the definition as 'module:function'.
-        why: how it differs from the exact score, in a sentence; empty for the exact one.
+        why: how it differs from the exact metric; empty for the exact one.
         options: keyword arguments of the definition.
         scale: factor on its value.
         offset: added to its value.
-        view: what it reads of an image, a key of VIEWS in images.py.
+        view: how it reads an image, a key of VIEWS in images.py.
     """
 
     target: str
@@ -42,14 +42,14 @@ class Variant:
 
 @dataclass(frozen=True)
 class Protocol:
-    """The scores of one paper or toolkit.
+    """The metrics of one paper or toolkit.
 
     Attributes:
-        title: whose scores these are.
-        same: scores computed as METRICS defines them.
-        other: scores computed in another way.
-        missing: scores that it reports and that are left out, each with the reason.
-        view: what its scores read of an image.
+        title: the paper or toolkit.
+        same: metrics computed as METRICS defines them.
+        other: metrics computed differently.
+        missing: metrics that it reports but that are left out, each with the reason.
+        view: how its metrics read an image.
     """
 
     title: str
@@ -59,7 +59,7 @@ class Protocol:
     view: str = "gray"
 
     def scores(self) -> dict[str, Variant]:
-        """Every score that the protocol computes."""
+        """Every metric of the protocol."""
         found = {name: exact(name) for name in self.same} | dict(self.other)
         return {name: replace(how, view=self.view) if how.view == "gray" else how for name, how in found.items()}
 
@@ -71,10 +71,10 @@ def exact(name: str) -> Variant:
 
 
 def choose(name: str, protocol: str = "exact") -> Variant:
-    """The way to compute `name`, which may carry its own protocol ('MI@tang').
+    """The variant of a metric, whose name may include its own protocol ('MI@tang').
 
     Raises:
-        ValueError: there is no such score or protocol, or the protocol does not have the score.
+        ValueError: unknown metric or protocol, or the protocol does not have the metric.
     """
     metric, _, own = name.partition("@")
     metric, protocol = spelled(metric), lookup("protocol", own or protocol, PROTOCOLS)
@@ -82,22 +82,22 @@ def choose(name: str, protocol: str = "exact") -> Variant:
     chosen = PROTOCOLS[protocol]
     if metric in chosen.missing:
         raise ValueError(
-            f"{metric!r} of protocol {protocol!r} is left out: {chosen.missing[metric]}; write '{metric}@exact'"
+            f"{metric!r} of protocol {protocol!r} is left out: {chosen.missing[metric]}; use '{metric}@exact'"
         )
     scores = chosen.scores()
     if metric not in scores and family == FAMILY:
         return exact(metric)  # pyiqa's definition is the only one there is
     if metric not in scores:
         known = ", ".join(sorted(scores))
-        raise ValueError(f"protocol {protocol!r} has no {metric!r}; write '{metric}@exact' or take one of {known}")
+        raise ValueError(f"protocol {protocol!r} has no {metric!r}; use '{metric}@exact' or one of {known}")
     return scores[metric]
 
 
 def canonical(name: str) -> str:
-    """A metric as METRICS and PROTOCOLS spell it and its protocol, in whatever case it is written.
+    """A metric's name with its protocol as METRICS and PROTOCOLS spell them, found regardless of case.
 
     Raises:
-        ValueError: there is no such metric or protocol.
+        ValueError: unknown metric or protocol.
 
     Example:
         >>> canonical("qabf@Tang@input")
@@ -113,19 +113,19 @@ def _exact_but(name: str, why: str, *, scale: float = 1.0, offset: float = 0.0, 
 
 
 _TOOLKITS = "fusionbench.metrics.functional.toolkits:"
-# 20 log10(255): the peak of 8-bit images over the error of images in [0, 1].
+# 20 log10(255): the peak of 8-bit images with the error of images in [0, 1].
 _PEAK_TWICE = 20 * math.log10(255)
 _TAPS = (
-    "constants made for a range of 1 on images of 0..255, with taps rounded to float32; where images are flat, "
-    "rounding decides the toolkit's own number, which is not this one"
+    "constants for a range of 1 on images of 0..255, with taps rounded to float32; where images are flat, round-off "
+    "determines the toolkit's value, which differs from this one"
 )
 
 _PER_PIXEL = _exact_but("AG", "divided by MN instead of (M-1)(N-1)", inset=0)
 _SF_PER_PIXEL = _exact_but("SF", "both sums divided by MN instead of the number of differences", inset=0)
 _NATS = _exact_but("MI", "natural logarithm: nats instead of bits", scale=math.log(2))
-_PSNR_PLUS_48 = _exact_but("PSNR", "255 over the error of images in [0, 1]: 48.13 dB too much", offset=_PEAK_TWICE)
-_MEF = replace(exact("MEF-SSIM"), why="MEF-SSIM under this name")
-_MERGED = _exact_but("MI", "levels 254 and 255 fall together in the joint histograms only", joint_top=254)
+_PSNR_PLUS_48 = _exact_but("PSNR", "peak 255 with the error of images in [0, 1]: 48.13 dB too high", offset=_PEAK_TWICE)
+_MEF = replace(exact("MEF-SSIM"), why="reports MEF-SSIM under this name")
+_MERGED = _exact_but("MI", "levels 254 and 255 share a bin in the joint histograms only", joint_top=254)
 
 _TANG = Protocol(
     "Linfeng Tang's Evaluation-for-Image-Fusion (MATLAB) as it is now",
@@ -135,7 +135,7 @@ _TANG = Protocol(
         "MS-SSIM": _MEF,
         "Nabf": Variant(
             _TOOLKITS + "misordered_fusion_artifacts",
-            "called with the images in the wrong order: what infrared invents",
+            "called with the images in the wrong order: artefacts of the infrared image",
         ),
         "PSNR": _PSNR_PLUS_48,
         "SSIM": _exact_but(
@@ -145,17 +145,21 @@ _TANG = Protocol(
             peak=1.0,
         ),
     },
-    missing={"FMI_pixel": "its code computes MATLAB's edge maps under this name, which nothing free reproduces"},
+    missing={"FMI_pixel": "its code computes MATLAB's edge maps under this name, which no free software reproduces"},
 )
 
 _VIFB = Protocol(
-    "VIFB (MATLAB), colour images per channel as its published tables have them",
+    "VIFB (MATLAB), colour images per channel as in its published tables",
     same=("AG", "CE", "EI", "EN", "QCB", "QCV", "Qabf", "SD"),
     other={
         "MI": _NATS,
         "PSNR": Variant(_TOOLKITS + "vifb_signal_to_noise", "from an error that is too small by the number of pixels"),
-        "RMSE": Variant(_TOOLKITS + "vifb_error", "root of the sum over the number of pixels instead of its root"),
-        "SF": replace(_SF_PER_PIXEL, why=_SF_PER_PIXEL.why + "; channels side by side, seams included", view="strip"),
+        "RMSE": Variant(
+            _TOOLKITS + "vifb_error", "root of the sum divided by the number of pixels instead of its root"
+        ),
+        "SF": replace(
+            _SF_PER_PIXEL, why=_SF_PER_PIXEL.why + "; channels side by side, including the seams", view="strip"
+        ),
         "SSIM": _exact_but("SSIM", "sum over the two sources", scale=2),
     },
     view="channels",
@@ -187,7 +191,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "drfusion": Protocol(
         "the tables of DRFusion",
         same=("QCB", "QMI", "QNCIE", "QP", "QW"),
-        other={"Qabf": replace(exact("QG"), why="QG under this name: weighted at each pixel (not certain)")},
+        other={"Qabf": replace(exact("QG"), why="reports QG under this name: weighted at each pixel (uncertain)")},
     ),
     "dspfusion": Protocol(
         "the tables of DSPFusion", same=("EN", "MI", "MUSIQ", "PI", "Qabf", "SD", "SF", "TReS", "VIF")
@@ -202,15 +206,15 @@ PROTOCOLS: dict[str, Protocol] = {
             "MS-SSIM": _exact_but(
                 "MS-SSIM", f"sum over the two sources; {_TAPS}", scale=2, window="gaussian-float32", peak=1.0
             ),
-            "Nabf": _exact_but("Nabf", "weak edges weigh 0 instead of 0.001", weak=0.0),
+            "Nabf": _exact_but("Nabf", "weak edges have weight 0 instead of 0.001", weak=0.0),
             "PSNR": _PSNR_PLUS_48,
             "QNCIE": Variant(_TOOLKITS + "linear_correlation_entropy", "Pearson's correlations, not nonlinear ones"),
             "SSIM": _exact_but("SSIM", f"sum over the sources; {_TAPS}", scale=2, window="gaussian-float32", peak=1.0),
             "VIF": Variant(_TOOLKITS + "off_centre_visual_information", "off-centre windows and zeros at the borders"),
         },
         missing={
-            "CE": "it is a binary cross entropy of sigmoids of 0..255 images, which says nothing about them",
-            "QCB": "its frequencies are halved and its borders differ, and the rest could not be settled",
+            "CE": "it is a binary cross entropy of sigmoids of 0..255 images, which is meaningless",
+            "QCB": "its frequencies are halved and its borders differ, and the rest could not be determined",
             "QY": "its window is not normalised",
         },
         view="pillow",
@@ -221,10 +225,10 @@ PROTOCOLS: dict[str, Protocol] = {
         other={
             "QC": Variant(
                 _TOOLKITS + "cut_cvejic_similarity",
-                "where the weight leaves [0, 1] the score itself becomes 0 or 1 instead of the weight",
+                "where the weight is outside [0, 1], the value itself becomes 0 or 1 instead of the weight",
             )
         },
-        missing={"QE": "its code stops on a misspelt variable"},
+        missing={"QE": "its code fails because of a misspelt variable"},
     ),
     "lure": Protocol(
         "the tables of LURE",
@@ -239,13 +243,11 @@ PROTOCOLS: dict[str, Protocol] = {
             ),
             "SSIM": _exact_but("SSIM", "constants for a range of 1 on images of 0..255", peak=1.0),
         },
-        missing={
-            "MUSIQ": "its tables' 'NUSIQ' of 4.2 to 6.9 may be MUSIQ-AVA or a tenth of MUSIQ, which is not settled"
-        },
+        missing={"MUSIQ": "its tables' 'NUSIQ' of 4.2 to 6.9 may be MUSIQ-AVA or a tenth of MUSIQ, which is unclear"},
     ),
     "tang": _TANG,
     "tang-sheet": Protocol(
-        "the published sheet Metric_TNO.xlsx of the same author, made by an older code on uint8 images",
+        "the published sheet Metric_TNO.xlsx of the same author, made by older code on uint8 images",
         same=("AG", "CC", "EN", "MSE", "SCD"),
         other={
             "MI": _MERGED,
@@ -253,17 +255,18 @@ PROTOCOLS: dict[str, Protocol] = {
             "SD": Variant(_TOOLKITS + "saturated_deviation", "uint8 arithmetic: half of the deviations are lost"),
             "SF": _exact_but("SF", "on images in [0, 1]", scale=1 / 255),
             "VIF": Variant(
-                _TOOLKITS + "saturated_visual_information", "uint8 arithmetic: products on the finest scale end at 255"
+                _TOOLKITS + "saturated_visual_information",
+                "uint8 arithmetic: products on the finest scale are clipped at 255",
             ),
         },
-        missing={"Qabf": "it was made from images in [0, 1], where round-off decides which gradients are equal"},
+        missing={"Qabf": "it was computed on images in [0, 1], where round-off decides which gradients are equal"},
     ),
     "thfylsty": Protocol(
         "thfylsty's collection (MATLAB)",
         same=("AG", "CE", "DF", "EI", "EN", "Nabf", "VIFF"),
         other={
             "CC": Variant(_TOOLKITS + "saturated_correlation", "uint8 arithmetic: negative deviations are lost"),
-            "MI": replace(exact("EN"), scale=2, why="by mistake twice the entropy of the fused image"),
+            "MI": replace(exact("EN"), scale=2, why="twice the entropy of the fused image, by mistake"),
             "MS-SSIM": _MEF,
             "QE": _exact_but(
                 "QE", "QW of the edges squared, without QW of the images", image_power=0.0, edge_power=2.0

@@ -1,4 +1,4 @@
-"""What a row of METRICS says."""
+"""A row of METRICS."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Options = Mapping[str, float | str]
 
 @dataclass(frozen=True)
 class MetricRow:
-    """What a score is; nothing here needs torch.
+    """A metric; nothing here needs torch.
 
     Attributes:
-        title: the score in words.
+        title: the metric in words.
         target: its definition as 'module:function'.
-        higher_is_better: None where neither is: a property rather than a quality.
+        higher_is_better: None if neither is better: a property rather than a quality.
         range: smallest and largest value.
-        reads: 'fused' alone or the 'sources' too.
+        reads: 'fused' if it reads only the fused image, else 'sources'.
         source: where the definition comes from.
-        unit: of the value; empty for pure numbers.
-        undefined: when the score is NaN or infinite, keys of CONDITIONS in undefined.py; empty if never.
-        smallest: least height and width that the definition needs.
-        view: what the definition reads of an image, a key of VIEWS in images.py.
+        unit: unit of the value; empty for pure numbers.
+        undefined: when it is NaN or infinite, keys of CONDITIONS in undefined.py; empty if never.
+        smallest: smallest height and width that the definition needs.
+        view: how the definition reads an image, a key of VIEWS in images.py.
         options: keyword arguments for the definition.
     """
 
@@ -41,5 +41,5 @@ class MetricRow:
 
     @property
     def family(self) -> str:
-        """The module that defines the score."""
+        """The module that defines the metric."""
         return self.target.partition(":")[0].rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""METRICS: one row per score, under the name that papers use, with its correct definition."""
+"""METRICS: one row per metric, under the name that papers use, with its correct definition."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ METRICS: dict[str, MetricRow] = {
         _UP, (0, 4), "sources", "as IVIF_ZOO defines it", undefined=_BOTH_CONSTANT,
     ),
     "QMI": MetricRow(
-        "mutual information, each source normalised on its own", _M + "information:hossny_information",
+        "mutual information, each source normalised separately", _M + "information:hossny_information",
         _UP, (0, 2), "sources", "Hossny et al., Electron. Lett. 44 (2008)",
         undefined=("the fused image and a source are constant",),
     ),
@@ -110,7 +110,7 @@ METRICS: dict[str, MetricRow] = {
         _UP, (0, _INF), "fused", "Eskicioglu and Fisher, IEEE Trans. Commun. 43 (1995)", unit="levels", smallest=2,
     ),
     "Nabf": MetricRow(
-        "invented edges", _M + "edges:fusion_artifacts",
+        "fusion artefacts: edges that neither source has", _M + "edges:fusion_artifacts",
         _DOWN, (0, 1), "sources", "Shreyamsha Kumar, Signal Image Video Process. 7 (2013)", smallest=2,
     ),
     "QG": MetricRow(
@@ -118,7 +118,7 @@ METRICS: dict[str, MetricRow] = {
         _UP, (0, 1), "sources", f"Xydeas and Petrovic, Electron. Lett. 36 (2000), {_LIU}",
     ),
     "QM": MetricRow(
-        "likeness of Haar details on two scales", _M + "edges:wavelet_detail",
+        "similarity of Haar details on two scales", _M + "edges:wavelet_detail",
         _UP, (0, 3), "sources", f"Wang and Liu, ICICS (2008), {_LIU}", undefined=_BOTH_CONSTANT, smallest=4,
     ),
     "Qabf": MetricRow(
@@ -157,7 +157,7 @@ METRICS: dict[str, MetricRow] = {
         _UP, (-1, 1), "sources", "Piella and Heijmans, ICIP (2003)", undefined=_BOTH_CONSTANT, smallest=11,
     ),
     "QY": MetricRow(
-        "mix of or better of the similarities to the sources", _M + "piella:yang_similarity",
+        "weighted mean or the better of the similarities to the sources", _M + "piella:yang_similarity",
         _UP, (-1, 1), "sources", "Yang et al., Chin. Opt. Lett. 6 (2008)", smallest=7,
     ),
     "VIF": MetricRow(
@@ -170,16 +170,16 @@ METRICS: dict[str, MetricRow] = {
         _UP, (0, _INF), "sources", "Han et al., Inf. Fusion 14 (2013)", smallest=41,
     ),
     "QCB": MetricRow(
-        "preserved contrast, as seen", _M + "contrast_sensitivity:chen_blum",
+        "perceived preserved contrast", _M + "contrast_sensitivity:chen_blum",
         _UP, (0, 1), "sources", f"Chen and Blum, Image Vis. Comput. 27 (2009), {_LIU}", undefined=_BLACK,
     ),
     "QCV": MetricRow(
-        "squared difference, as seen, weighted by edges", _M + "contrast_sensitivity:chen_varshney",
+        "perceived squared difference, weighted by edges", _M + "contrast_sensitivity:chen_varshney",
         _DOWN, (0, _INF), "sources", f"Chen and Varshney, Inf. Fusion 8 (2007), {_LIU}",
         undefined=_BOTH_BLACK,
     ),
     "QP": MetricRow(
-        "phase congruency kept", _M + "phase_congruency:phase_preservation",
+        "preserved phase congruency", _M + "phase_congruency:phase_preservation",
         _UP, (-1, 1), "sources", f"Zhao et al., Int. J. Innov. Comput. Inf. Control 3 (2007), {_LIU}",
         undefined=(
             "the fused image has no phase congruency above 0.1", "no source has phase congruency above 0.1"
@@ -194,10 +194,10 @@ COMMON_METRICS = ("EN", "SD", "SF", "AG", "MI", "CC", "SCD", "PSNR", "SSIM", "VI
 
 
 def row(name: str) -> MetricRow:
-    """The row of a score, whatever protocol or reference its name carries; of pyiqa's scores by their names too.
+    """The row of a metric, ignoring protocol and reference in its name; also of pyiqa's metrics by pyiqa's names.
 
     Raises:
-        ValueError: there is no such score.
+        ValueError: unknown metric.
 
     Example:
         >>> row("MI@tang").unit, row("pyiqa:brisque").higher_is_better
@@ -208,10 +208,10 @@ def row(name: str) -> MetricRow:
 
 
 def spelled(name: str) -> str:
-    """A metric's name as METRICS spells it, or 'pyiqa:' with pyiqa's own name, in whatever case it is written.
+    """A metric's name as METRICS spells it, or 'pyiqa:' with pyiqa's own name, found regardless of case.
 
     Raises:
-        ValueError: there is no such metric.
+        ValueError: unknown metric.
 
     Example:
         >>> [spelled(name) for name in ("qabf", "Musiq", "NIMA", "PYIQA:Brisque")]

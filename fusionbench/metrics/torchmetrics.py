@@ -1,7 +1,7 @@
-"""Scores as torchmetrics, for logging in a training loop and for several processes.
+"""Metrics as torchmetrics, for logging in a training loop and for several processes.
 
-A distributed sampler repeats images so that every process has as many. Pass the images' names: an image counts once,
-however often and wherever it was seen.
+A distributed sampler repeats images so that every process has the same number. Pass the images' names, and each image
+counts once, however often and in whatever process it was seen.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from fusionbench.metrics.evaluation import evaluate
 from fusionbench.metrics.protocol import canonical, choose
 from fusionbench.types import Scores
 
-# Stands for an image without a name; no hash is negative.
+# Key of an image without a name; hashes are never negative.
 NAMELESS = -1.0
 
 
 class FusionMetric(Metric):
-    """Mean of one score over the images seen, without those where it is undefined.
+    """Mean of one metric over the images seen, without those where it is undefined.
 
     Example:
         >>> metric = FusionMetric("EN")
@@ -42,7 +42,7 @@ class FusionMetric(Metric):
         super().__init__(**settings)
         choose(name, protocol)
         self.name, self.protocol, self.score_dtype = canonical(name), protocol, dtype
-        # A process that saw no image sends empty states of this type, which must be that of the others.
+        # A process that saw no image sends empty states of this type, which must equal that of the others.
         self.set_dtype(torch.float64)
         self.add_state("values", default=[], dist_reduce_fx="cat")
         self.add_state("keys", default=[], dist_reduce_fx="cat")
@@ -56,14 +56,14 @@ class FusionMetric(Metric):
         name: Sequence[str] | None = None,
         scores: Mapping[str, Scores] | None = None,
     ) -> None:
-        """Score a batch.
+        """Evaluate a batch.
 
         Args:
             fused: (B, 1 or 3, H, W) in [0, 1].
-            ir: infrared source; None for scores of the fused image alone.
-            vi: visible source; None likewise.
-            name: names of the images; one that was seen before does not count again.
-            scores: what `evaluate` gave for these images, if it was called already.
+            ir: infrared source; may be None for a metric of the fused image alone.
+            vi: visible source; may be None likewise.
+            name: names of the images; an image that was seen before does not count again.
+            scores: the result of `evaluate` for these images, if it has been called already.
         """
         found = scores or evaluate(fused, ir, vi, [self.name], self.protocol, self.score_dtype)
         keys = [NAMELESS] * len(fused) if name is None else [_key(one) for one in name]
@@ -72,8 +72,8 @@ class FusionMetric(Metric):
 
     @override
     def compute(self) -> Tensor:
-        """Mean over the distinct images, NaN if there is none where the score is defined."""
-        if not len(self.values):  # a list here, a tensor once the processes have met
+        """Mean over the distinct images, NaN if the metric is defined for none."""
+        if not len(self.values):  # a list here, a tensor after synchronisation
             return torch.tensor(torch.nan, dtype=torch.float64)
         values, keys = dim_zero_cat(self.values), dim_zero_cat(self.keys)
         seen: dict[float, int] = {}
@@ -83,7 +83,7 @@ class FusionMetric(Metric):
 
 
 class FusionMetricCollection(MetricCollection):
-    """Several scores of the same images, computed together.
+    """Several metrics of the same images, computed together.
 
     Example:
         >>> metrics = FusionMetricCollection(["EN", "SD"])
@@ -102,7 +102,7 @@ class FusionMetricCollection(MetricCollection):
     ) -> None:
         self.protocol, self.score_dtype = protocol, dtype
         members = {canonical(name): FusionMetric(name, protocol, dtype) for name in names}
-        # Each member keeps its own values, so there are no groups with a common state.
+        # Each member has its own values, so there are no groups with a common state.
         super().__init__(members, prefix=prefix, postfix=postfix, compute_groups=False)  # type: ignore[arg-type]
 
     def _scored(self, fused: Tensor, ir: Tensor | None, vi: Tensor | None) -> dict[str, Scores]:
@@ -113,14 +113,14 @@ class FusionMetricCollection(MetricCollection):
     def update(  # type: ignore[override]
         self, fused: Tensor, ir: Tensor | None = None, vi: Tensor | None = None, name: Sequence[str] | None = None
     ) -> None:
-        """Score a batch; the arguments are those of `FusionMetric.update`."""
+        """Evaluate a batch; the arguments are those of `FusionMetric.update`."""
         super().update(fused, ir, vi, name=name, scores=self._scored(fused, ir, vi))
 
     @override
     def forward(
         self, fused: Tensor, ir: Tensor | None = None, vi: Tensor | None = None, name: Sequence[str] | None = None
     ) -> dict[str, Any]:
-        """Score a batch and return its means."""
+        """Evaluate a batch and return its means."""
         return super().forward(fused, ir, vi, name=name, scores=self._scored(fused, ir, vi))
 
 

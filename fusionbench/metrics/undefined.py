@@ -1,4 +1,4 @@
-"""When metrics have no value: what holds of (fused, ir, vi) then, on the planes that a metric reads of them."""
+"""When metrics are undefined: conditions on (fused, ir, vi), as the metric reads them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _constant(x: Gray) -> bool:
 
 
 def _congruent(*images: Gray) -> bool:
-    """Whether one of the images has phase congruency where QP looks for it."""
+    """Whether one of the images has phase congruency where QP needs it."""
     from fusionbench.metrics.functional.phase_congruency import SIGNIFICANT, congruencies
 
     return any(bool((found.phase > SIGNIFICANT).any()) for found in congruencies(*images))
@@ -42,18 +42,18 @@ CONDITIONS: dict[str, Condition] = {
     "the fused image equals both sources": lambda fused, ir, vi: bool((fused == ir).all() and (fused == vi).all()),
     "the fused image has no phase congruency above 0.1": lambda fused, ir, vi: not _congruent(fused),
     "no source has phase congruency above 0.1": lambda fused, ir, vi: not _congruent(ir, vi),
-    # What cannot be told from the images: where it is named, nothing else is left.
+    # Conditions that the images do not show: they are the only remaining reason.
     "the similarity on a scale is negative": lambda fused, ir, vi: True,
-    "the network gave no finite number": lambda fused, ir, vi: True,
+    "the network returned no finite value": lambda fused, ir, vi: True,
 }
-"""By the words that tables and messages have for them."""
+"""By their description in tables and messages."""
 
 
 def holding(named: Sequence[str], planes: Sequence[Gray]) -> list[str]:
-    """Those of the named conditions that hold, of any plane of the images.
+    """The named conditions that hold for any plane of the images.
 
     Args:
-        planes: what a metric reads of (fused, ir, vi), or of (fused,) alone.
+        planes: (fused, ir, vi) as a metric reads them, or (fused,) alone.
     """
     several = [planes[min(place, len(planes) - 1)] for place in range(3)]
     each = [tuple(image[index : index + 1] for image in several) for index in range(len(several[0]))]

@@ -112,7 +112,7 @@ def test_the_language_model_of_a_method_is_among_what_is_lacking(folders, capsys
     assert main(f"run --method lure-distilbert {PAIR} --metrics EN,MUSIQ --out o".split()) == 2
     error = capsys.readouterr().err
     snapshot = folders / "hf" / "hub" / "models--distilbert-base-uncased" / "snapshots"
-    for part in ("lure-distilbert.safetensors", "MUSIQ lacks", f"looked for at {snapshot / '*'}: hf download"):
+    for part in ("lure-distilbert.safetensors", "MUSIQ lacks", f"searched at {snapshot / '*'}: hf download"):
         assert part in error
     (snapshot / "abc").mkdir(parents=True)
     for file in ("config.json", "model.safetensors"):

@@ -32,7 +32,7 @@ REFUSED = [
         "fused image goes from 255 to 255; give uint8 from 0 to 255 or floats from 0 to 1: divide it by 255",
     ),
     (GRAY - 1, GRAY, GRAY, "fused image goes from -0.5"),
-    (GRAY, GRAY[:, :, 1:], GRAY, r"ir has shape \(2, 1, 47, 48\) and fused \(2, 1, 48, 48\)"),
+    (GRAY, GRAY[:, :, 1:], GRAY, r"ir has shape \(2, 1, 47, 48\) and the fused image \(2, 1, 48, 48\)"),
     (GRAY, GRAY, GRAY[:1], r"vi has shape \(1, 1, 48, 48\)"),
     (
         GRAY,
@@ -40,7 +40,7 @@ REFUSED = [
         GRAY,
         r"ir image has shape \(2, 2, 48, 48\); give \(H, W\), \(H, W, 3\), \(1 or 3, H, W\), or a batch",
     ),
-    (GRAY[0], GRAY, GRAY, r"ir has shape \(2, 1, 48, 48\) and fused \(1, 1, 48, 48\)"),
+    (GRAY[0], GRAY, GRAY, r"ir has shape \(2, 1, 48, 48\) and the fused image \(1, 1, 48, 48\)"),
     (GRAY[:0], GRAY[:0], GRAY[:0], r"shape \(0, 1, 48, 48\)"),
     (GRAY > 0, GRAY, GRAY, "the fused image holds bool values from True to True; give uint8 from 0 to 255 or floats"),
     ((GRAY * 65535).int(), GRAY, GRAY, "int32 values from 32767 to 32767; .* divide by the value that is white"),
@@ -62,9 +62,9 @@ def test_unfit_image_is_named(fused, ir, vi, message):
         (["enn"], "exact", "unknown metric 'enn'; did you mean 'EN'|unknown metric 'enn'; did you mean 'NIQE'"),
         (["EN"], "dspfusoin", "unknown protocol 'dspfusoin'; did you mean 'dspfusion'"),
         (["EN@tnag"], "exact", "unknown protocol 'tnag'; did you mean 'tang'"),
-        (["QP"], "vifb", "protocol 'vifb' has no 'QP'; write 'QP@exact' or take one of AG, CE"),
-        (["QE"], "liu", "'QE' of protocol 'liu' is left out: its code stops"),
-        (["MS-SSIM"], "exact", "MS-SSIM needs images of 161 pixels a side or more, not 48x48"),
+        (["QP"], "vifb", "protocol 'vifb' has no 'QP'; use 'QP@exact' or one of AG, CE"),
+        (["QE"], "liu", "'QE' of protocol 'liu' is left out: its code fails"),
+        (["MS-SSIM"], "exact", "MS-SSIM needs images of at least 161 pixels per side, not 48x48"),
     ],
 )
 def test_unfit_name_is_named(names, protocol, message):
@@ -97,7 +97,7 @@ def test_smallest_images_that_are_allowed_have_a_score(name, triple):
     found = evaluate(*(image[..., :side, :side] for image in triple), [name])[name]
     assert not found.isnan() or row(name).undefined
     if side > 1:
-        with pytest.raises(ValueError, match=f"{name} needs images of {side} pixels"):
+        with pytest.raises(ValueError, match=f"{name} needs images of at least {side} pixels"):
             evaluate(*(image[..., : side - 1, :] for image in triple), [name])
 
 

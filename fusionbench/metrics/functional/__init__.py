@@ -1,1 +1,1 @@
-"""Definitions of scores as pure functions on float tensors, (B, C, H, W) in and (B,) out."""
+"""Definitions of metrics as pure functions on float tensors, (B, C, H, W) in and (B,) out."""

@@ -1,4 +1,4 @@
-"""Scores through a model of contrast sensitivity: Chen-Blum and Chen-Varshney."""
+"""Metrics based on a model of contrast sensitivity: Chen-Blum and Chen-Varshney."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ BLOCK = 16
 
 @cached
 def stretched(x: Gray) -> Gray:
-    """Levels stretched to 0..255 and rounded, as the toolbox of Liu et al. (2012) does; constant images stay."""
+    """Levels stretched to 0..255 and rounded, as in the toolbox of Liu et al. (2012); constant images are unchanged."""
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
     wide = (x - low).div_(high - low).mul_(PEAK).add_(0.5).floor_()
     return torch.where(high > low, wide, x)
 
 
 def _frequency(height: int, width: int, divisor: float) -> Tensor:
-    """Distance from zero on a grid from -1 to 1 times the size / divisor, in the order of a real transform."""
+    """Distance from zero on a grid from -1 to 1 times the size / divisor, in the order of a real FFT."""
     down = torch.fft.fftfreq(height, dtype=torch.float64) * (2 * height / divisor)
     across = torch.fft.rfftfreq(width, dtype=torch.float64) * (2 * width / divisor)
     return torch.hypot(down.unsqueeze(1), across)
@@ -53,7 +53,7 @@ def _filtered(x: Gray, response: Tensor) -> Gray:
 
 @cached
 def _masked_contrast(x: Gray) -> Gray:
-    """Local contrast behind Chen and Blum's sensitivity filter, through their masking function."""
+    """Local contrast after Chen and Blum's sensitivity filter and masking function."""
     seen = _filtered(stretched(x), _chen_blum(*x.shape[-2:], x.dtype, x.device))
     contrast = _spread(seen, 2.0).div_(_spread(seen, 4.0)).sub_(1).abs_()
     square = contrast * contrast
@@ -61,14 +61,14 @@ def _masked_contrast(x: Gray) -> Gray:
 
 
 def _spread(x: Gray, sigma: float) -> Gray:
-    """Gaussian of 31 taps whose sum is that of the continuous one, zeros outside."""
+    """Gaussian filter with 31 taps that sum to the continuous integral, zeros outside the image."""
     taps = tuple(math.exp(-(i**2) / (2 * sigma**2)) / (sigma * math.sqrt(2 * math.pi)) for i in range(-15, 16))
     return separable(pad(x, 15, "zeros"), taps, taps)
 
 
 @metric_on_levels
 def chen_blum(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """QCB: preserved contrast of the sources, weighted at each place by their share of it.
+    """QCB: preserved contrast of the sources, weighted at each pixel by their share of it.
 
     Undefined where an image is black.
 
@@ -86,7 +86,7 @@ def _preserved(source: Gray, fused: Gray) -> Gray:
 
 @metric_on_levels
 def chen_varshney(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """QCV: mean squared difference to the sources as the eye sees it, weighted by their edges; lower is better.
+    """QCV: mean squared perceived difference to the sources, weighted by their edges; lower is better.
 
     Undefined where both sources are constant.
 
@@ -104,7 +104,7 @@ def _seen_difference(source: Gray, fused: Gray) -> Gray:
 
 
 def _block_sums(x: Gray) -> Map:
-    """Sums over blocks of 16 x 16, zeros beyond the image."""
+    """Sums over blocks of 16 x 16 pixels, zeros outside the image."""
     height, width = x.shape[-2:]
     whole = F.pad(x, (0, -width % BLOCK, 0, -height % BLOCK))
     return F.avg_pool2d(whole, BLOCK) * BLOCK**2

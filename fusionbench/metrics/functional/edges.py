@@ -1,4 +1,4 @@
-"""Scores of how the edges and details of the sources survive in the fused image, and how many it invents."""
+"""Metrics of how well edges and details of the sources are preserved, and of artefacts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fusionbench.metrics.functional.memo import cached
 from fusionbench.metrics.functional.moments import mean, total
 from fusionbench.types import Gray, Scores
 
-# QG adds this to what would be divided by zero.
+# QG adds this to avoid a division by zero.
 TINY = 1e-5
 
 
@@ -28,7 +28,7 @@ class Edges(NamedTuple):
 
 
 def sigmoid(x: Gray, slope: float, centre: float, height: float) -> Gray:
-    """Height / (1 + exp(-slope (x - centre))), in place."""
+    """The sigmoid height / (1 + exp(-slope (x - centre))), in place."""
     return x.sub_(centre).mul_(slope).sigmoid_().mul_(height)
 
 
@@ -38,20 +38,20 @@ def ratio(x: Gray, y: Gray) -> Gray:
 
 
 def parallel(x: Gray, y: Gray) -> Gray:
-    """1 where two edges run the same way, 0 where they are perpendicular."""
+    """1 where two edges are parallel, 0 where they are perpendicular."""
     return (x - y).abs_().sub_(math.pi / 2).abs_().mul_(2 / math.pi)
 
 
 @cached
 def _hong_edges(x: Gray) -> Edges:
     across, down = sobel(x)
-    # The sign, that of a convolution with Sobel's usual kernels, matters beside the fixed pi/2.
+    # The sign, that of a convolution with the usual Sobel kernels, matters next to the fixed pi/2.
     return Edges(sobel_magnitude(x), (down / -across).atan_().masked_fill_(across == 0, math.pi / 2))
 
 
 def _hong_kept(source: Edges, fused: Edges) -> Gray:
     turn = (source.angle - fused.angle).abs_().div_(-math.pi / 2).add_(1)
-    # Where the strengths are equal the strength itself stands for the ratio.
+    # Where the strengths are equal, the strength itself is used as the ratio.
     same = source.strength == fused.strength
     strength = torch.where(same, fused.strength, ratio(source.strength, fused.strength))
     return sigmoid(strength, 15.0, 0.5, 0.9994).mul_(sigmoid(turn, 22.0, 0.8, 0.9879))
@@ -79,7 +79,7 @@ def _toolbox_edges(x: Gray) -> Edges:
 
 
 def _toolbox_kept(source: Edges, fused: Edges, floor: float) -> Gray:
-    """Edge preservation per pixel; edges of no strength count as `floor` in the fused image."""
+    """Edge preservation per pixel; edges of zero strength count as `floor` in the fused image."""
     both_flat = (source.strength == 0) & (fused.strength == 0)
     strength = ratio(_at_least(source.strength, TINY), _at_least(fused.strength, floor)).masked_fill_(both_flat, 1)
     return sigmoid(strength, 10.0, 0.5, 1.0).mul_(sigmoid(parallel(source.angle, fused.angle), 20.0, 0.75, 1.0))
@@ -97,7 +97,7 @@ def local_edge_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
         Xydeas and Petrovic, Electron. Lett. 36 (2000), in the form of the toolbox of Liu et al., IEEE TPAMI 34 (2012).
     """
     edges, infrared, visible = _toolbox_edges(fused), _toolbox_edges(ir), _toolbox_edges(vi)
-    # The toolbox forgets flat fused pixels beside infrared ones; the value changes by less than 1e-8.
+    # The toolbox ignores flat fused pixels next to infrared ones; the value changes by less than 1e-8.
     kept_ir, kept_vi = _toolbox_kept(infrared, edges, 0.0), _toolbox_kept(visible, edges, TINY)
     weight_ir, weight_vi = _at_least(infrared.strength, TINY), _at_least(visible.strength, TINY)
     return mean((kept_ir.mul_(weight_ir) + kept_vi.mul_(weight_vi)).div_(weight_ir + weight_vi))
@@ -119,10 +119,10 @@ def _petrovic_kept(source: Edges, fused: Edges) -> Gray:
 
 @metric_on_levels
 def fusion_artifacts(fused: Gray, ir: Gray, vi: Gray, *, weak: float = 0.001) -> Scores:
-    """Nabf: what the edges of the fused image that are stronger than both sources' lack of the sources' edges.
+    """Nabf: fusion artefacts, edges of the fused image that neither source has.
 
     Args:
-        weak: weight of edges of strength below 2; with 0 the score is undefined where both sources have no others.
+        weak: weight of edges of strength below 2; with 0 the metric is undefined if both sources have no others.
 
     Source:
         Shreyamsha Kumar, Signal Image Video Process. 7 (2013), after Petrovic and Xydeas (2005).
@@ -144,7 +144,7 @@ def _haar(x: Map) -> tuple[Map, Tensor]:
 
 @metric_on_levels
 def wavelet_detail(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """QM: how alike the Haar details of the fused image and the sources are, on two scales; up to 3.
+    """QM: similarity of the Haar details of the fused image and the sources, on two scales; up to 3.
 
     Undefined where both sources are constant.
 

@@ -1,8 +1,8 @@
 """Separable filters and the local moments of images under a window.
 
-Filters are sums of shifted slices: for one channel on a CPU that is ten times faster than a convolution call, and
-in float64 the difference is larger still. Long windows in float64 on a CPU are products with small banded matrices,
-which read an image once instead of once for each tap.
+Filters are sums of shifted slices: for one channel on a CPU that is ten times faster than a convolution call, in
+float64 even more. Long windows in float64 on a CPU are products with small banded matrices, which read an image once
+instead of once for each tap.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from fusionbench.metrics.functional.memo import cached
 from fusionbench.nn import filters
 
 Map = Float[Tensor, "*b 1 _ _"]
-"""One value for each place of a window or each block; its size is not the image's."""
-# From this many taps on products are faster than sums, and so many results at a time are made by one.
+"""One value for each window position or block; its size differs from the image's."""
+# From LONG taps on, matrix products are faster than sums; each product makes BLOCK results.
 LONG, BLOCK = 9, 16
 
 
 class Window(NamedTuple):
-    """A separable window: the taps of one direction, and how many pixels each border is widened by before it."""
+    """A separable window: the taps of one direction, and by how many pixels each border is padded."""
 
     taps: tuple[float, ...]
     pad: int = 0
@@ -33,7 +33,7 @@ class Window(NamedTuple):
 
 
 def gaussian(size: int, sigma: float, dtype: torch.dtype = torch.float64) -> tuple[float, ...]:
-    """Gaussian taps that sum to one as well as `dtype` can hold them."""
+    """Gaussian taps that sum to one within the precision of `dtype`."""
     return tuple(filters.gaussian(size, sigma, dtype).tolist())
 
 
@@ -68,14 +68,14 @@ def separable(x: Tensor, rows: tuple[float, ...], columns: tuple[float, ...], st
 
 
 def _turned(x: Tensor, taps: tuple[float, ...], step: int) -> Tensor:
-    """Correlation along the rows with the result transposed, so that both directions end in memory order."""
+    """Correlation along the rows with the result transposed, so that both directions read memory in order."""
     count = (x.shape[-1] - len(taps)) // step + 1
     if count < 1:
         return x.new_empty(*x.shape[:-2], 0, x.shape[-2])
     found = x.new_empty(*x.shape[:-2], count, x.shape[-2])
     whole, rest = divmod(count, BLOCK)
     band, tail = _band(taps, BLOCK, step), _band(taps, rest, step)
-    # Image by image: a product of more dimensions copies the overlapping blocks first.
+    # Image by image: a product with more dimensions would copy the overlapping blocks first.
     for image, out in zip(x.flatten(0, -3), found.flatten(0, -3), strict=True):
         if whole:
             blocks = image.unfold(-1, band.shape[1], BLOCK * step)[:, :whole].permute(1, 2, 0)
@@ -87,7 +87,7 @@ def _turned(x: Tensor, taps: tuple[float, ...], step: int) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _band(taps: tuple[float, ...], count: int, step: int) -> Tensor:
-    """The matrix that makes `count` results of the pixels under them."""
+    """The banded matrix that computes `count` results from the pixels under them."""
     band = torch.zeros(count, max(0, count - 1) * step + len(taps), dtype=torch.float64)
     for index, line in enumerate(band):
         line[index * step : index * step + len(taps)] = torch.tensor(taps, dtype=torch.float64)
@@ -101,7 +101,7 @@ def weighted_mean(x: Tensor, window: Window, step: int = 1) -> Tensor:
 
 @cached
 def local_mean(x: Tensor, window: Window, step: int = 1) -> Tensor:
-    """`weighted_mean`, remembered."""
+    """`weighted_mean`, cached."""
     return weighted_mean(x, window, step)
 
 

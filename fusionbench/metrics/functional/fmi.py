@@ -1,4 +1,4 @@
-"""Feature mutual information: how much the 3 x 3 windows of feature maps of the sources tell of the fused one's."""
+"""Feature mutual information between 3 x 3 windows of feature maps of the sources and of the fused image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fusionbench.metrics.functional.gradients import central
 from fusionbench.metrics.functional.images import metric_on_levels
 from fusionbench.types import Gray, Scores
 
-# Windows compared at a time: their 81 joint frequencies have to fit into a processor's cache.
+# Windows compared at a time: their 81 joint frequencies must fit into the processor's cache.
 CHUNK = 4096
 
 # Abry's finite approximation of Meyer's low-pass filter, 'dmey' in MATLAB and PyWavelets, from its centre outwards.
@@ -62,7 +62,7 @@ class Windows(NamedTuple):
         density: the pixels between the window's minimum and maximum, divided by their sum; uniform if constant.
         cumulative: running sums of `density`.
         deviation: standard deviation of the pixel's number under `density`.
-        entropy: of `density`, in nats.
+        entropy: entropy of `density`, in nats.
     """
 
     raw: Tensor
@@ -89,7 +89,7 @@ def _correlation(p: Tensor, q: Tensor) -> Tensor:
 
 
 def _joint(source: Windows, fused: Windows) -> Tensor:
-    """Joint frequencies (N, 9, 9): independence mixed with the extreme coupling that gives the correlation's sign."""
+    """Joint frequencies (N, 9, 9): a mixture of independence and the extreme coupling of the correlation's sign."""
     correlation = _correlation(source.density, fused.density).nan_to_num(0, 0, 0)[..., None, None]
     p, q = source.cumulative[..., None, :], fused.cumulative[..., :, None]
     extreme = torch.where(correlation >= 0, torch.minimum(p, q), (p + q - 1).clamp_(min=0))
@@ -104,7 +104,7 @@ def _joint(source: Windows, fused: Windows) -> Tensor:
 def _agreement(source: Windows, fused: Windows) -> Tensor:
     """Normalised mutual information per window, (N,)."""
     joint = _joint(source, fused)
-    # Round-off and strong couplings make some frequencies negative: the real part of their logarithm counts.
+    # Round-off and strong couplings make some frequencies negative: the real part of their logarithm is used.
     joint_entropy = -torch.xlogy(joint, joint.abs()).sum((-2, -1))
     both = source.entropy + fused.entropy
     constant = (source.raw == source.raw[..., :1]).all(-1) & (fused.raw == fused.raw[..., :1]).all(-1)
@@ -170,8 +170,8 @@ def _cosine_basis(size: int, like: Tensor) -> Tensor:
 def wavelet_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """FMI of one level of the discrete Meyer transform, its four bands side by side, stretched to [0, 1].
 
-    Proven against one published value of MATLAB's, to 1.4e-5: the 61 taps are Abry's, between zeros to the 102 that
-    MATLAB's filter has.
+    Verified against one published value of MATLAB to 1.4e-5: the 61 taps are Abry's, padded with zeros to the 102 of
+    MATLAB's filter.
 
     Source:
         As `pixel_information`.
@@ -188,7 +188,7 @@ def _meyer_bands(x: Gray) -> Map:
 
 
 def _halves(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Low-pass and high-pass half of a signal that is mirrored at its ends with the edge repeated."""
+    """Low-pass and high-pass half of a signal that is reflected at its ends with the edge repeated."""
     size, reach = x.shape[dim], MEYER_LENGTH - 1
     place = torch.arange(1 - reach, size + reach, device=x.device) % (2 * size)
     mirrored = x.index_select(dim, torch.minimum(place, 2 * size - 1 - place))

@@ -1,4 +1,4 @@
-"""Scores from differences of neighbouring pixels: how much detail the fused image has."""
+"""Metrics from differences of neighbouring pixels: the detail of the fused image."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sobel(x: Gray, border: str = "zeros") -> tuple[Gray, Gray]:
 
 
 def magnitude(across: Gray, down: Gray) -> Gray:
-    """Length of a gradient; whole levels cannot overflow, so this is hypot without its cost."""
+    """Length of a gradient; 8-bit levels cannot overflow, so the slower hypot is not needed."""
     return (across * across).addcmul_(down, down).sqrt_()
 
 
@@ -61,7 +61,7 @@ def average_gradient(fused: Gray, *, inset: int = 1) -> Scores:
     """Sum of sqrt((dx^2 + dy^2) / 2) over (M-1)(N-1), with central differences, in 8-bit levels.
 
     Args:
-        inset: how many rows and columns the divisor leaves out.
+        inset: number of rows and columns that the divisor leaves out.
 
     Source:
         Cui et al., Opt. Commun. 341 (2015).
@@ -74,7 +74,7 @@ def definition(fused: Gray, *, inset: int = 1) -> Scores:
     """DF: as `average_gradient`, with forward differences.
 
     Args:
-        inset: how many rows and columns the divisor leaves out.
+        inset: number of rows and columns that the divisor leaves out.
     """
     return _mean_slope(fused.diff(dim=-1)[..., :-1, :], fused.diff(dim=-2)[..., :-1], fused, inset)
 
@@ -89,7 +89,7 @@ def edge_intensity(fused: Gray, *, border: str = "replicate") -> Scores:
     """Mean length of the Sobel gradient of the 8-bit levels.
 
     Args:
-        border: how the image goes on outside: 'replicate', 'zeros' or 'reflect'.
+        border: padding of the image: 'replicate', 'zeros' or 'reflect'.
 
     Source:
         Rajalingam and Priya, Int. J. Eng. Sci. Invent. 7 (2018).
@@ -101,7 +101,7 @@ def edge_intensity(fused: Gray, *, border: str = "replicate") -> Scores:
 def relative_spatial_frequency(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """QSF: (SF of the fused image - SF of the sources) / SF of the sources, with both diagonals too.
 
-    The sources' frequency takes, at each place, the larger of their two differences. Zero is best.
+    The sources' frequency takes the larger of their two differences at each pixel. Zero is best.
 
     Source:
         Zheng, Essock, Hansen and Haun, Inf. Fusion 8 (2007).
@@ -116,6 +116,6 @@ def _steps(x: Gray) -> list[Map]:
 
 
 def _frequency(steps: list[Map]) -> Scores:
-    # Diagonal neighbours are sqrt(2) apart. All four sums share a divisor, which the ratio cancels.
+    # Diagonal neighbours are sqrt(2) apart. All four sums have the same divisor, which cancels in the ratio.
     squares = zip(steps, (1, 1, 0.5**0.5, 0.5**0.5), strict=True)
     return torch.stack([weight * total(step.square()) for step, weight in squares]).sum(0).sqrt()

@@ -1,8 +1,8 @@
-"""From float tensors in [0, 1] to what the definitions read: gray 8-bit levels, one image at a time on a CPU.
+"""From float tensors in [0, 1] to the input of the definitions: gray 8-bit levels, one image at a time on a CPU.
 
 A definition is a function of levels (0..255, whole numbers, float64, one channel) decorated with `metric_on_levels`,
-which makes it a function of images. An image is rounded to the 8 bits that its file would hold, so float32 and float64
-give the same levels and scores during training are those of the files.
+which makes it a function of images. Images are rounded to the 8 bits of an image file, so float32 and float64 give the
+same levels, and metrics during training equal those of the files.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ RGB2GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
 def to_levels(image: Tensor) -> Tensor:
-    """The 8-bit levels of values in [0, 1], as whole floats of their own type, or of float32 where that has fewer."""
+    """The 8-bit levels of values in [0, 1], as whole numbers in their own floating-point type, at least float32."""
     return (image.to(torch.promote_types(image.dtype, torch.float32)) * 255).round_()
 
 
 def gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
-    """The levels through MATLAB's rgb2gray, halves rounded up; one channel stays as it is."""
+    """Gray levels by MATLAB's rgb2gray, halves rounded up; a single channel is unchanged."""
     return _weighted(image, RGB2GRAY, dtype)
 
 
@@ -40,7 +40,7 @@ def opencv_gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
     red, green, blue = to_levels(image).double().unbind(1)
     luma = torch.zeros_like(red)
     for channel, weight in ((green, 0.587), (red, 0.299), (blue, 0.114)):
-        # OpenCV's fused multiplication and addition round once, to float32; which side a half falls to depends on it.
+        # OpenCV's fused multiply-add rounds once, to float32, which decides how halves are rounded.
         luma = (luma + channel * float(torch.tensor(weight))).float().double()
     return luma.round_().unsqueeze(1).to(dtype)
 
@@ -53,7 +53,7 @@ def pillow_gray(image: Image, dtype: torch.dtype = torch.float64) -> Gray:
 def _weighted(image: Image, weights: tuple[float, float, float], dtype: torch.dtype) -> Gray:
     if image.shape[1] == 1:
         return to_levels(image).to(dtype)
-    # One channel at a time: all three would be the largest tensors of most scores, and memory is what takes time.
+    # One channel at a time: all three together would be the largest tensors of most metrics, and memory dominates.
     luma = to_levels(image[:, 0]).to(dtype).mul_(weights[0])
     for channel in (1, 2):
         luma.add_(to_levels(image[:, channel]).to(dtype), alpha=weights[channel])
@@ -61,7 +61,7 @@ def _weighted(image: Image, weights: tuple[float, float, float], dtype: torch.dt
 
 
 def channels(image: Image, dtype: torch.dtype) -> Tensor:
-    """Each channel as an image of its own, (3 B, 1, H, W); a gray image as it is."""
+    """Each channel as a separate image, (3 B, 1, H, W); a gray image is unchanged."""
     return to_levels(image).to(dtype).flatten(0, 1).unsqueeze(1)
 
 
@@ -77,10 +77,10 @@ def rgb(image: Image, _: torch.dtype = torch.float32) -> Color:
 
 @cached
 def select_view(view: str, image: Image, channels: int, dtype: torch.dtype) -> Tensor:
-    """What a definition reads of an image in [0, 1], where the fused image has so many channels."""
+    """The view of an image in [0, 1] that a definition reads, if the fused image has `channels` channels."""
     if view not in PER_CHANNEL:
         return VIEWS[view](image, dtype)
-    # Toolkits that read colour per channel read all three images as gray when the fused one is.
+    # Toolkits that read colour per channel read all three images as gray if the fused one is.
     return VIEWS[view](image.expand(-1, 3, -1, -1), dtype) if channels == 3 else select_view("gray", image, 1, dtype)
 
 
@@ -96,7 +96,7 @@ VIEWS: dict[str, Callable[[Image, torch.dtype], Image]] = {
 
 
 def as_images(*images: ImageLike | None) -> list[Tensor]:
-    """What a person gives as fused, infrared and visible images, as batches of one size in [0, 1].
+    """Fused, infrared and visible images of any accepted kind, as batches of one size in [0, 1].
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -111,7 +111,8 @@ def as_images(*images: ImageLike | None) -> list[Tensor]:
     for what, image in named:
         if image.shape[0] != fused.shape[0] or image.shape[-2:] != fused.shape[-2:]:
             raise ValueError(
-                f"{what} has shape {tuple(image.shape)} and fused {tuple(fused.shape)}; scores compare equal sizes"
+                f"{what} has shape {tuple(image.shape)} and the fused image {tuple(fused.shape)}; both must have the "
+                "same size"
             )
     for what, image in named:
         check_range(image, f"the {what} image")
@@ -119,7 +120,7 @@ def as_images(*images: ImageLike | None) -> list[Tensor]:
 
 
 def iter_images(*images: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """One image at a time on a CPU, where it is faster and a batch must not change a score; else the whole batch."""
+    """One image at a time on a CPU, which is faster and independent of the batch; else the whole batch."""
     if images[0].device.type != "cpu":
         yield images
         return
@@ -132,8 +133,8 @@ def iter_images(*images: Tensor) -> Iterator[tuple[Tensor, ...]]:
 def _keep_freed_memory() -> None:
     """Let the C library keep up to 64 MiB of freed memory for the next image.
 
-    glibc returns a freed block to the system unless a larger one was freed before, and fetching it page by page takes
-    longer than most of the arithmetic on it. 32 MiB is the largest block that it learns from; none of it is touched.
+    glibc returns a freed block to the system unless a larger one was freed before, and getting it back page by page
+    takes longer than most of the arithmetic on it. 32 MiB is the largest block that changes this; it is never touched.
     """
     torch.empty(2**25 - 2**16, dtype=torch.uint8)
 
@@ -144,7 +145,7 @@ def reads_sources(definition: Callable[..., Tensor]) -> bool:
 
 
 def metric_on_levels(definition: Callable[..., Scores]) -> Callable[..., Scores]:
-    """Make a definition on gray levels a function of images (B, 1 or 3, H, W) in [0, 1] that returns (B,)."""
+    """Turn a definition on gray levels into a function of images (B, 1 or 3, H, W) in [0, 1] that returns (B,)."""
 
     @functools.wraps(definition)
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Scores from histograms: entropy, cross entropy and the family of mutual information."""
+"""Metrics from histograms: entropy, cross entropy and mutual information."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def mutual_bits(x: Gray, y: Gray) -> Scores:
 
 
 def _beyond_rounding(bits: Scores, entropies: Scores) -> Scores:
-    """A difference of entropies; 0 where it is no more than what rounding makes of them."""
+    """A difference of entropies; 0 if it is within round-off."""
     return bits.where(bits > 16 * torch.finfo(bits.dtype).eps * entropies, 0.0)
 
 
@@ -109,7 +109,7 @@ def mutual_information(fused: Gray, ir: Gray, vi: Gray, *, joint_top: int = 255)
     """I(ir; fused) + I(vi; fused) from joint histograms of 8-bit levels, in bits.
 
     Args:
-        joint_top: levels above it fall into its bin of the joint histogram, though not of the marginals; 255 by
+        joint_top: levels above it are counted in its bin in the joint histogram, but not in the marginals; 255 by
             definition.
 
     Source:

@@ -1,4 +1,4 @@
-"""Structural similarity of one fused image to several sources at once, made for multi-exposure fusion."""
+"""Structural similarity of a fused image to several sources at once, from multi-exposure fusion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EPSILON = torch.finfo(torch.float64).eps
 
 
 class Blend(NamedTuple):
-    """The patch that would be ideal at each place, as weights of the sources' patches without their means."""
+    """The ideal patch at each position, as weights of the sources' mean-free patches."""
 
     ir: Map
     vi: Map
@@ -65,11 +65,11 @@ def _energy(blend: Blend, ir: Map, vi: Map, both: Map) -> Map:
 
 
 def _ideal(ir: Gray, vi: Gray) -> Blend:
-    """The stronger a patch, and the more alike the two, the more the stronger one dominates; as strong as it."""
+    """The stronger patch dominates, the more the more similar both are; the result has its strength."""
     of_ir, of_vi, both = (_patch_product(x, y) for x, y in ((ir, ir), (vi, vi), (ir, vi)))
     strengths = [_root(of_ir), _root(of_vi)]
     agreement = (_root(of_ir + of_vi + 2 * both) + EPSILON) / (strengths[0] + strengths[1] + EPSILON)
-    # The power ends at 10, which the tangent passes long before it becomes infinite.
+    # The power is limited to 10, which the tangent exceeds long before it becomes infinite.
     power = torch.tan(math.pi / 2 * agreement.clamp(max=0.99)).clamp(max=10)
     strengths = [strength + 0.001 for strength in strengths]
     weights = [(strength / SIDE) ** power + EPSILON for strength in strengths]
@@ -81,7 +81,7 @@ def _ideal(ir: Gray, vi: Gray) -> Blend:
 
 @cached
 def _patch_product(x: Gray, y: Gray) -> Map:
-    """Inner product of patches without their means; the sums themselves are exact."""
+    """Inner product of mean-free patches; the sums themselves are exact."""
     return torch.addcmul(weighted_mean(x * y, SUM), _patch_sum(x), _patch_sum(y), value=-1 / SIDE**2)
 
 

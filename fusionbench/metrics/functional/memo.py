@@ -1,9 +1,9 @@
-"""Intermediates that several metrics read (histograms, gradients, window means, spectra) are computed once.
+"""A cache of intermediate results that several metrics share: histograms, gradients, window means, spectra.
 
-A `cached` function stays a plain function. Inside `with sharing():` it remembers its results by the identity of the
-tensors it is given, so those tensors must not be changed in place. Outside such a scope nothing is remembered.
-What was not read for longest is forgotten when the results take too much memory: computing a map again is faster than
-fetching fresh memory for every map of an image.
+A `cached` function remains a plain function. Inside `with cache_scope():` it caches results by the identity of its
+tensor arguments, so those tensors must not be changed in place. Outside such a scope nothing is cached. The least
+recently used results are evicted when they take too much memory: computing a map again is faster than allocating fresh
+memory for every map of an image.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing_extensions import ParamSpec
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# So many results of the size of the largest are kept.
+# The cache holds this many results of the largest result's size.
 KEPT = 12
 
 
 class Entry(NamedTuple):
-    """A result, what it was made from, and its bytes.
+    """A result, the arguments it was computed from, and its size in bytes.
 
-    The arguments are kept because an identity is only good for as long as its tensor lives.
+    The arguments are kept because an identity is valid only while its tensor exists.
     """
 
     result: Any
@@ -35,21 +35,21 @@ class Entry(NamedTuple):
 
 
 class Memory:
-    """Results in the order in which they were last read."""
+    """Results in the order of their last use."""
 
     def __init__(self) -> None:
         self.entries: dict[Hashable, Entry] = {}
         self.size = self.largest = 0
 
     def read(self, key: Hashable) -> Entry | None:
-        """The result under a key, if it is known still."""
+        """The result for a key, if it is still cached."""
         found = self.entries.pop(key, None)
         if found is not None:
             self.entries[key] = found
         return found
 
     def keep(self, key: Hashable, entry: Entry) -> None:
-        """Remember a result, and forget those for which there is no room."""
+        """Add a result, and evict those for which there is no room."""
         self.entries[key] = entry
         self.size += entry.size
         self.largest = max(self.largest, entry.size)
@@ -62,7 +62,7 @@ _memory: ContextVar[Memory | None] = ContextVar("fusionbench_metrics_memory", de
 
 @contextmanager
 def cache_scope() -> Iterator[None]:
-    """Within this scope a `cached` function computes its results once, while there is room for them."""
+    """Within this scope, `cached` functions compute each result once, as long as there is room."""
     token = _memory.set(Memory())
     try:
         yield
@@ -71,7 +71,7 @@ def cache_scope() -> Iterator[None]:
 
 
 def cached(function: Callable[P, T]) -> Callable[P, T]:
-    """Let `function` remember its results inside `cache_scope()`; other arguments than tensors must be hashable."""
+    """Cache the results of `function` inside `cache_scope()`; arguments that are not tensors must be hashable."""
 
     @functools.wraps(function)
     def remembered(*args: P.args, **kwargs: P.kwargs) -> T:

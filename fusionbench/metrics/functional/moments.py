@@ -1,4 +1,4 @@
-"""Scores from moments of whole images: spread, correlation and error."""
+"""Metrics from moments of whole images: deviation, correlation and error."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def correlation_of_differences(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 @metric_on_levels
 def normalized_cross_correlation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """Mean over the sources of sum(source fused) / sqrt(sum(source^2) sum(fused^2)): means are not removed.
+    """Mean over the sources of sum(source fused) / sqrt(sum(source^2) sum(fused^2)), without removing means.
 
     Undefined where an image is black.
     """

@@ -1,8 +1,8 @@
-"""QP: phase congruency of the sources in the fused image.
+"""QP: preservation of the sources' phase congruency in the fused image.
 
-The constants are Kovesi's defaults for phasecong2 in the toolbox of Liu et al. (2012), quirks included, because every
-published QP depends on them: on odd sides the frequency grid divides by n - 1 and the low-pass filter is shifted by
-one, and the mixed moment is a quarter of what Kovesi's formula has.
+The constants are Kovesi's defaults for phasecong2 in the toolbox of Liu et al. (2012), including its quirks, because
+every published QP depends on them: for odd sides the frequency grid is divided by n - 1 and the low-pass filter is
+shifted by one, and the mixed moment is a quarter of that in Kovesi's formula.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ CUT_OFF, GAIN, EPSILON = 0.5, 10.0, 1e-4
 LOW_PASS, LOW_PASS_ORDER = 0.45, 15
 SIGNIFICANT = 0.1
 WINDOW = Window(gaussian(11, 1.5), 5, "zeros")
-# Half of an image's spectrum, and the same turned by -90 degrees.
+# Half of an image's spectrum, and the same rotated by -90 degrees.
 Halves = tuple[Tensor, Tensor]
 
 
 class Bank(NamedTuple):
-    """The log-Gabor filters of one image size on the half plane of a real transform.
+    """The log-Gabor filters for one image size on the half plane of a real FFT.
 
     Attributes:
-        noise: per orientation, the noise threshold over the root of the median squared response of the first scale.
+        noise: per orientation, the noise threshold divided by the root of the median squared response of the first
+            scale.
         radial: (SCALES, H, W // 2 + 1).
         angular: (ORIENTATIONS, H, W // 2 + 1).
         radial_mirrored: `radial` at the negative frequencies.
@@ -52,7 +53,7 @@ class Bank(NamedTuple):
 
 
 class Congruency(NamedTuple):
-    """Phase congruency and the largest and smallest moment of it over orientations."""
+    """Phase congruency and its largest and smallest moments over orientations."""
 
     phase: Gray
     largest: Gray
@@ -87,7 +88,7 @@ def _angular(height: int, width: int) -> Tensor:
 def _bank(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Bank:
     radial, angular = _radial(height, width), _angular(height, width)
     radial_mirrored, angular_mirrored = (x.flip(-2, -1).roll((1, 1), (-2, -1)) for x in (radial, angular))
-    # Kovesi's estimate of the noise: Rayleigh-distributed, with its power from the smallest scale.
+    # Kovesi's noise estimate: Rayleigh-distributed, with its power from the smallest scale.
     rayleigh = (math.sqrt(math.pi / 2) + NOISE_DEVIATIONS * math.sqrt(2 - math.pi / 2)) / NOISE_DIVISOR
     even = (radial.sum(0) * angular + radial_mirrored.sum(0) * angular_mirrored) / 2
     power = even.square().sum((-2, -1)) / ((radial[0] * angular).square().sum((-2, -1)) * math.log(2))
@@ -100,7 +101,7 @@ def _bank(height: int, width: int, dtype: torch.dtype, device: torch.device) -> 
 def _median(x: Tensor) -> Tensor:
     """Median of a vector, the mean of the two middle values for an even count.
 
-    A sample brackets the middle, so that only the few values inside have to be ordered.
+    A sample brackets the middle, so that only the few values in between need sorting.
     """
     count = len(x)
     sample = x[:: max(1, count // 4096)].sort().values
@@ -110,7 +111,7 @@ def _median(x: Tensor) -> Tensor:
     if not below < count / 2 < below + len(inside):
         inside, below = x, 0
     upper = inside.kthvalue(count // 2 + 1 - below).values
-    # The value before the upper middle one is itself where it occurs that early, or the largest below it.
+    # The lower middle value equals the upper one if that occurs early enough, else it is the largest below it.
     smaller = inside[inside < upper]
     lower = smaller.max() if count % 2 == 0 and below + len(smaller) == count // 2 else upper
     return (lower + upper) / 2
@@ -119,7 +120,7 @@ def _median(x: Tensor) -> Tensor:
 def _filters(bank: Bank, orientation: int) -> list[tuple[Tensor, Tensor]]:
     """Even and odd part of the one-sided filter of each scale.
 
-    They give the real and the imaginary part of an image's response, each by a real transform.
+    They give the real and the imaginary part of an image's response, each by a real FFT.
     """
     angular, mirrored = bank.angular[orientation], bank.angular_mirrored[orientation]
     pairs = [(x * angular, y * mirrored) for x, y in zip(bank.radial, bank.radial_mirrored, strict=True)]
@@ -127,7 +128,7 @@ def _filters(bank: Bank, orientation: int) -> list[tuple[Tensor, Tensor]]:
 
 
 def _orientation(half: Halves, like: Gray, filters: list[tuple[Tensor, Tensor]], noise: float) -> tuple[Gray, Gray]:
-    """Energy above the noise, weighted by how many scales take part, and the sum of amplitudes."""
+    """Energy above the noise, weighted by the number of contributing scales, and the sum of amplitudes."""
     spectrum, turned = half
     responses: list[tuple[Gray, Gray]] = []
     largest, total_amplitude, even_sum, odd_sum = (torch.zeros_like(like) for _ in range(4))
@@ -154,7 +155,7 @@ def _orientation(half: Halves, like: Gray, filters: list[tuple[Tensor, Tensor]],
 
 @cached
 def congruencies(*images: Gray) -> tuple[Congruency, ...]:
-    """Phase congruency of images of one size over six orientations; they share the filters."""
+    """Phase congruency of images of one size over six orientations, with shared filters."""
     bank = _bank(*images[0].shape[-2:], images[0].dtype, images[0].device)
     spectra = [torch.fft.rfft2(x) for x in images]
     halves = [(spectrum / 2, spectrum.mul_(-0.5j)) for spectrum in spectra]
@@ -166,7 +167,7 @@ def congruencies(*images: Gray) -> tuple[Congruency, ...]:
             energy, amplitude = _orientation(half, x, filters, bank.noise[index])
             energies += energy
             amplitudes += amplitude
-            # An image without any response, as a black one, has no congruency; the toolbox has NaN there.
+            # An image without any response, such as a black one, has no congruency; the toolbox gives NaN there.
             squared = energy.div_(amplitude).nan_to_num_().square_()
             xx.add_(squared, alpha=cosine * cosine / (ORIENTATIONS / 2))
             yy.add_(squared, alpha=sine * sine / (ORIENTATIONS / 2))
@@ -182,10 +183,10 @@ def _moments_of(energies: Gray, amplitudes: Gray, xx: Gray, yy: Gray, xy: Gray) 
 
 @metric_on_levels
 def phase_preservation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """QP: correlation of phase congruency and its moments with the better matching source, where there is some.
+    """QP: correlation of phase congruency and its moments with the better matching source, where there is any.
 
-    Undefined where the fused image has no phase congruency above 0.1, or neither source has. Of a constant fused image
-    the definition's own constants, which keep quotients finite, would make almost 1.
+    Undefined where the fused image has no phase congruency above 0.1, or neither source has. For a constant fused
+    image, the stabilising constants of the definition would give almost 1.
 
     Source:
         Zhao, Laganiere and Liu, Int. J. Innov. Comput. Inf. Control 3 (2007), in the form of the toolbox of Liu et

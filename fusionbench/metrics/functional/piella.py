@@ -1,7 +1,7 @@
-"""Structural similarity to whichever source matters more at each place: Piella, Yang and Cvejic.
+"""Structural similarity to the locally more salient source: Piella, Yang and Cvejic.
 
-Where a window is flat, these scores divide variances that are zero. Round-off would decide there, so a variance too
-small to come from 8-bit levels counts as zero, and then 0/0 as one half.
+Where a window is flat, these metrics divide variances that are zero, and round-off would decide. So a variance too
+small to come from 8-bit levels counts as zero, and 0/0 as one half.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from fusionbench.types import Gray, Scores
 
 SMALL_GAUSSIAN = Window(gaussian(7, 1.5))
 PIELLA = ((0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2)
-# Yang and Cvejic use the index without constants; the toolbox of Liu et al. (2012) adds these.
+# Yang and Cvejic use the index without stabilising constants; the toolbox of Liu et al. (2012) adds these.
 UNSTABILISED = (2e-16, 2e-16)
 
 
 @cached
 def variance(x: Gray, window: Window) -> Map:
-    """Local variance, zero where it is round-off."""
+    """Local variance, zero where it is within round-off."""
     found = local_variance(x, window)
-    # E[x^2] - E[x]^2 of 8-bit levels is uncertain by a few units in the last place of 255^2.
+    # E[x^2] - E[x]^2 of 8-bit levels has an error of a few units in the last place of 255^2.
     smallest = max(1e-7, 4 * torch.finfo(x.dtype).eps * PEAK**2)
     return found.masked_fill_(found < smallest, 0)
 
@@ -57,7 +57,7 @@ def similarity(x: Gray, y: Gray, window: Window, constants: tuple[float, float])
 
 
 def share(x: Map, y: Map) -> Map:
-    """X / (x + y), one half where both are zero."""
+    """The share x / (x + y), one half where both are zero."""
     both = x + y
     return torch.where(both == 0, 0.5, x / both)
 
@@ -73,7 +73,7 @@ def _piella(fused: Gray, ir: Gray, vi: Gray) -> Map:
 
 @metric_on_levels
 def salient_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """QS: similarity to the sources, weighted at each place by their local variances.
+    """QS: similarity to the sources, weighted at each pixel by their local variances.
 
     Source:
         Piella and Heijmans, ICIP (2003).
@@ -119,7 +119,7 @@ def _prewitt(x: Gray) -> Gray:
 
 @metric_on_levels
 def yang_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """QY: where the sources are alike a mix weighted by variance, elsewhere the better of the two similarities.
+    """QY: where the sources are similar, a variance-weighted mean of both similarities, elsewhere the better one.
 
     Source:
         Yang, Zhang, Wang and Liu, Chin. Opt. Lett. 6 (2008).
@@ -133,7 +133,7 @@ def yang_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 @metric_on_levels
 def cvejic_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """QC: similarities to the sources, weighted by the share of each one's covariance with the fused image.
+    """QC: similarities to the sources, weighted by each source's share of the covariance with the fused image.
 
     Source:
         Cvejic, Loza, Bull and Canagarajah, Int. J. Signal Process. 2 (2005).
@@ -143,7 +143,7 @@ def cvejic_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 
 def cvejic_maps(fused: Gray, ir: Gray, vi: Gray) -> tuple[Map, Map, Map]:
-    """Weight of the infrared source, which may leave [0, 1], and similarity to each source."""
+    """Weight of the infrared source, which may be outside [0, 1], and similarity to each source."""
     window = SMALL_GAUSSIAN
     weight = share(covariance(ir, fused, window), covariance(vi, fused, window))
     return weight, similarity(ir, fused, window, UNSTABILISED), similarity(vi, fused, window, UNSTABILISED)

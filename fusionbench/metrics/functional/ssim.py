@@ -38,12 +38,12 @@ def similarity(x: Gray, y: Gray, window: Window, peak: float, unbiased: float = 
 def structural_similarity(
     fused: Gray, ir: Gray, vi: Gray, *, window: str = "gaussian", peak: float = PEAK, unbiased: float = 1.0
 ) -> Scores:
-    """Mean over the two sources of SSIM: 11 x 11 Gaussian window where it fits, range 255.
+    """Mean over the two sources of SSIM: 11 x 11 Gaussian window without padding, range 255.
 
     Args:
         window: a key of WINDOWS.
-        peak: the range that the two stabilising constants are fractions of.
-        unbiased: factor on variances; n / (n - 1) for those of a sample.
+        peak: the value range, of which the two stabilising constants are fractions.
+        unbiased: factor on variances; n / (n - 1) for sample variances.
 
     Source:
         Wang, Bovik, Sheikh and Simoncelli, IEEE TIP 13 (2004).
@@ -59,10 +59,11 @@ def multiscale_similarity(fused: Gray, ir: Gray, vi: Gray, *, window: str = "gau
 
     Args:
         window: a key of WINDOWS.
-        peak: the range that the two stabilising constants are fractions of.
+        peak: the value range, of which the two stabilising constants are fractions.
 
     Source:
-        Wang, Simoncelli and Bovik, Asilomar (2003); sides are halved as pytorch-msssim does, zeros beside odd ones.
+        Wang, Simoncelli and Bovik, Asilomar (2003); images are halved as in pytorch-msssim, with zero padding of odd
+        sides.
     """
     return (_on_scales(ir, fused, WINDOWS[window], peak) + _on_scales(vi, fused, WINDOWS[window], peak)) / 2
 

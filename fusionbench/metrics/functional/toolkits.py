@@ -1,6 +1,6 @@
-"""Scores as toolkits compute them, where that differs from the definition by more than a number.
+"""Metrics as toolkits compute them, where these differ from the definition by more than a parameter.
 
-Each reproduces what published tables were made with; none is recommended.
+They reproduce published tables; none is recommended.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from fusionbench.types import Gray, Scores
 
 
 def saturated(x: Gray) -> Gray:
-    """What MATLAB's uint8 holds of a result: rounded half up, cut to 0..255."""
+    """A result converted to MATLAB's uint8: rounded half up, clipped to 0..255."""
     return (x + 0.5).floor_().clamp_(0, 255)
 
 
 @metric_on_levels
 def saturated_deviation(fused: Gray) -> Scores:
-    """Root of the mean of uint8(uint8(fused - mean)^2): half of the deviations are lost and squares end at 255."""
+    """Root of the mean of uint8(uint8(fused - mean)^2): half of the deviations are lost, squares end at 255."""
     return mean(saturated(fused - _level(fused)).square_().clamp_(max=255)).sqrt()
 
 
@@ -38,13 +38,13 @@ def _level(x: Gray) -> Map:
 
 @metric_on_levels
 def sample_deviation(fused: Gray) -> Scores:
-    """Standard deviation with the divisor n - 1."""
+    """Standard deviation with divisor n - 1."""
     return (scatter(fused) / (fused[0].numel() - 1)).sqrt()
 
 
 @metric_on_levels
 def saturated_correlation(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """Correlation of what uint8 leaves of the deviations from the mean, their squares and their products."""
+    """Correlation where deviations from the mean, their squares and their products are clipped to uint8."""
     f, a, b = (saturated(x - _level(x)) for x in (fused, ir, vi))
     cosines = [_saturated_dot(x, f) / (_saturated_dot(x, x) * _saturated_dot(f, f)).sqrt() for x in (a, b)]
     return (cosines[0] + cosines[1]) / 2
@@ -56,7 +56,7 @@ def _saturated_dot(x: Gray, y: Gray) -> Scores:
 
 @metric_on_levels
 def saturated_differences(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """SCD of uint8 differences: the negative ones are zero."""
+    """SCD of uint8 differences: negative ones become zero."""
     return pearson((fused - vi).clamp_(min=0), ir) + pearson((fused - ir).clamp_(min=0), vi)
 
 
@@ -83,19 +83,19 @@ def vifb_signal_to_noise(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 @metric_on_levels
 def linear_correlation_entropy(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """QNCIE with Pearson's correlations in the place of nonlinear ones."""
+    """QNCIE with Pearson's correlations instead of nonlinear ones."""
     return eigenvalue_entropy(pearson(ir, vi), pearson(ir, fused), pearson(vi, fused))
 
 
 @metric_on_levels
 def misordered_fusion_artifacts(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """Nabf called with (ir, vi, fused) for (fused, ir, vi): what the infrared image invents."""
+    """Nabf called with (ir, vi, fused) instead of (fused, ir, vi): artefacts of the infrared image."""
     return inspect.unwrap(fusion_artifacts)(ir, vi, fused)
 
 
 @metric_on_levels
 def cut_cvejic_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """QC where a weight outside [0, 1] sets the score of its place to 0 or 1 instead of being clamped."""
+    """QC where a weight outside [0, 1] sets the local value to 0 or 1 instead of being clamped."""
     weight, of_ir, of_vi = cvejic_maps(fused, ir, vi)
     mixed = weight * of_ir + (1 - weight) * of_vi
     return mean(mixed.masked_fill_(weight < 0, 0).masked_fill_(weight > 1, 1))
@@ -103,7 +103,7 @@ def cut_cvejic_similarity(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 @metric_on_levels
 def saturated_visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """VIF of uint8 images: on the finest scale the squares and products end at 255."""
+    """VIF of uint8 images: on the finest scale, squares and products are clipped at 255."""
     return _saturated_fidelity(ir, fused) + _saturated_fidelity(vi, fused)
 
 

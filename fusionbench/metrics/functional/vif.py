@@ -1,4 +1,4 @@
-"""Visual information fidelity in the pixel domain, against each source and in its form for fusion."""
+"""Visual information fidelity in the pixel domain, against each source and in its version for fusion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fusionbench.types import Gray, Scores
 
 WINDOWS = tuple(Window(gaussian(size, size / 5)) for size in (17, 9, 5, 3))
 NOISE = 2.0
-# Below this a variance is zero to the reference code.
+# Below this, the reference code treats a variance as zero.
 TINY = 1e-10
 # Han et al.: variance of the visual noise, and weights of the four scales.
 FUSION_NOISE = 0.005 * PEAK**2
@@ -32,7 +32,7 @@ FUSION_GUARD = 1e-7 * math.log(10)
 
 
 class Channel(NamedTuple):
-    """What reaches the fused image from a source at each place: gain, and variances of signal and noise."""
+    """The channel from a source to the fused image at each pixel: gain, and variances of signal and noise."""
 
     gain: Map
     signal: Map
@@ -49,7 +49,7 @@ def pyramid(x: Gray) -> tuple[Map, ...]:
 
 
 def channel(signal: Map, received: Map, covariance: Map) -> Channel:
-    """The channel that explains the variance of a source, of the fused image, and their covariance."""
+    """The channel that explains the variances of a source and of the fused image, and their covariance."""
     signal, received = signal.clamp(min=0), received.clamp(min=0)
     gain = covariance / (signal + TINY)
     noise = torch.addcmul(received, gain, covariance, value=-1)
@@ -66,7 +66,7 @@ def _channel(source: Map, fused: Map, window: Window) -> Channel:
 
 
 def numerator(link: Channel, noise: float) -> Map:
-    """Information of the source in the fused image, in nats; `noise` is the eye's."""
+    """Information of the source in the fused image, in nats; `noise` is the variance of the visual noise."""
     return torch.log1p((link.gain * link.gain).mul_(link.signal).div_(link.noise + noise))
 
 
@@ -77,13 +77,13 @@ def denominator(link: Channel, noise: float) -> Map:
 
 @cached
 def fidelity(source: Gray, fused: Gray) -> Scores:
-    """Share of a source's information that the fused image keeps."""
+    """Fraction of a source's information that the fused image preserves."""
     scales = zip(pyramid(source), pyramid(fused), WINDOWS, strict=True)
     return ratio_over_scales([_channel(*scale) for scale in scales])
 
 
 def ratio_over_scales(links: list[Channel]) -> Scores:
-    """Information kept on all scales over information had on all scales."""
+    """Preserved information over the source's information, both summed over all scales."""
     above = torch.stack([total(numerator(link, NOISE)) for link in links])
     return above.sum(0) / torch.stack([total(denominator(link, NOISE)) for link in links]).sum(0)
 
@@ -100,7 +100,7 @@ def visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
 
 @metric_on_levels
 def fusion_visual_information(fused: Gray, ir: Gray, vi: Gray) -> Scores:
-    """VIFF: at each place the fidelity to the source that reaches the fused image with less gain.
+    """VIFF: at each pixel, the fidelity to the source with the smaller gain.
 
     Source:
         Han, Cai, Cao and Xu, Inf. Fusion 14 (2013).

@@ -1,1 +1,1 @@
-"""No-reference scores that pyiqa computes: their table, their files, and keeping pyiqa off the network."""
+"""No-reference metrics computed by pyiqa: their table, their files, and a sandbox without network access."""

@@ -1,6 +1,6 @@
-"""Whether a score of pyiqa can be computed here: its packages, its files, and what speaks for each file.
+"""Whether a metric of pyiqa can be computed here: its packages, its files, and their provenance.
 
-Known in a moment and without the network, so that a run can say it before it fuses anything.
+Checked quickly and without network access, before a run fuses anything.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from fusionbench.weights.store import locate, search_paths, verify
 
 @dataclass(frozen=True)
 class ScoreFiles:
-    """A score of pyiqa with all that it reads.
+    """A metric of pyiqa with the files that it reads.
 
     Attributes:
         metric: pyiqa's name.
-        files: the checked files, by where pyiqa looks for them below torch's hub folder.
-        provenance: what speaks for each of them.
+        files: the checked files, by their path below torch's hub folder.
+        provenance: how each of them was verified.
     """
 
     metric: str
@@ -35,7 +35,7 @@ class ScoreFiles:
     provenance: Mapping[str, str]
 
     def identity(self) -> dict[str, Any]:
-        """What a result has to name: pyiqa's name and version, and each file's SHA-256 and what speaks for it."""
+        """What a result must record: pyiqa's name and version, and each file's SHA-256 and provenance."""
         return {
             "pyiqa": self.metric,
             "version": version("pyiqa"),
@@ -51,24 +51,24 @@ def network_of(metric: str) -> Network:
     """The row of NETWORKS.
 
     Raises:
-        ValueError: pyiqa has no such no-reference score, or it is not offered here.
+        ValueError: pyiqa has no such no-reference metric, or it is not supported here.
     """
     if metric in LEFT_OUT:
-        raise ValueError(f"pyiqa's {metric!r} is not offered: {LEFT_OUT[metric]}")
-    return pick("no-reference score of pyiqa", metric, NETWORKS)
+        raise ValueError(f"pyiqa's {metric!r} is not supported: {LEFT_OUT[metric]}")
+    return pick("no-reference metric of pyiqa", metric, NETWORKS)
 
 
 def find_files(metric: str, name: str = "") -> ScoreFiles:
-    """Find and check everything that a score reads.
+    """Find and check all files of a metric.
 
     Args:
         metric: pyiqa's name.
-        name: what the user calls it.
+        name: the name that the user gave.
 
     Raises:
         ModuleNotFoundError: a package is not installed.
-        FileNotFoundError: files are missing; the message names each, where it was looked for and how to get it.
-        ValueError: unknown score, or a file that is not the published one and that nobody accepted.
+        FileNotFoundError: files are missing; the message says where they were searched and how to get them.
+        ValueError: unknown metric, or a file is neither the published one nor was accepted by the user.
     """
     name = name or f"pyiqa:{metric}"
     network = network_of(metric)
@@ -90,7 +90,7 @@ def _check_packages(name: str, network: Network) -> None:
 
 
 def _lacking(name: str, cards: list[WeightsCard]) -> str:
-    parts = [f"{card.file}, looked for at {' and '.join(map(str, search_paths(name, card)))}" for card in cards]
+    parts = [f"{card.file}, searched at {' and '.join(map(str, search_paths(name, card)))}" for card in cards]
     addresses = " ".join(card.urls[0] for card in cards if card.urls)
     return (
         f"{name} lacks {'; and '.join(parts)}: fusionbench weights download {name}; or, without a network, bring "

@@ -1,4 +1,4 @@
-"""NO_REFERENCE: rows of the scores learned from people's opinions, and of pyiqa's other scores by name."""
+"""NO_REFERENCE: rows of no-reference metrics under the papers' names, and rows of pyiqa's other metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _row(metric: str, title: str, source: str) -> MetricRow:
         network.range,
         "fused",
         source,
-        undefined=("the network gave no finite number",),
+        undefined=("the network returned no finite value",),
         smallest=network.smallest,
         view="rgb",
         options={"metric": metric},
@@ -28,23 +28,23 @@ def _row(metric: str, title: str, source: str) -> MetricRow:
 
 NO_REFERENCE: dict[str, MetricRow] = {
     "ARNIQA": _row("arniqa", "quality without a reference, trained on KonIQ", "Agnolucci et al., WACV (2024)"),
-    "CLIP-IQA": _row("clipiqa", "CLIP's preference for five good words", "Wang et al., AAAI (2023)"),
-    "LIQE": _row("liqe", "quality in words that CLIP finds, trained on KonIQ", "Zhang et al., CVPR (2023)"),
+    "CLIP-IQA": _row("clipiqa", "CLIP's preference for five positive words", "Wang et al., AAAI (2023)"),
+    "LIQE": _row("liqe", "quality levels in words by CLIP, trained on KonIQ", "Zhang et al., CVPR (2023)"),
     "MANIQA": _row("maniqa", "quality without a reference, trained on KonIQ", "Yang et al., CVPR Workshops (2022)"),
     "MUSIQ": _row("musiq", "quality over several scales, trained on KonIQ", "Ke et al., ICCV (2021)"),
-    "MUSIQ-AVA": _row("musiq-ava", "beauty over several scales, trained on AVA", "Ke et al., ICCV (2021)"),
-    "NIQE": _row("niqe", "distance from natural statistics", "Mittal et al., IEEE SPL 20 (2013)"),
+    "MUSIQ-AVA": _row("musiq-ava", "aesthetics over several scales, trained on AVA", "Ke et al., ICCV (2021)"),
+    "NIQE": _row("niqe", "distance from the statistics of natural images", "Mittal et al., IEEE SPL 20 (2013)"),
     "PI": _row("pi", "perceptual index: mean of NIQE and 10 - NRQM", "Blau et al., ECCV Workshops (2018)"),
     "TReS": _row("tres", "quality without a reference, trained on KonIQ", "Golestaneh et al., WACV (2022)"),
 }
-"""The scores that the papers report, under their names."""
+"""The metrics that the papers report, under their names."""
 
 
 def pyiqa_name(name: str) -> str:
-    """What pyiqa calls a score: of a row here, of 'pyiqa:brisque', or of a bare 'NIMA'; empty for other scores.
+    """The name of a metric in pyiqa: for a row here, 'pyiqa:brisque' or a bare 'NIMA'; empty for other metrics.
 
     Raises:
-        ValueError: a name with the prefix that pyiqa does not have, or one that is not offered.
+        ValueError: a prefixed name that pyiqa does not have, or a metric that is not supported.
 
     Example:
         >>> [pyiqa_name(name) for name in ("MUSIQ", "pyiqa:nima-koniq", "NIMA", "EN")]
@@ -62,9 +62,9 @@ def pyiqa_name(name: str) -> str:
 
 
 def no_reference_row(metric: str) -> MetricRow:
-    """The row of a score that goes by pyiqa's name for it.
+    """The row of a metric under pyiqa's name.
 
     Raises:
-        ValueError: pyiqa has no such no-reference score, or it is not offered.
+        ValueError: pyiqa has no such no-reference metric, or it is not supported.
     """
     return _row(metric, f"pyiqa's {metric}", "pyiqa, chaofengc/IQA-PyTorch")

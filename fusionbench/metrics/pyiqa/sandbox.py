@@ -1,13 +1,13 @@
-"""pyiqa builds its networks inside a sandbox, where it can reach nothing but files that were checked before.
+"""A sandbox in which pyiqa builds its networks, with access only to files that were checked before.
 
-Left alone, pyiqa fetches what it does not find, checks no hash, unpickles code and starts from pretrained backbones
-that its own checkpoint then replaces. Inside the sandbox
+By itself, pyiqa downloads missing files, checks no hash, unpickles code and starts from pretrained backbones that its
+own checkpoint then replaces. Inside the sandbox
 
-- torch's hub folder is a temporary one that holds links to the checked files and nothing else;
-- looking up a host fails at once, so that no connection is tried;
-- torch.load reads tensors only;
-- networks start as NaN and not as random numbers: what no file replaces stays NaN and is found afterwards, instead of
-  passing for a score.
+- torch's hub folder is a temporary one with links to the checked files only;
+- looking up a host fails at once, so that no connection is attempted;
+- torch.load reads only tensors;
+- networks are initialised with NaN instead of random numbers: a tensor that no file fills stays NaN and is detected
+  afterwards, instead of silently producing a value.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ BACKBONES = ("resnet18", "resnet34", "resnet50", "vgg16")
 """Functions of torchvision.models that pyiqa's networks start from; timm's all go through one function."""
 
 INITIAL = tuple(name for name in vars(torch.nn.init) if name.endswith("_") and not name.startswith("_"))
-"""Functions of torch.nn.init that give a tensor its first values."""
+"""Functions of torch.nn.init that initialise a tensor."""
 
 
 @contextmanager
 def sandboxed(files: Mapping[str, Path]) -> Iterator[None]:
-    """Let pyiqa see these files only.
+    """Give pyiqa access to these files only.
 
     Args:
-        files: checked files by where pyiqa looks for them below torch's hub folder.
+        files: checked files by their path below torch's hub folder.
 
     Raises:
-        ImportError: pyiqa is laid out in another way than this was made for.
+        ImportError: the installed pyiqa has another structure than expected.
     """
     with TemporaryDirectory(prefix="fusionbench-") as folder, ExitStack() as stack:
         hub = Path(folder)
@@ -70,7 +70,7 @@ def _replacements(hub: Path) -> list[tuple[Any, str, Any]]:
     names = ("pyiqa.archs.clip_model", "pyiqa.archs.topiq_arch", "timm", "torchvision.models")
     modules = {name: importlib.import_module(name) for name in names}
     topiq = modules["pyiqa.archs.topiq_arch"]
-    # Modules copy this name when they are imported, so the ones that already were have a copy of their own.
+    # Modules copy this name when they are imported, so those already imported have their own copy.
     caches = [
         module
         for name, module in sys.modules.items()
@@ -79,7 +79,7 @@ def _replacements(hub: Path) -> list[tuple[Any, str, Any]]:
     return [
         (torch.hub, "_hub_dir", str(hub)),
         *((module, "DEFAULT_CACHE_DIR", str(hub / "pyiqa")) for module in caches),
-        # The file was checked already; pyiqa would fetch another one in place of an accepted file.
+        # The file has been checked; pyiqa would download another one instead of an accepted file.
         (modules["pyiqa.archs.clip_model"], "_download", lambda url, root: str(Path(root) / url.rpartition("/")[2])),
         (topiq, "create_swin", _unfilled(topiq.create_swin, pretrained=False)),
         (modules["timm"], "create_model", _unfilled(modules["timm"].create_model, pretrained=False)),
@@ -109,8 +109,8 @@ def _blank(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 
 def unfilled(network: nn.Module) -> list[str]:
-    """The tensors that no file filled."""
-    # pyiqa keeps some networks in lists, so that they stay out of the state it saves.
+    """The names of tensors that no file filled."""
+    # pyiqa keeps some networks in lists, to exclude them from the state it saves.
     lists = [held for part in network.modules() for held in vars(part).values() if isinstance(held, list)]
     networks = [network, *(one for held in lists for one in held if isinstance(one, nn.Module))]
     return [name for one in networks for name, tensor in one.state_dict().items() if torch.isnan(tensor).any()]
@@ -121,7 +121,7 @@ def _no_network(look_up: Callable[..., Any]) -> Callable[..., Any]:
 
     def looked_up(host: Any, *args: Any, **kwargs: Any) -> Any:
         if threading.get_ident() == inside:
-            raise OSError(f"pyiqa asks for a file from {host} that is not among those known for this score")
+            raise OSError(f"pyiqa requests a file from {host} that is not among those known for this metric")
         return look_up(host, *args, **kwargs)
 
     return looked_up
@@ -134,12 +134,12 @@ def _link(path: Path, place: Path) -> None:
         return
     try:
         place.symlink_to(path.resolve())
-    except OSError:  # some systems and users may not make links
+    except OSError:  # some systems and users may not create links
         shutil.copyfile(path, place)
 
 
 def _to_mat(path: Path, place: Path) -> None:
-    """BasicSR's form of NIQE's parameters as MATLAB's."""
+    """Convert NIQE's parameters from BasicSR's format to MATLAB's."""
     from scipy.io import savemat
 
     with np.load(path, allow_pickle=False) as given:
@@ -148,18 +148,18 @@ def _to_mat(path: Path, place: Path) -> None:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Without what pyiqa prints while it loads, and what Python and torch say of code that is not ours to change."""
+    """Suppress what pyiqa prints while loading, and warnings of Python and torch about third-party code."""
     logger = logging.getLogger("pyiqa")
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            # CLIP is published as TorchScript, and pyiqa reads it as that.
+            # CLIP is published as TorchScript, which pyiqa loads.
             warnings.filterwarnings("ignore", message=".*torch.jit.*", category=FutureWarning)
             warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
-            # openai-clip imports pkg_resources, which setuptools below 81 still has and calls deprecated.
+            # openai-clip imports pkg_resources, which setuptools below 81 still has but deprecates.
             warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
-            # pyiqa leaves its table of datasets open.
+            # pyiqa does not close its table of datasets.
             warnings.filterwarnings("ignore", category=ResourceWarning)
             yield
     finally:

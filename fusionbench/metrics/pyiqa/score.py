@@ -1,6 +1,6 @@
-"""Scores of one image by networks that were trained on people's opinions, computed by pyiqa.
+"""No-reference metrics by networks trained on human opinions, computed by pyiqa.
 
-One image at a time: several of pyiqa's networks give an image another score inside a batch.
+One image at a time: several of pyiqa's networks give an image another value inside a batch.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from fusionbench.weights.checksums import sha256
 Scorer = Callable[[Image], Scores]
 
 DAMAGE = (RuntimeError, LookupError, AttributeError, TypeError, ValueError, EOFError, pickle.UnpicklingError)
-"""What reading a damaged file or one of another architecture raises."""
+"""Exceptions raised when reading a damaged file or one of another architecture."""
 
 
 def pyiqa_score(fused: Image, metric: str = "musiq") -> Scores:
-    """A no-reference score of pyiqa; needs the extra `iqa` and the score's weight files.
+    """A no-reference metric of pyiqa; needs the extra `iqa` and the metric's weight files.
 
     Args:
         fused: (B, 1 or 3, H, W) in [0, 1]; rounded to 8 bits as in a file.
@@ -39,7 +39,7 @@ def pyiqa_score(fused: Image, metric: str = "musiq") -> Scores:
     Raises:
         ModuleNotFoundError: pyiqa is not installed.
         FileNotFoundError: a weight file is missing.
-        ValueError: unknown score; a file that is not the published one; images that are too small.
+        ValueError: unknown metric; a file that is not the published one; images that are too small.
 
     Source:
         pyiqa 0.1.16, chaofengc/IQA-PyTorch.
@@ -47,27 +47,27 @@ def pyiqa_score(fused: Image, metric: str = "musiq") -> Scores:
     (fused,) = as_images(fused)
     side, least = min(fused.shape[-2:]), network_of(metric).smallest
     if side < least:
-        raise ValueError(f"pyiqa's {metric!r} needs images of {least} pixels a side or more, not {side}")
+        raise ValueError(f"pyiqa's {metric!r} needs images of at least {least} pixels per side, not {side}")
     scorer = load(metric)
     images = rgb(fused)
     return torch.cat([scorer(image[None]) for image in images]).to(fused.device)
 
 
 def load(metric: str) -> Scorer:
-    """The function that scores one image, (1, 3, H, W) in [0, 1], with all weights from checked files.
+    """The function that evaluates one image, (1, 3, H, W) in [0, 1], with all weights from checked files.
 
     Raises:
         ModuleNotFoundError: pyiqa is not installed.
         FileNotFoundError: a weight file is missing.
-        ValueError: unknown score; a file that is not the published one or does not fill the network.
+        ValueError: unknown metric; a file that is not the published one or does not fit the network.
     """
     files = find_files(metric).files
-    # The digest is part of the key: a file that was replaced is loaded anew.
+    # The digest is part of the key, so that a replaced file is loaded again.
     return _loaded(metric, tuple((place, path, sha256(path)) for place, path in files.items()), device())
 
 
 def device() -> torch.device:
-    """Where scores are computed."""
+    """The device on which metrics are computed."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -77,7 +77,7 @@ def _loaded(metric: str, files: tuple[tuple[str, Path, str], ...], where: torch.
     network = _built(metric, {place: path for place, path, _ in files}).to(where)
 
     def scorer(image: Image) -> Scores:
-        # Without TensorFloat-32, a device gives the scores of a CPU to the last digits that are printed.
+        # Without TensorFloat-32, a GPU's values equal those of a CPU to the last printed digit.
         with one_thread(), torch.inference_mode(), torch.backends.cudnn.flags(True, False, 10, True, False):
             try:
                 value: Tensor = network(image.to(where))
@@ -99,9 +99,9 @@ def _built(metric: str, files: dict[str, Path]) -> nn.Module:
     except (*DAMAGE, OSError, MatReadError) as error:
         names = ", ".join(path.name for path in files.values()) or "no files"
         reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"pyiqa's {metric!r} cannot be filled from {names}: {reason}") from error
+        raise ValueError(f"pyiqa's {metric!r} cannot be loaded from {names}: {reason}") from error
     if left := unfilled(network):
-        raise ValueError(f"the files of pyiqa's {metric!r} do not fill {left[0]}; fetch them again")
+        raise ValueError(f"the files of pyiqa's {metric!r} do not contain {left[0]}; download them again")
     return network.eval().requires_grad_(False)
 
 

@@ -1,6 +1,6 @@
-"""NETWORKS: the scores that pyiqa computes, by pyiqa's own names, and the files that each of them reads.
+"""NETWORKS: the metrics that pyiqa computes, by pyiqa's names, and the files that each of them reads.
 
-Made for pyiqa 0.1.16. Nothing here imports pyiqa: what is missing is known before anything slow begins.
+For pyiqa 0.1.16. Nothing here imports pyiqa, so that missing files are reported before anything slow begins.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from urllib.parse import quote
 from fusionbench.weights.card import WeightsCard, github_card
 
 LICENCE = "pyiqa is licensed for noncommercial use only (PolyForm Noncommercial 1.0.0)."
-"""Shown by `list metrics`, in the footnotes of tables and at the first use."""
+"""Shown by `list metrics`, in the footnotes of tables and on first use."""
 
 REPOSITORY = "chaofengc/IQA-PyTorch-Weights"
 _HOSTS = ("https://huggingface.co", "https://hf-mirror.com")
-_DIGITS = 8  # of the SHA-256, at the end of most of the released names
+_DIGITS = 8  # of the SHA-256, at the end of most released file names
 
 
 @dataclass(frozen=True)
 class Network:
-    """What pyiqa needs for one score.
+    """What pyiqa needs for one metric.
 
     Attributes:
-        files: where they lie below torch's hub folder, by their published names.
+        files: paths below torch's hub folder, under their published names.
         range: smallest and largest value, as pyiqa documents it.
-        higher_is_better: False for distances from what is natural.
-        smallest: least height and width that it can score.
-        packages: modules that must be importable beside pyiqa.
+        higher_is_better: False for distances from natural images.
+        smallest: smallest supported height and width.
+        packages: modules that must be importable in addition to pyiqa.
     """
 
     files: tuple[str, ...] = ()
@@ -43,13 +43,13 @@ class Network:
     packages: tuple[str, ...] = ()
 
     def cards(self) -> dict[str, WeightsCard]:
-        """The card of each file, by its place below torch's hub folder, where pyiqa names it as in its address."""
+        """The card of each file, by its path below torch's hub folder, where pyiqa uses the name in its address."""
         return {quote(place): card_of(place) for place in self.files}
 
 
 @cache
 def card_of(place: str) -> WeightsCard:
-    """The card of a file that pyiqa looks for at `place`, below torch's hub folder."""
+    """The card of the file that pyiqa expects at `place`, below torch's hub folder."""
     folder, _, file = place.partition("/")
     if folder == "clip":
         return _clip_card(file)
@@ -61,9 +61,9 @@ def card_of(place: str) -> WeightsCard:
         file,
         urls=tuple(f"{host}/{REPOSITORY}/resolve/main/{quote(file)}" for host in _HOSTS),
         sha256=ending,
-        licence="noncommercial, with pyiqa; the terms of the network's authors hold beside",
+        licence="noncommercial, as pyiqa; the terms of the network's authors apply too",
         source=f"{REPOSITORY}: {file}",
-        note="" if ending else "no checksum is published: the bytes that were fetched or accepted first are remembered",
+        note="" if ending else "no checksum is published: the first downloaded or accepted file is pinned",
         folder="pyiqa",
         aliases={quote(file): ending} if quote(file) != file else {},
         caches=(f"torch:{folder}", f"hf:{REPOSITORY}"),
@@ -77,7 +77,7 @@ PRISTINE = github_card(
     "fa2aa4d12dd9595c3fb6bf8b4e1a15c79d5d1469238d0901c88dead195be578d",
     8347,
     folder="pyiqa",
-    note="NIQE's pristine parameters as its authors released them; BasicSR's niqe_pris_params.npz holds the same",
+    note="NIQE's pristine parameters as its authors released them; BasicSR's niqe_pris_params.npz has the same values",
     aliases={"niqe_pris_params.npz": "2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296"},
 )
 
@@ -99,12 +99,12 @@ def _clip_card(file: str) -> WeightsCard:
 
 @cache
 def _clip_urls() -> Mapping[str, str]:
-    """The table of addresses in the installed openai-clip by file name; each address holds the file's SHA-256."""
+    """The table of addresses in the installed openai-clip by file name; each address contains the file's SHA-256."""
     spec = find_spec("clip")
     source = None if spec is None or spec.origin is None else Path(spec.origin).with_name("clip.py")
     if source is None or not source.is_file():
         return {}
-    # Read and not imported: its import takes torch and seconds.
+    # Read instead of imported: its import loads torch and takes seconds.
     for statement in ast.parse(source.read_text(encoding="utf-8")).body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "_MODELS":
             table: dict[str, str] = ast.literal_eval(statement.value)
@@ -230,21 +230,21 @@ NETWORKS: dict[str, Network] = {
 }
 """By pyiqa's name."""
 
-_SET = "it describes a set of images, not one"
-_LARGE = "it is a language model of several GB that pyiqa fetches itself, partly with code to run"
-_FACES = "pyiqa looks for faces first, with networks whose files it fetches itself"
+_SET = "it evaluates a set of images, not a single one"
+_LARGE = "it is a language model of several GB that pyiqa downloads itself, partly with remote code"
+_FACES = "pyiqa detects faces first, with networks whose files it downloads itself"
 
 LEFT_OUT: dict[str, str] = {
-    "afine_nr": "pyiqa fetches its backbone into a folder of its own, past the checked files",
+    "afine_nr": "pyiqa downloads its backbone into a separate folder, bypassing the checked files",
     "clipscore": "it compares with a caption",
     "compare2score": _LARGE,
-    "fgresq": "pyiqa fetches its backbone from Hugging Face itself",
+    "fgresq": "pyiqa downloads its backbone from Hugging Face itself",
     "fid": _SET,
     "fid_dinov2": _SET,
     "inception_score": _SET,
-    "laion_aes": "openai-clip fetches its backbone itself",
+    "laion_aes": "openai-clip downloads its backbone itself",
     "maclip": "pyiqa runs it on CUDA devices only",
-    "metaiqa": "pyiqa does not check that the file fills the network: random numbers could remain",
+    "metaiqa": "pyiqa does not check that the file fills the network: random weights could remain",
     "qalign": _LARGE,
     "qalign_4bit": _LARGE,
     "qalign_8bit": _LARGE,
@@ -257,4 +257,5 @@ LEFT_OUT: dict[str, str] = {
     "topiq_nr-face-v1": _FACES,
     "topiq_nr_swin-face": _FACES,
 }
-"""No-reference scores of pyiqa that are not offered, each with the reason. Those with a reference are not either."""
+"""No-reference metrics of pyiqa that are not supported, each with the reason. Full-reference ones are not supported
+either."""

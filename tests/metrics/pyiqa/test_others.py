@@ -101,7 +101,7 @@ def test_accepted_files_make_the_score_alone_and_in_a_batch(metric, fabricate, l
 
 def test_a_file_that_the_table_does_not_know_is_a_reason_and_nothing_is_fetched(monkeypatch, lookups):
     monkeypatch.setitem(NETWORKS, "cnniqa", Network())
-    with pytest.raises(ValueError, match=r"'cnniqa' cannot be filled from .*asks for a file from huggingface"):
+    with pytest.raises(ValueError, match=r"'cnniqa' cannot be loaded from .*requests a file from huggingface"):
         load("cnniqa")
     assert lookups == []
 

@@ -102,7 +102,7 @@ def test_the_smallest_image_has_a_score_and_a_smaller_one_a_reason(name, put):
     put(metric)
     image = torch.rand(1, 3, least, least, generator=torch.Generator().manual_seed(0))
     assert torch.isfinite(pyiqa_score(image, metric)).all()
-    with pytest.raises(ValueError, match=f"needs images of {least} pixels a side or more, not {least - 1}"):
+    with pytest.raises(ValueError, match=f"needs images of at least {least} pixels per side, not {least - 1}"):
         pyiqa_score(image[..., 1:], metric)
 
 
@@ -120,7 +120,7 @@ def test_a_file_of_another_architecture_is_refused(put, made):
     (path,) = put("musiq")
     path.write_bytes(made("musiq_ava_ckpt-e8d3f067.pth").read_bytes())
     accept(path, "made by a test")
-    with pytest.raises(ValueError, match=r"cannot be filled from musiq_koniq.*head"):
+    with pytest.raises(ValueError, match=r"cannot be loaded from musiq_koniq.*head"):
         load("musiq")
 
 
@@ -130,7 +130,7 @@ def test_damaged_files_are_refused_in_one_sentence(metric, content, put):
     (path,) = put(metric)
     path.write_bytes(content)
     accept(path, "made by a test")
-    with pytest.raises(ValueError, match=f"'{metric}' cannot be filled from {path.name}") as caught:
+    with pytest.raises(ValueError, match=f"'{metric}' cannot be loaded from {path.name}") as caught:
         load(metric)
     assert "\n" not in str(caught.value)
 
@@ -141,7 +141,7 @@ def test_a_tensor_that_no_file_fills_is_found(put):
     state["head.weight"] = torch.full_like(state["head.weight"], torch.nan)
     torch.save(state, path)
     accept(path, "made by a test")
-    with pytest.raises(ValueError, match=r"do not fill head\.weight"):
+    with pytest.raises(ValueError, match=r"do not contain head\.weight"):
         load("musiq")
 
 
@@ -157,7 +157,7 @@ def test_code_in_an_accepted_file_is_never_run(put, tmp_path):
     (path,) = put("musiq")
     torch.save({"weight": Payload(tmp_path / "mark")}, path)
     accept(path, "made by a test")
-    with pytest.raises(ValueError, match="cannot be filled"):
+    with pytest.raises(ValueError, match="cannot be loaded"):
         load("musiq")
     assert not (tmp_path / "mark").exists()
 
@@ -169,7 +169,7 @@ def test_pyiqa_cannot_reach_the_network_nor_files_of_its_own(put, tmp_path, look
     (cache / path.name).write_bytes(path.read_bytes())
     with quietly():
         import pyiqa
-    with sandboxed({}), pytest.raises(OSError, match="asks for a file from huggingface"):
+    with sandboxed({}), pytest.raises(OSError, match="requests a file from huggingface"):
         pyiqa.create_metric("musiq", device="cpu")
     assert lookups == []
 

@@ -89,11 +89,11 @@ def test_names_lead_to_one_score(name, metric):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("pyiqa:brisqe", "unknown no-reference score of pyiqa 'brisqe'; did you mean 'brisque'"),
-        ("pyiqa:psnr", "unknown no-reference score of pyiqa 'psnr'"),
+        ("pyiqa:brisqe", "unknown no-reference metric of pyiqa 'brisqe'; did you mean 'brisque'"),
+        ("pyiqa:psnr", "unknown no-reference metric of pyiqa 'psnr'"),
         ("MUSIC", "unknown metric 'MUSIC'; did you mean 'MUSIQ'"),
-        ("pyiqa:fid", "'fid' is not offered: it describes a set of images"),
-        ("QAlign", "'qalign' is not offered: it is a language model"),
+        ("pyiqa:fid", "'fid' is not supported: it evaluates a set of images"),
+        ("QAlign", "'qalign' is not supported: it is a language model"),
     ],
 )
 def test_other_names_are_refused_with_the_reason(name, message):
