@@ -24,7 +24,7 @@ TABLES = {
     "method": METHODS,
     "metric": METRICS,
     "protocol": PROTOCOLS,
-    "no-reference score of pyiqa": NETWORKS,
+    "no-reference metric of pyiqa": NETWORKS,
 }
 
 
