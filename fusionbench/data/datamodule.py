@@ -254,13 +254,13 @@ def _require_setup(pairs: T | None) -> T:
 
 
 class _OneDataModule(FusionDataModule):
-    """The pairs of one data set, whose name a subclass says."""
+    """The pairs of one dataset, whose name a subclass says."""
 
     dataset: ClassVar[str]
 
     def __init__(self, root: str | Path | None = None, **options: Any) -> None:
         super().__init__(datasets=self.dataset, root=root, **options)
-        self.hparams.pop("datasets", None)  # The class says which data set it is, and is told of no other.
+        self.hparams.pop("datasets", None)  # The class says which dataset it is, and is told of no other.
 
 
 class EMSDataModule(_OneDataModule):
