@@ -29,6 +29,13 @@ def test_nothing_goes_in_circles(imports):
     assert circles(imports) == []
 
 
+def test_the_house_stays_as_small_as_it_was_planned(imports):
+    graph = room_graph(imports)
+    assert len(graph) <= 24
+    assert max(floors(graph).values()) <= 9
+    assert sum(map(len, graph.values())) <= 110
+
+
 def test_circles_floors_and_upward_arrows_are_found():
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}
     assert circles(graph) == [["b", "c"]]

@@ -11,11 +11,14 @@ from lightning import LightningModule
 from torch import Tensor
 from typing_extensions import override
 
-from fusionbench.metrics.table import COMMON_METRICS
+from fusionbench.registry import import_object
 from fusionbench.types import Batch, Color, Gray, Scores
 
 UNKNOWN = "unknown"
 """What a batch says in place of a spec of pairs whose degradation nobody has told."""
+
+TEST_METRICS = "fusionbench.metrics.torchmetrics:FusionMetricCollection"
+"""What `Trainer.test` measures, as text: methods know no metrics, and what only trains or fuses loads none."""
 
 
 class Method(LightningModule, ABC):
@@ -145,9 +148,7 @@ class Method(LightningModule, ABC):
 
     @override
     def on_test_start(self) -> None:
-        from fusionbench.metrics.torchmetrics import FusionMetricCollection
-
-        self._scores = FusionMetricCollection(COMMON_METRICS, prefix="test/").to(self.device)
+        self._scores = import_object(TEST_METRICS)(prefix="test/").to(self.device)
 
     @override
     def test_step(self, batch: Batch, batch_idx: int) -> Color:

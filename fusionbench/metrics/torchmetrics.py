@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from fusionbench.metrics.evaluation import evaluate
 from fusionbench.metrics.protocol import canonical, choose
+from fusionbench.metrics.table import COMMON_METRICS
 from fusionbench.types import Scores
 
 # Key of an image without a name; hashes are never negative.
@@ -94,7 +95,7 @@ class FusionMetricCollection(MetricCollection):
 
     def __init__(
         self,
-        names: Iterable[str],
+        names: Iterable[str] = COMMON_METRICS,
         protocol: str = "exact",
         dtype: torch.dtype = torch.float64,
         prefix: str | None = None,
