@@ -45,7 +45,7 @@ class Pairs(Dataset[Pair]):
 
 
 def specs(degradation: str | Sequence[str]) -> tuple[str, ...]:
-    """One or several specs, checked and in canonical form.
+    """One or several specs, checked, in canonical form and loaded for the processes that apply them.
 
     Raises:
         ValueError: there is none, or one is not valid.
@@ -53,7 +53,10 @@ def specs(degradation: str | Sequence[str]) -> tuple[str, ...]:
     several = (degradation,) if isinstance(degradation, str) else tuple(degradation)
     if not several:
         raise ValueError("no degradation is given; give at least 'clean'")
-    return tuple(str(parse(spec)) for spec in several)
+    parsed = [parse(spec) for spec in several]
+    for each in parsed:
+        each.load()
+    return tuple(map(str, parsed))
 
 
 def applicable_specs(raw: RawPair, several: Sequence[str]) -> Sequence[str]:

@@ -80,6 +80,14 @@ class Degradation:
             tuple(_sample_values(term, name=name, seed=seed, place=place) for place, term in _placed(self.terms))
         )
 
+    def load(self) -> None:
+        """Import what the terms need, so that processes which are forked later import nothing.
+
+        W&B watches imports while it runs, and what it does then fails in a forked process.
+        """
+        for term in self.terms:
+            import_object(term.kind.function)
+
     def apply(self, ir: Pixels, vi: Pixels, *, name: str, seed: int) -> Degraded:
         """Degrade a pair; the inputs are left as they are.
 

@@ -115,6 +115,37 @@ def test_another_process_makes_the_same_bytes(source, tmp_path):
     )
 
 
+WORKER_IMPORTS = """
+import sys
+from torch.utils.data import DataLoader, Dataset
+from fusionbench.data.datamodule import FusionDataModule
+from fusionbench.degradations import DEGRADATIONS
+
+class Imports(Dataset):
+    def __init__(self, pairs):
+        self.pairs = pairs
+    def __len__(self):
+        return len(self.pairs)
+    def __getitem__(self, index):
+        before = set(sys.modules)
+        self.pairs[index]
+        return set(sys.modules) - before
+
+every = [f"{modality}:{code}" for code, card in DEGRADATIONS.items() for modality in card.on]
+for contrasts in (False, True):
+    data = FusionDataModule("synthetic", crop=64, degradations=every, contrasts=contrasts, limit=4)
+    data.setup("fit")
+    for pairs in (data.train_pairs, data.val_pairs):
+        for imported in DataLoader(Imports(pairs), batch_size=None, num_workers=2):
+            assert not imported, imported
+"""
+
+
+def test_forked_workers_import_nothing():
+    # A logger that watches imports, as W&B's does, fails in them.
+    subprocess.run([sys.executable, "-c", WORKER_IMPORTS], check=True)
+
+
 def test_batch_stacks_every_field(source):
     pairs = Pairs(source, "ll", seed=0)
     batch = collate([pairs[0], pairs[1]])

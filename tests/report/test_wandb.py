@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 import struct
+import subprocess
 import sys
 import time
 
@@ -246,3 +247,16 @@ def test_a_training_sends_its_pictures_settings_and_recipe(tmp_path):
     assert recipe.name == "recipe-lure-s"
     (entry,) = recipe.manifest.contents
     assert entry.path == "recipe.json"
+
+
+def test_a_training_with_workers_is_mirrored_in_a_fresh_process(tmp_path):
+    words = (
+        "train --method dspfusion-s --loader.limit 8 --loader.batch_size 2 --loader.crop 64 --loader.workers 2 "
+        "--trainer.accelerator cpu --trainer.max_steps 1 --trainer.enable_progress_bar false --wandb offline "
+        f"--out {tmp_path}"
+    )
+    subprocess.run([sys.executable, "-m", "fusionbench", *words.split()], check=True)
+    for phase in ("priors", "diffusion"):
+        assert (tmp_path / phase / "weights.safetensors").exists()
+        ((_, (_, _, values, _, _)),) = logged(tmp_path / phase).items()
+        assert values["train/loss"] > 0
