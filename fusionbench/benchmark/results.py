@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusionbench.benchmark.score_file import ImageScores, ScoreFile, one_line, ordered
+from fusionbench.benchmark.score_file import SCORES, ImageScores, ScoreFile, one_line, ordered
 from fusionbench.files import Journal, csv_line, read_csv, write_atomically
 
 REFERENCES, INPUTS = "references", "inputs"
@@ -173,8 +173,13 @@ def pictured(dataset: Path) -> list[str]:
 
 
 def cells_of(out: Path) -> list[CellFolder]:
-    """The cells of a run in the order in which they were asked for, in a copy of its folder too."""
-    folders = [CellFolder(path.parent) for path in out.glob("*/*/*/meta.json")]
+    """The cells of a run in the order in which they were asked for, in a copy of its folder too.
+
+    Raises:
+        ValueError: one has scores, and nothing says of what.
+    """
+    places = {path.parent for file in ("meta.json", SCORES) for path in out.glob(f"*/*/*/{file}")}
+    folders = [CellFolder(place) for place in places]
     return sorted(folders, key=lambda cell: (cell.meta().get(POSITION, math.inf), cell.folder))
 
 
@@ -200,6 +205,11 @@ def refuse_others(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, A
 
 def _read_meta(path: Path) -> dict[str, Any]:
     if not path.exists():
+        if (path.parent / SCORES).exists():
+            raise ValueError(
+                f"{path} is missing, which says what the scores beside it are of; delete the folder {path.parent} to "
+                "compute them again"
+            )
         return {}
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))

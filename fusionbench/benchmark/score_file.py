@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 OK = "ok"
 
+SCORES = "scores.csv"
+
 IMAGE, STATUS = "image", "status"
 """The first columns of scores.csv; metrics follow."""
 
@@ -81,7 +83,7 @@ class ScoreFile:
     """Reads and writes both files. One process writes them at a time."""
 
     def __init__(self, folder: Path) -> None:
-        self._scores = Journal(folder / "scores.csv")
+        self._scores = Journal(folder / SCORES)
         self._provenance = Journal(folder / "provenance.csv")
 
     @cached_property
@@ -243,6 +245,10 @@ def _read(scores: Path, provenance: Path) -> _Content:
     live, void, content.made = _read_records(provenance)
     known = provenance.exists()
     if not lines:
+        if scores.exists() and not faults:
+            content.faults.append(
+                f"{scores} is empty or cut in its first line, which names {IMAGE}, {STATUS} and the metrics"
+            )
         return content
     heading = lines[0].cells
     if heading[:2] != [IMAGE, STATUS] or "" in heading or len(set(heading)) < len(heading):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusionbench.console import EXIT_OK
+from fusionbench.console import print_missing
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from fusionbench.report.tables import Results
+
 
 def report(run: Path, html: bool = False) -> int:
-    """Print the tables of a run and write them again.
+    """Print the tables of a run and write them again; say what is missing.
 
     Args:
         run: the run's folder.
@@ -21,15 +23,15 @@ def report(run: Path, html: bool = False) -> int:
     from fusionbench.console import make_console
 
     console = make_console()
-    show_report(run, console)
+    results = show_report(run, console)
     if html:
         from fusionbench.report.html import write_html
 
         console.print(f"written: {write_html(run)}", highlight=False, soft_wrap=True)
-    return EXIT_OK
+    return print_missing(console, results.problems)
 
 
-def show_report(out: Path, console: Console) -> None:
+def show_report(out: Path, console: Console) -> Results:
     from fusionbench.report.pictures import draw_run
     from fusionbench.report.tables import read_results
     from fusionbench.report.text import show, write_report
@@ -38,3 +40,4 @@ def show_report(out: Path, console: Console) -> None:
     show(results.blocks, console)
     paths = [*write_report(out, results), *draw_run(out)]
     console.print("written: " + ", ".join(str(path) for path in paths), highlight=False, soft_wrap=True)
+    return results

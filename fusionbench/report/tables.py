@@ -11,9 +11,12 @@ from typing import Any
 import pandas as pd
 
 from fusionbench.benchmark.results import UNABLE, CellFolder, cells_of
+from fusionbench.benchmark.score_file import OK, SCORES
+from fusionbench.benchmark.settings import BLOCK, TABLE
 from fusionbench.benchmark.sources import Sources
 from fusionbench.metrics import row
 from fusionbench.report.provenance import origins
+from fusionbench.version import __version__
 
 # Two means closer than this fraction are the same number printed twice; both are marked.
 TIE = 1e-9
@@ -24,7 +27,10 @@ CHANGED = "the sources changed since; the same command fuses and scores it again
 NOT_APPLICABLE = "n/a"
 """What is shown of a method that cannot fuse images that are so degraded."""
 
-LABELS = ("dataset", "degradation", "method", "weights", "image", "status")
+KEYS = ("dataset", "degradation", "method")
+"""Settings that tell the cells of a run apart."""
+
+LABELS = (*KEYS, "weights", "image", "status")
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,12 @@ class Results:
     Attributes:
         scores: all rows: dataset, degradation, method, its weights, image, status, then the metrics.
         blocks: the tables, in the order in which their cells were asked for.
+        problems: one sentence for each image that lacks something, and for each cell that lacks images.
     """
 
     scores: pd.DataFrame
     blocks: list[ScoreTable]
+    problems: list[str]
 
 
 def read_results(out: Path) -> Results:
@@ -85,15 +93,18 @@ def read_results(out: Path) -> Results:
 
     Raises:
         FileNotFoundError: the folder holds no results.
-        ValueError: a file is not what a run writes.
+        ValueError: a file is not what a run writes, or cells of different runs lie in one folder.
     """
     frames: list[pd.DataFrame] = []
     sources: dict[Path, Sources] = {}
-    metas: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for cell in cells_of(out):
-        if not (cell.folder / "scores.csv").exists():
+    metas: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    cells, problems = cells_of(out), []
+    _check_alike(cells)
+    for cell in cells:
+        keys = {key: _setting(cell, key) for key in KEYS}
+        problems += _problems(cell)
+        if not (cell.folder / SCORES).exists():
             continue
-        keys = {key: _setting(cell, key) for key in ("dataset", "degradation", "method")}
         place = cell.folder.parents[1]
         sources[place] = sources.get(place) or Sources.read(place)
         frame = _read(cell, sources[place])
@@ -101,7 +112,7 @@ def read_results(out: Path) -> Results:
         for position, (key, value) in enumerate(labels.items()):
             frame.insert(position, key, value)
         frames.append(frame)
-        metas.setdefault((keys["dataset"], keys["degradation"]), []).append(cell.meta())
+        metas.setdefault((keys["dataset"], keys["degradation"]), {})[keys["method"]] = cell.meta()
     if not frames:
         raise FileNotFoundError(f"no results in {out}; expected <dataset>/<degradation>/<method>/scores.csv below it")
     columns = list(dict.fromkeys(column for frame in frames for column in frame.columns))
@@ -110,11 +121,13 @@ def read_results(out: Path) -> Results:
     scores = scores.reindex(columns=columns)
     tables = [
         _score_table(
-            scores[(scores["dataset"] == dataset) & (scores["degradation"] == degradation)], dataset, degradation, cells
+            scores[(scores["dataset"] == dataset) & (scores["degradation"] == degradation)], dataset, degradation, those
         )
-        for (dataset, degradation), cells in metas.items()
+        for (dataset, degradation), those in metas.items()
     ]
-    return Results(scores, tables)
+    lacking = scores.loc[scores["status"] != OK, [*KEYS, "image", "status"]]
+    problems += [f"{', '.join(of)}: {status}" for *of, status in lacking.itertuples(index=False)]
+    return Results(scores, tables, problems)
 
 
 def read_scores(out: Path) -> pd.DataFrame:
@@ -158,6 +171,46 @@ def _setting(folder: CellFolder, key: str) -> str:
     return str(folder.meta()["settings"][key])
 
 
+def _check_alike(cells: Sequence[CellFolder]) -> None:
+    """Refuse cells that no single run has written, as a table names one protocol, seed and version.
+
+    Raises:
+        ValueError: two of them differ in what the cells of a run share, or hold the same.
+    """
+    of_dataset: dict[str, CellFolder] = {}
+    known: dict[tuple[str, ...], CellFolder] = {}
+    for cell in cells:
+        own = cell.meta()["settings"]
+        dataset, *rest = (_setting(cell, key) for key in KEYS)
+        for other, shared in ((cells[0], TABLE), (of_dataset.setdefault(dataset, cell), BLOCK)):
+            theirs = other.meta()["settings"]
+            for key in shared:
+                if key in own and key in theirs and own[key] != theirs[key]:
+                    raise ValueError(
+                        f"{other.folder} and {cell.folder} are not of one run, as {key} is {theirs[key]!r} and "
+                        f"{own[key]!r}; move one of them elsewhere"
+                    )
+        twin = known.setdefault((dataset, *rest), cell)
+        if twin is not cell:
+            raise ValueError(
+                f"{twin.folder} and {cell.folder} both hold {', '.join((dataset, *rest))}; move one of them elsewhere"
+            )
+
+
+def _problems(cell: CellFolder) -> list[str]:
+    """Whether a cell lacks images that were asked for."""
+    meta = cell.meta()
+    if UNABLE in meta:
+        return []
+    label, rows = ", ".join(_setting(cell, key) for key in KEYS), len(cell.rows())
+    if "images" in meta and rows < (asked := meta["images"]["scored"]):
+        return [f"{label}: {asked - rows} of {asked} images have no scores; the command that wrote the folder adds them"]
+    # Earlier versions said neither how many images there are nor what they were made from.
+    if "images" not in meta and (cell.scores.made or not rows):
+        return [f"{label}: it was not finished; the command that wrote the folder goes on there"]
+    return []
+
+
 def folder_table(out: Path, name: str) -> ScoreTable:
     """The table of one scored folder of fused images.
 
@@ -167,17 +220,17 @@ def folder_table(out: Path, name: str) -> ScoreTable:
     folder = CellFolder(out)
     frame = _read(folder, Sources.read(out))
     frame.insert(2, "method", name)
-    return _score_table(frame, _setting(folder, "dataset"), "as given", [folder.meta()])
+    return _score_table(frame, _setting(folder, "dataset"), "as given", {name: folder.meta()})
 
 
-def _score_table(scores: pd.DataFrame, dataset: str, degradation: str, metas: Sequence[dict[str, Any]]) -> ScoreTable:
+def _score_table(
+    scores: pd.DataFrame, dataset: str, degradation: str, by_name: Mapping[str, dict[str, Any]]
+) -> ScoreTable:
     metrics = [column for column in scores.columns if column not in LABELS]
     by_method = scores.groupby("method", sort=False)[metrics]
-    means, counts = by_method.mean(), by_method.count()
-    unable = {one["settings"]["method"]: one[UNABLE] for one in metas if UNABLE in one}
-    if unable:
-        order = [name for one in metas if (name := one["settings"]["method"]) in means.index or name in unable]
-        means, counts = means.reindex(order), counts.reindex(order, fill_value=0)
+    # Methods that cannot fuse such images, or whose rows are gone, have a line without numbers.
+    means, counts = by_method.mean().reindex(list(by_name)), by_method.count().reindex(list(by_name), fill_value=0)
+    metas = list(by_name.values())
     found = scores["image"].nunique()
     images = max(one.get("images", {}).get("scored", found) for one in metas)
     available = max(one.get("images", {}).get("available", found) for one in metas)
@@ -191,8 +244,8 @@ def _score_table(scores: pd.DataFrame, dataset: str, degradation: str, metas: Se
         settings=metas[-1]["settings"],
         origins=tuple(dict.fromkeys(note for one in metas for note in origins(one))),
         missing=frozenset(metas[-1].get("missing", {})),
-        weights={one["settings"]["method"]: name for one in metas if (name := one["settings"].get("weights"))},
-        unable=unable,
+        weights={name: weights for name, one in by_name.items() if (weights := one["settings"].get("weights"))},
+        unable={name: one[UNABLE] for name, one in by_name.items() if UNABLE in one},
     )
 
 
@@ -253,6 +306,11 @@ def footnotes(tables: Sequence[ScoreTable]) -> list[str]:
         "a name with @input compares with the degraded ones.",
         f"Protocol: {settings['protocol']}. {seed}Split: {settings['split']}. fusionbench {settings['version']}.",
     ]
+    if (version := settings["version"]) != __version__:
+        notes.append(
+            f"These numbers are of fusionbench {version}, and this is {__version__}: metrics may be defined otherwise "
+            "now, and `run` adds nothing to this folder."
+        )
     if names := dict.fromkeys(name for block in tables for name in block.weights.values()):
         notes.append(f"Weights: {', '.join(names)}.")
     for block in tables:

@@ -52,6 +52,8 @@ def place(whole, tmp_path, monkeypatch):
 
 
 SCORES = {
+    "emptied": lambda text: "",
+    "four characters": lambda text: text[:4],
     "cut in the heading": lambda text: text[:6] + "\n",
     "a row too long": lambda text: text.replace("0,ok,", "0,ok,3.0,4.0,"),
     "merge marks": lambda text: text.replace("0,ok", "<<<<<<< HEAD\n0,ok"),
@@ -77,6 +79,79 @@ def test_altered_scores_are_refused_by_report_and_computed_again_by_run(kind, pl
     assert error.count("\n") == 1
     assert main(RUN) == 0
     assert path.read_text() == before
+
+
+CUT = {
+    "after the heading": lambda text: text[: text.index("\n") + 1],
+    "after a row": lambda text: "".join(text.splitlines(keepends=True)[:2]),
+    "in the middle of a row": lambda text: text[:-4],
+    "before the last line's end": lambda text: text[:-1],
+}
+
+
+@pytest.mark.parametrize("html", [[], ["--html"]])
+@pytest.mark.parametrize("kind", CUT)
+def test_report_says_which_images_a_cut_file_lacks_and_run_adds_them(kind, html, place, capsys):
+    path = place / CELL / "scores.csv"
+    before = path.read_text()
+    path.write_text(CUT[kind](before))
+    left = max(path.read_text().count("\n") - 1, 0)
+    assert main(["report", "o", *html]) == 3
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"missing: folder, clean, average: {2 - left} of 2 images have no scores" in told
+    assert f"EN of average is over {left} of 2 images" in told
+    assert main(RUN) == 0
+    assert path.read_text() == before
+    assert main(["report", "o"]) == 0
+
+
+def test_report_misses_a_file_of_scores_and_a_cell_that_was_not_finished(place, capsys):
+    (place / CELL / "scores.csv").unlink()
+    meta = json.loads((place / CELL.replace("average", "max") / "meta.json").read_text())
+    del meta["images"]
+    (place / CELL.replace("average", "max") / "meta.json").write_text(json.dumps(meta))
+    assert main(["report", "o"]) == 3
+    told = capsys.readouterr().out
+    assert "missing: folder, clean, average: 2 of 2 images have no scores" in told
+    assert "missing: folder, clean, max: it was not finished" in told
+
+
+def test_report_says_what_failed(place, capsys):
+    (place / "vi" / "0.png").write_bytes(b"broken")
+    assert main([*RUN, "--out", "broken"]) == 3
+    missed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("missing: ")]
+    assert missed
+    assert main(["report", "broken"]) == 3
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("missing: ")] == missed
+
+
+def test_scores_without_settings_are_refused(place, capsys):
+    (place / CELL / "meta.json").unlink()
+    for words in (["report", "o"], RUN):
+        assert main(words) == 2
+        error = capsys.readouterr().err
+        assert f"{CELL}/meta.json is missing" in error
+        assert f"delete the folder {CELL} to compute them again" in error
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("version", "9.9"), ("seed", 5), ("protocol", "vifb"), ("split", "train"), ("resize", True)]
+)
+def test_cells_of_different_runs_make_no_table(key, value, place, capsys):
+    path = place / CELL / "meta.json"
+    meta = json.loads(path.read_text())
+    meta["settings"][key] = value
+    path.write_text(json.dumps(meta))
+    assert main(["report", "o"]) == 2
+    error = capsys.readouterr().err
+    assert f"are not of one run, as {key} is {value!r} and" in error
+    assert "; move one of them elsewhere" in error
+
+
+def test_two_folders_of_one_cell_make_no_table(place, capsys):
+    shutil.copytree(place / CELL, place / f"{CELL}2")
+    assert main(["report", "o"]) == 2
+    assert f"{CELL} and {CELL}2 both hold folder, clean, average" in capsys.readouterr().err
 
 
 META = {
@@ -136,7 +211,7 @@ def test_report_reads_what_an_earlier_version_wrote(place, capsys):
     (place / "o" / "folder" / "sources.json").unlink()
     capsys.readouterr()
     assert main(["report", "o"]) == 0
-    assert "fusionbench 0.0.9" in capsys.readouterr().out
+    assert "These numbers are of fusionbench 0.0.9, and this is" in capsys.readouterr().out
     assert before == [(place / "o" / "report" / name).read_text() for name in ("table.csv", "per_image.csv")]
     assert main(RUN) == 2
     assert "version was '0.0.9'" in capsys.readouterr().err
