@@ -18,6 +18,7 @@ from rich.console import Console
 from fusionbench.benchmark.options import parse_paths
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
+from fusionbench.methods import limits_of
 from fusionbench.report.tables import ScoreTable, arrow, footnotes, number, ranks, score_tables
 
 ROOT = Path(__file__).parents[1]
@@ -81,7 +82,8 @@ def _section(name: str, found: Sequence[ScoreTable], baselines: Sequence[str]) -
         f"- {metric}: {sum(_wins(block, name, metric) for block in degraded)} of {len(degraded)}"
         for metric in found[0].means.columns
     ]
-    lines = [f"## {name}", "", f"Degraded scenarios in which {name} is better than {', '.join(baselines)}:", "", *wins]
+    limits = [f"**Limits.** {limits_of(name)}", ""] if limits_of(name) else []
+    lines = [f"## {name}", "", *limits, f"Degraded scenarios in which {name} is better than {', '.join(baselines)}:", "", *wins]
     return "\n".join([*lines, *(f"\n{_table(block)}" for block in found), ""])
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from fusionbench.data import DATASETS
 from fusionbench.degradations import DEGRADATIONS, SCENARIOS, linear_codes
-from fusionbench.methods import METHODS, fallback, is_ready, variant_of
+from fusionbench.methods import METHODS, fallback, is_ready, limits_of, variant_of
 from fusionbench.metrics import METRICS, PROTOCOLS
 from fusionbench.metrics.pyiqa.table import LICENCE
 from fusionbench.report.columns import Row
@@ -27,6 +27,7 @@ class Listing:
         least: how wide that column is at least.
         cut: whether its texts are cut to one line.
         folded: whether a name is a variant that is shown only when asked for.
+        below: the column whose texts stand below the table, a line each.
         note: a sentence below it.
     """
 
@@ -36,6 +37,7 @@ class Listing:
     least: int = 40
     cut: bool = False
     folded: Callable[[str], bool] = lambda name: False
+    below: str = ""
     note: Callable[[], str] = lambda: ""
 
     def chosen(self, match: str = "", *, every: bool = False) -> list[Row]:
@@ -76,6 +78,7 @@ def _methods() -> Iterator[Row]:
             "note": card.note,
             "variant of": variant_of(name),
             "repository": card.repository,
+            "limits": limits_of(name),
         }
 
 
@@ -119,6 +122,7 @@ LISTINGS = {
         least=16,
         cut=True,
         folded=lambda name: bool(variant_of(name)),
+        below="limits",
         note=lambda: f"linear: {', '.join(linear_codes())} and clean. Variants and ablations are not shown: --all.",
     ),
     "datasets": Listing("datasets of image pairs, for --dataset", _datasets, "title"),

@@ -34,7 +34,7 @@ def show_list(
     rows = listing.chosen(match, every=all or format != "text")
     if not rows:
         raise ValueError(f"--match {match!r} fits none of the {what}; fusionbench list {what} shows them")
-    show(rows, console, long=listing.long, least=listing.least, cut=listing.cut, form=format)
+    show(rows, console, long=listing.long, least=listing.least, cut=listing.cut, below=listing.below, form=format)
     if format == "text" and (note := listing.note()) and not (match or all):
         console.print(f"\n{note}", style="dim", soft_wrap=True)
     return EXIT_OK

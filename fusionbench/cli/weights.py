@@ -122,6 +122,7 @@ def export(
     run: Path | None = None,
     licence: str = "",
     about: str = "",
+    limits: str = "",
     half: bool = False,
 ) -> int:
     """Write a trained method as a folder for others: model.safetensors, config.json and a README card.
@@ -132,7 +133,9 @@ def export(
         out: the folder to write; by default the method's name.
         run: folder of a run of it; its scores and their protocol go into the card.
         licence: of the numbers; without it, that of the exported folder which they come from.
-        about: a paragraph on what it is for and where it fails.
+        about: a paragraph on what it is for.
+        limits: a sentence on where it fails, which lists of methods show; without it, that of the exported folder
+            which the numbers come from.
         half: round the numbers to 16 bits, for half the size.
     """
     from fusionbench import methods
@@ -142,7 +145,7 @@ def export(
     if sentence := methods.lacking(name, source, option="--from FILE"):
         raise FileNotFoundError(sentence)
     model = trained(name, source)
-    _say(export_model(model, out or Path(name), run=run, licence=licence, about=about, half=half))
+    _say(export_model(model, out or Path(name), run=run, licence=licence, about=about, limits=limits, half=half))
     return EXIT_OK
 
 

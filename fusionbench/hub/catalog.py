@@ -56,7 +56,7 @@ class WeightsOwner:
             return ALTERED
 
     def facts(self, card: WeightsCard) -> dict[str, str]:
-        """Checksum, licence and source of a file; the folder of an exported method knows more of them than the card."""
+        """Checksum, licence, source and limits of a file; an exported method's folder knows more than the card."""
         path = locate(self.name, card)
         try:
             said = recorded_beside(path) if path is not None else {}
@@ -71,6 +71,7 @@ class WeightsOwner:
             "sha256": digest,
             "licence": said.get("licence") or card.licence,
             "source": IN_PACKAGE if path is not None and PRETRAINED in path.parents else card.source,
+            "limits": said.get("limits", ""),
         }
 
     def lacking(self) -> list[WeightsCard]:

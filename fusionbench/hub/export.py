@@ -32,21 +32,31 @@ README = "README.md"
 
 
 def export(
-    model: Trained, folder: Path, *, run: Path | None = None, licence: str = "", about: str = "", half: bool = False
+    model: Trained,
+    folder: Path,
+    *,
+    run: Path | None = None,
+    licence: str = "",
+    about: str = "",
+    limits: str = "",
+    half: bool = False,
 ) -> Path:
     """Write a method as a folder with `model.safetensors`, `config.json` and `README.md`.
 
     Args:
         run: folder of a run whose scores of this method go into the card.
         licence: of the numbers; without it, that of the exported folder which they come from.
-        about: a paragraph on what it is for and where it fails.
+        about: a paragraph on what it is for.
+        limits: a sentence on where it fails, which lists of methods show; without it, that of the exported folder
+            which the numbers come from.
         half: round the numbers to 16 bits, for half the size; the method computes in 32 bits with what is left.
 
     Raises:
         ValueError: the files do not fill the method, or the run's scores are of other weights.
         FileNotFoundError: the run holds no results.
     """
-    licence = licence or recorded_beside(model.files[0]).get("licence", "")
+    said = recorded_beside(model.files[0])
+    licence, limits = licence or said.get("licence", ""), limits or said.get("limits", "")
     method = methods.load(model.name, weights=_place(model), verify=False, **model.options)
     target, unfinished = folder / MODEL, folder / f".{MODEL}.part"
     with tempfile.TemporaryDirectory() as place:  # the folder is as it was until all has been checked
@@ -58,12 +68,13 @@ def export(
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(made, unfinished)
         unfinished.replace(target)
-    text = readme(model, title, sha256(target), run, licence, about)
+    text = readme(model, title, sha256(target), run, licence=licence, about=about, limits=limits)
     config = {
         "method": model.name,
         "options": dict(model.options),
         "sha256": sha256(target),
         "licence": licence,
+        "limits": limits,
         "made_of": {path.name: sha256(path) for path in model.files},
         "fusionbench": __version__,
     }

@@ -30,7 +30,9 @@ fused = fuse(from_pretrained("{name}"), "ir.png", "vi.png")
 `fusionbench run --method {name} --weights {name}={name} ...` scores it, where the folder is called {name}."""
 
 
-def readme(model: Trained, title: str, digest: str, run: Path | None, licence: str, about: str) -> str:
+def readme(
+    model: Trained, title: str, digest: str, run: Path | None, *, licence: str = "", about: str = "", limits: str = ""
+) -> str:
     """The card's text.
 
     Args:
@@ -38,13 +40,14 @@ def readme(model: Trained, title: str, digest: str, run: Path | None, licence: s
         digest: the exported file's SHA-256.
         run: folder of a run whose scores of this method are shown.
         licence: of the numbers.
-        about: a paragraph on what it is for and where it fails.
-
+        about: a paragraph on what it is for.
+        limits: a sentence on where it fails.
     """
     card = METHODS[model.name]
     front = {"library_name": "fusionbench", "license": licence or "unknown", "tags": ["image-fusion", model.name]}
     sections = {
         "": "\n\n".join(filter(None, [f"{card.paper}.", card.note and f"{card.note}.", about])),
+        "Limits": limits,
         "Use": USE.format(name=model.name),
         "Data": _data(model.recipe),
         "Degradations": _degradations(model.recipe),

@@ -16,7 +16,7 @@ from fusionbench.methods.lure.table import LURE
 from fusionbench.registry import current_names, import_object, lookup
 from fusionbench.weights.checksums import IMPORTED, accept, digest8
 from fusionbench.weights.read import load_strict, read_state
-from fusionbench.weights.store import cache_path, locate, require
+from fusionbench.weights.store import cache_path, locate, recorded_beside, require
 from fusionbench.weights.store import download as download_files
 from fusionbench.weights.store import verify as verify_file
 
@@ -74,6 +74,16 @@ def is_ready(name: str) -> bool:
     """Whether a method runs here by itself: it needs no weights, or they are here."""
     card = card_of(name)
     return card.family != "external" and all(locate(spelled(name), part) for part in card.weights)
+
+
+def limits_of(name: str) -> str:
+    """Where the weights that a method reads here are known to fail, as the folder that they lie in says; else empty.
+
+    Raises:
+        ValueError: there is no such method, or the folder's config.json is damaged.
+    """
+    places = [locate(spelled(name), part) for part in card_of(name).weights]
+    return " ".join(filter(None, (recorded_beside(place).get("limits") for place in places if place)))
 
 
 def check_able(name: str, degradation: str | None) -> None:

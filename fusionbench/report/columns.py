@@ -20,7 +20,14 @@ GAP = 2
 
 
 def show(
-    rows: Sequence[Row], console: Console, *, long: str, least: int = 40, cut: bool = False, form: Format = "text"
+    rows: Sequence[Row],
+    console: Console,
+    *,
+    long: str,
+    least: int = 40,
+    cut: bool = False,
+    below: str = "",
+    form: Format = "text",
 ) -> None:
     """Print rows.
 
@@ -29,6 +36,7 @@ def show(
         long: the column that gets the room that the others leave.
         least: how wide it is at least; the last columns are left out where the terminal is too narrow for it.
         cut: whether its texts are cut between words, to keep to one line, or wrapped.
+        below: a column of sentences that few rows have; they are printed below the table, however narrow it is.
         form: 'csv' and 'json' have every row and column in full.
     """
     if form == "json":
@@ -41,6 +49,8 @@ def show(
         writer.writerows(rows)
         console.print(stream.getvalue().rstrip("\n"), soft_wrap=True)
         return
+    sentences = {next(iter(row.values())): row[below] for row in rows if below and row[below]}
+    rows = [{column: text for column, text in row.items() if column != below} for row in rows]
     columns, room = fitting(rows, long, console.width, least)
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
     for index, column in enumerate(columns):
@@ -52,6 +62,8 @@ def show(
         console.print(
             f"not shown for want of room: {', '.join(hidden)} (--format csv has all)", style="dim", soft_wrap=True
         )
+    for name, sentence in sentences.items():
+        console.print(f"\n{name}: {sentence}")
 
 
 def show_facts(facts: Mapping[str, str], console: Console) -> None:

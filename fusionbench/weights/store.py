@@ -136,7 +136,7 @@ def _download(method: str, card: WeightsCard, progress: bool) -> Path:
 
 
 def recorded_beside(path: Path) -> dict[str, str]:
-    """What config.json says of the file beside it: `sha256`, and `licence` where it is stated.
+    """What config.json says of the file beside it: `sha256`, and `licence` and `limits`, empty where none is stated.
 
     Returns:
         Nothing for a file that is no exported method's.
@@ -149,7 +149,7 @@ def recorded_beside(path: Path) -> dict[str, str]:
         return {}
     try:
         said = json.loads(config.read_text(encoding="utf-8"))
-        return {"sha256": str(said["sha256"]), "licence": str(said.get("licence", ""))}
+        return {"sha256": str(said["sha256"]), **{key: str(said.get(key, "")) for key in ("licence", "limits")}}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{config} is no configuration of an exported method ({error})") from error
 

@@ -85,7 +85,7 @@ def test_every_variant_is_of_a_method_of_its_own():
 
 def test_names_can_be_filtered(shown, capsys):
     lines = shown("list methods --match LURE-S*")
-    names = [line.split()[0] for line in lines[1:]]
+    names = [line.split()[0] for line in lines[1 : lines.index("")]]
     assert "lure-s-gate" in names
     assert all(name.startswith("lure-s") for name in names)
     assert main(["list", "metrics", "--match", "nope"]) == 2
@@ -102,6 +102,17 @@ def test_a_method_says_whether_it_can_run_here(monkeypatch, tmp_path):
         "ifcnn": "needs weights",
         "text-if": "external",
     }
+
+
+@pytest.mark.parametrize("words", ["list methods", "list methods --match lure-s"])
+def test_limits_of_networks_are_told_on_a_narrow_terminal_too(words, shown, monkeypatch, tmp_path):
+    told = " ".join(shown(words, 60))
+    assert "lure-s: Hazy daylight comes out as dark as night" in told
+    assert "dark as night" not in " ".join(shown("list methods --match average", 60))
+    place = tmp_path / "weights" / "lure" / "lure-s.safetensors"
+    place.parent.mkdir(parents=True)
+    place.touch()  # Weights of one's own have other limits.
+    assert "dark as night" not in " ".join(shown(words, 60))
 
 
 def test_a_word_that_is_too_long_is_cut_itself():

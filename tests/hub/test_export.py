@@ -308,10 +308,20 @@ def test_a_network_of_the_package_has_a_licence_and_a_checksum_and_a_card_that_s
     assert "model.safetensors: in the package" in " ".join(capsys.readouterr().out.split())
 
 
-def test_an_exported_network_of_the_package_keeps_its_licence(place):
+def test_an_exported_network_of_the_package_keeps_its_licence_and_limits(place):
     export(trained("lure-s"), place / "card")
-    assert json.loads((place / "card" / "config.json").read_text())["licence"] == "Apache-2.0"
-    assert "license: Apache-2.0" in (place / "card" / "README.md").read_text()
+    config, card = json.loads((place / "card" / "config.json").read_text()), (place / "card" / "README.md").read_text()
+    assert config["licence"] == "Apache-2.0"
+    assert "license: Apache-2.0" in card
+    assert config["limits"].startswith("Hazy daylight comes out as dark as night")
+    assert f"## Limits\n\n{config['limits']}\n" in card
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_card_of_a_network_of_the_package_says_the_limits_of_its_config(name):
+    limits = json.loads((PRETRAINED / name / "config.json").read_text(encoding="utf-8")).get("limits", "")
+    card = (PRETRAINED / name / "README.md").read_text(encoding="utf-8")
+    assert (f"\n## Limits\n\n{limits}\n" in card) if limits else ("## Limits" not in card)
 
 
 def test_an_altered_network_of_the_package_is_refused(place, monkeypatch):
