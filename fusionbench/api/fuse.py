@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from PIL import Image as Pillow
 
 from fusionbench.benchmark.inputs import load_method, load_pairs
 from fusionbench.benchmark.parallel import Notify, Shard, make_shards, run_in_processes
@@ -75,7 +76,8 @@ def write_image(path: str | Path, image: ImageLike) -> None:
 
     Args:
         path: its suffix chooses the format: .png, .bmp, .tif or .tiff.
-        image: an array or tensor of floats from 0 to 1 or bytes from 0 to 255, (H, W), (H, W, 3) or (1 or 3, H, W).
+        image: an array or tensor of floats from 0 to 1 or bytes from 0 to 255, (H, W), (H, W, 3) or (1 or 3, H, W), or
+            a Pillow image.
 
     Raises:
         ValueError: the format loses information, or this is no image.
@@ -99,19 +101,27 @@ def fuse(
     prompt: str | None = None,
     name: str = "image",
     tile: int = 0,
+    weights: str | Path | None = None,
+    strict: bool = False,
     ir_range: str | Sequence[float] | None = None,
     ir_channel: int | str | None = None,
 ) -> Color:
     """Fuse one pair.
 
-    Images are files, or arrays and tensors of bytes from 0 to 255 or floats from 0 to 1: (H, W), (H, W, 3) or
-    (1 or 3, H, W).
+    Images are paths of files, Pillow images, or arrays and tensors of bytes from 0 to 255 or floats from 0 to 1:
+    (H, W), (H, W, 3) or (1 or 3, H, W). Folders are fused by `run`.
 
     Args:
+        method: its name, or one that was loaded before (`fusionbench.methods.load`), which saves the time to load it.
+        ir: infrared image.
+        vi: visible image, of the same size.
         degradation: what is wrong with the images, for methods that are told; nothing is degraded here.
         prompt: the same in words, for methods that read text.
         name: what methods that draw random numbers derive them from.
         tile: side of the tiles to fuse at a time, in pixels; 0 fuses the whole image.
+        weights: a file in place of the one that the method looks for, or a folder of its files.
+        strict: refuse a method whose own weights are missing, instead of fusing, with a warning, by the small network
+            that comes with the package.
         ir_range: the values of an infrared file that become black and white, (low, high), for raw frames and
             temperatures; 'auto' takes the 0.1 and 99.9 % quantiles.
         ir_channel: the channel of an infrared file that is the infrared image, counted from 0, or 'luma'.
@@ -121,8 +131,8 @@ def fuse(
 
     Raises:
         FileNotFoundError: an image or the method's weights are missing.
-        ValueError: an image is none, has another range, or leaves open what it shows; the sizes differ; a name is
-            unknown; or the method cannot fuse images that are so degraded.
+        ValueError: an image is none, has another range, or leaves open what it shows; it is a folder; the sizes
+            differ; a name is unknown; or the method cannot fuse images that are so degraded.
 
     Example:
         >>> ir, vi = torch.zeros(1, 8, 8), torch.ones(3, 8, 8)
@@ -132,6 +142,12 @@ def fuse(
     check_tile(tile)
     if isinstance(method, str):
         check_able(method, degradation)
+    for folder in (ir, vi):
+        if isinstance(folder, (str, Path)) and Path(folder).is_dir():
+            raise ValueError(
+                f"{folder} is a folder, and fuse takes one pair of images; fusionbench.run(METHOD, ir=FOLDER, "
+                "vi=FOLDER) fuses and scores folders, and the command `fusionbench fuse` fuses them"
+            )
     reading = read_options(ir_range, ir_channel)
     infrared, visible = _infrared(ir, reading), _visible(vi, reading)
     if infrared.shape[-2:] != visible.shape[-2:]:
@@ -147,7 +163,8 @@ def fuse(
     )
     if prompt is not None:
         batch["prompt"] = [prompt]
-    loaded = load(method) if isinstance(method, str) else method
+    own = None if weights is None else Path(weights)
+    loaded = load(method, weights=own, strict=strict) if isinstance(method, str) else method
     with torch.inference_mode():
         return fuse_batch(loaded, batch, tile)[0]
 
@@ -162,7 +179,7 @@ def told(degradation: str | None) -> str:
 
 
 def _infrared(given: ImageLike, reading: ReadOptions) -> Gray:
-    if isinstance(given, (str, Path)):
+    if isinstance(given, (str, Path, Pillow.Image)):
         coloured = is_false_colour(given, reading)
         image = to_tensor(read_infrared(given, reading))
     else:
@@ -178,7 +195,7 @@ def _infrared(given: ImageLike, reading: ReadOptions) -> Gray:
 
 
 def _visible(given: ImageLike, reading: ReadOptions) -> Image:
-    if isinstance(given, (str, Path)):
+    if isinstance(given, (str, Path, Pillow.Image)):
         return to_tensor(read_visible(given, reading))
     return as_image(given, "vi").float()
 

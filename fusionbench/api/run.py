@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from fusionbench.benchmark.options import choose_dataset, choose_datasets, choose_metrics, parse_methods, parse_names
-from fusionbench.benchmark.preflight import settle
+from fusionbench.benchmark.preflight import require, settle
 from fusionbench.benchmark.run import run as run_benchmark
 from fusionbench.benchmark.score_folder import score_folder
 from fusionbench.benchmark.spec import Benchmark, Execution, MethodChoice, Selection
@@ -24,6 +24,9 @@ Names = str | Sequence[str]
 """'a,b' or ['a', 'b']."""
 
 Place = str | Path
+
+WEIGHTS = "weights={{'{name}': FILE}}"
+"""How `run` is told of a weight file."""
 
 
 def run(
@@ -95,7 +98,9 @@ def run(
     chosen = choose_datasets(dataset, data or "", split=split, ir=_path(ir), vi=_path(vi), **details)
     _warn(chosen.left_out)
     files = {parse_methods([name])[0]: Path(path) for name, path in (weights or {}).items()}
-    methods, notices = settle([MethodChoice(name, files.get(name)) for name in parse_methods(method)], strict=strict)
+    named = [MethodChoice(name, files.get(name)) for name in parse_methods(method)]
+    methods, notices = settle(named, strict=strict, option=WEIGHTS)
+    require(methods, option=WEIGHTS)
     _warn(notices)
     benchmark = Benchmark(
         datasets=chosen.datasets,

@@ -86,6 +86,24 @@ def decode(data: Buffer) -> Stored:
         raise ValueError(_too_large()) from error
 
 
+def from_pillow(image: Image.Image) -> Stored:
+    """The values of an image that Pillow opened or made, the right way up; of several frames, the present one.
+
+    Raises:
+        ValueError: its file is damaged, or a TIFF, of which Pillow does not follow all that it says.
+    """
+    if image.format == "TIFF":
+        raise ValueError("Pillow does not follow all that a TIFF says; give the path of its file")
+    try:
+        orientation = _orientation(image)
+        image.load()
+        values = _values(image)
+    except DAMAGED as error:
+        raise ValueError(_reason(error)) from error
+    white = {np.dtype(np.uint8): 255, np.dtype(np.float32): None}.get(values.dtype, 65535)
+    return Stored(_upright(values, orientation), white)
+
+
 def read_header(path: Path) -> Header:
     """The header of an image file, without decoding its pixels.
 

@@ -16,36 +16,40 @@ from PIL import Image
 from typing_extensions import Buffer
 
 from fusionbench.files import whole_file
-from fusionbench.images.decoding import Header, Stored, decode, read_header
+from fusionbench.images.decoding import Header, Stored, decode, from_pillow, read_header
 from fusionbench.images.levels import infrared_colours, is_coloured, luma, plain_levels, visible_levels
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.types import Bytes
+
+Readable = str | Path | Image.Image
+"""An image file, or what Pillow opened or made."""
 
 SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 LOSSLESS = (".bmp", ".png", ".tif", ".tiff")
 
 
-def read_image(path: str | Path, channels: Literal[1, 3] | None = None) -> Bytes:
+def read_image(given: Readable, channels: Literal[1, 3] | None = None) -> Bytes:
     """Read an image file of 8 or 16 bits, gray, palette or colour.
 
     Args:
+        given: of which Pillow reads 16-bit colours as 8-bit ones; as a path, all bits count.
         channels: 1 gives (H, W), the luma of colour images; 3 gives (H, W, 3); None keeps what the file has.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, not an image, or its values are ambiguous.
     """
-    return _with_channels(plain_levels(_stored(Path(path)), str(path)), channels)
+    return _with_channels(plain_levels(_stored(given), _called(given)), channels)
 
 
-def read_infrared(path: str | Path, options: ReadOptions = AS_STORED) -> Bytes:
+def read_infrared(given: Readable, options: ReadOptions = AS_STORED) -> Bytes:
     """Read an infrared image file, (H, W).
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, not an image, or ambiguous where the options do not resolve it.
     """
-    return _with_channels(infrared_colours(_stored(Path(path)), str(path), options), 1)
+    return _with_channels(infrared_colours(_stored(given), _called(given), options), 1)
 
 
 def read_chosen(path: str | Path, options: ReadOptions) -> Bytes:
@@ -55,29 +59,29 @@ def read_chosen(path: str | Path, options: ReadOptions) -> Bytes:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, not an image, or ambiguous where the options do not resolve it.
     """
-    image = infrared_colours(_stored(Path(path)), str(path), options)
+    image = infrared_colours(_stored(path), str(path), options)
     return image if options.ir_channel is None else _with_channels(image, 1)
 
 
-def is_false_colour(path: str | Path, options: ReadOptions = AS_STORED) -> bool:
+def is_false_colour(given: Readable, options: ReadOptions = AS_STORED) -> bool:
     """Whether an infrared file is in colour, so that its luma is taken although no option says so.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: as for `read_infrared`.
     """
-    image = infrared_colours(_stored(Path(path)), str(path), options)
+    image = infrared_colours(_stored(given), _called(given), options)
     return image.ndim == 3 and options.ir_channel is None and is_coloured(image)
 
 
-def read_visible(path: str | Path, options: ReadOptions = AS_STORED) -> Bytes:
+def read_visible(given: Readable, options: ReadOptions = AS_STORED) -> Bytes:
     """Read a visible image file, (H, W, 3).
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, not an image, or its values are ambiguous.
     """
-    return _with_channels(visible_levels(_stored(Path(path)), str(path), options), 3)
+    return _with_channels(visible_levels(_stored(given), _called(given), options), 3)
 
 
 def decode_image(data: Buffer, what: str) -> Bytes:
@@ -103,7 +107,7 @@ def image_header(path: str | Path) -> Header:
         ValueError: the header cannot be read.
     """
     try:
-        return read_header(Path(path))
+        return read_header(existing(path))
     except ValueError as error:
         raise ValueError(f"cannot read {path} as an image: {error}") from error
 
@@ -119,13 +123,33 @@ def image_size(path: str | Path) -> tuple[int, int]:
     return header.height, header.width
 
 
-def _stored(path: Path) -> Stored:
-    with path.open("rb") as file:
-        data = file.read()
+def existing(path: str | Path) -> Path:
+    """The path of an image file that is there.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give an image file")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; give an image file that does")
+    return path
+
+
+def _stored(given: Readable) -> Stored:
     try:
-        return decode(data)
+        return from_pillow(given) if isinstance(given, Image.Image) else decode(existing(given).read_bytes())
     except ValueError as error:
-        raise ValueError(f"cannot read {path} as an image: {error}") from error
+        raise ValueError(f"cannot read {_called(given)} as an image: {error}") from error
+
+
+def _called(given: Readable) -> str:
+    """The image in words, for errors."""
+    if isinstance(given, Image.Image):
+        return f"the Pillow image of mode {given.mode} and {given.width}x{given.height}"
+    return str(given)
 
 
 def _with_channels(pixels: Bytes, channels: Literal[1, 3] | None) -> Bytes:

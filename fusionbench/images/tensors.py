@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image as Pillow
 from torch import Tensor
 
-from fusionbench.images.files import read_image
+from fusionbench.images.files import Readable, read_image
 from fusionbench.types import Bytes, Image
 
-ImageLike = str | Path | np.ndarray[Any, Any] | Tensor
-"""An image file, or an array or tensor: bytes from 0 to 255 or floats from 0 to 1, (H, W), (H, W, 3) or (1|3, H, W)."""
+ImageLike = Readable | np.ndarray[Any, Any] | Tensor
+"""An image file; an image of Pillow; an array or tensor of bytes from 0 to 255 or floats from 0 to 1, (H, W), (H, W, 3)
+or (1|3, H, W)."""
 
 READ = "give uint8 from 0 to 255 or floats from 0 to 1"
 
@@ -40,7 +42,7 @@ def as_image(given: ImageLike, what: str = "the image") -> Image:
     """Anything accepted as one image, as (1 or 3, H, W) floats in [0, 1].
 
     Args:
-        given: a file, an array or a tensor; a batch of one counts as its image.
+        given: a file, a Pillow image, an array or a tensor; a batch of one counts as its image.
         what: a description of the image for error messages.
 
     Raises:
@@ -66,7 +68,7 @@ def as_batch(given: ImageLike, what: str = "the image") -> Image:
         FileNotFoundError: there is no such file.
         ValueError: its shape or type is not accepted, or too imprecise for 8 bits.
     """
-    if isinstance(given, (str, Path)):
+    if isinstance(given, (str, Path, Pillow.Image)):
         return to_tensor(read_image(given))[None]
     if isinstance(given, Tensor):
         if given.dtype == torch.bfloat16:
@@ -80,7 +82,7 @@ def as_batch(given: ImageLike, what: str = "the image") -> Image:
         kind, floating, channels_first = str(given.dtype), given.dtype.kind == "f", False
         values = _tensor(given, what)
     else:
-        raise ValueError(f"{what} is a {type(given).__name__}; give a file, an array or a tensor")
+        raise ValueError(f"{what} is a {type(given).__name__}; give the path of a file, a Pillow image, an array or a tensor")
     batch = _batched(values, what, channels_first=channels_first)
     if floating:
         return batch
@@ -116,10 +118,9 @@ def _tensor(array: np.ndarray[Any, Any], what: str) -> Tensor:
     kind = array.dtype.kind
     if kind not in "biuf":
         raise ValueError(f"{what} is an array of {array.dtype}; {READ}")
-    if kind == "f":
-        # PyTorch has neither other orders of bytes nor more than 64 bits.
-        return torch.from_numpy(np.ascontiguousarray(array, f"=f{min(array.dtype.itemsize, 8)}"))
-    return torch.from_numpy(np.ascontiguousarray(array, np.uint8 if array.dtype == np.uint8 else np.int64))
+    # PyTorch has neither other orders of bytes nor more than 64 bits, and warns of arrays that cannot be written.
+    own = f"=f{min(array.dtype.itemsize, 8)}" if kind == "f" else np.uint8 if array.dtype == np.uint8 else np.int64
+    return torch.from_numpy(np.require(array, own, ["C_CONTIGUOUS", "WRITEABLE"]))
 
 
 def _batched(values: Tensor, what: str, *, channels_first: bool) -> Tensor:

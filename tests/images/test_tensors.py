@@ -59,7 +59,7 @@ REFUSED = {
     "truth": (GRAY > 9, "ir holds bool values from 0 to 1; give uint8"),
     "complex": (RGB * 1j, "ir is an array of complex128; give uint8"),
     "objects": (np.array([["a", "b"]]), "ir is an array of <U1"),
-    "a list": ([[0.5]], "ir is a list; give a file, an array or a tensor"),
+    "a list": ([[0.5]], "ir is a list; give the path of a file, a Pillow image, an array or a tensor"),
     "four channels": (np.dstack([RGB, GRAY]), r"ir has shape \(4, 6, 4\); give \(H, W\), \(H, W, 3\)"),
     "one dimension": (GRAY[0], r"ir has shape \(6,\)"),
     "nothing": (GRAY[:0], r"ir has shape \(0, 6\)"),
