@@ -26,25 +26,31 @@ LONGEST = 230
 """Longest name in bytes; file systems allow 255, including suffixes and the mark of unfinished files."""
 
 
-def check_names(names: Iterable[str], where: object) -> None:
+def check_names(names: Iterable[str], where: object, *, portable: bool = False) -> None:
     """Refuse names that are not plain file names, because the results of a pair are written under its name.
 
     Args:
         where: where the names come from, for the error message.
+        portable: as for `unfit_name`.
 
     Raises:
         ValueError: a name is empty or hidden, points to another folder, or cannot be a file name.
     """
     for name in names:
-        if why := unfit_name(name):
+        if why := unfit_name(name, portable=portable):
             raise ValueError(f"{where} names a pair {name[:80]!r}, which {why}; rename it")
 
 
-def unfit_name(name: str) -> str:
-    """Why the results of a pair cannot be written under a name; empty where they can."""
+def unfit_name(name: str, *, portable: bool = False) -> str:
+    """Why the results of a pair cannot be written under a name; empty where they can.
+
+    Args:
+        portable: the name comes from a file that is passed on, so it must be plain on every system; a backslash is part
+            of a name on some and separates folders on others.
+    """
     if not name or name.startswith("."):
         return "is empty" if not name else "begins with a dot, as hidden files do"
-    if strange := sorted({"/", "\0", os.sep, os.altsep or "/"} & set(name)):
+    if strange := sorted({"/", "\0", os.sep, os.altsep or "/", "\\" if portable else "/"} & set(name)):
         return f"holds {strange[0]!r}"
     if name.split(".")[0].strip().lower() in DEVICES:
         return "is a device name on some systems"

@@ -117,8 +117,8 @@ def _wanted(contents: zipfile.ZipFile, mirror: Mirror) -> list[tuple[zipfile.Zip
     for member in contents.infolist():
         parts = PurePosixPath(member.filename).parts[mirror.strip :]
         path = PurePosixPath(*parts)
-        # Members that point outside the folder are never extracted.
-        if member.is_dir() or not parts or ".." in parts or path.is_absolute():
+        # Members that point outside the folder are never extracted; a backslash separates folders on some systems.
+        if member.is_dir() or not parts or ".." in parts or path.is_absolute() or "\\" in member.filename:
             continue
         if not mirror.keep or any(path.is_relative_to(folder) for folder in mirror.keep):
             wanted.append((member, path))

@@ -75,7 +75,7 @@ def load(
         source = open_ems(name, candidates(name, root), split, only, advice(name, card, root), reading)
     else:
         source = _published(name, card, root, split, resize, unmatched, reading)
-    check_names(source.names, sharded or vi_dir or root or name)
+    check_names(source.names, sharded or vi_dir or root or name, portable=sharded is not None)
     if names is not None:
         source = _listed(source, Path(names))
     return source if limit is None else Subset(source, range(min(limit, len(source))))

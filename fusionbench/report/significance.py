@@ -51,18 +51,19 @@ def wilcoxon(differences: Numbers) -> float | None:
     Up to 50 images the distribution is exact, with ties too; beyond, it is normal with a correction for ties.
 
     Returns:
-        None where fewer than six images differ: even if all of them do so in one direction, chance does as much in more
-        than 5 % of cases.
+        None of fewer than six images, or where fewer than six differ though some do: even if all of them do so in one
+        direction, chance does as much in more than 5 % of cases. 1 where none of six or more differs.
 
     Example:
         >>> wilcoxon(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))  # all of one sign: 2 of 2^6 signings are as far out
         0.03125
     """
     present = differences[differences != 0]
+    speaking = len(present) or len(differences)  # That none differs is a verdict, too.
+    if 2 / 2**speaking > 1 - LEVEL:
+        return None
     if len(present) == 0:
         return 1.0
-    if 2 / 2 ** len(present) > 1 - LEVEL:
-        return None
     if len(present) <= EXACT:
         return _signed_rank_p(present)
     return float(stats.wilcoxon(present, method="approx").pvalue)

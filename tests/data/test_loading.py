@@ -242,6 +242,13 @@ def test_names_of_files_are_let_pass(name):
     check_names([name], "here")
 
 
+@pytest.mark.parametrize("name", ["c\\..\\x", "..\\x", "a\\b"])
+def test_a_backslash_is_refused_in_names_that_are_passed_on(name):
+    check_names([name.lstrip(".")], "a folder of this system")
+    with pytest.raises(ValueError, match="an index names a pair .*, which (holds|begins)"):
+        check_names([name], "an index", portable=True)
+
+
 def test_a_list_of_names_is_no_way_out_of_the_folder(tmp_path, make_pairs):
     make_pairs(tmp_path / "ir", tmp_path / "vi", ["a"])
     (tmp_path / "names.txt").write_text("../a\n")

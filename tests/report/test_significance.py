@@ -62,7 +62,7 @@ def test_signed_rank_test_without_ties_is_that_of_scipy(count):
     assert wilcoxon(values) == pytest.approx(stats.wilcoxon(values, method="exact").pvalue, rel=1e-9)
 
 
-@pytest.mark.parametrize("values", [[1.0], [1.0] * 4, [1.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0], [0.0] * 9 + [1.0] * 5])
+@pytest.mark.parametrize("values", [[1.0], [1.0] * 4, [1.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0], [0.0] * 9 + [1.0] * 5, [], [0.0] * 4, [0.0] * 5])
 def test_too_few_images_for_any_verdict_give_none(values):
     assert wilcoxon(np.array(values)) is None
 
@@ -71,6 +71,7 @@ def test_zero_differences_are_left_out_and_equal_methods_do_not_differ():
     values = np.arange(1.0, 8.0)
     assert wilcoxon(np.concatenate([np.zeros(2), values])) == wilcoxon(values)
     assert wilcoxon(np.zeros(9)) == 1.0
+    assert wilcoxon(np.zeros(6)) == 1.0
 
 
 def test_more_than_fifty_images_use_the_normal_distribution_with_its_correction_for_ties():

@@ -17,7 +17,7 @@ from PIL import Image
 from fusionbench.data.sources.base import RawPair, Source
 from fusionbench.data.sources.shards import FORMAT, IMAGES, INDEX, METADATA, has_shards, read_index
 from fusionbench.extras import install_command
-from fusionbench.files import write_atomically
+from fusionbench.files import check_names, write_atomically
 from fusionbench.types import Bytes
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def write_shards(
         The tar files.
 
     Raises:
-        ValueError: the folder already holds the split or another dataset, or a pair cannot be read.
+        ValueError: the folder already holds the split or another dataset, a pair cannot be read, or its name is not a
+            file name on every system.
         ModuleNotFoundError: the extra `stream` is not installed.
     """
     if per_shard < 1:
@@ -58,6 +59,7 @@ def write_shards(
         if index["dataset"] != source.dataset or split in index["splits"]:
             held = f"{index['dataset']}, {' and '.join(index['splits'])}"
             raise ValueError(f"{folder} already holds shards of {held}; choose another --out")
+    check_names(source.names, source.dataset, portable=True)
     folder.mkdir(parents=True, exist_ok=True)
     shards = []
     for number, first in enumerate(range(0, len(source), per_shard)):

@@ -231,7 +231,7 @@ def test_shards_that_are_not_right_are_refused_with_a_sentence(shards, tmp_path)
         load("msrs", root=shards, split="train")
 
 
-@pytest.mark.parametrize("name", ["../../outside", "/tmp/outside", "a/../../b", "..", "", "a\0b", "nul", ".a"])
+@pytest.mark.parametrize("name", ["../../outside", "/tmp/outside", "a/../../b", "..", "", "a\0b", "nul", ".a", "c\\..\\x"])
 def test_names_that_lead_out_of_the_folder_are_refused_where_shards_are_opened(shards, tmp_path, name, capsys):
     index = read_index(shards)
     index["splits"]["train"][0]["pairs"][1]["name"] = name
@@ -254,6 +254,13 @@ def test_names_that_lead_out_of_the_folder_are_refused_where_shards_are_opened(s
     assert main([*words, "--method", "average"]) == 2
     assert f"{shards} names a pair {name!r}, which " in capsys.readouterr().err
     assert set(tmp_path.rglob("*")) == before
+
+
+def test_names_that_no_other_system_has_are_not_written_into_shards(tmp_path, make_pairs):
+    make_pairs(tmp_path / "ir", tmp_path / "vi", ["a", "b\\c"])
+    with pytest.raises(ValueError, match=r"folder names a pair 'b\\\\c', which holds .*; rename it"):
+        write_shards(load("folder", root=tmp_path), "all", tmp_path / "shards")
+    assert not (tmp_path / "shards").exists()
 
 
 @pytest.mark.parametrize("place", [[10**15, 9, 0], [0, 10**15, 0], [-9, 9, 0]])
