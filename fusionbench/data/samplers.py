@@ -89,7 +89,7 @@ def check_enough(pairs: int, processes: int, purpose: str) -> None:
     if pairs < processes:
         raise ValueError(
             f"{pairs} {purpose} pairs are too few for {processes} processes, each of which needs one; train with fewer "
-            "trainer.devices" + (", or hold out more with loader.val_share" if purpose == "validation" else "")
+            "--trainer.devices" + (", or hold out more with --loader.val_share" if purpose == "validation" else "")
         )
 
 

@@ -94,7 +94,7 @@ class TerminateOnNaN(Callback):
             kept = f"the last good checkpoint is {self.checkpoint}" if self.checkpoint.exists() else "none was saved"
             raise ValueError(
                 f"the loss is {float(loss)} at step {trainer.global_step}; {kept}; lower the learning rate, clip "
-                "gradients with trainer.gradient_clip_val, or train with trainer.precision=32-true"
+                "gradients with --trainer.gradient_clip_val, or train with --trainer.precision 32-true"
             )
 
 

@@ -211,14 +211,14 @@ def _sentences(phase: str, checkpoint: Path) -> Iterator[None]:
                 raise KeyboardInterrupt from error
             raise ValueError(
                 f"phase {phase!r} lost a process that loads data, which the system kills when memory runs out; lower "
-                f"loader.workers or loader.cache_gib; {kept}"
+                f"--loader.workers or --loader.cache_gib; {kept}"
             ) from error
         full = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
         if not full:
             raise
         raise ValueError(
-            f"phase {phase!r} ran out of memory; lower loader.batch_size or loader.crop, or accumulate gradients with "
-            f"trainer.accumulate_grad_batches; {kept}"
+            f"phase {phase!r} ran out of memory; lower --loader.batch_size or --loader.crop, or accumulate gradients "
+            f"with --trainer.accumulate_grad_batches; {kept}"
         ) from error
 
 

@@ -80,7 +80,7 @@ class Recipe:
         if "phase" in self.options:
             raise ValueError(
                 "a recipe goes through every phase of its method; leave out the option 'phase', and pass one over with "
-                "phases.NAME.trainer.max_epochs=0"
+                "--phases.NAME.trainer.max_epochs 0"
             )
         for part in ({what: getattr(self, what) for what in TABLES}, *self.phases.values()):
             if not isinstance(part, Mapping):
@@ -177,7 +177,7 @@ def parsed(overrides: Sequence[str]) -> dict[str, Any]:
     for text in overrides:
         name, equals, value = text.partition("=")
         if not equals or name.partition(".")[0] not in ("options", "phases", *TABLES):
-            raise ValueError(f"{text!r} sets no entry of a recipe; write such as trainer.max_steps=6")
+            raise ValueError(f"{text!r} sets no entry of a recipe; write such as --overrides trainer.max_steps=6")
         try:
             found[name] = get_loader("yaml")(value)
         except yaml.YAMLError:

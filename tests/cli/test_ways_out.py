@@ -90,3 +90,23 @@ def test_a_way_out_is_offered_where_the_command_has_it(words, offered, tmp_path,
     assert "unmatched=" not in error
     if offered:
         assert main([*words.split(), *sources.split(), "--out", "p", "--unmatched", "skip"]) in (0, 3)
+
+
+ENTRY = re.compile(r"(?<![\w.-])(?<!--overrides )(?:loader|options|phases|trainer)\.[a-zA-Z_]+")
+ARGUMENT = re.compile(r"(?<![\w.])(?!unmatched|names)[a-z_]+='")
+"""Of Python; `in_options` makes options of the two that commands have."""
+
+
+def errors() -> Iterator[tuple[str, str]]:
+    """What the package raises, with the place where it does."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and node.exc is not None:
+                texts = [part.value for part in ast.walk(node.exc) if isinstance(part, ast.Constant)]
+                yield f"{path.relative_to(PACKAGE)}:{node.lineno}", "".join(map(str, texts))
+
+
+@pytest.mark.parametrize(("place", "text"), [pytest.param(*found, id=found[0]) for found in errors()])
+def test_what_a_recipe_and_a_method_take_is_advised_as_it_is_typed(place, text):
+    for wrong in (ENTRY, ARGUMENT):
+        assert not wrong.search(text), f"{place} names {wrong.search(text)[0]}; write it as an option"

@@ -130,7 +130,7 @@ def _nameless(folder: str | Path | None) -> int:
     if folder is None and hasattr(os, "memfd_create"):
         return os.memfd_create("fusionbench")
     if folder is not None and not Path(folder).expanduser().is_dir():
-        raise FileNotFoundError(f"no folder {folder} for decoded images; create it, or omit loader.cache_dir")
+        raise FileNotFoundError(f"no folder {folder} for decoded images; create it, or omit --loader.cache_dir")
     handle, path = tempfile.mkstemp(dir=None if folder is None else Path(folder).expanduser())
     Path(path).unlink()
     return handle

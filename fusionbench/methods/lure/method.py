@@ -80,8 +80,8 @@ class LURE(Method):
         text_weight: of the classification of the sentences.
         task_gradient_weight: of gradients in the task loss.
         gradient_weight: of gradients in the second phase; Text-IF's ratio to its colour loss.
-        perceptual: features of the perceptual term: 'vgg'; 'latent', LURE's own encoder; 'none'. The full size has
-            the first where nothing is said, the others have none.
+        perceptual: features of the perceptual term: 'vgg', whose file has to be fetched; 'latent', LURE's own encoder;
+            'none'. The full size has the first where nothing is said, the others have none.
         perceptual_weight: of that term.
         similarity_weight: of U2Fusion's own loss beside it, structural similarity and squared distance; the paper takes
             its term from there and does not say which.
@@ -143,8 +143,8 @@ class LURE(Method):
         check_known("perceptual term of lure", perceptual, PERCEPTUAL)
         if similarity_weight and perceptual == "none":
             raise ValueError(
-                f"lure weighs sources by perceptual features, and has none for similarity_weight={similarity_weight}; "
-                "pass perceptual='latent' or 'vgg', or similarity_weight=0"
+                f"the similarity term of lure, of weight {similarity_weight}, weighs sources by perceptual features, and "
+                "there are none; train with --options.perceptual latent or vgg, or --options.similarity_weight 0"
             )
         shape = pick("size of lure", size, SIZES)
         self.network = LureNetwork(shape, guidance, inner_residual=inner_residual, rule=rule)

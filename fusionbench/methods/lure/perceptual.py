@@ -95,8 +95,8 @@ def vgg16(path: Path | None = None) -> VGG16:
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"the perceptual term needs VGG-16, and {VGG_CARD.file} is not here; fetch it from {VGG_CARD.urls[0]} to "
-            f"{cache_path('vgg16', VGG_CARD)} or name it with vgg_weights, or train with perceptual='latent' "
-            "(features of LURE's own encoder) or perceptual='none'"
+            f"{cache_path('vgg16', VGG_CARD)} or name it with --options.vgg_weights FILE, or train with "
+            "--options.perceptual latent (features of LURE's own encoder) or --options.perceptual none"
         ) from error
     verify("vgg16", VGG_CARD, found)
     model = VGG16()

@@ -263,6 +263,12 @@ def test_phase_that_needs_vgg_refuses_without(tmp_path, monkeypatch):
         lure.begin_phase("fusion")
 
 
+@pytest.mark.parametrize(("name", "features"), [("lure", "vgg"), ("lure-s", "none"), ("lure-s-narrow", "none")])
+def test_only_the_papers_size_needs_another_networks_features_unless_told(name, features):
+    assert LURE(**METHODS[name].options).perceptual == features
+    assert LURE(**METHODS[name].options, perceptual="latent").perceptual == "latent"
+
+
 def test_unknown_phase_is_refused(lure):
     with pytest.raises(ValueError, match="no phase 'fuse'; its phases are representation, fusion"):
         lure.begin_phase("fuse")
