@@ -83,7 +83,14 @@ def _section(name: str, found: Sequence[ScoreTable], baselines: Sequence[str]) -
         for metric in found[0].means.columns
     ]
     limits = [f"**Limits.** {limits_of(name)}", ""] if limits_of(name) else []
-    lines = [f"## {name}", "", *limits, f"Degraded scenarios in which {name} is better than {', '.join(baselines)}:", "", *wins]
+    lines = [
+        f"## {name}",
+        "",
+        *limits,
+        f"Degraded scenarios in which {name} is better than {', '.join(baselines)}:",
+        "",
+        *wins,
+    ]
     return "\n".join([*lines, *(f"\n{_table(block)}" for block in found), ""])
 
 

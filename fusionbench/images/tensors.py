@@ -82,7 +82,9 @@ def as_batch(given: ImageLike, what: str = "the image") -> Image:
         kind, floating, channels_first = str(given.dtype), given.dtype.kind == "f", False
         values = _tensor(given, what)
     else:
-        raise ValueError(f"{what} is a {type(given).__name__}; give the path of a file, a Pillow image, an array or a tensor")
+        raise ValueError(
+            f"{what} is a {type(given).__name__}; give the path of a file, a Pillow image, an array or a tensor"
+        )
     batch = _batched(values, what, channels_first=channels_first)
     if floating:
         return batch

@@ -204,7 +204,9 @@ def _problems(cell: CellFolder) -> list[str]:
         return []
     label, rows = ", ".join(_setting(cell, key) for key in KEYS), len(cell.rows())
     if "images" in meta and rows < (asked := meta["images"]["scored"]):
-        return [f"{label}: {asked - rows} of {asked} images have no scores; the command that wrote the folder adds them"]
+        return [
+            f"{label}: {asked - rows} of {asked} images have no scores; the command that wrote the folder adds them"
+        ]
     # Earlier versions said neither how many images there are nor what they were made from.
     if "images" not in meta and (cell.scores.made or not rows):
         return [f"{label}: it was not finished; the command that wrote the folder goes on there"]

@@ -77,7 +77,9 @@ def test_what_pillow_does_not_tell_of_an_image_is_refused(pair, tmp_path):
 
 def test_folders_and_missing_files_get_a_sentence_with_the_way_out(pair, tmp_path):
     for images in ((tmp_path / "ir", tmp_path / "vi"), (pair[0], str(tmp_path / "vi"))):
-        with pytest.raises(ValueError, match=r"is a folder, and fuse takes one pair.*fusionbench\.run\(METHOD, ir=FOLDER"):
+        with pytest.raises(
+            ValueError, match=r"is a folder, and fuse takes one pair.*fusionbench\.run\(METHOD, ir=FOLDER"
+        ):
             fusionbench.fuse("average", *images)
     with pytest.raises(ValueError, match=re.escape(f"{tmp_path} is a folder; give an image file")):
         fusionbench.read_image(tmp_path)
@@ -106,7 +108,7 @@ def test_the_ways_out_of_missing_weights_exist(pair, monkeypatch, tmp_path):
     monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path / "home"))
     with pytest.raises(FileNotFoundError, match="or pass weights=FILE"):
         fusionbench.fuse("lure-cc", *pair)
-    with pytest.raises(FileNotFoundError, match="nope.safetensors; give a file that exists"):
+    with pytest.raises(FileNotFoundError, match=r"nope\.safetensors; give a file that exists"):
         fusionbench.fuse("lure-s", *pair, weights=tmp_path / "nope.safetensors")
     folders = {"ir": tmp_path / "ir", "vi": tmp_path / "vi"}
     with pytest.raises(FileNotFoundError, match=re.escape("or pass weights={'lure-cc': FILE}")):

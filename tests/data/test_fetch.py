@@ -104,7 +104,10 @@ def test_archive_of_another_layout_is_refused(toy, tmp_path):
 
 
 def test_members_that_lead_out_of_the_folder_are_left_out(tmp_path):
-    path = archive(tmp_path / "evil.zip", {"a/../../outside.png": b"x", "/absolute.png": b"x", "a\\..\\b.png": b"x", "inside.png": b"x"})
+    path = archive(
+        tmp_path / "evil.zip",
+        {"a/../../outside.png": b"x", "/absolute.png": b"x", "a\\..\\b.png": b"x", "inside.png": b"x"},
+    )
     assert unpack(path, tmp_path / "out", Mirror(file="evil.zip")) == 1
     assert not (tmp_path / "outside.png").exists()
     assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["inside.png"]

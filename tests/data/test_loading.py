@@ -245,7 +245,7 @@ def test_names_of_files_are_let_pass(name):
 @pytest.mark.parametrize("name", ["c\\..\\x", "..\\x", "a\\b"])
 def test_a_backslash_is_refused_in_names_that_are_passed_on(name):
     check_names([name.lstrip(".")], "a folder of this system")
-    with pytest.raises(ValueError, match="an index names a pair .*, which (holds|begins)"):
+    with pytest.raises(ValueError, match=r"an index names a pair .*, which (holds|begins)"):
         check_names([name], "an index", portable=True)
 
 

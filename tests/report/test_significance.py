@@ -62,7 +62,9 @@ def test_signed_rank_test_without_ties_is_that_of_scipy(count):
     assert wilcoxon(values) == pytest.approx(stats.wilcoxon(values, method="exact").pvalue, rel=1e-9)
 
 
-@pytest.mark.parametrize("values", [[1.0], [1.0] * 4, [1.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0], [0.0] * 9 + [1.0] * 5, [], [0.0] * 4, [0.0] * 5])
+@pytest.mark.parametrize(
+    "values", [[1.0], [1.0] * 4, [1.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0], [0.0] * 9 + [1.0] * 5, [], [0.0] * 4, [0.0] * 5]
+)
 def test_too_few_images_for_any_verdict_give_none(values):
     assert wilcoxon(np.array(values)) is None
 

@@ -143,8 +143,8 @@ class LURE(Method):
         check_known("perceptual term of lure", perceptual, PERCEPTUAL)
         if similarity_weight and perceptual == "none":
             raise ValueError(
-                f"the similarity term of lure, of weight {similarity_weight}, weighs sources by perceptual features, and "
-                "there are none; train with --options.perceptual latent or vgg, or --options.similarity_weight 0"
+                f"lure's similarity term (weight {similarity_weight}) weighs sources by perceptual features, and there "
+                "are none; train with --options.perceptual latent or vgg, or --options.similarity_weight 0"
             )
         shape = pick("size of lure", size, SIZES)
         self.network = LureNetwork(shape, guidance, inner_residual=inner_residual, rule=rule)

@@ -231,7 +231,9 @@ def test_shards_that_are_not_right_are_refused_with_a_sentence(shards, tmp_path)
         load("msrs", root=shards, split="train")
 
 
-@pytest.mark.parametrize("name", ["../../outside", "/tmp/outside", "a/../../b", "..", "", "a\0b", "nul", ".a", "c\\..\\x"])
+@pytest.mark.parametrize(
+    "name", ["../../outside", "/tmp/outside", "a/../../b", "..", "", "a\0b", "nul", ".a", "c\\..\\x"]
+)
 def test_names_that_lead_out_of_the_folder_are_refused_where_shards_are_opened(shards, tmp_path, name, capsys):
     index = read_index(shards)
     index["splits"]["train"][0]["pairs"][1]["name"] = name
