@@ -12,8 +12,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from fusionbench.benchmark.options import choose_dataset, choose_datasets, choose_metrics, parse_methods, parse_names
-from fusionbench.benchmark.preflight import require, settle
-from fusionbench.benchmark.run import run as run_benchmark
+from fusionbench.benchmark.preflight import check
+from fusionbench.benchmark.run import run_checked
 from fusionbench.benchmark.score_folder import score_folder
 from fusionbench.benchmark.spec import Benchmark, Execution, MethodChoice, Selection
 from fusionbench.data.table import ANY
@@ -98,14 +98,10 @@ def run(
     chosen = choose_datasets(dataset, data or "", split=split, ir=_path(ir), vi=_path(vi), **details)
     _warn(chosen.left_out)
     files = {parse_methods([name])[0]: Path(path) for name, path in (weights or {}).items()}
-    named = [MethodChoice(name, files.get(name)) for name in parse_methods(method)]
-    methods, notices = settle(named, strict=strict, option=WEIGHTS)
-    require(methods, option=WEIGHTS)
-    _warn(notices)
     benchmark = Benchmark(
         datasets=chosen.datasets,
         degradations=tuple(parse_names(degradation)),
-        methods=methods,
+        methods=tuple(MethodChoice(name, files.get(name)) for name in parse_methods(method)),
         metrics=tuple(choose_metrics(metrics, protocol)),
         protocol=protocol,
         seed=seed,
@@ -114,8 +110,10 @@ def run(
         prompt=prompt,
     )
     execution = _execution(workers, trainer or {})
+    benchmark, checked = check(benchmark, strict=strict, option=WEIGHTS)
+    _warn(checked.notices)
     with _folder(out) as place:
-        outcome = run_benchmark(benchmark, Path(place), execution=execution, strict=strict)
+        outcome = run_checked(benchmark, checked, Path(place), execution=execution)
         table = read_scores(Path(place))
     _warn([*outcome.exceptions, *outcome.problems])
     cells = {(cell.dataset.name, cell.degradation, cell.method.name) for cell in benchmark.cells()}

@@ -50,7 +50,7 @@ def _source(choice: DatasetChoice, only: Sequence[str] | None = None) -> Source:
 
 
 def load_method(choice: MethodChoice, *, log: Path | None = None, timeout: float = 600.0) -> Method:
-    """The method, in evaluation mode, with its weights.
+    """The method, in evaluation mode, with its weights: the files that were found for it, or those that it looks for.
 
     Args:
         log: file for what a method's command prints.
@@ -63,4 +63,5 @@ def load_method(choice: MethodChoice, *, log: Path | None = None, timeout: float
     options = {key: value for key in ("folder", "command") if (value := getattr(choice, key)) is not None}
     if choice.command is not None:
         options |= {"log": log, "timeout": timeout}
-    return methods.load(choice.name, weights=choice.weights, **options)
+    files = None if choice.files is None else [file.path for file in choice.files]
+    return methods.load(choice.name, weights=choice.weights, files=files, **options)

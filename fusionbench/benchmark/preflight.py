@@ -15,13 +15,13 @@ from typing import Any
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.spec import Benchmark, MethodChoice, restorers_by_modality
 from fusionbench.degradations import parse
-from fusionbench.methods import METHODS, fallback, fallback_notice, lacking, spelled, weight_files
+from fusionbench.methods import METHODS, find, spelled
 from fusionbench.metrics import INPUT
 from fusionbench.metrics.pyiqa.preflight import find_files
 from fusionbench.metrics.pyiqa.rows import pyiqa_name
 from fusionbench.weights.card import PUBLISHED
 from fusionbench.weights.checksums import sha256
-from fusionbench.weights.store import IN_PACKAGE, snapshots, verify
+from fusionbench.weights.store import IN_PACKAGE, WeightFile, snapshots, verify
 
 METRICS, MISSING, WEIGHTS = "metrics", "missing", "weights"
 """Entries of meta.json: what scores were computed with, why others were not, what speaks for a method's files."""
@@ -40,14 +40,14 @@ class Preflight:
     Attributes:
         missing: why a score cannot be computed here, by its name on the command line.
         metrics: package, version and hashes of the files behind a score, likewise.
-        weights: files of each method that are not the published ones, with what speaks for them.
         unable: why a method cannot fuse images that are so degraded, by its name and the spec.
+        notices: one sentence for each method whose fallback runs.
     """
 
     missing: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    weights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unable: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
     @property
     def problems(self) -> list[str]:
@@ -59,8 +59,11 @@ class Preflight:
         """One sentence for each method and degradation that do not go together."""
         return [f"{method}, {spec}: {why}" for (method, spec), why in self.unable.items()]
 
-    def record(self, folder: CellFolder, method: str = "") -> None:
-        """Tell a cell what its scores are computed with; what it knows of other scores is kept.
+    def record(self, folder: CellFolder, files: Sequence[WeightFile] = ()) -> None:
+        """Tell a cell what its images and scores are computed with; what it knows of other scores is kept.
+
+        Args:
+            files: weight files of its method; those that are not the published ones are noted.
 
         Raises:
             ValueError: it holds scores that were computed with other files.
@@ -76,7 +79,12 @@ class Preflight:
                 )
         metrics = {**known, **self.metrics}
         missing = {name: why for name, why in {**meta.get(MISSING, {}), **self.missing}.items() if name not in metrics}
-        entries = {METRICS: metrics, MISSING: missing, WEIGHTS: self.weights.get(method, {})}
+        weights = {
+            path.name: f"{sha256(path)}, {provenance}"
+            for path, provenance in files
+            if provenance not in ("", PUBLISHED, IN_PACKAGE)
+        }
+        entries = {METRICS: metrics, MISSING: missing, WEIGHTS: weights}
         folder.update_meta({key: dict(value) for key, value in entries.items() if value or key in meta})
 
 
@@ -88,72 +96,88 @@ def _brief(identity: Mapping[str, Any]) -> str:
 def settle(
     choices: Sequence[MethodChoice], *, strict: bool = False, option: str = OPTION
 ) -> tuple[tuple[MethodChoice, ...], list[str]]:
-    """The methods that will run: those whose own weights are missing give way to their fallbacks.
+    """The methods that will run, each with its weight files, which are found and verified here once.
 
-    A method with a file of its own choice never falls back, and a fallback that was chosen as well runs once.
+    A method whose own weights are missing gives way to its fallback, but never where a file was chosen for it. A
+    fallback that was chosen as well runs once.
 
     Args:
-        strict: leave every method as it is.
+        strict: refuse a method whose own weights are missing.
         option: how the caller spells the option that names a weight file.
 
     Returns:
         The methods, and one sentence for each that fell back.
 
     Raises:
-        ValueError: a name is unknown.
+        FileNotFoundError: files are missing; the message names all of them and the ways to get them.
+        ValueError: a name is unknown, or a file is not the published one.
     """
-    choices = [replace(one, name=spelled(one.name)) for one in choices]
-    if strict:
-        return tuple(choices), []
-    small = {one.name: name for one in choices if (name := fallback(one.name, one.weights))}
-    chosen = {one.name for one in choices}
-    settled = [replace(one, name=small.get(one.name, one.name)) for one in choices if small.get(one.name) not in chosen]
-    return tuple(settled), [fallback_notice(name, option.format(name=name)) for name in small]
-
-
-def settle_one(choice: MethodChoice, *, strict: bool = False, option: str = OPTION) -> tuple[MethodChoice, list[str]]:
-    """As `settle` for a single method, whose weights must then be here.
-
-    Raises:
-        FileNotFoundError: they are missing, and the method has no fallback or `strict` forbids it.
-    """
-    (settled,), notices = settle([choice], strict=strict, option=option)
-    require([settled], option=option)
-    return settled, notices
-
-
-def require(choices: Sequence[MethodChoice], *, option: str = OPTION) -> None:
-    """Check that the weights of methods are here.
-
-    Raises:
-        FileNotFoundError: some are missing; the message names all of them and the ways to get them.
-    """
-    if missing := [sentence for choice in choices for sentence in _lacking(choice, option)]:
+    choices = [replace(choice, name=spelled(choice.name)) for choice in choices]
+    chosen = {choice.name for choice in choices}
+    found, notices, missing = [], [], []
+    for choice in choices:
+        name = choice.name
+        try:
+            name, files, notice = find(name, choice.weights, strict=strict, option=option.format(name=name))
+        except FileNotFoundError as error:
+            missing.append(str(error))
+        else:
+            notices += [notice] * bool(notice)
+            if not notice or name not in chosen:
+                found.append((replace(choice, name=name), files))
+        missing += _missing_models(name)
+    if missing:
         raise FileNotFoundError("; ".join(missing))
+    return tuple(replace(choice, files=_verified(choice.name, files)) for choice, files in found), notices
 
 
-def check(benchmark: Benchmark, *, strict: bool = False, option: str = OPTION) -> Preflight:
-    """Look for every weight file that a benchmark needs.
+def _missing_models(name: str) -> list[str]:
+    """One sentence for each model of Hugging Face that a method is built on and that is not here."""
+    return [
+        f"{name!r} lacks {repository} of Hugging Face, searched at "
+        f"{' and '.join(map(str, snapshots(repository)))}: hf download {repository}"
+        for repository in METHODS[name].backbones
+        if not any(_holds_model(folder) for folder in snapshots(repository))
+    ]
+
+
+def _holds_model(folder: Path) -> bool:
+    return (folder / "config.json").is_file() and any((folder / file).is_file() for file in HUB_FILES)
+
+
+def _verified(name: str, files: Sequence[Path]) -> tuple[WeightFile, ...]:
+    parts = zip(METHODS[name].weights, files, strict=True)
+    return tuple(WeightFile(path, verify(name, part, path)) for part, path in parts)
+
+
+def check(benchmark: Benchmark, *, strict: bool = False, option: str = OPTION) -> tuple[Benchmark, Preflight]:
+    """Look for everything that a benchmark needs.
 
     Args:
-        strict: refuse to start where a score cannot be computed, or a method cannot fuse what is degraded so.
+        strict: refuse to start where a score cannot be computed, a method cannot fuse what is degraded so, or its own
+            weights are missing.
         option: as for `settle`.
+
+    Returns:
+        The benchmark with the methods that will run, and what else is known of it.
 
     Raises:
         FileNotFoundError: a method's files are missing, or, if strict, a score cannot be computed; the message names
             everything that is missing.
         ValueError: a method's file is not the published one; or, if strict, a method cannot fuse what is degraded so.
     """
-    unable = unable_of(benchmark)
-    missing = [sentence for choice in benchmark.methods for sentence in _lacking(choice, option)]
     checked = check_metrics(benchmark.metrics)
-    if missing or (strict and checked.missing):
-        raise FileNotFoundError("; ".join([*missing, *checked.problems]))
-    weights = {choice.name: _unpublished(choice) for choice in benchmark.methods}
-    found = Preflight(checked.missing, checked.metrics, weights, unable)
-    if strict and unable:
-        raise ValueError("; ".join(found.exceptions))
-    return found
+    try:
+        methods, notices = settle(benchmark.methods, strict=strict, option=option)
+    except FileNotFoundError as error:
+        raise FileNotFoundError("; ".join([str(error), *checked.problems])) from error
+    if strict and checked.missing:
+        raise FileNotFoundError("; ".join(checked.problems))
+    benchmark = replace(benchmark, methods=methods)
+    checked = replace(checked, unable=unable_of(benchmark), notices=tuple(notices))
+    if strict and checked.unable:
+        raise ValueError("; ".join(checked.exceptions))
+    return benchmark, checked
 
 
 def unable_of(benchmark: Benchmark) -> dict[tuple[str, str], str]:
@@ -185,23 +209,3 @@ def check_metrics(names: Sequence[str]) -> Preflight:
         except (ImportError, OSError, ValueError) as error:
             missing[name] = str(error)
     return Preflight(missing, identities)
-
-
-def _lacking(choice: MethodChoice, option: str) -> list[str]:
-    sentence = lacking(choice.name, choice.weights, option=option.format(name=choice.name))
-    return [sentence] * bool(sentence) + [
-        f"{choice.name!r} lacks {repository} of Hugging Face, searched at "
-        f"{' and '.join(map(str, snapshots(repository)))}: hf download {repository}"
-        for repository in METHODS[choice.name].backbones
-        if not any(_holds_model(folder) for folder in snapshots(repository))
-    ]
-
-
-def _holds_model(folder: Path) -> bool:
-    return (folder / "config.json").is_file() and any((folder / file).is_file() for file in HUB_FILES)
-
-
-def _unpublished(choice: MethodChoice) -> dict[str, str]:
-    parts = zip(METHODS[choice.name].weights, weight_files(choice.name, choice.weights), strict=True)
-    spoken = [(path, verify(choice.name, part, path)) for part, path in parts]
-    return {path.name: f"{sha256(path)}, {how}" for path, how in spoken if how not in ("", PUBLISHED, IN_PACKAGE)}

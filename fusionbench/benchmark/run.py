@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,10 @@ import torch
 from rich.console import Console
 
 from fusionbench import methods
-from fusionbench.benchmark import preflight
 from fusionbench.benchmark.inputs import load_method, load_pairs
 from fusionbench.benchmark.parallel import Notify, Shard, make_shards, run_in_processes
 from fusionbench.benchmark.predict import fuse_cell
-from fusionbench.benchmark.preflight import Preflight
+from fusionbench.benchmark.preflight import Preflight, check
 from fusionbench.benchmark.restore import Restorer
 from fusionbench.benchmark.results import INPUTS, REFERENCES, UNABLE, CellFolder, assign_order, cells_of
 from fusionbench.benchmark.score import score_cell
@@ -125,18 +124,28 @@ def run(
         ValueError: an input is wrong or the folder holds other settings; nothing has been run. Or one of several
             processes was ended; the same run goes on there.
     """
-    shards = make_shards(execution)
-    settled, notices = preflight.settle(benchmark.methods, strict=strict)
-    for notice in notices:
+    benchmark, checked = check(benchmark, strict=strict)
+    for notice in checked.notices:
         warnings.warn(notice, stacklevel=2)
-    benchmark = replace(benchmark, methods=settled)
-    checked = preflight.check(benchmark, strict=strict)
+    return run_checked(benchmark, checked, out, execution=execution, console=console)
+
+
+def run_checked(
+    benchmark: Benchmark,
+    checked: Preflight,
+    out: Path,
+    *,
+    execution: Execution = ONE_DEVICE,
+    console: Console | None = None,
+) -> Outcome:
+    """As `run`, of what `preflight.check` gives, which takes no time and says more before torch is imported."""
+    shards = make_shards(execution)
     job = _Job.open(benchmark, out, checked)
     folders = _claim(job, out, execution.precision, console)
     for cell, folder in zip(job.cells, folders, strict=True):
         # Several processes may have been interrupted here.
         folder.merge(job.names(cell), job.pairs_of(cell).source.names)
-        checked.record(folder, cell.method.name)
+        checked.record(folder, cell.method.files or ())
         if why := checked.unable.get((cell.method.name, cell.degradation)):
             folder.update_meta({UNABLE: why})
             folder.scores.name_columns(benchmark.metrics)

@@ -20,6 +20,7 @@ from fusionbench.methods import METHODS
 from fusionbench.methods.common.template import check_template
 from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
 from fusionbench.registry import lookup
+from fusionbench.weights.store import WeightFile
 
 LEAST_TILE = 128
 """Side of the smallest tiles, in pixels: twice what neighbours share."""
@@ -173,12 +174,14 @@ class MethodChoice:
         weights: a weight file in place of the one that the method's card finds.
         folder: fused images made elsewhere, for external methods.
         command: a command template that makes them.
+        files: its weight files, once `preflight.settle` has found and verified them.
     """
 
     name: str
     weights: Path | None = None
     folder: Path | None = None
     command: str | None = None
+    files: tuple[WeightFile, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -53,14 +53,14 @@ def embed(
         seed: of the degradations, of the map, and of the untrained LURE.
         out: folder that gets tsne.png and embedding.csv.
     """
-    from fusionbench.benchmark.preflight import settle_one
+    from fusionbench.benchmark.preflight import settle
     from fusionbench.console import make_console
 
     if limit < 2:
         raise ValueError(f"limit is {limit}; similar images are looked for in other scenes, so give 2 or more")
     if crop < 0:
         raise ValueError(f"crop is {crop}; give the side of a square in pixels, or 0 for whole images")
-    choice, notices = settle_one(choose_methods([method], weights)[0], strict=strict, option=WEIGHTS)
+    (choice,), notices = settle(choose_methods([method], weights), strict=strict, option=WEIGHTS)
     chosen = choose_dataset(dataset, data, DRAWN, split=split, reading=read_options(ir_range, ir_channel))
     console = make_console()
     shown = chosen.tell(console)

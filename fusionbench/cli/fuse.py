@@ -57,13 +57,13 @@ def fuse_images(
         devices: how many devices, or which.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
     """
-    from fusionbench.benchmark.preflight import settle_one
+    from fusionbench.benchmark.preflight import settle
     from fusionbench.console import make_console
 
     if ir is None or vi is None:
         raise ValueError("fuse needs --ir and --vi, two image files or two folders")
     console = make_console()
-    choice, notices = settle_one(_own_weights(method, weights), strict=strict, option=WEIGHTS)
+    (choice,), notices = settle([_own_weights(method, weights)], strict=strict, option=WEIGHTS)
     warn(console, *notices)
 
     from fusionbench.api.fuse import fuse_files

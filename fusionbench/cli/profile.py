@@ -42,7 +42,7 @@ def profile(
     """
     import torch
 
-    from fusionbench.benchmark.preflight import require
+    from fusionbench.benchmark.preflight import settle
     from fusionbench.benchmark.profile import Request, footnotes, frame, parse_size, profile_all, table
     from fusionbench.console import make_console
     from fusionbench.files import write_atomically
@@ -51,7 +51,7 @@ def profile(
     files, names = parse_paths(weights, "--weights"), parse_methods(method)
     check_known("--weights", files, names)
     if strict:
-        require([MethodChoice(name, weights=files.get(name)) for name in names], option=WEIGHTS)
+        settle([MethodChoice(name, weights=files.get(name)) for name in names], strict=True, option=WEIGHTS)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])] if device == "auto" else parse_names(device)
     requests = [
         Request(name, files.get(name), height, width, place, batch_size, warm_up, runs, allowed, threads, degradation)

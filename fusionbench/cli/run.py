@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -165,19 +164,17 @@ def _run(
     wandb: Literal["offline", "online"] | None,
     strict: bool,
 ) -> int:
-    from fusionbench.benchmark.preflight import check, settle
+    from fusionbench.benchmark.preflight import check
 
     # What is lacking is said at once; the import of torch alone takes seconds.
-    methods, notices = settle(benchmark.methods, strict=strict, option=WEIGHTS)
-    warn(console, *notices)
-    benchmark = replace(benchmark, methods=methods)
-    checked = check(benchmark, strict=strict, option=WEIGHTS)
+    benchmark, checked = check(benchmark, strict=strict, option=WEIGHTS)
+    warn(console, *checked.notices)
     print_missing(console, checked.exceptions, label="n/a: ")
     print_missing(console, checked.problems)
 
-    from fusionbench.benchmark.run import run as run_benchmark
+    from fusionbench.benchmark.run import run_checked
 
-    outcome = run_benchmark(benchmark, out, execution=execution, strict=strict, console=console)
+    outcome = run_checked(benchmark, checked, out, execution=execution, console=console)
     show_report(out, console)
     if wandb is not None:
         from fusionbench.report.wandb import publish

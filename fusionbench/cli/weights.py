@@ -138,13 +138,10 @@ def export(
             which the numbers come from.
         half: round the numbers to 16 bits, for half the size.
     """
-    from fusionbench import methods
     from fusionbench.hub.export import export as export_model
     from fusionbench.hub.trained import trained
 
-    if sentence := methods.lacking(name, source, option="--from FILE"):
-        raise FileNotFoundError(sentence)
-    model = trained(name, source)
+    model = trained(name, source, option="--from FILE")
     _say(export_model(model, out or Path(name), run=run, licence=licence, about=about, limits=limits, half=half))
     return EXIT_OK
 

@@ -35,12 +35,13 @@ class Trained:
         return f"{self.name}@{digest8(*self.files)}"
 
 
-def trained(name: str, weights: Path | None = None) -> Trained:
+def trained(name: str, weights: Path | None = None, *, option: str = "weights=FILE") -> Trained:
     """A method's files, with the recipe that training leaves in their header.
 
     Args:
         name: in METHODS.
         weights: the file, or the folder of a training; without it, the files that the method looks for.
+        option: how the caller spells the option that names a file.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -49,7 +50,7 @@ def trained(name: str, weights: Path | None = None) -> Trained:
     name = methods.spelled(name)
     if not methods.card_of(name).weights:
         raise ValueError(f"{name!r} has no weights; there is nothing to export")
-    files = tuple(methods.weight_files(name, weights))
+    files = tuple(methods.weight_files(name, weights, option=option))
     notes = read_metadata(files[0]) if files[0].suffix == ".safetensors" else {}
     if notes.get("method", name) != name:
         raise ValueError(f"{files[0]} was made for {notes['method']!r} and not for {name!r}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusionbench.methods.baselines.table import CLASSICAL, EXTERNAL, LEARNED
 from fusionbench.methods.card import MethodCard
@@ -101,30 +101,16 @@ def check_able(name: str, degradation: str | None) -> None:
         raise ValueError(f"{spelled(name)!r} cannot fuse these images: {why}")
 
 
-def weight_files(name: str, weights: Path | None = None) -> list[Path]:
+def weight_files(name: str, weights: Path | None = None, *, option: str = "weights=FILE") -> list[Path]:
     """The weight files that a method would read, in the order of its card.
 
     Args:
         name: in METHODS.
         weights: a file in place of the method's only one, or a folder that holds its files under their names.
-
-    Raises:
-        FileNotFoundError: one is missing; the message names the ways to get it.
-        ValueError: unknown method; one that has no weights; one file for a method that reads several.
-    """
-    if sentence := lacking(name, weights):
-        raise FileNotFoundError(sentence)
-    return [require(spelled(name), part, weights) for part in card_of(name).weights]
-
-
-def lacking(name: str, weights: Path | None = None, *, option: str = "weights=FILE") -> str:
-    """Which weight files of a method are missing, and the ways to get them; empty where all are here.
-
-    Args:
-        weights: as for `load`.
         option: how the caller spells the option that names a file.
 
     Raises:
+        FileNotFoundError: one is missing; the message names the ways to get it.
         ValueError: unknown method; one that has no weights; one file for a method that reads several.
     """
     name = spelled(name)
@@ -134,16 +120,51 @@ def lacking(name: str, weights: Path | None = None, *, option: str = "weights=FI
     if weights is not None and len(card.weights) > 1 and Path(weights).expanduser().is_file():
         files = ", ".join(part.file for part in card.weights)
         raise ValueError(f"{name!r} reads several files; pass the folder that holds {files}")
-    missing = []
+    found, missing = [], []
     for part in card.weights:
         try:
-            require(name, part, weights)
+            found.append(require(name, part, weights))
         except FileNotFoundError as error:
             missing.append(str(error))
-    if not missing:
-        return ""
-    remedy = "give a file that exists" if weights else f"get what is missing with {ways(name, option)}"
-    return f"no weights for {name!r}: {'; '.join(missing)}; {remedy}"
+    if missing:
+        remedy = "give a file that exists" if weights else f"get what is missing with {ways(name, option)}"
+        raise FileNotFoundError(f"no weights for {name!r}: {'; '.join(missing)}; {remedy}")
+    return found
+
+
+class Found(NamedTuple):
+    """What runs where a method is asked for.
+
+    Attributes:
+        name: of the method, or of its fallback.
+        files: the weight files that it reads, in the order of its card.
+        notice: what a person is told where a fallback runs; empty otherwise.
+    """
+
+    name: str
+    files: list[Path]
+    notice: str = ""
+
+
+def find(name: str, weights: Path | None = None, *, strict: bool = False, option: str = "weights=FILE") -> Found:
+    """A method with its weight files; the fallback where its own are missing and it has one.
+
+    Args:
+        weights: as for `load`; with those, nothing takes its place.
+        strict: never take a fallback.
+        option: how the caller spells the option that names a file.
+
+    Raises:
+        FileNotFoundError: weights are missing; the message names the ways to get them.
+        ValueError: unknown method; one that has no weights; one file for a method that reads several.
+    """
+    name = spelled(name)
+    try:
+        return Found(name, weight_files(name, weights, option=option))
+    except FileNotFoundError:
+        if strict or weights is not None or name not in FALLBACKS:
+            raise
+    return Found(FALLBACKS[name], weight_files(FALLBACKS[name]), fallback_notice(name, option))
 
 
 def ways(name: str, option: str = "") -> str:
@@ -174,15 +195,16 @@ def fallback(name: str, weights: Path | None = None) -> str:
         weights: that were chosen for the method; with those, nothing takes its place.
     """
     name = spelled(name)
-    here = weights is not None or all(locate(name, part) for part in card_of(name).weights)
-    return "" if here else FALLBACKS.get(name, "")
+    if weights is not None or name not in FALLBACKS or all(locate(name, part) for part in METHODS[name].weights):
+        return ""
+    return FALLBACKS[name]
 
 
 def fallback_notice(name: str, option: str = "weights=FILE") -> str:
     """What a person is told when the fallback of a method runs.
 
     Args:
-        option: as for `lacking`.
+        option: as for `find`.
     """
     return (
         f"the weights of {name!r} are not here: {FALLBACKS[name]!r} runs, the small network that comes with the "
@@ -191,7 +213,13 @@ def fallback_notice(name: str, option: str = "weights=FILE") -> str:
 
 
 def load(
-    name: str, *, weights: Path | None = None, verify: bool = True, strict: bool = False, **options: Any
+    name: str,
+    *,
+    weights: Path | None = None,
+    files: Sequence[Path] | None = None,
+    verify: bool = True,
+    strict: bool = False,
+    **options: Any,
 ) -> Method:
     """A method in evaluation mode, ready to fuse; its parameters take no gradients.
 
@@ -201,6 +229,7 @@ def load(
     Args:
         name: in METHODS.
         weights: a file in place of the one that the method's card finds, or a folder of its files.
+        files: the files of its card, in that order, where they were found and verified before.
         verify: refuse files that are not the published ones.
         strict: refuse a method whose own weights are missing, instead of loading its fallback.
         options: constructor arguments beside those of the row.
@@ -214,17 +243,16 @@ def load(
         False
     """
     name = spelled(name)
-    if not strict and (small := fallback(name, weights)):
-        warnings.warn(fallback_notice(name), stacklevel=2)
-        name = small
-    card = card_of(name)
-    options = _checked_options(name, card, options)
-    files = weight_files(name, weights)
-    if verify:
-        for part, path in zip(card.weights, files, strict=True):
-            verify_file(name, part, path)
+    options = _checked_options(name, card_of(name), options)
+    if files is None:
+        name, files, notice = find(name, weights, strict=strict)
+        if notice:
+            warnings.warn(notice, stacklevel=2)
+        if verify:
+            for part, path in zip(METHODS[name].weights, files, strict=True):
+                verify_file(name, part, path)
     method = build(name, **options)
-    for part, path in zip(card.weights, files, strict=True):
+    for part, path in zip(METHODS[name].weights, files, strict=True):
         state = read_state(path)
         method.check_weights(state)
         load_strict(method.get_submodule(part.submodule), state, part, path)
@@ -259,10 +287,12 @@ def download(name: str, *, progress: bool = True) -> list[Path]:
     if not card.weights:
         raise ValueError(f"{name!r} reads no weights; there is nothing to fetch")
     if not card.downloads:
-        if lacking(name):
+        try:
+            return weight_files(name)
+        except FileNotFoundError as error:
             by_hand = "".join(f" ({part.note})" for part in card.published[:1])
-            raise ValueError(f"{name!r} has no public address of its weights{by_hand}; get them with {ways(name)}")
-        return weight_files(name)
+            sentence = f"{name!r} has no public address of its weights{by_hand}; get them with {ways(name)}"
+            raise ValueError(sentence) from error
     if not card.importer:
         return download_files(name, card.weights, progress=progress)
     folder = download_files(name, card.published, progress=progress)[0].parent

@@ -13,8 +13,7 @@ from fusionbench.benchmark.preflight import check_metrics
 from fusionbench.benchmark.spec import DatasetChoice, MethodChoice, restorers_by_modality
 from fusionbench.degradations import parse
 from fusionbench.images.options import AS_STORED, ReadOptions
-from fusionbench.methods import FALLBACKS, METHODS, fallback, fallback_notice
-from fusionbench.methods import lacking as lacking_weights
+from fusionbench.methods import FALLBACKS, METHODS, fallback, fallback_notice, weight_files
 from fusionbench.papers.compare import score_name
 from fusionbench.papers.measured import Measurement, matching
 from fusionbench.papers.tables import Panel, Paper
@@ -183,10 +182,12 @@ def why_missing(printed: str, choice: MethodChoice) -> Skipped | None:
     try:
         if card.family == "external":
             load_method(choice)
-            return None
-        why = lacking_weights(choice.name, choice.weights, option=WEIGHTS.format(name=choice.name))
+        else:
+            weight_files(choice.name, choice.weights, option=WEIGHTS.format(name=choice.name))
     except (FileNotFoundError, ValueError) as error:
-        why = str(error)
-    if card.family == "external":
-        return Skipped("elsewhere", (printed,), why, name=choice.name, code=card.repository, licence=card.licence)
-    return Skipped("weights", (printed,), why, name=choice.name) if why else None
+        if card.family != "external":
+            return Skipped("weights", (printed,), str(error), name=choice.name)
+        return Skipped(
+            "elsewhere", (printed,), str(error), name=choice.name, code=card.repository, licence=card.licence
+        )
+    return None

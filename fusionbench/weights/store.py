@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from fusionbench.weights.card import CONFIG, MODEL, PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import FULL, check_accepted, pin, sha256, short_of_a_checksum
@@ -154,18 +155,34 @@ def recorded_beside(path: Path) -> dict[str, str]:
         raise ValueError(f"{config} is no configuration of an exported method ({error})") from error
 
 
-def check_unchanged(path: Path) -> None:
+class WeightFile(NamedTuple):
+    """A weight file that was found and verified.
+
+    Attributes:
+        path: where it lies.
+        provenance: what speaks for it, as `verify` says.
+    """
+
+    path: Path
+    provenance: str
+
+
+def check_unchanged(path: Path) -> str:
     """Refuse the numbers of an exported method that are not those its folder was written with.
+
+    Returns:
+        The file's sha256.
 
     Raises:
         ValueError: the file was changed.
     """
-    recorded = recorded_beside(path).get("sha256")
-    if recorded not in (None, sha256(path)):
+    found, recorded = sha256(path), recorded_beside(path).get("sha256")
+    if recorded not in (None, found):
         raise ValueError(
-            f"{path} was changed: its sha256 is {sha256(path)[:16]}… and {CONFIG} says {recorded[:16]}…; install or "
+            f"{path} was changed: its sha256 is {found[:16]}… and {CONFIG} says {recorded[:16]}…; install or "
             "export it again"
         )
+    return found
 
 
 def verify(method: str, card: WeightsCard, path: Path, *, need: bool = False) -> str:
@@ -180,8 +197,7 @@ def verify(method: str, card: WeightsCard, path: Path, *, need: bool = False) ->
     Raises:
         ValueError: it is another file.
     """
-    check_unchanged(path)
-    found = sha256(path)
+    found = check_unchanged(path)
     if PRETRAINED in path.parents and recorded_beside(path):
         return IN_PACKAGE
     if found in (card.sha256, *card.aliases.values()):

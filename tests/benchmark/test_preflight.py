@@ -16,7 +16,9 @@ from fusionbench.benchmark.spec import MethodChoice
 from fusionbench.cli.main import main
 from fusionbench.images.files import write_image
 from fusionbench.metrics.pyiqa.table import LICENCE
+from fusionbench.weights import store
 from fusionbench.weights.checksums import accept, sha256
+from fusionbench.weights.store import search_paths
 
 PAIR = "--dataset folder --ir ir --vi vi"
 
@@ -126,7 +128,7 @@ def test_the_answer_comes_without_torch(folders):
         "import sys; from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice\n"
         "from fusionbench.benchmark.preflight import check\n"
         "metrics = ('EN', 'MUSIQ', 'CLIP-IQA', 'TReS', 'PI', 'NIQE', 'MANIQA', 'LIQE', 'ARNIQA')\n"
-        "found = check(Benchmark((DatasetChoice('synthetic'),), ('clean',), (MethodChoice('lap'),), metrics))\n"
+        "_, found = check(Benchmark((DatasetChoice('synthetic'),), ('clean',), (MethodChoice('lap'),), metrics))\n"
         "print(len(found.missing), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -191,6 +193,16 @@ def test_weights_of_a_method_that_were_accepted_are_named(shared, folders):
     assert meta["settings"]["weights"] == f"ifcnn@{sha256(path)[:8]}"
     assert "trained by a test" in meta["weights"]["IFCNN-MAX.pth"]
     assert "ifcnn read IFCNN-MAX.pth, not as published" in Path("o/report/table.md").read_text()
+
+
+def test_a_weight_file_of_six_cells_is_looked_up_and_verified_once(folders, monkeypatch):
+    calls: list[str] = []
+    monkeypatch.setattr(store, "search_paths", lambda *words: calls.append("look-up") or search_paths(*words))
+    monkeypatch.setattr(store, "sha256", lambda path: calls.append("verification") or sha256(path))
+    words = f"run --method average,max,lure-s --degradation clean,ll+lc {PAIR} --metrics EN --out o"
+    assert main(words.split()) == 0
+    assert len(list(Path("o").glob("*/*/*/meta.json"))) == 6
+    assert calls == ["look-up", "verification"]
 
 
 def test_scores_that_need_no_network_have_nothing_to_say():
