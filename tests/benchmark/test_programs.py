@@ -15,7 +15,7 @@ from fusionbench.benchmark.inputs import load_pairs
 from fusionbench.benchmark.options import choose_methods, parse_commands, parse_data_roots, parse_restorers
 from fusionbench.benchmark.restore import Restorer
 from fusionbench.benchmark.run import run
-from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice, restorers_by_modality
+from fusionbench.benchmark.spec import Benchmark, DatasetChoice, Execution, MethodChoice, restorers_by_modality
 from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
 
@@ -66,7 +66,7 @@ def restorer(place, modality="vi") -> str:
     return f"{modality}:{PYTHON} {shlex.quote(str(place / 'negative.py'))} {{in}} {{out}}"
 
 
-def problems(place, *methods, out="o", options=None, **changes) -> list[str]:
+def problems(place, *methods, out="o", execution=None, **changes) -> list[str]:
     """What is missing after a run in Python, which draws no pictures."""
     benchmark = Benchmark(
         datasets=(DatasetChoice("folder", ir_dir=place / "ir", vi_dir=place / "vi"),),
@@ -74,7 +74,7 @@ def problems(place, *methods, out="o", options=None, **changes) -> list[str]:
         methods=tuple(MethodChoice(method) if isinstance(method, str) else method for method in methods),
         **{"metrics": ("EN",), **changes},
     )
-    return run(benchmark, place / out, **(options or {})).problems
+    return run(benchmark, place / out, execution=execution or Execution()).problems
 
 
 def images(place, method, degradation="clean"):
@@ -152,7 +152,7 @@ def test_other_restoration_in_the_same_folder_is_refused(place):
 
 def test_workers_restore_as_the_main_process_does(place):
     problems(place, "average", pre=(restorer(place),), limit=2)
-    problems(place, "average", pre=(restorer(place),), limit=2, out="w", options={"workers": 2})
+    problems(place, "average", pre=(restorer(place),), limit=2, out="w", execution=Execution(workers=2))
     for name, image in images(place, "average").items():
         np.testing.assert_array_equal(image, read_image(place / f"w/folder/clean/average/images/{name}.png"))
 
