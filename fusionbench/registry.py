@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -98,7 +98,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ValueError:
     elif kind in LISTED:
         hint = f"{LISTED[kind]} shows all"
     else:
-        hint = f"known: {', '.join(choices[:SHOWN])}{', ...' if len(choices) > SHOWN else ''}"
+        hint = f"known: {first_few(choices, SHOWN)}"
     return ValueError(f"unknown {kind} {name!r}; {hint}")
 
 
@@ -148,3 +148,13 @@ def join_or(names: Iterable[str]) -> str:
     """
     *others, last = names
     return f"{', '.join(others)} or {last}" if others else last
+
+
+def first_few(names: Sequence[str], most: int = 5) -> str:
+    """The first of some names, for messages.
+
+    Example:
+        >>> first_few(["a", "b", "c"], 2)
+        'a, b, ...'
+    """
+    return ", ".join([*names[:most], "..."] if len(names) > most else names)

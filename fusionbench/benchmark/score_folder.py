@@ -24,13 +24,11 @@ from fusionbench.files import remove_unfinished
 from fusionbench.images.files import SUFFIXES, image_size
 from fusionbench.images.folders import image_files
 from fusionbench.metrics import INPUT, PROTOCOLS, canonical, choose
-from fusionbench.registry import lookup
+from fusionbench.registry import first_few, lookup
 from fusionbench.version import __version__
 
 if TYPE_CHECKING:
     from fusionbench.data.sources.base import Source
-
-SHOWN = 5
 
 
 def score_folder(
@@ -120,19 +118,15 @@ def _pair(fused: Path, images: dict[str, Path], source: Source, unmatched: str) 
     lacking = [name for name in source.names if name not in images]
     notes = []
     if surplus:
-        notes.append(f"{len(surplus)} fused images have no sources: {_some(surplus)}")
+        notes.append(f"{len(surplus)} fused images have no sources: {first_few(surplus)}")
     if lacking:
-        notes.append(f"{len(lacking)} pairs have no fused image in {fused}: {_some(lacking)}")
+        notes.append(f"{len(lacking)} pairs have no fused image in {fused}: {first_few(lacking)}")
     if notes and unmatched == "refuse":
         raise ValueError(f"{'; '.join(notes)}; rename them, or leave them out with --unmatched skip")
     kept = [index for index, name in enumerate(source.names) if name in images]
     if not kept:
         raise ValueError(f"no file in {fused} has the name of a pair; fused images carry their pair's name")
     return Subset(source, kept), notes
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
 def _check_sizes(source: Source, images: dict[str, Path], names: Sequence[str]) -> None:

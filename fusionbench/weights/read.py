@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fusionbench.registry import first_few
 from fusionbench.weights.card import WeightsCard
 
 if TYPE_CHECKING:
@@ -83,11 +84,6 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], card: WeightsCar
     ]
     if missing or surplus or shapes:
         parts = [("missing", missing), ("surplus", surplus), ("wrong shape", shapes)]
-        differences = "; ".join(f"{len(keys)} {word} ({_some(keys)})" for word, keys in parts if keys)
+        differences = "; ".join(f"{len(keys)} {word} ({first_few(keys, 3)})" for word, keys in parts if keys)
         raise ValueError(f"{path} holds weights of another architecture than {type(module).__name__}: {differences}")
     module.load_state_dict(given, strict=False)
-
-
-def _some(keys: list[str]) -> str:
-    shown = ", ".join(keys[:3])
-    return shown if len(keys) <= 3 else f"{shown}, …"
