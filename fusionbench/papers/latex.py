@@ -119,15 +119,11 @@ def _parts(text: CellText, measured: bool) -> list[str]:
     if not measured:
         return [published]
     mean = _emphasis(text.measured, text.measured_place) + (escape(SHIPPED) if text.shipped else "")
-    return [published or NOTHING, mean or NOTHING, _signed(text.difference)]
+    return [published or NOTHING, mean or NOTHING, f"${text.difference}$" if text.difference else NOTHING]
 
 
 def _emphasis(text: str, place: int) -> str:
     return {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(place, text)
-
-
-def _signed(text: str) -> str:
-    return f"${text}$" if text else NOTHING
 
 
 def _remarks(one: Comparison) -> list[str]:

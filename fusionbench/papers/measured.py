@@ -9,13 +9,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fusionbench.benchmark.results import CellFolder, cells_of
 from fusionbench.degradations import parse
 from fusionbench.files import write_atomically
 from fusionbench.weights.card import MODEL
@@ -24,18 +22,6 @@ from fusionbench.weights.store import PRETRAINED
 
 Key = tuple[str, str, str, int, str, str, str]
 """(dataset, split, degradation, seed, protocol, method, metric)."""
-
-PLAIN: Mapping[str, Any] = {
-    "resize": False,
-    "ir_range": None,
-    "ir_channel": None,
-    "tile": 0,
-    "prompt": None,
-    "pre": [],
-    "folder": None,
-    "command": None,
-}
-"""The settings of cells whose means a file can hold; it has no columns for others."""
 
 
 @dataclass(frozen=True)
@@ -156,62 +142,6 @@ def write_file(path: Path, lines: Iterable[Measurement]) -> None:
         texts = {name: f"{values[name]:.6g}" for name in ("mean", "std")}
         writer.writerow({**values, **texts}.values())
     write_atomically(path, buffer.getvalue())
-
-
-def collect(run: Path, date: str) -> Iterator[Measurement]:
-    """The means of a run's or bench's folder; cells of other than the plain settings are passed over.
-
-    Args:
-        run: the folder.
-        date: of the lines.
-    """
-    for cell in cells_of(run):
-        meta = cell.meta()
-        if all(meta["settings"].get(name) == value for name, value in PLAIN.items()):
-            yield from _means(cell, meta, date)
-
-
-def _means(cell: CellFolder, meta: Mapping[str, Any], date: str) -> Iterator[Measurement]:
-    settings, rows = meta["settings"], cell.rows()
-    for metric in cell.scores.metrics:
-        values = {name: row.values[metric] for name, row in rows.items() if metric in row.values}
-        if not values:
-            continue
-        yield Measurement(
-            dataset=settings["dataset"],
-            split=settings["split"],
-            degradation=settings["spec"],
-            seed=settings["seed"],
-            protocol=settings["protocol"],
-            method=settings["method"],
-            weights=settings["weights"] or "",
-            metric=metric,
-            mean=statistics.fmean(values.values()),
-            std=statistics.stdev(values.values()) if len(values) > 1 else 0.0,
-            images=len(values),
-            image_set=image_set(values),
-            version=settings["version"],
-            torch=str(meta["environment"].get("torch", "")),
-            date=date,
-        )
-
-
-def renewed(known: Iterable[Measurement], measured: Iterable[Measurement]) -> list[Measurement]:
-    """Known lines, replaced by measured ones of the same key where these are over as many images or of other weights.
-
-    A line whose numbers stay keeps its date and versions, so that files change only where numbers do.
-    """
-    lines = {line.key: line for line in known}
-    for new in measured:
-        old = lines.get(new.key)
-        if old is None or old.weights != new.weights or (new.images >= old.images and not _same(old, new)):
-            lines[new.key] = new
-    return list(lines.values())
-
-
-def _same(old: Measurement, new: Measurement) -> bool:
-    numbers = [f"{value:.6g}" for value in (old.mean, old.std, new.mean, new.std)]
-    return old.image_set == new.image_set and numbers[:2] == numbers[2:]
 
 
 def matching(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +177,8 @@ def _block(album: Album, block: ScoreTable, scores: pd.DataFrame) -> dict[str, A
         folder = _cell_folder(album.run, block, method)
         picks[method] = {metric: _picks(frame[metric], metric) for metric in metrics}
         chosen = {name for pair in picks[method].values() for names in pair for name in names}
-        thumbs[method] = dict(_thumbs(album, folder, chosen))
+        addresses = {image: album.copy(folder.image(image), THUMB) for image in sorted(chosen)}
+        thumbs[method] = {image: address for image, address in addresses.items() if address}
         picks[method] = {
             metric: [[name for name in names if name in thumbs[method]] for names in pair]
             for metric, pair in picks[method].items()
@@ -196,12 +197,6 @@ def _block(album: Album, block: ScoreTable, scores: pd.DataFrame) -> dict[str, A
         "picks": picks,
         "thumbs": thumbs,
     }
-
-
-def _thumbs(album: Album, folder: CellFolder, images: set[str]) -> Iterator[tuple[str, str]]:
-    for image in sorted(images):
-        if address := album.copy(folder.image(image), THUMB):
-            yield image, address
 
 
 def _picks(values: pd.Series[float], metric: str) -> list[list[str]]:

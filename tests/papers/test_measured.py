@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from fusionbench.benchmark.spec import INPUT, Benchmark, DatasetChoice, MethodCh
 from fusionbench.images.files import write_image
 from fusionbench.methods import METHODS
 from fusionbench.metrics import choose
-from fusionbench.papers.measured import Measurement, collect, image_set, matching, read_measured, renewed, write_file
+from fusionbench.papers.measured import Measurement, image_set, matching, read_measured, write_file
 from fusionbench.papers.tables import MEASURED, folder
 from fusionbench.weights.card import MODEL
 from fusionbench.weights.checksums import digest8
 from fusionbench.weights.store import PRETRAINED
+
+SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "measured.py"))
+collect, renewed = SCRIPT["collect"], SCRIPT["renewed"]
 
 LINE = Measurement(
     dataset="msrs",

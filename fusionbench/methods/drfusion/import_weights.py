@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from torch import Tensor
-
 from fusionbench.methods.drfusion.method import DRFusion
 from fusionbench.methods.drfusion.table import IMPORTED, RELEASED, REPOSITORY
 from fusionbench.weights.checksums import sha256
@@ -44,16 +42,11 @@ def import_official(source: Path, target: Path) -> Path:
     if surplus:
         log.warning("%s holds %d tensors without a place, left out: %s", path, len(surplus), ", ".join(surplus))
     load_strict(method, {PREFIX + name: value for name, value in state.items() if name not in surplus}, IMPORTED, path)
-    _write(method.state_dict(), target, {path.name: sha256(path)}, surplus)
-    return target
-
-
-def _write(state: dict[str, Tensor], target: Path, sources: dict[str, str], surplus: list[str]) -> None:
     notes = {
         "method": "drfusion",
         "source": f"{REPOSITORY} at 9954f17",
         "licence": "none stated by the authors",
-        "sha256": sources,
+        "sha256": {path.name: sha256(path)},
         "left_out": surplus,
     }
-    write_tensors(state, target, notes)
+    return write_tensors(method.state_dict(), target, notes)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor
-
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.dspfusion.table import PARTS, RELEASED, REPOSITORY
 from fusionbench.weights.card import WeightsCard
@@ -41,8 +39,14 @@ def import_official(folder: Path, target: Path) -> Path:
             problems.append(str(error))
     if problems:
         raise ValueError("; ".join(problems))
-    _write(method.state_dict(), target, {path.name: sha256(path) for path in paths.values()})
-    return target
+    notes = {
+        "method": "dspfusion",
+        "source": f"{REPOSITORY}, release v1.0",
+        "licence": "none stated by the authors",
+        "sha256": {path.name: sha256(path) for path in paths.values()},
+        "stretch": "the published images are stretched to [0, 1] by their extremes",
+    }
+    return write_tensors(method.state_dict(), target, notes)
 
 
 def _path(folder: Path, card: WeightsCard) -> Path:
@@ -52,14 +56,3 @@ def _path(folder: Path, card: WeightsCard) -> Path:
     if not found:
         raise FileNotFoundError(f"no {card.file} in {folder}; fetch it from {card.urls[0]}")
     return found[0]
-
-
-def _write(state: dict[str, Tensor], target: Path, sources: dict[str, str]) -> None:
-    notes = {
-        "method": "dspfusion",
-        "source": f"{REPOSITORY}, release v1.0",
-        "licence": "none stated by the authors",
-        "sha256": sources,
-        "stretch": "the published images are stretched to [0, 1] by their extremes",
-    }
-    write_tensors(state, target, notes)

@@ -95,12 +95,9 @@ def chen_varshney(fused: Gray, ir: Gray, vi: Gray) -> Scores:
     """
     fused, ir, vi = (stretched(x) for x in (fused, ir, vi))
     weights = [_block_sums(sobel_magnitude(source) ** 5) for source in (ir, vi)]
-    errors = [_block_sums(_seen_difference(source, fused)) / BLOCK**2 for source in (ir, vi)]
+    response = _chen_varshney(*fused.shape[-2:], fused.dtype, fused.device)
+    errors = [_block_sums(_filtered(source - fused, response).square_()) / BLOCK**2 for source in (ir, vi)]
     return total(weights[0] * errors[0] + weights[1] * errors[1]) / total(weights[0] + weights[1])
-
-
-def _seen_difference(source: Gray, fused: Gray) -> Gray:
-    return _filtered(source - fused, _chen_varshney(*fused.shape[-2:], fused.dtype, fused.device)).square_()
 
 
 def _block_sums(x: Gray) -> Map:

@@ -36,15 +36,13 @@ class ScoreFiles:
 
     def identity(self) -> dict[str, Any]:
         """What a result must record: pyiqa's name and version, and each file's SHA-256 and provenance."""
+        unpublished = {place: how for place, how in self.provenance.items() if how != PUBLISHED}
         return {
             "pyiqa": self.metric,
             "version": version("pyiqa"),
             "files": {path.name: sha256(path) for path in self.files.values()},
-            "unpublished": {path.name: how for path, how in self._how() if how != PUBLISHED},
+            "unpublished": {self.files[place].name: how for place, how in unpublished.items()},
         }
-
-    def _how(self) -> list[tuple[Path, str]]:
-        return [(path, self.provenance[place]) for place, path in self.files.items()]
 
 
 def network_of(metric: str) -> Network:
