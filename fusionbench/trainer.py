@@ -33,6 +33,10 @@ def silence_lightning() -> Iterator[None]:
         warnings.filterwarnings("ignore", message="The dirpath has changed")
         # An epoch may be short; values are then logged over several.
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+        # How often a checkpoint is saved, and what else takes part, may change when a training goes on.
+        warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
+        # Batches to overfit are the same in validation, whatever order its pairs would have.
+        warnings.filterwarnings("ignore", message="You requested to overfit")
         yield
 
 

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 
 from fusionbench.data import load
 from fusionbench.data.crops import EpochIndex, TrainingPairs
-from fusionbench.data.datamodule import single_threaded
+from fusionbench.data.datamodule import start_worker
 from fusionbench.data.pairs import collate
 from fusionbench.data.samplers import EpochSampler
 from fusionbench.data.sources.base import Source, Subset
@@ -145,7 +145,7 @@ def _loader_rate(source: Source, arguments: argparse.Namespace) -> tuple[float, 
         collate_fn=collate,
         num_workers=arguments.workers,
         persistent_workers=arguments.workers > 0,
-        worker_init_fn=single_threaded,
+        worker_init_fn=start_worker,
     )
     rates, waited = [], []
     for epoch in range(4):

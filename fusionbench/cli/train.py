@@ -25,7 +25,9 @@ def train(
     options: dict[str, Any] | None = None,
     loader: dict[str, Any] | None = None,
     trainer: dict[str, Any] | None = None,
-    phases: dict[str, dict[str, dict[str, Any] | float]] | None = None,
+    phases: dict[str, dict[str, dict[str, Any] | list[Any] | float]] | None = None,
+    callbacks: list[str | dict[str, Any]] | None = None,
+    loggers: list[str | dict[str, Any]] | None = None,
     overrides: list[str] | None = None,
     wandb: Literal["offline", "online"] | None = None,
 ) -> int:
@@ -52,6 +54,8 @@ def train(
         loader: arguments of the data module, such as --loader.batch_size 8.
         trainer: arguments of Lightning's Trainer, such as --trainer.devices 4.
         phases: what differs in a phase, such as --phases.fusion.trainer.max_epochs 10.
+        callbacks: callbacks of Lightning, such as '[{class_path: EarlyStopping, init_args: {monitor: val/loss}}]'.
+        loggers: loggers of Lightning, such as '[TensorBoardLogger]'.
         overrides: entries of these four tables, such as trainer.max_steps=6, that hold for every phase, whatever the
             recipe and its phases say; --trainer.max_steps 6 is short for --overrides trainer.max_steps=6.
         wandb: mirror the logs to Weights and Biases.
@@ -68,7 +72,8 @@ def train(
     said = {name: value for name, value in reading.items() if value is not None}
     tables = overridden(tables, {**_data(data, dataset, tables), **said})
     tables["loader"] = {"datasets": "synthetic", **tables["loader"]}
-    recipe = Recipe(method, seed=seed, save_every=save_every, init_from=init_from, **tables)
+    plugins = {"callbacks": callbacks or (), "loggers": loggers or ()}
+    recipe = Recipe(method, seed=seed, save_every=save_every, init_from=init_from, **tables, **plugins)
     path = train_method(recipe, out, resume=resume, wandb=wandb)
     if is_rank_zero():
         make_console().print(f"written: {path}", highlight=False, soft_wrap=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import cv2
 import torch
@@ -18,6 +19,7 @@ from fusionbench.data.loading import candidates, load
 from fusionbench.data.pairs import Pairs, collate, specs
 from fusionbench.data.samplers import (
     EpochSampler,
+    FixedOrder,
     ProcessShare,
     ResumableLoader,
     SameSizeBatchSampler,
@@ -159,6 +161,16 @@ class FusionDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader[Pair]:
         pairs = _require_setup(self.train_pairs)
         trainer = self.trainer
+        options: dict[str, Any] = {
+            "batch_size": self.batch_size,
+            "collate_fn": collate_contrasts if self._asked and self._asked[0] else collate,
+            "num_workers": self.workers,
+            "persistent_workers": self.workers > 0,
+            "pin_memory": torch.cuda.is_available(),
+            "worker_init_fn": start_worker,
+        }
+        if trainer is not None and trainer.overfit_batches:
+            return DataLoader(cast("Any", pairs), sampler=FixedOrder(pairs), **options)
         sampler = EpochSampler(pairs, **self._share(), blocks=self.blocks)
         # After a resume, the Trainer sets a sampler's epoch only once it has begun iterating over it.
         sampler.set_epoch(0 if trainer is None else trainer.current_epoch)
@@ -166,13 +178,8 @@ class FusionDataModule(LightningDataModule):
             pairs,
             sampler,
             given=lambda: 0 if trainer is None else trainer.fit_loop.epoch_loop.batch_progress.current.ready,
-            batch_size=self.batch_size,
             drop_last=len(sampler) >= self.batch_size,
-            collate_fn=collate_contrasts if self._asked and self._asked[0] else collate,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            worker_init_fn=single_threaded,
+            **options,
         )
 
     @override
@@ -233,14 +240,21 @@ def whole_pairs(
         collate_fn=collate,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=single_threaded,
+        worker_init_fn=start_worker,
         generator=torch.Generator().manual_seed(0),
     )
 
 
-def single_threaded(worker: int) -> None:
-    """Restrict OpenCV to one thread in a worker, because the workers already use all cores."""
+def start_worker(worker: int) -> None:
+    """Restrict OpenCV to one thread in a worker, because the workers already use all cores.
+
+    Signals that are sent to all processes of a group are left to the one that the worker works for, which may need more
+    pairs until it stops.
+    """
     cv2.setNumThreads(0)
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _joined(sources: Sequence[Source]) -> Source:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Any, Protocol, TypeVar, cast
 
 import torch
-from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 from torch.utils.data.distributed import DistributedSampler
 from typing_extensions import override
 
@@ -91,6 +91,14 @@ def check_enough(pairs: int, processes: int, purpose: str) -> None:
             f"{pairs} {purpose} pairs are too few for {processes} processes, each of which needs one; train with fewer "
             "--trainer.devices" + (", or hold out more with --loader.val_share" if purpose == "validation" else "")
         )
+
+
+class FixedOrder(SequentialSampler):
+    """The same training pairs in the same order in every epoch, drawn as in the first, for batches to overfit."""
+
+    @override
+    def __iter__(self) -> Iterator[EpochIndex]:  # type: ignore[override]
+        return (EpochIndex(index, 0) for index in super().__iter__())
 
 
 class ProcessShare(DistributedSampler[Any]):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,9 @@ from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.method import Method
 from fusionbench.report.figure import FigureRow, LabelledImage, comparison
 from fusionbench.types import Batch
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
+"""What interrupts a training: Ctrl-C, the system or a queue, and what queues send before the time is up."""
 
 
 class SaveRngState(Callback):
@@ -76,6 +82,44 @@ class SaveRngState(Callback):
 
 def _connected() -> bool:
     return dist.is_available() and dist.is_initialized()
+
+
+class SaveOnInterrupt(Callback):
+    """Ends an interrupted training after its present step, with a checkpoint; a second interruption ends it at once.
+
+    Ctrl-C, SIGTERM and SIGUSR1 interrupt. Where one of several processes is told so, all of them stop together.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.checkpoint = checkpoint
+        self._asked = False
+        self._steps = -1
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Lightning puts the handlers back that were there before the fit.
+        if threading.current_thread() is threading.main_thread():
+            for name in SIGNALS:
+                if hasattr(signal, name):
+                    signal.signal(getattr(signal, name), self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        # Gradients that are still gathered for a step would be lost.
+        stepped, self._steps = trainer.global_step != self._steps, trainer.global_step
+        asked = self._asked
+        if trainer.world_size > 1:
+            asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
+        if asked and stepped:
+            trainer.save_checkpoint(self.checkpoint)
+            raise KeyboardInterrupt
 
 
 class TerminateOnNaN(Callback):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ import torch
 from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import ProgressBar as LightningBar
 from lightning.pytorch.loggers import CSVLogger
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -31,9 +32,11 @@ from fusionbench.files import write_atomically
 from fusionbench.registry import check_known
 from fusionbench.report.wandb import Mode, TrainingMirror, training_mirror
 from fusionbench.trainer import is_rank_zero, keyboard_interrupts, silence_lightning
-from fusionbench.training.callbacks import ProgressBar, SampleImages, SaveRngState, TerminateOnNaN
+from fusionbench.training.callbacks import ProgressBar, SampleImages, SaveOnInterrupt, SaveRngState, TerminateOnNaN
 from fusionbench.training.curves import draw_curves
-from fusionbench.training.recipe import TABLES, Recipe, current_recipe, strip_paths
+from fusionbench.training.plugins import make_plugins
+from fusionbench.training.recipe import TABLES, Recipe, strip_paths
+from fusionbench.training.resume import differing_entry, settled
 from fusionbench.version import __version__
 from fusionbench.weights.safetensors import write_tensors
 
@@ -42,8 +45,8 @@ if TYPE_CHECKING:
 
     from fusionbench.methods.method import Method
 
-CHECKPOINT, FINISHED = "last.ckpt", "weights.safetensors"
-"""Files in the folder of a phase: where it goes on, and what it ended with."""
+CHECKPOINT, BEST, FINISHED = "last.ckpt", "best.ckpt", "weights.safetensors"
+"""Files in the folder of a phase: where it goes on, its best validation, and what it ended with."""
 
 
 def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None = None) -> Path:
@@ -72,7 +75,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
         check_known(f"phase of {recipe.method}", phase, method.phases)
     recipe = _rehearsed(method, recipe, out)
     if is_rank_zero():
-        _claim(recipe, out, resume)
+        _claim(recipe, method.phases, out, resume)
     for phase in method.phases:
         _train_phase(method, phase, recipe, out / phase, resume, wandb)
     result = out / f"{recipe.method}.safetensors"
@@ -112,26 +115,16 @@ def _rehearsed(method: Method, recipe: Recipe, out: Path) -> Recipe:
     return replace(recipe, phases=phases)
 
 
-def _claim(recipe: Recipe, out: Path, resume: bool) -> None:
+def _claim(recipe: Recipe, phases: Sequence[str], out: Path, resume: bool) -> None:
     """Write the recipe into a folder that holds no training yet, or holds one of this recipe that shall go on."""
-    path, table = out / "recipe.json", recipe.entries()
-    text = json.dumps(table, indent=2, sort_keys=True, default=str) + "\n"
+    path = out / "recipe.json"
     # A recipe alone is that of a training which was refused or ended before its first checkpoint.
     if any(path for pattern in (f"*/{CHECKPOINT}", f"*/{FINISHED}") for path in out.glob(pattern)):
         if not resume:
             raise ValueError(f"{out} holds a training already; go on with --resume, or choose another --out")
-        if not _holds(path, text):
-            raise ValueError(f"{out} holds a training of another recipe (see {path}); choose another --out")
-    write_atomically(path, text)
-
-
-def _holds(path: Path, text: str) -> bool:
-    """Whether a recipe.json holds a recipe, which an earlier version may have written."""
-    try:
-        held, wanted = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
-    except (OSError, ValueError):
-        return False
-    return isinstance(held, dict) and current_recipe(held) == wanted
+        if difference := differing_entry(path, recipe, phases):
+            raise ValueError(f"{out} holds a training of another recipe: {difference}; choose another --out")
+    write_atomically(path, json.dumps(settled(recipe.entries()), indent=2, sort_keys=True, default=str) + "\n")
 
 
 def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resume: bool, wandb: Mode | None) -> None:
@@ -240,11 +233,14 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
         ValueError: devices, strategies or other options are such as Lightning refuses.
     """
     options = recipe.of(phase, "trainer")
+    own: list[Callback] = make_plugins("callbacks", recipe.plugins(phase, "callbacks"), folder)
     callbacks: list[Callback] = [
+        *own,
         SaveRngState(),
         TerminateOnNaN(folder / CHECKPOINT),
         SampleImages(folder / "samples", drawn=mirror.picture),
         LearningRateMonitor("step"),
+        SaveOnInterrupt(folder / CHECKPOINT),
         ModelCheckpoint(
             dirpath=folder,
             filename=Path(CHECKPOINT).stem,
@@ -253,18 +249,33 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
             enable_version_counter=False,
         ),
     ]
-    if options.get("enable_progress_bar", True):
+    if not any(isinstance(callback, ModelCheckpoint) for callback in own):
+        callbacks.append(_best(folder))
+    if options.get("enable_progress_bar", True) and not any(isinstance(each, LightningBar) for each in own):
         callbacks.append(ProgressBar())
-    loggers = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20), *mirror.loggers]
+    others = make_plugins("loggers", recipe.plugins(phase, "loggers"), folder)
+    loggers = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20), *others, *mirror.loggers]
     # Lightning's summary counts operations of a forward pass, which these methods do not have, and prints 0.
     logged = 10 if options.get("max_steps", -1) not in range(100) else 1
     ours = {"log_every_n_steps": logged, "num_sanity_val_steps": 0, "enable_model_summary": False}
     try:
         return Trainer(
-            **{**ours, "use_distributed_sampler": False, **options},
+            **{**ours, **options},
             default_root_dir=folder,
             callbacks=callbacks,
             logger=loggers,
         )
     except (TypeError, ValueError, ImportError, MisconfigurationException) as error:
         raise ValueError(f"the trainer of phase {phase!r} cannot work as asked: {error}") from error
+
+
+def _best(folder: Path) -> ModelCheckpoint:
+    """Keeps the weights of the least validation loss, as a checkpoint to fuse with or to start from."""
+    return ModelCheckpoint(
+        dirpath=folder,
+        filename=Path(BEST).stem,
+        monitor="val/loss",
+        save_weights_only=True,
+        save_on_train_epoch_end=False,
+        enable_version_counter=False,
+    )

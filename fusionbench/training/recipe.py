@@ -16,6 +16,7 @@ from fusionbench import methods
 from fusionbench.benchmark.options import split_commas
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.registry import check_known, current_names, import_object
+from fusionbench.training.plugins import KINDS, check_plugins
 
 OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
 """Arguments of the Trainer that training sets itself."""
@@ -23,7 +24,7 @@ OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
 TABLES = ("trainer", "loader")
 """Entries of a recipe that a phase may have, too."""
 
-ENTRIES = (*TABLES, "average_with_initial")
+ENTRIES = (*TABLES, *KINDS, "average_with_initial")
 """Entries of a phase in a recipe."""
 
 RENAMED, RENAMED_IN_PHASES = {"start": "init_from"}, {"keep": "average_with_initial"}
@@ -49,6 +50,9 @@ class Recipe:
             weights at the end of the phase with those at its start. It is the share of the initial weights: 0.5 is the
             mean of both. Such weight averaging retains what fine-tuning would forget (WiSE-FT: Wortsman et al., Robust
             fine-tuning of zero-shot models, CVPR 2022).
+        callbacks: Lightning's callbacks or your own, each a class, alone or as `class_path` with `init_args`; those
+            of a phase take the place of the recipe's.
+        loggers: beside the one that writes metrics.csv; likewise.
         seed: seed of every random choice.
         save_every: optimiser steps between two checkpoints.
         init_from: initial weights, a file or the folder of an exported method; the method's own name takes the weights
@@ -63,6 +67,8 @@ class Recipe:
     loader: Mapping[str, Any] = field(default_factory=dict)
     trainer: Mapping[str, Any] = field(default_factory=dict)
     phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    callbacks: Sequence[Any] = ()
+    loggers: Sequence[Any] = ()
     seed: int = 0
     save_every: int = 500
     init_from: str = ""
@@ -82,9 +88,15 @@ class Recipe:
                 "a recipe goes through every phase of its method; leave out the option 'phase', and pass one over with "
                 "--phases.NAME.trainer.max_epochs 0"
             )
-        for part in ({what: getattr(self, what) for what in TABLES}, *self.phases.values()):
+        for part in ({what: getattr(self, what) for what in (*TABLES, *KINDS)}, *self.phases.values()):
             if not isinstance(part, Mapping):
                 raise ValueError(f"a phase is {part!r}; give a table of its entries {', '.join(ENTRIES)}")
+            for name in OURS.intersection(part.get("trainer") or ()):
+                raise ValueError(
+                    f"trainer option {name!r} is set by the training itself; give classes as --callbacks and --loggers"
+                )
+            for kind in KINDS:
+                check_plugins(kind, part.get(kind, ()))
             _check("trainer", part.get("trainer", {}), Trainer, _arguments(Trainer) - OURS)
             _check("loader", part.get("loader", {}), FusionDataModule, _arguments(FusionDataModule))
             for name in part:
@@ -98,14 +110,19 @@ class Recipe:
                 )
 
     def entries(self, **changes: Any) -> dict[str, Any]:
-        """The recipe as a table with these changes; without `init_from` where it is empty."""
+        """The recipe as a table with these changes, without what is empty of callbacks, loggers and `init_from`."""
         table = {**asdict(self), **changes}
-        return {name: value for name, value in table.items() if name != "init_from" or value}
+        return {name: value for name, value in table.items() if name not in ("init_from", *KINDS) or value}
 
     def of(self, phase: str, what: str) -> dict[str, Any]:
         """The 'loader' or 'trainer' arguments of a phase."""
         own: Mapping[str, Any] = getattr(self, what)
         return {**own, **self.phases.get(phase, {}).get(what, {})}
+
+    def plugins(self, phase: str, kind: str) -> Sequence[Any]:
+        """The 'callbacks' or 'loggers' of a phase."""
+        own: Sequence[Any] = self.phases.get(phase, {}).get(kind, getattr(self, kind))
+        return own
 
     def initial_share(self, phase: str) -> float:
         """The share of the initial weights of a phase in its final ones."""

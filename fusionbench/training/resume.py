@@ -1,0 +1,92 @@
+"""Whether a training may go on in its folder: what changes its result must be what it was."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning import Trainer
+
+from fusionbench.data.datamodule import FusionDataModule
+from fusionbench.training.recipe import LENGTHS, LISTS, Recipe, current_recipe
+
+FREE = {
+    "loader": {"cache_dir", "cache_gib", "workers"},
+    "trainer": {
+        *("accelerator", "benchmark", "detect_anomaly", "deterministic", "devices", "enable_model_summary"),
+        *("enable_progress_bar", "inference_mode", "limit_predict_batches", "limit_test_batches", "limit_val_batches"),
+        *("log_every_n_steps", "max_time", "num_nodes", "num_sanity_val_steps", "profiler", "strategy"),
+        *("check_val_every_n_epoch", "use_distributed_sampler", "val_check_interval"),
+    },
+}
+"""What may be other than it was: where and how a training runs, how often it is looked at, and until when."""
+
+TARGETS: dict[str, type] = {"loader": FusionDataModule, "trainer": Trainer}
+
+
+def differing_entry(path: Path, recipe: Recipe, phases: Sequence[str]) -> str:
+    """What a training in a folder was told otherwise, as a clause of a sentence; empty where it may go on.
+
+    A phase may become longer.
+
+    Args:
+        path: the recipe.json of the folder.
+        recipe: what the training is told now.
+        phases: of the method.
+    """
+    try:
+        held = Recipe(**current_recipe(json.loads(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return f"{path} is missing, damaged or of another version"
+    before, now = dict(_entries(held, phases)), dict(_entries(recipe, phases))
+    for name in sorted({*before, *now}):
+        old, new = before.get(name), now.get(name)
+        if old != new and not (name.rpartition(".")[2] in LENGTHS and _longer(old, new)):
+            return f"its {name} is {old!r} and not {new!r}"
+    return ""
+
+
+def _entries(recipe: Recipe, phases: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Everything that the result depends on, by name; defaults as if they had been said."""
+    yield "method", recipe.method
+    yield "seed", recipe.seed
+    yield "init_from", _place(recipe.init_from)
+    for name, value in recipe.options.items():
+        yield f"options.{name}", _plain(value)
+    for phase in phases:
+        yield f"phases.{phase}.average_with_initial", recipe.initial_share(phase)
+        for what, target in TARGETS.items():
+            defaults = {name: each.default for name, each in inspect.signature(target).parameters.items()}
+            for name, value in {**defaults, **recipe.of(phase, what)}.items():
+                if name not in FREE[what]:
+                    listed = [value] if name in LISTS and isinstance(value, str) else value
+                    yield f"phases.{phase}.{what}.{name}", _place(value) if name == "root" else _plain(listed)
+
+
+def _longer(old: Any, new: Any) -> bool:
+    """Whether a length grew; -1 and None set no limit."""
+    return new in (-1, None) or (old not in (-1, None) and isinstance(new, int) and new > old)
+
+
+def _place(path: Any) -> str:
+    """A folder or file as the same text however it is written."""
+    return str(Path(path).expanduser().resolve()) if path and Path(path).expanduser().exists() else str(path or "")
+
+
+def _plain(value: Any) -> Any:
+    """As a recipe.json gives it back."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def settled(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's table whose folders are found from everywhere.
+
+    Example:
+        >>> settled({"loader": {"root": "/", "crop": 64}, "seed": 0})
+        {'loader': {'root': '/', 'crop': 64}, 'seed': 0}
+    """
+    found = {key: settled(value) if isinstance(value, Mapping) else value for key, value in table.items()}
+    return {key: _place(value) if key in ("root", "init_from") and value else value for key, value in found.items()}
