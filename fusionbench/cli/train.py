@@ -65,14 +65,15 @@ def train(
     from fusionbench.training.fit import train as train_method
     from fusionbench.training.recipe import Recipe, overridden, parsed
 
-    tables = {"options": options or {}, "loader": loader or {}, "trainer": trainer or {}, "phases": phases or {}}
+    tables: dict[str, Any] = {"options": options or {}, "loader": loader or {}, "trainer": trainer or {}}
+    tables["phases"] = phases or {}
     tables = overridden(tables, parsed(overrides or []))
     # What is not said is no part of the recipe, so that one of an earlier version stays the same.
     reading = {"loader.ir_range": ir_range, "loader.ir_channel": ir_channel}
     said = {name: value for name, value in reading.items() if value is not None}
     tables = overridden(tables, {**_data(data, dataset, tables), **said})
     tables["loader"] = {"datasets": "synthetic", **tables["loader"]}
-    plugins = {"callbacks": callbacks or (), "loggers": loggers or ()}
+    plugins: dict[str, Any] = {"callbacks": callbacks or (), "loggers": loggers or ()}
     recipe = Recipe(method, seed=seed, save_every=save_every, init_from=init_from, **tables, **plugins)
     path = train_method(recipe, out, resume=resume, wandb=wandb)
     if is_rank_zero():

@@ -169,7 +169,7 @@ class FusionDataModule(LightningDataModule):
             "pin_memory": torch.cuda.is_available(),
             "worker_init_fn": start_worker,
         }
-        if trainer is not None and trainer.overfit_batches:
+        if getattr(trainer, "overfit_batches", 0):  # set by Lightning, not declared
             return DataLoader(cast("Any", pairs), sampler=FixedOrder(pairs), **options)
         sampler = EpochSampler(pairs, **self._share(), blocks=self.blocks)
         # After a resume, the Trainer sets a sampler's epoch only once it has begun iterating over it.

@@ -48,7 +48,7 @@ def make_plugins(kind: str, entries: Sequence[Any], folder: Path) -> list[Any]:
 
 
 def _parsed(kind: str, entry: object, folder: Path) -> tuple[ArgumentParser, Any]:
-    table = dict(entry) if isinstance(entry, Mapping) else {"class_path": str(entry)}
+    table: dict[str, Any] = dict(entry) if isinstance(entry, Mapping) else {"class_path": str(entry)}
     name = str(table.get("class_path", ""))
     if "." not in name:
         check_known(f"class of {kind}", name, importlib.import_module(f"lightning.pytorch.{kind}").__all__)
