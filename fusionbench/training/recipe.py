@@ -91,13 +91,15 @@ class Recipe:
         for part in ({what: getattr(self, what) for what in (*TABLES, *KINDS)}, *self.phases.values()):
             if not isinstance(part, Mapping):
                 raise ValueError(f"a phase is {part!r}; give a table of its entries {', '.join(ENTRIES)}")
-            for name in OURS.intersection(part.get("trainer") or ()):
+            own = part.get("trainer", {})
+            if isinstance(own, Mapping) and (taken := sorted(OURS.intersection(own))):
                 raise ValueError(
-                    f"trainer option {name!r} is set by the training itself; give classes as --callbacks and --loggers"
+                    f"trainer option {taken[0]!r} is set by the training itself; give classes as --callbacks and "
+                    "--loggers"
                 )
             for kind in KINDS:
                 check_plugins(kind, part.get(kind, ()))
-            _check("trainer", part.get("trainer", {}), Trainer, _arguments(Trainer) - OURS)
+            _check("trainer", own, Trainer, _arguments(Trainer) - OURS)
             _check("loader", part.get("loader", {}), FusionDataModule, _arguments(FusionDataModule))
             for name in part:
                 check_known("entry of a phase", name, ENTRIES)
