@@ -93,19 +93,19 @@ def owner_of(name: str) -> WeightsOwner:
     """A method or score by its name; scores of pyiqa also as 'pyiqa:brisque'.
 
     Raises:
-        ValueError: there is none, or it reads no weights.
+        ValueError: there is none, or it has no weights.
     """
     method = {known.casefold(): known for known in methods.METHODS}.get(name.casefold(), "")
     if method:
         card = methods.METHODS[method]
         if not card.weights:
-            raise ValueError(f"{method!r} reads no weights")
+            raise ValueError(f"{method!r} has no weights")
         return WeightsOwner(method, "method", card.weights, card.published, card.importer)
     if not pyiqa_name(name):
         raise unknown_name("method or metric with weights", name, [one.name for one in iter_owners()])
     found = _score(spelled(name))
     if not found.cards:
-        raise ValueError(f"{name!r} reads no weights")
+        raise ValueError(f"{name!r} has no weights")
     return found
 
 

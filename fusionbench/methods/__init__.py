@@ -1,4 +1,4 @@
-"""Fusion methods by name. Reading this table imports no method and nothing heavy."""
+"""Fusion methods by name; importing this table imports no method and nothing heavy."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 FALLBACKS = {name: f"{name}-s" for name in ("drfusion", "dspfusion", "lure")}
-"""What runs where a method's own weights are not here: its small network, whose weights come with the package."""
+"""What runs if a method's own weights are missing: its small network, whose weights come with the package."""
 
 METHODS: dict[str, MethodCard] = {**CLASSICAL, **LEARNED, **DRFUSION, **DSPFUSION, **LURE, **EXTERNAL}
 """Every method, by family and then by name."""
 
 
 def card_of(name: str) -> MethodCard:
-    """The row of a method, whose name is found in whatever case it is written.
+    """The row of a method, whose name is found regardless of case.
 
     Raises:
-        ValueError: there is no such method.
+        ValueError: unknown method.
     """
     return METHODS[spelled(name)]
 
@@ -44,7 +44,7 @@ def spelled(name: str) -> str:
     """A method's name as METHODS spells it.
 
     Raises:
-        ValueError: there is no such method.
+        ValueError: unknown method.
 
     Example:
         >>> spelled("LURE-S")
@@ -54,11 +54,11 @@ def spelled(name: str) -> str:
 
 
 VARIANTS_SHOWN = ("-s", "-medical", "-s-medical")
-"""Endings of names that are no variants: the small networks, and those of other data."""
+"""Suffixes of names that are not variants: the small networks, and those for other data."""
 
 
 def variant_of(name: str) -> str:
-    """The method of which another is a variant or an ablation, such as 'lure' of 'lure-gate'; empty for all others.
+    """The base of a variant or ablation, such as 'lure' for 'lure-gate'; empty for other methods.
 
     Example:
         >>> variant_of("lure-s-gate"), variant_of("lure-s"), variant_of("ifcnn-sum")
@@ -71,7 +71,7 @@ def variant_of(name: str) -> str:
 
 
 def is_ready(name: str) -> bool:
-    """Whether a method runs here by itself: it needs no weights, or they are here."""
+    """Whether a method can run now: it needs no weights, or they are available."""
     card = card_of(name)
     return card.family != "external" and all(locate(spelled(name), part) for part in card.weights)
 
@@ -87,13 +87,13 @@ def limits_of(name: str) -> str:
 
 
 def check_able(name: str, degradation: str | None) -> None:
-    """Refuse images that a method cannot fuse for what is wrong with them.
+    """Refuse images whose degradation a method does not support.
 
     Args:
-        degradation: a spec; None where nobody has told it.
+        degradation: a spec; None if it is unknown.
 
     Raises:
-        ValueError: it cannot; or the method or the spec is unknown.
+        ValueError: the method does not support it, or the method or the spec is unknown.
     """
     from fusionbench.degradations import parse
 
@@ -102,21 +102,21 @@ def check_able(name: str, degradation: str | None) -> None:
 
 
 def weight_files(name: str, weights: Path | None = None, *, option: str = "weights=FILE") -> list[Path]:
-    """The weight files that a method would read, in the order of its card.
+    """The weight files of a method, in the order of its card.
 
     Args:
         name: in METHODS.
-        weights: a file in place of the method's only one, or a folder that holds its files under their names.
+        weights: a file instead of the method's only one, or a folder with its files under their names.
         option: how the caller spells the option that names a file.
 
     Raises:
-        FileNotFoundError: one is missing; the message names the ways to get it.
-        ValueError: unknown method; one that has no weights; one file for a method that reads several.
+        FileNotFoundError: one is missing; the message says how to get it.
+        ValueError: unknown method; a method without weights; one file for a method that reads several.
     """
     name = spelled(name)
     card = card_of(name)
     if weights is not None and not card.weights:
-        raise ValueError(f"{name!r} reads no weights; leave them out")
+        raise ValueError(f"{name!r} has no weights; leave them out")
     if weights is not None and len(card.weights) > 1 and Path(weights).expanduser().is_file():
         files = ", ".join(part.file for part in card.weights)
         raise ValueError(f"{name!r} reads several files; pass the folder that holds {files}")
@@ -156,7 +156,7 @@ def find(name: str, weights: Path | None = None, *, strict: bool = False, option
 
     Raises:
         FileNotFoundError: weights are missing; the message names the ways to get them.
-        ValueError: unknown method; one that has no weights; one file for a method that reads several.
+        ValueError: unknown method; a method without weights; one file for a method that reads several.
     """
     name = spelled(name)
     try:
@@ -168,10 +168,10 @@ def find(name: str, weights: Path | None = None, *, strict: bool = False, option
 
 
 def ways(name: str, option: str = "") -> str:
-    """How to get the weights of a method: the commands that exist for this very one.
+    """How to get the weights of a method: the commands that apply to it.
 
     Args:
-        option: that names a file, where the caller has one.
+        option: the option that names a file, if the caller has one.
 
     Example:
         >>> ways("ifcnn-mean")
@@ -189,10 +189,10 @@ def ways(name: str, option: str = "") -> str:
 
 
 def fallback(name: str, weights: Path | None = None) -> str:
-    """The small network that runs in a method's place, whose own weights are not here; empty where nothing does.
+    """The small network that runs instead of a method whose weights are missing; empty if there is none.
 
     Args:
-        weights: that were chosen for the method; with those, nothing takes its place.
+        weights: weights given by the user; with those, there is no fallback.
     """
     name = spelled(name)
     if weights is not None or name not in FALLBACKS or all(locate(name, part) for part in METHODS[name].weights):
@@ -201,14 +201,14 @@ def fallback(name: str, weights: Path | None = None) -> str:
 
 
 def fallback_notice(name: str, option: str = "weights=FILE") -> str:
-    """What a person is told when the fallback of a method runs.
+    """The message when the fallback of a method runs.
 
     Args:
         option: as for `find`.
     """
     return (
-        f"the weights of {name!r} are not here: {FALLBACKS[name]!r} runs, the small network that comes with the "
-        f"package, and results carry its name; get the weights of {name!r} with {ways(name, option)}"
+        f"the weights of {name!r} are missing, so {FALLBACKS[name]!r} runs instead, the small network that comes with "
+        f"the package, and results carry its name; get the weights of {name!r} with {ways(name, option)}"
     )
 
 
@@ -221,22 +221,22 @@ def load(
     strict: bool = False,
     **options: Any,
 ) -> Method:
-    """A method in evaluation mode, ready to fuse; its parameters take no gradients.
+    """Load a method in evaluation mode, ready to fuse; its parameters require no gradients.
 
-    Where `lure`, `dspfusion` or `drfusion` find no weights of their own, the small network that comes with the package
-    is loaded, with a warning; its `weights_name` says which one it is.
+    If the weights of `lure`, `dspfusion` or `drfusion` are missing, the small network that comes with the package is
+    loaded with a warning; its `weights_name` says which one it is.
 
     Args:
         name: in METHODS.
-        weights: a file in place of the one that the method's card finds, or a folder of its files.
+        weights: a file instead of the one found by the method's card, or a folder of its files.
         files: the files of its card, in that order, where they were found and verified before.
-        verify: refuse files that are not the published ones.
-        strict: refuse a method whose own weights are missing, instead of loading its fallback.
-        options: constructor arguments beside those of the row.
+        verify: refuse files that differ from the published ones.
+        strict: refuse a method whose weights are missing instead of loading its fallback.
+        options: constructor arguments in addition to those of the row.
 
     Raises:
         FileNotFoundError: weights are missing.
-        ValueError: unknown method or option; a file that is not the published one or of another architecture.
+        ValueError: unknown method or option; a file that differs from the published one or has another architecture.
 
     Example:
         >>> load("average").training
@@ -265,7 +265,7 @@ def build(name: str, **options: Any) -> Method:
 
     Args:
         name: in METHODS.
-        options: constructor arguments beside those of the row.
+        options: constructor arguments in addition to those of the row.
 
     Raises:
         ValueError: unknown method or option.
@@ -276,16 +276,16 @@ def build(name: str, **options: Any) -> Method:
 
 
 def download(name: str, *, progress: bool = True) -> list[Path]:
-    """Fetch the weight files of a method to where they are looked for, and import them where that is needed.
+    """Download the weight files of a method to where they are searched, and import them if necessary.
 
     Raises:
-        ValueError: unknown method; one that reads no weights; a file without address, or other than the card says.
+        ValueError: unknown method; a method without weights; a file without an address or with another checksum.
         OSError: no address could be reached.
     """
     name = spelled(name)
     card = card_of(name)
     if not card.weights:
-        raise ValueError(f"{name!r} reads no weights; there is nothing to fetch")
+        raise ValueError(f"{name!r} has no weights; there is nothing to download")
     if not card.downloads:
         try:
             return weight_files(name)

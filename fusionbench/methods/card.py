@@ -1,4 +1,4 @@
-"""What a row of METHODS says."""
+"""A row of METHODS."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class MethodCard:
 
     Attributes:
         target: its class, as 'package.module:Class'.
-        family: without learning; learned, run here; or run elsewhere, its images read or its command called.
+        family: 'classical' without learning; 'learned', run here; 'external', run outside this package.
         paper: citation.
-        repository: the authors' code, where its address is certain.
-        licence: of that code, as its source states it.
-        options: constructor arguments that make this row of the class.
-        renamed: options that had another name in version 0.1.0, today's name by the former one.
-        weights: its weight files; none where it needs none.
+        repository: the authors' code, if its address is certain.
+        licence: licence of that code, as stated there.
+        options: constructor arguments of this row.
+        renamed: options that had another name in version 0.1.0; the present name by the former one.
+        weights: its weight files, if it needs any.
         note: what else a user should know.
-        published: the authors' files, where they are not read as they are.
-        importer: makes the method's one weight file of those, as 'package.module:function'; called with the folder
-            that holds them and the file to write.
-        backbones: models that it is built on and reads from Hugging Face's cache, by the names of their repositories.
-        training: arguments of `fusionbench train` that train it; empty where it is not trained here.
-        inverts: whether it inverts the degradation that it is told, which must be linear; all others take any image.
+        published: the authors' files, if they must be converted first.
+        importer: the function that converts those to the method's weight file, as 'package.module:function'; called
+            with their folder and the file to write.
+        backbones: pretrained models that it reads from the Hugging Face cache, by repository name.
+        training: arguments of `fusionbench train` that train it; empty if it is not trained here.
+        inverts: whether it inverts a given degradation, which must be linear; other methods accept any image.
     """
 
     target: str
@@ -53,15 +53,15 @@ class MethodCard:
 
     @property
     def downloads(self) -> bool:
-        """Whether the files that it reads, or those that they are made of, all have an address."""
+        """Whether all files that it reads, or those that these are converted from, have an address."""
         files = self.published or self.weights
         return bool(files) and all(part.urls for part in files)
 
     def unable(self, degradation: Degradation | None) -> str:
-        """Why it cannot fuse images that are so degraded; empty where it can.
+        """Why it cannot fuse images with this degradation; empty if it can.
 
         Args:
-            degradation: None where nobody has told it.
+            degradation: None if it is unknown.
 
         Example:
             >>> from fusionbench.degradations import parse
@@ -76,23 +76,21 @@ class MethodCard:
 
         known = f"{', '.join(linear_codes())} and 'clean'"
         if degradation is None:
-            return (
-                f"it inverts the degradation that it is told, and was told none; say which it is: {known} are possible"
-            )
+            return f"it inverts the given degradation, and none is given; give one: {known} are possible"
         others = " and ".join(dict.fromkeys(term.code for term in degradation.terms if not term.kind.operator))
-        return others and f"it inverts the degradation that it is told, which works for {known}, and not for {others}"
+        return others and f"it inverts the given degradation, which is possible for {known}, but not for {others}"
 
 
 Variant = tuple[Mapping[str, Any], str]
-"""Constructor arguments that make a row of a class, and a note."""
+"""Constructor arguments of a row, and a note."""
 
 
 def studied(bases: Mapping[str, Mapping[str, Any]], studies: Mapping[str, Variant]) -> dict[str, Variant]:
-    """Each study of each base, by names such as 'lure-s-gate'.
+    """Each study of each base, under names such as 'lure-s-gate'.
 
     Args:
         bases: constructor arguments by name.
-        studies: what each changes of them, by suffix.
+        studies: changed arguments by suffix.
     """
     return {
         f"{base}-{suffix}": ({**options, **changes}, note)
@@ -104,12 +102,12 @@ def studied(bases: Mapping[str, Mapping[str, Any]], studies: Mapping[str, Varian
 def own_weights(
     name: str, recipes: Mapping[str, str], folder: str, note: str = "no such weights are published"
 ) -> WeightsCard:
-    """The card of a file that everybody trains for himself.
+    """The card of a weight file that users train themselves.
 
     Args:
-        name: of the method.
+        name: name of the method.
         recipes: as for `training_of`.
-        folder: under `weights/`.
+        folder: its folder below `weights/`.
     """
     source = f"your own training: fusionbench train {training_of(name, recipes)}"
     return WeightsCard(f"{name}.safetensors", source=source, note=note, folder=folder)
@@ -119,6 +117,6 @@ def training_of(name: str, recipes: Mapping[str, str]) -> str:
     """Arguments of `fusionbench train` that train a method.
 
     Args:
-        recipes: the recipe's name by method, of those that have one.
+        recipes: the recipe's name by method, for methods that have one.
     """
     return f"--config {recipes[name]} --method {name}" if name in recipes else f"--method {name}"

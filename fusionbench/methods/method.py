@@ -1,4 +1,4 @@
-"""What every fusion method is."""
+"""The base class of fusion methods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fusionbench.registry import import_object
 from fusionbench.types import Batch, Color, Gray, Scores
 
 UNKNOWN = "unknown"
-"""What a batch says in place of a spec of pairs whose degradation nobody has told."""
+"""Stands in a batch for the spec of pairs whose degradation is unknown."""
 
 TEST_METRICS = "fusionbench.metrics.torchmetrics:FusionMetricCollection"
 """What `Trainer.test` measures, as text: methods know no metrics, and what only trains or fuses loads none."""
@@ -24,8 +24,8 @@ TEST_METRICS = "fusionbench.metrics.torchmetrics:FusionMetricCollection"
 class Method(LightningModule, ABC):
     """A fusion method: degraded pairs in, one colour image per pair out.
 
-    Subclasses are final. Training methods name their `phases`; one phase is one fit and one checkpoint, and the
-    next phase starts from it (Lightning's word `stage` already means fit or test).
+    Subclasses are final. Methods that can be trained list their `phases`; each phase is one fit with one checkpoint,
+    from which the next phase starts (Lightning's word `stage` already means fit or test).
 
     Attributes:
         phases: names of the training phases in order; empty for methods that are not trained here.
@@ -46,7 +46,7 @@ class Method(LightningModule, ABC):
         """Fuse a batch of any height and width into images of the same size, in [0, 1]."""
 
     def check_weights(self, state: Mapping[str, Tensor]) -> None:
-        """Refuse weights that shapes alone would let pass; called before any are loaded.
+        """Refuse weights that fit by their shapes but do not belong to this method; called before they are loaded.
 
         Raises:
             ValueError: they belong to another configuration.
@@ -54,7 +54,7 @@ class Method(LightningModule, ABC):
 
     @property
     def next_phase(self) -> str:
-        """The phase that a fit trains: the one begun, else the one chosen, else the first."""
+        """The phase that a fit trains: the phase begun, else the one chosen, else the first."""
         return self.phase or self._chosen or self.phases[0]
 
     @property
@@ -64,11 +64,11 @@ class Method(LightningModule, ABC):
 
     @property
     def training_degradations(self) -> tuple[str, ...]:
-        """Specs that the phase is trained on where no others are asked for."""
+        """Default degradations for training the phase."""
         return ("clean",)
 
     def choose_phase(self, phase: str) -> None:
-        """Say which phase a fit shall train; the first one where it is empty.
+        """Choose the phase that a fit trains; empty for the first one.
 
         Raises:
             ValueError: the method has no such phase.
@@ -78,7 +78,7 @@ class Method(LightningModule, ABC):
         self._chosen = phase
 
     def begin_phase(self, phase: str) -> None:
-        """Enter a training phase: remember it and unfreeze everything; subclasses freeze what it does not train.
+        """Enter a training phase: record it and unfreeze everything; subclasses freeze what it does not train.
 
         Raises:
             ValueError: the method has no such phase.
@@ -101,7 +101,7 @@ class Method(LightningModule, ABC):
                 self.train()
 
     def check_begun(self) -> None:
-        """Refuse to learn outside of a phase.
+        """Refuse to train outside a phase.
 
         Raises:
             ValueError: no phase has begun.
@@ -110,40 +110,40 @@ class Method(LightningModule, ABC):
             raise ValueError(f"no phase has begun; call begin_phase with one of {', '.join(self.phases)}")
 
     def clean_sources(self, batch: Batch) -> tuple[Gray, Color]:
-        """The undegraded sources to learn from.
+        """The clean sources to learn from.
 
         Raises:
             ValueError: the batch has none.
         """
         if "ir_clean" not in batch or "vi_clean" not in batch:
             raise ValueError(
-                f"{type(self).__name__} learns from clean sources, and {batch['name'][0]!r} comes without; train on a "
-                "dataset that is degraded on the fly, or whose folder holds the clean images too"
+                f"{type(self).__name__} learns from clean sources, and {batch['name'][0]!r} has none; train on a "
+                "dataset that is degraded on the fly, or whose folder contains the clean images too"
             )
         return batch["ir_clean"], batch["vi_clean"]
 
     def _log_loss(self, stage: str, terms: Mapping[str, Tensor], count: int) -> Tensor:
-        """Log the weighted terms of a loss and their sum, which is returned."""
+        """Log the weighted terms of a loss and return their sum."""
         loss = torch.stack(list(terms.values())).sum()
         self._log(stage, {**terms, "loss": loss}, count)
         return loss
 
     def _log_psnr(self, values: Mapping[str, Scores]) -> None:
-        """Log how near both images came to the undegraded sources, each and their mean.
+        """Log the PSNR of both images against the clean sources, and their mean.
 
         Args:
-            values: of every image, by 'ir' and 'vi'.
+            values: values of every image, by 'ir' and 'vi'.
         """
         means = {f"psnr_{modality}": value.mean() for modality, value in values.items()}
         self._log("val", {**means, "psnr": torch.stack(list(means.values())).mean()}, len(values["vi"]))
 
     def _log(self, stage: str, values: Mapping[str, Tensor], count: int) -> None:
-        """Log what a training or validation step measured, as means over so many images.
+        """Log values of a training or validation step, as means over `count` images.
 
-        Every process must log the same names in the same order, those it has nothing for with a count of 0.
+        Every process must log the same names in the same order, with a count of 0 where it has no images.
         """
         named = {f"{stage}/{name}": value.detach() for name, value in values.items()}
-        # Lightning weighs the means of processes by whole numbers that it divides and cuts off, but not by others.
+        # Lightning truncates integer weights when averaging over processes, but not floating-point ones.
         self.log_dict(named, batch_size=cast("int", float(count)), sync_dist=stage == "val")
 
     @override

@@ -21,7 +21,7 @@ from fusionbench.report.pictures import draw_run
 from fusionbench.report.tables import score_tables
 from tests.pairs import scene
 
-WHY = "and not for ll and lc"
+WHY = "but not for ll and lc"
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ def mixed(bare, capsys):
 def test_it_is_said_once_before_anything_runs_and_is_no_failure(mixed):
     said = mixed.out.splitlines()
     (line,) = [line for line in said if line.startswith("n/a: ")]
-    assert line.startswith("n/a: drfusion-s, ll+lc: it inverts the degradation that it is told")
+    assert line.startswith("n/a: drfusion-s, ll+lc: it inverts the given degradation")
     assert line.endswith(WHY)
     assert said.index(line) < next(index for index, line in enumerate(said) if "folder, ll+lc" in line)
     assert "missing:" not in mixed.out
@@ -149,22 +149,22 @@ def test_restored_images_are_no_longer_degraded_for_a_method(capsys):
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ("fuse {pair} --method drfusion --degradation ll", "and not for ll"),
-        ("fuse {pair} --method drfusion-s", "was told none; say which it is"),
-        ("profile --method drfusion-s --degradation haze --size 32x32", "and not for haze"),
+        ("fuse {pair} --method drfusion --degradation ll", "but not for ll"),
+        ("fuse {pair} --method drfusion-s", "none is given; give one"),
+        ("profile --method drfusion-s --degradation haze --size 32x32", "but not for haze"),
     ],
 )
 def test_single_commands_refuse_up_front(words, why, capsys):
     assert call(words.format(pair=PAIR)) == 2
     error = capsys.readouterr().err
-    assert "cannot fuse these images: it inverts the degradation" in error
+    assert "cannot fuse these images: it inverts the given degradation" in error
     assert why in error
     assert not Path("out").exists()
 
 
 def test_python_refuses_and_warns(bare):
     pair = scene(0, 48, 64)
-    with pytest.raises(ValueError, match=r"'drfusion-s' cannot fuse these images: .* and not for haze"):
+    with pytest.raises(ValueError, match=r"'drfusion-s' cannot fuse these images: .* but not for haze"):
         fusionbench.fuse("drfusion-s", pair.ir, pair.vi, degradation="haze")
     with pytest.warns(UserWarning, match="drfusion-s, ll: it inverts"):
         table = fusionbench.run("drfusion-s,average", ir="ir", vi="vi", degradation="ll", metrics="EN", out=None)
@@ -181,7 +181,7 @@ def test_a_paper_says_that_it_is_impossible(bare):
     assert call("bench dspfusion --table 2 --data data --methods drfusion-s,average --limit 1 --out out") == 3
     skipped = Path("out/report/skipped.md").read_text()
     assert "drfusion-s" in skipped
-    assert "it inverts the degradation that it is told" in skipped
+    assert "it inverts the given degradation" in skipped
 
 
 def test_no_failure_names_a_class_of_python(bare, capsys):
@@ -206,7 +206,7 @@ def test_tiles_that_cannot_overlap_are_seen_before_the_start(command, tile, caps
     ("template", "why"),
     [
         ("sh -c 'cp {vi} {out} {ir}", "cannot be split into words (no closing quotation); close its quotes"),
-        ("cp {ir} {vi} {out} {mask}", "speaks of {mask}; what it may speak of: {ir}, {vi}, {out}"),
+        ("cp {ir} {vi} {out} {mask}", "unknown placeholder {mask}; known placeholders: {ir}, {vi}, {out}"),
         ("cp {vi} {out}", "lacks {ir}"),
         ("no-such-program {ir} {vi} {out}", "no program 'no-such-program'; give its full path"),
     ],
@@ -221,7 +221,7 @@ def test_a_wrong_command_is_seen_before_the_start(template, why, capsys):
     ("entry", "why"),
     [
         ("vi:sh -c 'cp {in} {out}", "close its quotes; write such as 'vi:restore {in} {out}'"),
-        ("vi:cp {in} {out} {mask}", "speaks of {mask}"),
+        ("vi:cp {in} {out} {mask}", "unknown placeholder {mask}"),
         ("vi:cp {in}", "lacks {out}"),
         ("vi:no-such-program {in} {out}", "no program 'no-such-program'"),
     ],

@@ -70,7 +70,7 @@ def full(bare) -> Path:
 def test_the_small_network_runs_under_its_own_name_and_one_line_says_so(name, capsys):
     assert call(f"{RUN} {name}") == 0
     (notice,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
-    assert f"the weights of '{name}' are not here: '{name}-s' runs" in notice
+    assert f"the weights of '{name}' are missing, so '{name}-s' runs" in notice
     assert ways(name, f"--weights {name}=FILE") in notice
     assert rows() == {f"{name}-s"}
     meta = json.loads(Path(f"out/folder/clean/{name}-s/meta.json").read_text())
@@ -171,7 +171,7 @@ def test_a_paper_keeps_its_row_and_the_small_network_has_one_of_its_own(campus, 
     assert table.loc[table["method"] == "LURE", "published"].notna().any()
     assert "small network LURE: the one that comes with the package" in " ".join(capsys.readouterr().out.split())
     page = Path("out/report/skipped.md").read_text(encoding="utf-8")
-    assert "- LURE (table 1): the weights of 'lure' are not here: 'lure-s' runs" in page
+    assert "- LURE (table 1): the weights of 'lure' are missing, so 'lure-s' runs" in page
 
 
 def test_a_strict_bench_leaves_the_row_empty(campus):

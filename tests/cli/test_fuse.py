@@ -70,7 +70,7 @@ def test_the_small_network_fuses_where_weights_are_not_here_and_says_so(folders,
     monkeypatch.setenv("FUSIONBENCH_HOME", str(folders / "home"))
     assert not fuse(folders, "--method", "dspfusion")
     said = " ".join(capsys.readouterr().out.split())
-    assert "the weights of 'dspfusion' are not here: 'dspfusion-s' runs" in said
+    assert "the weights of 'dspfusion' are missing, so 'dspfusion-s' runs" in said
     assert sorted(path.name for path in (folders / "out").glob("*.png")) == ["a.png", "b.png"]
 
 

@@ -80,5 +80,5 @@ def test_options_reach_the_method(pairs):
 
 
 def test_weights_for_a_method_without_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="'average' reads no weights"):
+    with pytest.raises(ValueError, match="'average' has no weights"):
         methods.load("average", weights=tmp_path / "x.pth")

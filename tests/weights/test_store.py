@@ -247,7 +247,7 @@ def test_a_file_other_than_the_cards_is_not_kept(public, place):
 def test_what_cannot_be_fetched_is_said(place):
     with pytest.raises(ValueError, match=r"net\.pth of 'mine' has no public address; .*mine/net\.pth"):
         download("mine", [WeightsCard("net.pth")])
-    with pytest.raises(ValueError, match="'lap' reads no weights"):
+    with pytest.raises(ValueError, match="'lap' has no weights"):
         methods.download("lap")
 
 

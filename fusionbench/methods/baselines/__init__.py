@@ -1,1 +1,1 @@
-"""Methods to compare with: classical ones, networks with their authors' weights, and programs of others."""
+"""Methods to compare with: classical ones, networks with their authors' weights, and external programs."""

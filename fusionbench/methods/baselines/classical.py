@@ -35,7 +35,7 @@ def pyramid_fusion(ir: Gray, vi: Gray, levels: int) -> Gray:
 def wavelet_fusion(ir: Gray, vi: Gray, wavelet: Wavelet, levels: int) -> Gray:
     """Wavelet coefficients: of larger magnitude in the detail bands, the mean of the two approximations.
 
-    Levels that a side is too short for (it must hold the filter's support) are left out, but for the first.
+    Levels for which a side is too short (it must hold the filter's support) are omitted, except for the first.
 
     Source:
         Li, Manjunath, Mitra, "Multisensor image fusion using the wavelet transform", Graphical Models and Image
@@ -67,8 +67,8 @@ def guided_fusion(ir: Gray, vi: Gray) -> Gray:
 
     Source:
         Li, Kang, Hu, "Image fusion with guided filtering", IEEE TIP 22(7), 2013, equations 6 to 15.
-        Differs: filtered weights below zero (the filter overshoots at edges) are cut, and where both vanish the
-        sources share; the paper only says that the weights are made to sum to one.
+        Differs: filtered weights below zero (the filter overshoots at edges) are clipped, and where both vanish the
+            sources are averaged; the paper only says that the weights are normalised to sum to one.
     """
     saliency_ir, saliency_vi = (_saliency(source) for source in (ir, vi))
     wins_ir = (saliency_ir >= saliency_vi).to(ir.dtype)
@@ -98,9 +98,9 @@ def diffused(image: Gray, iterations: int, rate: float, kappa: float) -> Gray:
 
     Args:
         image: in [0, 1].
-        iterations: steps.
-        rate: of one step; above 0.25 it is unstable.
-        kappa: the difference between neighbours that conducts 1/e, for images in 0..255.
+        iterations: number of steps.
+        rate: rate of one step; above 0.25 it is unstable.
+        kappa: the difference between neighbours at which the conductance is 1/e, for images in 0..255.
 
     Source:
         Perona, Malik, "Scale-space and edge detection using anisotropic diffusion", IEEE TPAMI 12(7), 1990, eq. 7-10.
@@ -114,7 +114,7 @@ def diffused(image: Gray, iterations: int, rate: float, kappa: float) -> Gray:
 
 
 def _divergence(flow: Tensor, dim: int) -> Tensor:
-    """What flows in minus what flows out; nothing crosses the image's edge."""
+    """Inflow minus outflow; nothing crosses the image's edge."""
     edge = torch.zeros_like(flow.narrow(dim, 0, 1)) if flow.shape[dim] else None
     if edge is None:
         shape = list(flow.shape)
@@ -128,8 +128,8 @@ def diffusion_fusion(ir: Gray, vi: Gray, iterations: int, rate: float, kappa: fl
 
     Source:
         Bavirisetti, Dhuli, "Fusion of infrared and visible sensor images based on anisotropic diffusion and
-        Karhunen-Loeve transform", IEEE Sensors Journal 16(1), 2016. Differs: the components of the principal
-        eigenvector enter by magnitude. Where details are anticorrelated its components differ in sign, and the
+        Karhunen-Loeve transform", IEEE Sensors Journal 16(1), 2016. Differs: the magnitudes of the principal
+        eigenvector's components are used. Where details are anticorrelated its components differ in sign, and the
         paper's division by their sum would subtract one source's detail and can divide by zero.
     """
     base_ir, base_vi = (diffused(source, iterations, rate, kappa) for source in (ir, vi))
@@ -138,7 +138,7 @@ def diffusion_fusion(ir: Gray, vi: Gray, iterations: int, rate: float, kappa: fl
 
 
 def _principal_share(ir: Gray, vi: Gray) -> Tensor:
-    """The first source's part in the principal axis of the two, per image."""
+    """The first source's share in the principal axis of the two, per image."""
     first = ir - ir.mean(dim=(-3, -2, -1), keepdim=True)
     second = vi - vi.mean(dim=(-3, -2, -1), keepdim=True)
     spread_first, spread_second, shared = (
@@ -214,7 +214,7 @@ class AnisotropicDiffusion(Method):
 
     Args:
         iterations: diffusion steps.
-        rate: of one step.
+        rate: rate of one step.
         kappa: conductance, for images in 0..255.
     """
 

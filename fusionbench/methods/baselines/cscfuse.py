@@ -39,7 +39,7 @@ class SoftThreshold(nn.Module):
 
 
 class Step(nn.Module):
-    """One unrolled step: the code gains what its reconstruction lacks."""
+    """One unrolled step: the code is updated with the reconstruction error."""
 
     def __init__(self, activation: nn.Module) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Step(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Codes of one layer of an image. The first step sees that layer; all others see the whole image again."""
+    """Codes of one layer of an image. The first step reads that layer; all others read the whole image."""
 
     def __init__(self, *, detail: bool) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A code as an image; the same for both layers, and linear in evaluation."""
+    """Decodes a code to an image; the same for both layers, and linear in evaluation mode."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,21 +88,21 @@ class Decoder(nn.Module):
 
 
 def blurred(image: Gray) -> Gray:
-    """The mean over 11 x 11, borders mirrored."""
+    """The mean over 11 x 11 pixels, padded by reflection."""
     padded = reflect(image, _BLUR_RADIUS, _BLUR_RADIUS, _BLUR_RADIUS, _BLUR_RADIUS)
     side = 2 * _BLUR_RADIUS + 1
-    # A convolution and not a mean: the codes amplify rounding, and the published ones were computed this way.
+    # A convolution, not a mean: the codes amplify round-off, and the published ones were computed this way.
     return F.conv2d(padded, padded.new_full((1, 1, side, side), 1 / side**2))
 
 
 def base_share(ir: Tensor, vi: Tensor) -> Tensor:
-    """The infrared part per channel: histogram contrast, aligned with the code's edges by a guided filter."""
-    # Channels do not depend on one another; a few at a time keep the filter's double precision in little memory.
+    """The infrared share per channel: histogram contrast, aligned with the code's edges by a guided filter."""
+    # Channels are independent; processing a few at a time limits the memory of the filter's double precision.
     return torch.cat([_base_share(*few) for few in zip(ir.chunk(8, 1), vi.chunk(8, 1), strict=True)], dim=1)
 
 
 def _base_share(ir: Tensor, vi: Tensor) -> Tensor:
-    # A code that is zero everywhere is common; it has no contrast and stays zero.
+    # All-zero codes are common; they have no contrast and stay zero.
     ir, vi = minmax_normalize(ir, dim=(-2, -1)), minmax_normalize(vi, dim=(-2, -1))
     first, second = _contrast(ir) + _TINY, _contrast(vi) + _TINY
     total = first + second
@@ -112,7 +112,7 @@ def _base_share(ir: Tensor, vi: Tensor) -> Tensor:
 
 
 def _contrast(code: Tensor) -> Tensor:
-    """How far a pixel's value lies from the values of all pixels of its channel, on average, in 1/255."""
+    """Mean distance of a pixel's value from the values of all pixels of its channel, in 1/255."""
     levels = (code * 255).long().flatten(0, 1).flatten(1)
     counts = torch.zeros(len(levels), 256, device=code.device).scatter_add_(1, levels, torch.ones_like(levels).float())
     gray = torch.arange(256.0, device=code.device)
@@ -121,7 +121,7 @@ def _contrast(code: Tensor) -> Tensor:
 
 
 class CSCFuse(Method):
-    """The networks on luma with the visible image's chroma, merged as the authors' script does."""
+    """The networks on luma with the visible image's chroma, merged as in the authors' script."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class CSCFuse(Method):
         return self.base(blur, image), self.detail(image - blur, image)
 
     def fused_luma(self, ir: Gray, vi: Gray) -> Gray:
-        """Both layers merged, decoded and added; sides of at least 2."""
+        """Both layers merged, decoded and added; sides must be at least 2."""
         base_ir, detail_ir = self.codes(ir)
         base_vi, detail_vi = self.codes(vi)
         share = base_share(base_ir, base_vi)

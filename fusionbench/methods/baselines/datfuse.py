@@ -99,8 +99,8 @@ class TransformerBlock(nn.Module):
 
     @override
     def forward(self, features: Tensor) -> Tensor:
-        # The published network re-views channel-first memory as channel-last: a token is 16 neighbouring pixels of
-        # one channel, and not the 16 channels of a pixel.
+        # The published network reinterprets channel-first memory as channel-last: a token is 16 neighbouring pixels of
+        # one channel instead of the 16 channels of a pixel.
         tokens: Tensor = features.reshape(len(features), -1, _CHANNELS)
         tokens = tokens + self.attn(self.norm1(tokens))
         tokens = tokens + self.mlp(self.norm2(tokens))
@@ -151,5 +151,5 @@ class DATFuse(Method):
 
     @override
     def fuse(self, batch: Batch) -> Color:
-        # Below zero the authors' cast to bytes would wrap around; zero is what was meant.
+        # Below zero, the authors' cast to bytes would wrap around; zero is intended.
         return fuse_luma(batch, lambda ir, vi: self.network(ir, vi).clamp_min(0))

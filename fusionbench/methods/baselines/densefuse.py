@@ -21,12 +21,12 @@ from fusionbench.types import Batch, Color
 
 
 def mean(ir: Tensor, vi: Tensor) -> Tensor:
-    """The rule that the port's test script applies whatever it is asked for; the paper calls it addition."""
+    """The rule that the port's test script always applies; the paper calls it addition."""
     return (ir + vi) / 2
 
 
 def l1_norm(ir: Tensor, vi: Tensor) -> Tensor:
-    """The paper's second rule: weights from the l1 norm over channels, averaged over 3 x 3. The port lacks it."""
+    """The paper's second rule, missing in the port: weights from the l1 norm over channels, averaged over 3 x 3."""
     share = detail_share(ir, vi)
     return share * ir + (1 - share) * vi
 
@@ -51,7 +51,7 @@ class DenseFuseNetwork(nn.Module):
         return self.DB1(torch.relu(self.conv1(image)))
 
     def decode(self, code: Tensor) -> Tensor:
-        # The last convolution is rectified as well: the port never tells it that it is the last.
+        # The last convolution is rectified too: the port never marks it as the last.
         for conv in (self.conv2, self.conv3, self.conv4, self.conv5):
             code = torch.relu(conv(code))
         return code
@@ -62,7 +62,7 @@ class DenseFuseNetwork(nn.Module):
 
 
 class DenseBlock(nn.Module):
-    """Three convolutions of 16 channels, each appending its output to its input."""
+    """Three convolutions of 16 channels; each concatenates its output to its input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class DenseBlock(nn.Module):
 
 
 class DenseConv(nn.Module):
-    """One of them."""
+    """One convolution of a dense block."""
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class DenseFuse(Method):
     """The network on luma with the visible image's chroma, or on colours.
 
     Args:
-        color: use the colour network, the infrared image as three equal channels.
+        color: use the colour network, with the infrared image as three equal channels.
         rule: 'mean' as in the authors' script, or 'l1' as in the paper.
     """
 

@@ -1,4 +1,4 @@
-"""Methods that run elsewhere: their images are read from a folder, or their command is called."""
+"""Methods that run outside this package: their images are read from a folder, or their command is called."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color
 
 FILES, FOLDERS = ("ir", "vi", "out"), ("ir_dir", "vi_dir", "out_dir")
-"""Names in a command that is called for each pair, or for each batch."""
+"""Placeholders in a command that is called for each pair, or for each batch."""
 
 
 class External(Method):
     """Fused images by name, from a folder or from a command; needs no accelerator and no weights.
 
-    A command is called once per pair with `{ir}`, `{vi}` and `{out}` in it, or, for programs that read folders, once
-    per batch with `{ir_dir}`, `{vi_dir}` and `{out_dir}`. It reads 8-bit PNGs.
+    A command with `{ir}`, `{vi}` and `{out}` is called once per pair; one with `{ir_dir}`, `{vi_dir}` and `{out_dir}`,
+    for programs that read folders, once per batch. It reads 8-bit PNGs.
 
     Args:
         name: the row's name, for messages.
         repository: where its code is, for messages.
-        folder: of fused images whose stems are the pairs' names; `{degradation}` in it stands for the pair's
-            degradation with ':' written as '-'.
-        command: template; see above.
-        timeout: seconds for one call.
-        log: file that what the command prints is appended to.
+        folder: folder of fused images whose stems are the pairs' names; `{degradation}` in it stands for the pair's
+            degradation with ':' replaced by '-'.
+        command: the command template; see above.
+        timeout: time limit of one call in seconds.
+        log: file to which the command's output is appended.
         cwd: folder to run the command in.
 
     Raises:
-        ValueError: neither or both of folder and command, or a command without its names.
-        FileNotFoundError: the folder is not there or holds no image.
+        ValueError: neither or both of folder and command, or a command without its placeholders.
+        FileNotFoundError: the folder is missing or contains no image.
     """
 
     def __init__(
@@ -104,10 +104,10 @@ class External(Method):
         return _read(path)
 
     def file_of(self, name: str, degradation: str) -> Path | None:
-        """The fused image of a pair in the method's folder; None where there is none.
+        """The fused image of a pair in the method's folder, or None.
 
         Raises:
-            FileNotFoundError: the folder is not there or holds no image.
+            FileNotFoundError: the folder is missing or contains no image.
         """
         return self._index(self._place(degradation)).get(name)
 

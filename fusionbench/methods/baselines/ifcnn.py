@@ -1,4 +1,4 @@
-"""IFCNN: one small network for every fusion task, with an element-wise rule between its features.
+"""IFCNN: one small network for every fusion task, with an element-wise rule on its features.
 
 Zhang, Liu, Sun, Yan, Zhao, Zhang, "IFCNN: A general image fusion framework based on convolutional neural network",
 Information Fusion 54, 2020.
@@ -64,7 +64,7 @@ class IFCNN(Method):
 
     Args:
         merge: 'max', 'mean' or 'sum'; each has its own weight file.
-        normalize: 'none', as the official script does for infrared-visible and medical pairs; 'imagenet' for its
+        normalize: 'none', as in the official script for infrared-visible and medical pairs; 'imagenet' for its
             multi-focus convention, with which the widely copied TNO results were made.
     """
 

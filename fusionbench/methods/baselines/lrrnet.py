@@ -46,7 +46,7 @@ class Decomposition(nn.Module):
 
 
 class Step(nn.Module):
-    """What of the image a code does not explain yet, as a code."""
+    """The part of the image that a code does not explain yet, as a code."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Step(nn.Module):
 
 
 class Composition(nn.Module):
-    """Each part of each source as an image, then the two low-rank and the two sparse ones fused."""
+    """Decodes each part of each source to an image, then fuses the two low-rank and the two sparse ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,11 +96,11 @@ class LRRNetNetwork(nn.Module):
 
 
 def normalised(image: Gray, unit: float) -> Gray:
-    """(x - min) / (max - min + 1e-5) per image, where 1e-5 counts in the script's units of the image.
+    """(x - min) / (max - min + 1e-5) per image, where 1e-5 is in the script's units.
 
     Args:
-        image: any.
-        unit: how many of the script's units one of the image's is.
+        image: an image in any unit.
+        unit: the image's unit in the script's units.
     """
     low = image.amin(dim=(-3, -2, -1), keepdim=True)
     high = image.amax(dim=(-3, -2, -1), keepdim=True)
@@ -108,7 +108,7 @@ def normalised(image: Gray, unit: float) -> Gray:
 
 
 class LRRNet(Method):
-    """The network on luma with the visible image's chroma; both ends are stretched per image, as in the script."""
+    """The network on luma with the visible image's chroma; inputs and output are stretched as in the script."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -33,7 +33,8 @@ class MMDRFuse(Method):
     """The network on luma with the visible image's chroma.
 
     Args:
-        stretch: stretch the fused luma to [0, 1] by its extremes, as saving a float image did in the authors' script.
+        stretch: stretch the fused luma to [0, 1] by its minimum and maximum, as when the authors' script saves a float
+            image.
     """
 
     def __init__(self, stretch: bool = True) -> None:

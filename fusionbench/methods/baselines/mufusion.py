@@ -1,4 +1,4 @@
-"""MUFusion: a U-shaped network, trained with its own earlier outputs as memory.
+"""MUFusion: a U-shaped network, trained with its earlier outputs as memory.
 
 Cheng, Xu, Wu, "MUFusion: A general unsupervised image fusion network based on memory unit", Information Fusion 92,
 2023.
@@ -16,7 +16,7 @@ from fusionbench.methods.common.padding import run_padded
 from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color, Gray
 
-# The authors' script: patches of 128 pixels, four of which neighbours share.
+# The authors' script: patches of 128 pixels with an overlap of four.
 _PATCH, _STEP = 128, 124
 
 
@@ -59,7 +59,7 @@ class MUFusionNetwork(nn.Module):
 
 
 def corners(height: int, width: int) -> list[tuple[int, int]]:
-    """Top left corners of the script's patches; the last row and column may repeat one, which then counts twice."""
+    """Top left corners of the script's patches; the last row and column may repeat a patch, which then counts twice."""
     rows, columns = range(0, height - _PATCH + 1, _STEP), range(0, width - _PATCH + 1, _STEP)
     bottom, right = height - _PATCH, width - _PATCH
     return [
@@ -74,10 +74,10 @@ class MUFusion(Method):
     """The network on luma with the visible image's chroma.
 
     Args:
-        patches: fuse patches of 128 pixels and average where they overlap, as the authors' script does; smaller
-            images are fused whole. Off, all images are fused whole, which changes pixels near the patches' edges.
-        stretch: stretch the fused luma to [0, 1] by its extremes, as the authors' script for gray images does when it
-            saves; their script for colour images, like this default, does not.
+        patches: fuse patches of 128 pixels and average where they overlap, as in the authors' script; smaller images
+            are fused whole. If False, all images are fused whole, which changes pixels near the patches' edges.
+        stretch: stretch the fused luma to [0, 1] by its minimum and maximum, as the authors' script for gray images
+            does when saving; their script for colour images, like this default, does not.
     """
 
     def __init__(self, patches: bool = True, stretch: bool = False) -> None:
@@ -92,7 +92,7 @@ class MUFusion(Method):
         return rgb(minmax_normalize(fused) if self.stretch else fused.clamp(0, 1), chroma(vi))
 
     def fused_luma(self, ir: Gray, vi: Gray) -> Gray:
-        """What the network says, in patches or whole."""
+        """The network's output, in patches or whole."""
         height, width = ir.shape[-2:]
         if not self.patches or min(height, width) < _PATCH:
             return run_padded(self.network, ir, vi, multiple=2, least=4)

@@ -15,8 +15,8 @@ from fusionbench.methods.common.color import minmax_normalize
 from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color, Gray
 
-# The official script's colour differences and their inverse; they are BT.601's to three digits, and not exactly
-# inverse to one another (0.713 * 1.403 = 1.0003).
+# The official script's colour differences and their inverse: BT.601 rounded to three digits, so they are not exactly
+# inverse to each other (0.713 * 1.403 = 1.0003).
 _TO_CR, _TO_CB = 0.713, 0.564
 _FROM_CR, _FROM_CB = 1.403, 1.773
 _GREEN_CR, _GREEN_CB = 0.714, 0.344
@@ -35,7 +35,7 @@ class Conv(nn.Module):
 
 
 class Gradient(nn.Module):
-    """Magnitude of horizontal and vertical differences per channel; the kernels were trained away from Sobel's."""
+    """Magnitude of horizontal and vertical differences per channel; the kernels are trained, initialised by Sobel's."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Gradient(nn.Module):
 
 
 class Dense(nn.Module):
-    """Two convolutions, each appending its output to its input."""
+    """Two convolutions; each concatenates its output to its input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Dense(nn.Module):
 
 
 class GradientDense(nn.Module):
-    """A dense block and, beside it, the gradient of its input."""
+    """A dense block with the gradient of its input in parallel."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -110,8 +110,8 @@ class SeAFusion(Method):
     """The network on luma with the visible image's chroma.
 
     Args:
-        stretch: stretch the colour image to [0, 1] by its extremes, which all published results did. The original
-            script takes the extremes over a whole batch; here each image has its own, as with its batch size of 1.
+        stretch: stretch the colour image to [0, 1] by its minimum and maximum, as in all published results. The
+            original script takes them over a batch; here they are per image, as with its batch size of 1.
     """
 
     def __init__(self, stretch: bool = True) -> None:
@@ -127,13 +127,13 @@ class SeAFusion(Method):
 
 
 def luma_cr_cb(image: Color) -> tuple[Gray, Gray, Gray]:
-    """The official script's luma, red and blue difference, the differences centred on 0.5."""
+    """The official script's luma, red and blue differences, the latter two centred on 0.5."""
     r, g, b = (channel.unsqueeze(-3) for channel in image.unbind(-3))
     y = 0.299 * r + 0.587 * g + 0.114 * b
     return y.clamp(0, 1), ((r - y) * _TO_CR + 0.5).clamp(0, 1), ((b - y) * _TO_CB + 0.5).clamp(0, 1)
 
 
 def colored(y: Gray, cr: Gray, cb: Gray) -> Color:
-    """The official script's way back."""
+    """The official script's inverse of `luma_cr_cb`."""
     cr, cb = cr - 0.5, cb - 0.5
     return torch.cat([y + _FROM_CR * cr, y - _GREEN_CR * cr - _GREEN_CB * cb, y + _FROM_CB * cb], dim=-3)

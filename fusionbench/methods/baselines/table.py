@@ -1,4 +1,4 @@
-"""Rows of the baselines: classical methods, networks with their authors' weights, methods that run elsewhere."""
+"""Rows of the baselines: classical methods, networks with their authors' weights, external methods."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ LEARNED = {
             "b34cf3650f04161b31ac2467decfeedf7eba39165b7618f846e0f298ecd2ac65",
             300413,
         ),
-        note="luma; the authors' PyTorch port, whose weights are not those of the paper's TensorFlow version",
+        note="luma; the authors' PyTorch port, whose weights differ from the paper's TensorFlow version",
     ),
     "densefuse-rgb": _network(
         "densefuse:DenseFuse",
@@ -170,7 +170,7 @@ LEARNED = {
             682043,
             licence="MIT",
             ignored_keys=("decode?.bn.*",),
-            note="published again by the same author; the file's batch normalisation was never applied",
+            note="published again by the same author; the file's batch normalisation is never applied",
         ),
         licence="MIT",
     ),
@@ -241,7 +241,7 @@ EXTERNAL = {
     "external": MethodCard(
         f"{__package__}.external:External",
         "external",
-        "any method: its fused images in a folder, or its command",
+        "any method, by its fused images in a folder or its command",
         options={"name": "external"},
     ),
     "fusionbooster": _external(
@@ -305,7 +305,7 @@ EXTERNAL = {
         "u2fusion",
         "Xu et al., U2Fusion: A unified unsupervised image fusion network, IEEE TPAMI 44(1), 2022",
         "hanna-xu/U2Fusion",
-        note="the official weights are TensorFlow's",
+        note="the official weights are for TensorFlow",
     ),
     "vdmufusion": _external(
         "vdmufusion",
@@ -314,4 +314,4 @@ EXTERNAL = {
         "free for research only",
     ),
 }
-"""The methods that run elsewhere, sorted by name."""
+"""The methods that run outside this package, sorted by name."""

@@ -1,1 +1,1 @@
-"""What several methods share: colour, padding, tiles, filters, pyramids, and commands of others."""
+"""What several methods share: colour, padding, tiles, filters, pyramids, and external commands."""

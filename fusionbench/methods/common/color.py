@@ -1,4 +1,4 @@
-"""Luma and chroma: how methods that fuse one channel give colour images.
+"""Luma and chroma: how methods that fuse one channel produce colour images.
 
 BT.601 weights, full range, computed in float; chroma is centred on zero. `rgb(luma(vi), chroma(vi))` gives `vi` back.
 """
@@ -15,13 +15,13 @@ from fusionbench.types import Batch, Color, Gray
 
 Chroma = Float[Tensor, "*b 2 h w"]
 
-# ITU-R BT.601: the weights of red and blue; green has the rest.
+# ITU-R BT.601: the weights of red and blue; green has the remainder.
 RED, BLUE = 0.299, 0.114
 GREEN = 1 - RED - BLUE
 
 
 def luma(image: Color) -> Gray:
-    """The weighted sum of red, green and blue, in the unit of the image.
+    """The weighted sum of red, green and blue, in the image's unit.
 
     Example:
         >>> luma(torch.ones(3, 1, 1))
@@ -58,7 +58,7 @@ def fuse_luma(batch: Batch, fusion: Callable[[Gray, Gray], Gray]) -> Color:
 
 
 def minmax_normalize(image: Tensor, dim: tuple[int, ...] = (-3, -2, -1)) -> Tensor:
-    """Each image of a batch stretched to [0, 1] by its own extremes; a constant image becomes zero.
+    """Each image of a batch stretched to [0, 1] by its minimum and maximum; a constant image becomes zero.
 
     Args:
         dim: dimensions that are stretched together; (-2, -1) for each channel by itself.

@@ -1,4 +1,4 @@
-"""Programs of other people on image files: a command template, run without a shell, with a time-out and a log."""
+"""External programs on image files: a command template, run without a shell, with a time limit and a log."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def run_command(
     """Run a command template on files and wait for it.
 
     Args:
-        template: such as 'python test.py --ir {ir} --vi {vi} --out {out}'; to run in an environment of its own, name
-            that environment's interpreter or wrap it ('conda run -n NAME python ...').
-        paths: what the names in braces stand for; made absolute, as the command may run elsewhere.
-        timeout: seconds; the command and everything it started is ended after that.
-        log: file that what it prints is appended to.
+        template: such as 'python test.py --ir {ir} --vi {vi} --out {out}'; to run in another environment, name that
+            environment's interpreter or wrap it ('conda run -n NAME python ...').
+        paths: values of the placeholders; made absolute, because the command may run in another folder.
+        timeout: seconds after which the command and everything it started is terminated.
+        log: file to which its output is appended.
         cwd: folder to run in.
 
     Raises:
-        ValueError: the template is wrong.
+        ValueError: the template is invalid.
         FileNotFoundError: there is no such program.
         TimeoutError: it took too long.
-        ChildProcessError: it failed; the message ends with the last of what it printed.
+        ChildProcessError: it failed; the message ends with the end of its output.
     """
     words = split_command(template, {name: path.resolve() for name, path in paths.items()})
     with TemporaryDirectory() as folder:
@@ -62,7 +62,7 @@ def run_command(
 
 
 def _wait(words: list[str], stream: int, timeout: float, cwd: Path | None) -> int | None:
-    """The exit status, or None after a time-out."""
+    """The exit status, or None after a timeout."""
     try:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd=cwd, start_new_session=True
@@ -82,7 +82,7 @@ def _wait(words: list[str], stream: int, timeout: float, cwd: Path | None) -> in
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command with all that it started; it leads a process group of its own."""
+    """Terminate the command and everything it started; it has its own process group."""
     if sys.platform == "win32":
         process.kill()
     else:
@@ -102,17 +102,17 @@ def _tail(log: Path, start: int) -> str:
 def run_restorer(
     image: Image, template: str, *, timeout: float = 600.0, log: Path | None = None, cwd: Path | None = None
 ) -> Image:
-    """One image, (1 or 3, H, W), after a restoration program has been over it.
+    """One image, (1 or 3, H, W), restored by an external program.
 
     Args:
         image: in [0, 1]; the program reads it as an 8-bit PNG.
-        template: with `{in}` and `{out}`.
-        timeout: seconds.
-        log: file that what it prints is appended to.
+        template: the command with `{in}` and `{out}`.
+        timeout: time limit in seconds.
+        log: file to which its output is appended.
         cwd: folder to run in.
 
     Raises:
-        ValueError: the template lacks a name, or the program returned another size.
+        ValueError: the template lacks a placeholder, or the program returned another size.
         FileNotFoundError: it wrote nothing.
         TimeoutError: it took too long.
         ChildProcessError: it failed.
@@ -128,7 +128,7 @@ def run_restorer(
 
 
 def require_output(target: Path, template: str) -> Path:
-    """The file, which the command should have made.
+    """The output file, if the command has written it.
 
     Raises:
         FileNotFoundError: it did not.

@@ -1,4 +1,4 @@
-"""Image filters that several methods share: means over squares, small kernels, the guided filter."""
+"""Image filters that several methods share: box means, small kernels, the guided filter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Border = Literal["truncated", "symmetric"]
 
 
 def correlate(image: Image, kernel: Tensor) -> Image:
-    """Every channel with the same odd-sized kernel, borders mirrored with the edge pixel repeated."""
+    """Correlate every channel with the same odd-sized kernel, padded by reflection including the edge pixel."""
     height, width = kernel.shape
     padded = symmetric(image, width // 2, width // 2, height // 2, height // 2)
     planes = padded.flatten(0, -3).unsqueeze(1)
@@ -30,12 +30,12 @@ def gaussian_kernel(radius: int, sigma: float) -> Tensor:
 
 
 def box_mean(image: Image, radius: int, border: Border = "truncated") -> Image:
-    """The mean over the square of side 2 * radius + 1 around each pixel, at a cost that ignores the radius.
+    """The mean over the square of side 2 * radius + 1 around each pixel, at a cost independent of the radius.
 
     Args:
-        image: any; double precision where the differences of the running sums matter.
+        image: any image; in double precision if the differences of the running sums matter.
         radius: may exceed the image.
-        border: average what lies inside the image, or mirror the image with the edge pixel repeated.
+        border: average the part inside the image, or pad by reflection including the edge pixel.
     """
     if border == "symmetric":
         rows = _window_sums(symmetric(image, radius, radius, 0, 0), radius, -1)
@@ -46,7 +46,7 @@ def box_mean(image: Image, radius: int, border: Border = "truncated") -> Image:
 
 
 def _window_sums(image: Tensor, radius: int, dim: int) -> Tensor:
-    """Sums of 2 * radius + 1 neighbours along one side, where they all exist."""
+    """Sums of 2 * radius + 1 neighbours along one dimension, where they all exist."""
     size = image.shape[dim] - 2 * radius
     sums = image.cumsum(dim)
     first = sums.narrow(dim, 2 * radius, 1)
@@ -59,22 +59,22 @@ def _zeros_around(image: Tensor, radius: int, dim: int) -> Tensor:
 
 
 def _inside(image: Tensor, radius: int, dim: int) -> Tensor:
-    """How many of a window's pixels along one side lie inside the image."""
+    """The number of a window's pixels along one dimension that are inside the image."""
     size = image.shape[dim]
     place = torch.arange(size, device=image.device)
     return ((place + radius + 1).clamp_max(size) - (place - radius).clamp_min(0)).to(image.dtype)
 
 
 def guided_filter(guide: Image, source: Image, radius: int, eps: float, border: Border = "truncated") -> Image:
-    """He's edge-preserving filter: in every window the source is fitted by a linear function of the guide.
+    """The edge-preserving guided filter: in every window, the source is fitted by a linear function of the guide.
 
     Computed in double precision: with a small `eps`, the variance of the guide is a small difference of large numbers.
 
     Args:
-        guide: in [0, 1], of the source's shape; each channel guides its own.
-        source: what is smoothed.
+        guide: in [0, 1], of the source's shape; each channel guides the same channel of the source.
+        source: the image to smooth.
         radius: the windows have side 2 * radius + 1.
-        eps: added to the guide's variance; in the square of its unit.
+        eps: added to the guide's variance.
         border: how windows that cross the edge are averaged.
 
     Source:
@@ -91,7 +91,7 @@ def guided_filter(guide: Image, source: Image, radius: int, eps: float, border: 
 
 
 def detail_share(ir: Image, vi: Image) -> Gray:
-    """The infrared part of features by their l1 norm over channels, averaged over 3 x 3 with zeros outside."""
+    """The infrared share of features by their l1 norm over channels, averaged over 3 x 3 with zeros outside."""
     activity_ir, activity_vi = (F.avg_pool2d(features.abs().sum(1, keepdim=True), 3, 1, 1) for features in (ir, vi))
     total = activity_ir + activity_vi
     return torch.where(total > 0, activity_ir / total.clamp_min(torch.finfo(total.dtype).tiny), 0.5)

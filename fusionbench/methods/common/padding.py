@@ -1,4 +1,4 @@
-"""Padding by any amount, and running networks that take only some sizes on images of any size."""
+"""Padding by any amount, and running networks that accept only some sizes on images of any size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fusionbench.types import Image
 
 
 def reflect(image: Image, left: int, right: int, top: int, bottom: int) -> Tensor:
-    """Mirror without repeating the edge pixel; where torch refuses small images, the mirror image is mirrored again.
+    """Reflect without repeating the edge pixel; small images, which torch refuses, are reflected repeatedly.
 
     Example:
         >>> reflect(torch.arange(3.0).view(1, 1, 3), 2, 3, 0, 0).flatten().tolist()
@@ -24,7 +24,7 @@ def reflect(image: Image, left: int, right: int, top: int, bottom: int) -> Tenso
 
 
 def symmetric(image: Image, left: int, right: int, top: int, bottom: int) -> Tensor:
-    """Mirror with the edge pixel repeated.
+    """Reflect with the edge pixel repeated.
 
     Example:
         >>> symmetric(torch.arange(3.0).view(1, 1, 3), 2, 4, 0, 0).flatten().tolist()
@@ -53,22 +53,22 @@ def _half_sample(place: Tensor, size: int) -> Tensor:
 
 
 def run_padded(network: Callable[..., Tensor], *images: Image, multiple: int = 1, least: int = 1) -> Tensor:
-    """Run a network that takes only some sizes on images of any size.
+    """Run a network that accepts only some sizes on images of any size.
 
-    The images are `padded`, and what the network returns is cut back.
+    The images are `padded`, and the result is cropped to their size.
 
     Args:
-        network: takes the images, returns one of their size.
-        images: all of one height and width.
-        multiple: what height and width must be divisible by.
-        least: the smallest height and width the network can take.
+        network: takes the images and returns one of their size.
+        images: all of the same height and width.
+        multiple: the network needs a height and width divisible by this.
+        least: the smallest height and width that the network accepts.
     """
     height, width = images[0].shape[-2:]
     return network(*padded(*images, multiple=multiple, least=least))[..., :height, :width]
 
 
 def padded(*images: Image, multiple: int = 1, least: int = 1) -> tuple[Image, ...]:
-    """Images of one size, mirrored at the right and the bottom up to a multiple and a least size per side."""
+    """Images of one size, padded by reflection at the right and bottom to a multiple and a minimum per side."""
     height, width = images[0].shape[-2:]
     bottom, right = _short_of(height, multiple, least), _short_of(width, multiple, least)
     return tuple(reflect(image, 0, right, 0, bottom) for image in images) if bottom or right else images

@@ -9,12 +9,12 @@ from torch import Tensor
 from fusionbench.methods.common.padding import reflect
 from fusionbench.types import Image
 
-# The generating kernel of the paper with a = 0.4, the value nearest to a Gaussian (section "equivalent weighting").
+# The paper's generating kernel with a = 0.4, the value closest to a Gaussian (section "equivalent weighting").
 _KERNEL = (0.05, 0.25, 0.4, 0.25, 0.05)
 
 
 def laplacian_pyramid(image: Image, levels: int) -> list[Tensor]:
-    """Detail images from fine to coarse and the remaining base, at most `levels` + 1; a side of 1 is not halved."""
+    """Detail images from fine to coarse and the residual base, at most `levels` + 1; a side of 1 is not halved."""
     pyramid = []
     for _ in range(levels):
         if min(image.shape[-2:]) < 2:
@@ -26,7 +26,7 @@ def laplacian_pyramid(image: Image, levels: int) -> list[Tensor]:
 
 
 def collapse(pyramid: list[Tensor]) -> Tensor:
-    """The image that a Laplacian pyramid stands for."""
+    """The image of a Laplacian pyramid."""
     *details, image = pyramid
     for detail in reversed(details):
         image = detail + _expanded(image, *detail.shape[-2:])

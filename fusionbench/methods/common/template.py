@@ -1,4 +1,4 @@
-"""Command templates: the words of a program of others, with names in braces that stand for files."""
+"""Command templates: the command line of an external program with placeholders in braces for files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FIELD = re.compile(r"\{(\w*)\}")
 
 
 def placeholders(template: str) -> set[str]:
-    """The names in braces.
+    """The placeholders in a template.
 
     Example:
         >>> sorted(placeholders("python test.py --ir {ir} --out {out}"))
@@ -22,10 +22,10 @@ def placeholders(template: str) -> set[str]:
 
 
 def check_template(template: str, names: Collection[str]) -> list[str]:
-    """The words of a template that speaks of all these names and of no others, split as a shell would split them.
+    """The words of a template, split like in a shell, which must contain exactly the given placeholders.
 
     Raises:
-        ValueError: quotes do not close, there is nothing to run, or the names in braces are others.
+        ValueError: a quote is not closed, the command is empty, or a placeholder is missing or unknown.
 
     Example:
         >>> check_template("python 'my test.py' {out}", ["out"])
@@ -42,18 +42,20 @@ def check_template(template: str, names: Collection[str]) -> list[str]:
     fields = placeholders(template)
     if unknown := sorted(fields - set(names)):
         known = ", ".join(f"{{{name}}}" for name in names)
-        raise ValueError(f"the command {template!r} speaks of {{{unknown[0]}}}; what it may speak of: {known}")
+        raise ValueError(
+            f"the command {template!r} has the unknown placeholder {{{unknown[0]}}}; known placeholders: {known}"
+        )
     for name in names:
         if name not in fields:
-            raise ValueError(f"the command {template!r} lacks {{{name}}}")
+            raise ValueError(f"the command {template!r} lacks the placeholder {{{name}}}")
     return words
 
 
 def check_program(template: str) -> None:
-    """Refuse a command whose program is not on this machine.
+    """Refuse a command whose program is not installed.
 
     Raises:
-        FileNotFoundError: it is not.
+        FileNotFoundError: it is not installed.
     """
     program = shlex.split(template)[0]
     if not _FIELD.search(program) and shutil.which(program) is None:
@@ -61,9 +63,9 @@ def check_program(template: str) -> None:
 
 
 def split_command(template: str, paths: Mapping[str, Path]) -> list[str]:
-    """The command's words, filled in after they were split, so that no file name splits again.
+    """The command's words, with placeholders replaced after splitting, so that file names are never split.
 
     Raises:
-        ValueError: as `check_template`.
+        ValueError: as in `check_template`.
     """
     return [_FIELD.sub(lambda match: str(paths[match[1]]), word) for word in check_template(template, list(paths))]

@@ -10,26 +10,26 @@ from torch import Tensor
 from fusionbench.methods.method import Method
 from fusionbench.types import Batch, Color
 
-# Tiles start at multiples of this where their size allows it: pyramids, wavelets and strided networks then halve
-# the same pixels in a tile as in the whole image.
+# Tiles start at multiples of this if their size allows it: pyramids, wavelets and strided networks then subsample the
+# same pixels in a tile as in the whole image.
 _GRID = 32
 
 
 def fuse_tiled(method: Method, batch: Batch, *, tile: int = 512, overlap: int = 64) -> Color:
     """Fuse images larger than memory in overlapping tiles, blended linearly.
 
-    In an overlap, the outer quarter at either end belongs to one tile alone and the half between is blended. A method
-    that looks at most `overlap // 4` pixels far therefore gives the same pixels as on the whole image. Methods that
-    look at the whole image (a min-max stretch, a histogram) give other values per tile.
+    In an overlap, the outer quarter at either end belongs to one tile alone and the half in between is blended. A
+    method with a receptive radius of at most `overlap // 4` pixels therefore gives the same pixels as on the whole
+    image. Methods with global statistics (a min-max stretch, a histogram) give different values per tile.
 
     Args:
-        method: what fuses the tiles.
+        method: the method that fuses the tiles.
         batch: the pairs.
         tile: side of a tile in pixels.
-        overlap: what neighbouring tiles share at least, in pixels.
+        overlap: least overlap of neighbouring tiles in pixels.
 
     Raises:
-        ValueError: tiles that cannot cover an image.
+        ValueError: the overlap is too large for the tiles.
     """
     if tile < 1 or not 0 <= overlap <= tile // 2:
         raise ValueError(f"tiles of {tile} pixels cannot overlap by {overlap}; the overlap is at most half a tile")
@@ -52,7 +52,7 @@ def fuse_tiled(method: Method, batch: Batch, *, tile: int = 512, overlap: int = 
 
 
 def _starts(size: int, tile: int, stride: int) -> range:
-    """Where tiles begin along a side; the last may be shorter than the others."""
+    """Where tiles start along a side; the last may be shorter than the others."""
     return range(0, max(size - (tile - stride), 1), stride)
 
 

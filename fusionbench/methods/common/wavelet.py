@@ -1,4 +1,4 @@
-"""The separable discrete wavelet transform of images, with mirrored borders and for any size."""
+"""The separable discrete wavelet transform of images, padded by reflection, for any size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Details = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Wavelet:
-    """A two-channel filter bank with perfect reconstruction; all four filters have one even length."""
+    """A two-channel filter bank with perfect reconstruction; all four filters have the same even length."""
 
     low: tuple[float, ...]
     high: tuple[float, ...]

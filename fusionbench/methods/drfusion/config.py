@@ -17,8 +17,8 @@ class Architecture:
         base: channels at full size.
         multipliers: channels of each level as multiples of `base`; each level but the last halves the size.
         blocks: residual blocks per level.
-        groups: groups of the normalisations; divides every level's channels.
-        dropout: share of features left out in training.
+        groups: groups of the group normalisations; must divide every level's channels.
+        dropout: dropout rate in training.
     """
 
     base: int = 64
@@ -28,20 +28,20 @@ class Architecture:
     dropout: float = 0.1
 
 
-# Noise is told from detail at half size, before any skip connection, so that is where the channels are; no dropout,
-# because a million parameters underfit pairs that are degraded anew in every epoch.
+# Noise is separated from detail at half size, before any skip connection, so that is where the channels are; no
+# dropout, because a million parameters underfit pairs that are degraded anew in every epoch.
 SMALL = Architecture(base=32, multipliers=(1, 2, 2, 2), blocks=1, groups=8, dropout=0.0)
 """About a million parameters: trains on a CPU."""
 
 SIZES = {"paper": Architecture(), "s": SMALL, "small": SMALL}
-"""The small one has two names: 's' is how the names of methods end."""
+"""The small one has two names: 's' is the suffix in names of methods."""
 
 
 def architecture(size: str | Architecture | Mapping[str, Any]) -> Architecture:
-    """An architecture by its name in `SIZES` or from a table, as checkpoints hold it, or one of your own as it is.
+    """An architecture by its name in `SIZES`, from a table as in checkpoints, or a given one unchanged.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: unknown name.
     """
     if isinstance(size, Architecture):
         return size

@@ -1,4 +1,4 @@
-"""What is known of a batch of pairs: the degraded sources, what degraded them, and how an estimate is corrected."""
+"""Data consistency: the degraded sources of a batch, their operators, and the correction of an estimate."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from fusionbench.types import Gray
 Order: TypeAlias = Literal["released", "paper"]
 
 SIGMA = 0.03
-"""Standard deviation that the released code assumes of any noise, for images in [0, 1]; a strength hardly shows it."""
+"""Standard deviation that the released code assumes for any noise, for images in [0, 1]; it hardly affects the
+strength."""
 
 
 @dataclass(frozen=True)
 class _Group:
-    """The images of a batch that were observed alike."""
+    """The images of a batch with the same observation model."""
 
     images: Tensor
     model: LinearModel
@@ -34,9 +35,9 @@ class Observation:
     Args:
         ir: the first source.
         vi: the second source's luminance.
-        models: one per image; images of one and the same model are corrected together.
-        order: of an identity model's correction: the released code corrects the fused image by the sources it has
-            just corrected, the paper corrects all three at once. They differ only where the strength is not 1.
+        models: one per image; images with the same model are corrected together.
+        order: order of corrections for an identity model: the released code corrects the fused image with the already
+            corrected sources, the paper corrects all three at once. They differ only if the strength is not 1.
     """
 
     def __init__(self, ir: Gray, vi: Gray, models: Sequence[LinearModel], order: Order = "released") -> None:
@@ -49,7 +50,7 @@ class Observation:
         ]
 
     def start(self) -> Float[Tensor, "b 3 h w"]:
-        """The sources and their mean: what the first state is a multiple of."""
+        """The sources and their mean, of which the initial state is a multiple."""
         return torch.cat([self.ir, self.vi, (self.ir + self.vi) / 2], dim=1)
 
     def sigma(self, like: Tensor) -> Float[Tensor, "b 1 1 1"]:
@@ -62,8 +63,8 @@ class Observation:
         """Move an estimate towards agreement with the observations and with its own weighted sum.
 
         Args:
-            weights: of the first source in the fused image.
-            strength: 1 agrees as far as the pseudo-inverses go, 0 leaves the estimate.
+            weights: weights of the first source in the fused image.
+            strength: 1 for full agreement up to the pseudo-inverses, 0 for none.
         """
         if len(self.groups) == 1:
             return self._corrected(self.groups[0].model, estimate, weights, strength, self.ir, self.vi)

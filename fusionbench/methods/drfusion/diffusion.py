@@ -1,4 +1,4 @@
-"""The deterministic diffusion: a learned schedule, T steps, each corrected by what was observed.
+"""The deterministic diffusion: a learned schedule and T steps, each corrected by the observations.
 
 The state has three channels: the first source (infrared, MRI), the luminance of the second (visible, PET), and their
 fusion. Steps count down from T to 1, so `alpha[0]` belongs to step 1, the last one.
@@ -23,27 +23,28 @@ from fusionbench.types import Gray
 State = Float[Tensor, "b 3 h w"]
 
 INITIAL_ALPHA = 0.5
-"""Of every step, as in the released code."""
+"""Initial alpha of every step, as in the released code."""
 
 ALPHA_MARGIN = 1e-6
-"""How far a learned alpha stays from 0 and 1: at 0 an estimate is infinite, at 1 a derivative is."""
+"""Margin of a learned alpha to 0 and 1: at 0 an estimate becomes infinite, at 1 a derivative."""
 
 VARIANCE_FLOOR = 1e-12
-"""Of DDNM+'s posterior variance, as in the released code; the last step of noisy data gets the strength 1e-6 / 0.03."""
+"""Lower bound of DDNM+'s posterior variance, as in the released code; the last step of noisy data has strength 1e-6 /
+0.03."""
 
 NEGLIGIBLE = 1e-4
-"""Fusion weights are not predicted at inference for corrections weaker than this share of the residual."""
+"""At inference, fusion weights are not predicted for corrections weaker than this fraction of the residual."""
 
 
 class Step(NamedTuple):
-    """What one step computed.
+    """The result of one step.
 
     Attributes:
-        noise: what the network took for noise.
-        weights: of the first source in the fused image; None where they were not predicted.
+        noise: the predicted noise.
+        weights: weights of the first source in the fused image; None if they were not predicted.
         estimate: the clean state before correction.
         corrected: the clean state after correction.
-        state: what the next step starts from.
+        state: the input of the next step.
     """
 
     noise: State
@@ -54,7 +55,7 @@ class Step(NamedTuple):
 
 
 def strength(kept: Tensor, kept_before: Tensor, sigma: Tensor) -> Tensor:
-    """DDNM+'s factor on the correction of a step: 1 unless the observation is noisier than the step's state.
+    """DDNM+'s factor of the correction in a step: 1 unless the observation is noisier than the step's state.
 
     Args:
         kept: cumulative product of alpha up to this step.
@@ -71,7 +72,9 @@ def _check_schedule(module: nn.Module, state: dict[str, Tensor], prefix: str, *_
     alpha = state.get(f"{prefix}alpha")
     if alpha is not None and not bool(((alpha > 0) & (alpha < 1)).all()):
         values = ", ".join(f"{value:.4g}" for value in alpha.tolist())
-        raise ValueError(f"the schedule alpha = {values} leaves (0, 1), where steps are defined; the training diverged")
+        raise ValueError(
+            f"the schedule alpha = {values} leaves (0, 1), outside of which steps are undefined; the training diverged"
+        )
 
 
 class Diffusion(nn.Module):
@@ -80,9 +83,9 @@ class Diffusion(nn.Module):
     Args:
         steps: T.
         network: the noise predictor.
-        constrained: correct every step by the observations; without, the steps are those of plain DDIM (the
-            paper's ablation), and the network's fusion weights have no influence.
-        checkpointing: keep only the steps' states for back-propagation and recompute the rest.
+        constrained: correct every step by the observations; if False, the steps are plain DDIM (the paper's ablation),
+            and the network's fusion weights have no influence.
+        checkpointing: gradient checkpointing: store only the steps' states and recompute the rest in the backward pass.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class Diffusion(nn.Module):
         self.constrained, self.checkpointing = constrained, checkpointing
         self.alpha = nn.Parameter(torch.full((steps,), INITIAL_ALPHA))
         self.unet = network
-        # The released checkpoints hold these two numbers, which nothing reads.
+        # The released checkpoints contain these two numbers, which are not used.
         self.input_help_scale_factor = nn.Parameter(torch.ones(1))
         self.merge_scale_factor = nn.Parameter(torch.zeros(1))
         self.register_load_state_dict_pre_hook(_check_schedule)  # type: ignore[no-untyped-call]
@@ -111,11 +114,11 @@ class Diffusion(nn.Module):
         return last.state
 
     def run(self, observation: Observation) -> Iterator[Step]:
-        """The steps from T to 1, as they are taken."""
+        """The results of the steps from T to 1, one by one."""
         kept = self.kept()
         state = kept[-1].sqrt() * observation.start()
         sigma = observation.sigma(state)
-        # Strengths are constants of the schedule; the released code's gradient through them is zero as well.
+        # Strengths are constants of the schedule; the released code's gradient through them is zero too.
         strengths = [strength(now, before, sigma) for before, now in pairwise(kept.detach().to(torch.float32))]
         weighed = self._weighed(strengths)
         for step in range(self.steps, 0, -1):
@@ -128,19 +131,19 @@ class Diffusion(nn.Module):
             yield taken
 
     def kept(self) -> Float[Tensor, " steps"]:
-        """The cumulative products of alpha, from 1 (step 0) on."""
+        """The cumulative products of alpha, starting with 1 (step 0)."""
         inside = self.alpha.detach().clamp(ALPHA_MARGIN, 1 - ALPHA_MARGIN)
-        # Values inside stay as they are, to the bit; outside, the gradient that would bring them back survives.
+        # Values inside are unchanged bit by bit; outside, the gradient that brings them back is preserved.
         alpha = self.alpha + (inside - self.alpha.detach())
         return torch.cat([alpha.new_ones(1), alpha.cumprod(0)])
 
     @torch.no_grad()
     def project(self) -> None:
-        """Bring the schedule back into (0, 1) after an optimiser's step, so that it does not run further away."""
+        """Clamp the schedule to (0, 1) after an optimiser step, so that it cannot drift away."""
         self.alpha.clamp_(ALPHA_MARGIN, 1 - ALPHA_MARGIN)
 
     def freeze_unused(self) -> None:
-        """Take what no loss can reach out of training: it would stop several processes, which wait for gradients."""
+        """Freeze parameters that no loss reaches: distributed training would wait for their gradients forever."""
         self.input_help_scale_factor.requires_grad_(False)
         self.merge_scale_factor.requires_grad_(False)
         if not self.constrained:
@@ -148,7 +151,7 @@ class Diffusion(nn.Module):
                 part.requires_grad_(False)
 
     def _weighed(self, strengths: Sequence[Tensor]) -> list[bool]:
-        """Per step from 1 on, whether its fusion weights can be seen in the result."""
+        """Per step, starting with step 1, whether its fusion weights affect the result."""
         if not self.constrained:
             return [False] * self.steps
         if torch.is_grad_enabled():
@@ -166,13 +169,13 @@ class Diffusion(nn.Module):
         observation: Observation,
     ) -> Step:
         noise, weights = self.unet(state, step, weigh)
-        # Fourier transforms and differences of nearly equal images need full precision under autocast too.
+        # Fourier transforms and differences of nearly equal images need full precision even under autocast.
         with torch.autocast(state.device.type, enabled=False):
             noise = noise.to(state.dtype)
             estimate = (state - (1 - kept).sqrt() * noise) / kept.sqrt()
             corrected = estimate
             if self.constrained:
-                # Where weights have no visible influence, equal ones stand in for them.
+                # Where weights have no visible influence, equal ones are used.
                 shares = torch.full_like(state[:, :1], 0.5) if weights is None else weights.to(state.dtype)
                 corrected = observation.correct(estimate, shares, strength)
             following = kept_before.sqrt() * corrected + (1 - kept_before).sqrt() * noise

@@ -1,4 +1,4 @@
-"""The released checkpoints as files of this package."""
+"""Conversion of the released checkpoints to files of this package."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ PREFIX = "diffusion."
 
 
 def import_official(source: Path, target: Path) -> Path:
-    """Make one file of a released checkpoint, every tensor of the network checked and filled.
+    """Convert a released checkpoint to one file; every tensor of the network is checked and filled.
 
-    Checkpoints of other scenarios than noise come with scripts of their own, so theirs may hold more than the network;
-    what it has no place for is left out, and named in the log and in the file's header.
+    Checkpoints of scenarios other than noise come with separate scripts and may contain more than the network; surplus
+    tensors are left out, and listed in the log and in the file's header.
 
     Args:
-        source: `net_params.pkl`, or the folder that holds it.
-        target: the file to write; the number of steps is that of the checkpoint.
+        source: `net_params.pkl`, or its folder.
+        target: the file to write; it has the checkpoint's number of steps.
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
-        ValueError: it is no checkpoint of DRFusion, or its schedule leaves (0, 1).
+        ValueError: it is not a checkpoint of DRFusion, or its schedule leaves (0, 1).
     """
     path = source / RELEASED.file if source.is_dir() else source
     if not path.is_file():
-        raise FileNotFoundError(f"no {RELEASED.file} at {path}; it comes from {RELEASED.source}")
+        raise FileNotFoundError(f"no {RELEASED.file} at {path}; it is published at {RELEASED.source}")
     state = read_state(path)
     if "alpha" not in state or state["alpha"].ndim != 1:
-        raise ValueError(f"{path} is no checkpoint of DRFusion: it has no schedule 'alpha'")
+        raise ValueError(f"{path} is not a checkpoint of DRFusion: it has no schedule 'alpha'")
     method = DRFusion(steps=len(state["alpha"]))
     wanted = method.state_dict()
     surplus = sorted(name for name in state if PREFIX + name not in wanted)
     if surplus:
-        log.warning("%s holds %d tensors without a place, left out: %s", path, len(surplus), ", ".join(surplus))
+        log.warning("%s contains %d surplus tensors, which are left out: %s", path, len(surplus), ", ".join(surplus))
     load_strict(method, {PREFIX + name: value for name, value in state.items() if name not in surplus}, IMPORTED, path)
     notes = {
         "method": "drfusion",

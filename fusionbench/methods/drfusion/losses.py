@@ -1,7 +1,7 @@
-"""What DRFusion is trained for: restored sources like their labels, and a fused image for the task.
+"""DRFusion's training objectives: restored sources close to the clean ones, and a fused image for the task.
 
 Objectives differ between the paper (Eq. 20-24) and the released code, which compares the fused image with the restored
-sources instead of the labels, weights differently, and lets gradients reach the sources through the fusion terms.
+sources instead of the clean ones, uses other weights, and propagates gradients to the sources through the fusion terms.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ Terms: TypeAlias = dict[str, Tensor]
 """Weighted terms by name; the loss is their sum."""
 
 Objective: TypeAlias = Callable[[Float[Tensor, "b 3 h w"], Gray, Gray], Terms]
-"""From the final state and both labels."""
+"""Computes the terms from the final state and both clean sources."""
 
 SSIM_BORDER = 5
-"""Zeros around images in the released code, which keep the map of the 11 x 11 window at their size."""
+"""Zero padding in the released code, which keeps the map of the 11 x 11 window at the image's size."""
 
 
 def gradient(image: Gray) -> Gray:
-    """|horizontal| + |vertical| Sobel response, not normalised, zero beyond the border."""
+    """|horizontal| + |vertical| Sobel response, not normalised, zero padding."""
     horizontal, vertical = sobel(image, padding="constant")
     return horizontal + vertical
 
 
 def restoration(state: Float[Tensor, "b 3 h w"], ir: Gray, vi: Gray) -> Tensor:
-    """Eq. 21: mean absolute errors of both restored sources, added."""
+    """Eq. 21: sum of the mean absolute errors of both restored sources."""
     return F.l1_loss(state[:, :1], ir) + F.l1_loss(state[:, 1:2], vi)
 
 
 def maxima(fused: Gray, ir: Gray, vi: Gray) -> tuple[Tensor, Tensor]:
-    """Eq. 23: distances of the fused image and of its gradients from the pixel-wise larger of both images'."""
+    """Eq. 23: distances of the fused image and of its gradients from the pixel-wise maxima of both images."""
     intensity = F.l1_loss(fused, torch.maximum(ir, vi))
     edges = F.l1_loss(gradient(fused), torch.maximum(gradient(ir), gradient(vi)))
     return intensity, edges
@@ -70,7 +70,7 @@ def medical_paper(state: Float[Tensor, "b 3 h w"], ir: Gray, vi: Gray) -> Terms:
 
 
 def medical_released(state: Float[Tensor, "b 3 h w"], ir: Gray, vi: Gray) -> Terms:
-    """The weights of the released code's medical loss, which it has commented out."""
+    """The weights of the released code's medical loss, which is commented out there."""
     intensity, dissimilarity = _medical(state, ir, vi)
     return {"restoration": 10 * restoration(state, ir, vi), "intensity": 10 * intensity, "ssim": dissimilarity}
 

@@ -1,7 +1,7 @@
 """DRFusion (Shi, Liu, Wu, Cheng, Li, Chen): restore and fuse in a few corrected diffusion steps.
 
-The sources must come with what degraded them, because every step is corrected by that degradation's operator and its
-pseudo-inverse. 'clean' is a statement as well: identity operators and no noise.
+The degradation of the sources must be given, because every step is corrected by its operator and pseudo-inverse.
+'clean' is a degradation too: identity operators and no noise.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ from fusionbench.registry import check_known, pick
 from fusionbench.types import Batch, Color, Gray
 
 RELEASED = {"alpha", "unet.inBlock.weight"}
-"""Names that only the authors' own files have."""
+"""Tensor names that only the authors' files have."""
 
 
 class DRFusion(Method):
     """A corrected diffusion on the first source and the luma of the second, whose chroma is kept.
 
     Args:
-        size: 'paper', 's' or 'small', or an architecture of your own.
+        size: 'paper', 's' or 'small', or an `Architecture`.
         steps: T; the released checkpoints have 3.
-        constrained: correct every step by the observations; without it is the paper's ablation.
-        order: how the last step of noisy pairs is corrected, as 'released' or as in the 'paper'.
-        objective: what is trained for, a key of OBJECTIVES.
+        constrained: correct every step by the observations; False is the paper's ablation.
+        order: how the last step of noisy pairs is corrected: as 'released' or as in the 'paper'.
+        objective: the training objective, a key of OBJECTIVES.
         deep_supervision: weight of the squared errors of both sources in the estimates of all steps; not in the paper.
-            What restores a source is the difference between the noise of the last two steps, which one network
-            predicts from nearly the same input; without a task for each step it learns to predict the same.
-        restore_first: optimiser steps in which only these errors are minimised.
-        zero_init: let the network begin by predicting no noise, so that the sources pass as they are.
-        checkpointing: keep only the steps' states during training and compute the rest again for the gradient.
-        clean_gamma: Wiener's noise-to-signal ratio for blur without noise.
+            A source is restored by the difference between the noise predicted in the last two steps, by one network
+            from nearly the same input; without a loss for each step, it learns to predict the same.
+        restore_first: number of initial optimiser steps in which only these errors are minimised.
+        zero_init: initialise the network to predict no noise, so that the sources pass unchanged at first.
+        checkpointing: gradient checkpointing: store only the steps' states in training and recompute the rest.
+        clean_gamma: the Wiener filter's noise-to-signal ratio for blur without noise.
         noisy_gamma: the same for blur with noise.
-        learning_rate: Adam's, at the start.
-        milestones: epochs after which it is halved.
-        phase: there is one.
+        learning_rate: Adam's initial learning rate.
+        milestones: epochs after which the learning rate is halved.
+        phase: the phase to train; there is only one.
     """
 
     phases: ClassVar[tuple[str, ...]] = ("fusion",)
@@ -82,7 +82,9 @@ class DRFusion(Method):
         size = asdict(sizes) if isinstance(size, Architecture) else size
         self.save_hyperparameters()
         if restore_first and not deep_supervision:
-            raise ValueError("restore_first has nothing to minimise while deep_supervision is 0; give that a weight")
+            raise ValueError(
+                "restore_first has nothing to minimise while deep_supervision is 0; set it to a positive weight"
+            )
         check_known("order of DRFusion's correction", order, ["released", "paper"])
         self.objective = pick("objective of DRFusion", objective, OBJECTIVES)
         self.order: Order = order
@@ -106,7 +108,7 @@ class DRFusion(Method):
         """Fuse a batch; pairs of different degradations may be mixed.
 
         Raises:
-            ValueError: a pair's degradation is not told, or has no operator.
+            ValueError: a pair's degradation is unknown, or has no operator.
         """
         return self._coloured(self.restored(batch), batch)
 
@@ -118,11 +120,11 @@ class DRFusion(Method):
         return self.diffusion(self.observed(batch))
 
     def observed(self, batch: Batch) -> Observation:
-        """The sources of a batch with the operators of their degradations; one model for those that are alike."""
+        """The sources of a batch with the operators of their degradations; equal degradations share a model."""
         ir, vi = batch["ir"], luma(batch["vi"])
         told = list(zip(batch["degradation"], batch["ir_scale"], batch["vi_scale"], strict=True))
         whole = {key: self._model(*key) for key in dict.fromkeys(told)}
-        # Crops and tiles are told of as the whole images are; where they were cut can be seen in them.
+        # Crops and tiles come with the spec of the whole image; how they were cut is found from their pixels.
         frames = [
             (crop_info(first, whole[key].ir), crop_info(second, whole[key].vi))
             for key, first, second in zip(told, ir, vi, strict=True)
@@ -134,8 +136,8 @@ class DRFusion(Method):
     def _model(self, degradation: str, ir_scale: int, vi_scale: int) -> LinearModel:
         if degradation == UNKNOWN:
             raise ValueError(
-                "DRFusion is not blind: it inverts the degradation that it is told, and was told none; say noise, "
-                "blur, composite or another linear one, or 'clean'"
+                "DRFusion is not blind: it inverts the given degradation, and none is given; give noise, blur, "
+                "composite or another linear one, or 'clean'"
             )
         parsed = parse(degradation)
         model = linear_model(parsed, **self.gammas)
@@ -149,14 +151,14 @@ class DRFusion(Method):
     def check_weights(self, state: Mapping[str, Tensor]) -> None:
         if state.keys() >= RELEASED:
             raise ValueError(
-                "these are weights as the authors release them; make a file of this package first: "
+                "these are weights in the authors' format; convert them first: "
                 "fusionbench weights import drfusion --from PATH --out FILE"
             )
         alpha = state.get("diffusion.alpha")
         if alpha is not None and len(alpha) != self.diffusion.steps:
             raise ValueError(
-                f"these weights are of {len(alpha)} diffusion steps and not of {self.diffusion.steps}; the rows of "
-                "METHODS that end with -t1, -t2, -t4 and -t5 have other numbers, as has the option 'steps'"
+                f"these weights are for {len(alpha)} diffusion steps and not for {self.diffusion.steps}; use a method "
+                "whose name ends with -t1, -t2, -t4 or -t5, or the option 'steps'"
             )
 
     @override
@@ -177,7 +179,7 @@ class DRFusion(Method):
         return {"fused": self._coloured(state, batch)}
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The weighted terms of the objective, and of the sources in every step where they have a weight.
+        """The weighted terms of the objective, including deep supervision if it has a weight.
 
         Raises:
             ValueError: the batch has no clean sources to learn from.
@@ -190,7 +192,7 @@ class DRFusion(Method):
             errors = [F.mse_loss(step.estimate[:, :2], clean) for step in steps]
             terms["steps"] = self.deep_supervision * torch.stack(errors).sum()
         if self.training and self.global_step < self.restore_first:
-            # Nothing is left out of the graph: several processes wait for the gradient of every parameter.
+            # No term is left out of the graph: in distributed training, every parameter needs a gradient.
             terms = {name: term if name == "steps" else 0 * term for name, term in terms.items()}
         return terms
 
@@ -215,8 +217,8 @@ def _framed(model: LinearModel, ir: CropInfo, vi: CropInfo) -> LinearModel:
 
 
 def _stored(operator: Operator, scale: int, told: int) -> Operator:
-    """The operator of a source that may have been stored smaller than its degradation accounts for.
+    """The operator of a source that may have been stored at a lower resolution than its degradation implies.
 
-    Such a source lost its resolution last, whatever else had happened to it.
+    Its resolution was reduced last, after all other degradations.
     """
     return operator if scale <= told else compose([Pixelate(scale), operator])

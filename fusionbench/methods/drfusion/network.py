@@ -1,6 +1,6 @@
 """The noise predictor: a U-Net with one encoder and two decoders, one for the noise, one for the fusion weights.
 
-Attribute names are those of the released checkpoints, so that their files load as they are.
+Attribute names are those of the released checkpoints, so that their tensors can be loaded directly.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def time_embedding(step: int, width: int, like: Tensor) -> Float[Tensor, "1 widt
 
 
 class ResBlock(nn.Module):
-    """Two normalised convolutions around an added time signal, with a shortcut."""
+    """Two convolutions with normalisation and an added time embedding, with a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, time_width: int, groups: int, dropout: float) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class ResBlock(nn.Module):
     def forward(self, x: Image, time: Float[Tensor, "1 width"]) -> Image:
         spare = not torch.is_grad_enabled()
         first, second = (cast("nn.Conv2d", part[-1]) for part in (self.conv1, self.conv2))
-        # Every image is at the same step, so the time signal is part of the first convolution's bias.
+        # All images are at the same step, so the time embedding is part of the first convolution's bias.
         bias = cast("Tensor", first.bias) + self.time_emb(time)[0]
         hidden = conv3x3(F.silu(self.conv1[0](x), inplace=spare), first.weight, bias)
         hidden = self.conv2[2](F.silu(self.conv2[0](hidden), inplace=spare))
@@ -98,7 +98,7 @@ class AttentionGate(nn.Module):
 
 
 def _listed(layers: list[nn.Module]) -> nn.ModuleList:
-    """The released checkpoints hold every layer in a sequence of its own."""
+    """Wrap every layer in a sequence, as in the released checkpoints."""
     return nn.ModuleList(nn.Sequential(layer) for layer in layers)
 
 
@@ -160,7 +160,7 @@ class NoisePredictor(nn.Module):
         return layers
 
     def zero_init(self) -> None:
-        """Predict no noise at first."""
+        """Initialise the output to predict no noise."""
         for parameter in self.outBlock[-1].parameters():
             nn.init.zeros_(parameter)
 
@@ -168,10 +168,10 @@ class NoisePredictor(nn.Module):
     def forward(
         self, state: Float[Tensor, "b 3 h w"], step: int, weigh: bool = True
     ) -> tuple[Float[Tensor, "b 3 h w"], Gray | None]:
-        """Predict noise and weights of a state at a step; sizes that are odd are extended by their last line.
+        """Predict noise and weights of a state at a step; odd sizes are padded by repeating the last line.
 
         Args:
-            weigh: predict the weights too.
+            weigh: whether to predict the weights too.
 
         Returns:
             The noise, unbounded, and the first source's fusion weights in (0, 1).

@@ -26,7 +26,7 @@ RELEASED = WeightsCard(
 IMPORTED = WeightsCard(
     file="drfusion.safetensors",
     source="YShi-cool/DRFusion@9954f17, one of the authors' net_params.pkl",
-    note="made of it by fusionbench weights import drfusion; each dataset and scenario has its own",
+    note="converted from it by fusionbench weights import drfusion; each dataset and scenario has its own file",
     folder="drfusion",
     approximate_size=127_092_484,  # of the network's tensors
 )
@@ -61,7 +61,7 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
         options=options,
         renamed=RENAMED,
         weights=(IMPORTED if official else own_weights(name, RECIPES, "drfusion"),),
-        note=f"{note}; is told the degradation and inverts it",
+        note=f"{note}; inverts the degradation, which must be given",
         published=(RELEASED,) if official else (),
         importer="fusionbench.methods.drfusion.import_weights:import_official" if official else "",
         training=training_of(name, RECIPES),

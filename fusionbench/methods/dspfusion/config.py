@@ -27,7 +27,7 @@ class Architecture:
         degradation_blocks: residual blocks of the degradation encoder.
         denoiser: channels inside the denoiser.
         denoiser_blocks: mixer blocks of the denoiser.
-        denoiser_expansion: how much wider its channel mixers are inside.
+        denoiser_expansion: expansion factor inside its channel mixers.
     """
 
     width: int = 32
@@ -70,10 +70,10 @@ SIZES = {"paper": Architecture(), "s": SMALL, "small": SMALL}
 
 
 def architecture(size: str | Architecture | Mapping[str, Any]) -> Architecture:
-    """An architecture by its name in `SIZES` or from a table, as checkpoints hold it, or one of your own as it is.
+    """An architecture by its name in `SIZES`, from a table as in checkpoints, or a given one unchanged.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: unknown name.
     """
     if isinstance(size, Architecture):
         return size

@@ -1,7 +1,8 @@
-"""The prior diffusion (SPDM): from noise to the semantic prior of the undegraded scene.
+"""The prior diffusion (SPDM): from noise to the semantic prior of the clean scene.
 
-The network predicts the prior itself, and a step is the mean of the posterior: no noise is added on the way, so that
-the start alone decides the result. The paper writes a noise-predicting U-Net (Eq. 12-14); the released code does this.
+The network predicts the prior itself, and a step is the mean of the posterior: no noise is added in between, so that
+the initial noise determines the result. The paper describes a noise-predicting U-Net (Eq. 12-14); this follows the
+released code.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from fusionbench.methods.dspfusion.config import Architecture
 from fusionbench.methods.dspfusion.prior_encoder import TOKENS, Mixer, Prior
 
 BETAS = (0.1, 0.99)
-"""First and last variance of the official schedule, whose square roots are equally spaced."""
+"""First and last variance of the official schedule; their square roots are equally spaced."""
 
 
 class Denoiser(nn.Module):
@@ -46,7 +47,7 @@ class Denoiser(nn.Module):
 
         Args:
             noisy: the prior at this step.
-            condition: what is known of the degraded pair.
+            condition: the priors of the degraded pair.
             step: counted from 0, where the prior is almost clean.
         """
         time = (self.time_mlp * step).expand_as(noisy)
@@ -57,17 +58,17 @@ class Denoiser(nn.Module):
 
 
 class Schedule:
-    """How much noise each step has, and how a step weighs the prediction against the state.
+    """The noise of each step, and how a step weighs the prediction and the state.
 
     Attributes:
-        alpha_bar: share of the clean prior's variance that is left at each step.
+        alpha_bar: fraction of the clean prior's variance that remains at each step.
         from_prediction: weight of the predicted prior in the state one step earlier.
         from_state: weight of the state itself.
     """
 
     def __init__(self, steps: int) -> None:
         if steps < 1:
-            raise ValueError(f"{steps} sampling steps restore nothing; take 1 or more (the paper takes 10)")
+            raise ValueError(f"{steps} sampling steps restore nothing; use at least 1 (the paper uses 10)")
         betas = np.linspace(BETAS[0] ** 0.5, BETAS[1] ** 0.5, steps) ** 2
         alpha_bar = np.cumprod(1 - betas)
         before = np.append(1.0, alpha_bar[:-1])
@@ -84,7 +85,7 @@ class Schedule:
         return left**0.5 * prior + (1 - left) ** 0.5 * noise
 
     def sample(self, denoiser: Denoiser, start: Prior, condition: Prior) -> list[Prior]:
-        """All states of the reverse process, from the one after the first step to the restored prior."""
+        """All states of the reverse process, from that after the first step to the restored prior."""
         states = []
         state = start
         for step in reversed(range(len(self))):
@@ -95,7 +96,7 @@ class Schedule:
 
 
 def start_noise(names: Iterable[str], seed: int, channels: int) -> Float[Tensor, "b tokens channels"]:
-    """Standard normal numbers that depend on the seed and each image's name only."""
+    """Standard normal numbers that depend only on the seed and each image's name."""
     rows = []
     for name in names:
         digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()

@@ -1,4 +1,4 @@
-"""Fig. 3 of the paper: do degradation priors tell degradations apart, as vectors and as a number?"""
+"""Fig. 3 of the paper: whether degradation priors separate degradations, as vectors and as a number."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ MODALITIES = ("ir", "vi")
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """One vector per image, infrared and visible ones alike.
+    """One vector per image, infrared and visible.
 
     Attributes:
         vectors: (n, channels).
-        names: of the pairs.
+        names: names of the pairs.
         modalities: 'ir' or 'vi'.
-        degradations: codes of what was done to the image ('rain', 'sn', 'clean'), without their values.
+        degradations: codes of the images' degradations ('rain', 'sn', 'clean'), without values.
     """
 
     vectors: Vectors
@@ -41,7 +41,7 @@ class Embedding:
 
     @property
     def labels(self) -> list[str]:
-        """Modality and degradation of each vector: what should lie together."""
+        """Modality and degradation of each vector, which should form a cluster."""
         return [f"{m}: {kind}" for m, kind in zip(self.modalities, self.degradations, strict=True)]
 
 
@@ -50,15 +50,15 @@ def embed(method: DSPFusion, batches: Iterable[Batch], view: View = "kind") -> E
     """Encode both images of every pair with the degradation encoder.
 
     Args:
-        method: with a degradation encoder.
-        batches: pairs of known degradation; one scene in several makes the best comparison.
+        method: a method with a degradation encoder.
+        batches: pairs of known degradation; ideally the same scenes under several degradations.
         view: 'kind', the vector that the contrastive loss shapes, or 'prior', what guides the fusion.
 
     Raises:
         ValueError: the method has no degradation encoder, or there are no pairs.
     """
     if not method.guides.degradation:
-        raise ValueError("this DSPFusion was built without degradation priors; there is nothing to embed")
+        raise ValueError("this DSPFusion has no degradation priors; there is nothing to embed")
     found: list[Vectors] = []
     names: list[str] = []
     modalities: list[str] = []
@@ -73,7 +73,7 @@ def embed(method: DSPFusion, batches: Iterable[Batch], view: View = "kind") -> E
             modalities += [modality] * len(batch["name"])
             degradations += [_kind(spec, modality) for spec in batch["degradation"]]
     if not found:
-        raise ValueError("no pairs to embed; name a dataset and degradations that it has")
+        raise ValueError("no pairs to embed; give a dataset and degradations that it has")
     return Embedding(np.concatenate(found), names, modalities, degradations)
 
 
@@ -84,7 +84,7 @@ def _kind(spec: str, modality: str) -> str:
 
 
 def agreement(embedding: Embedding) -> float:
-    """Share of images whose most similar image of another scene has their modality and degradation.
+    """Fraction of images whose most similar image of another scene has the same modality and degradation.
 
     Raises:
         ValueError: all images show one scene.
@@ -92,7 +92,7 @@ def agreement(embedding: Embedding) -> float:
     vectors = F.normalize(torch.from_numpy(embedding.vectors), dim=1)
     scenes = {name: number for number, name in enumerate(dict.fromkeys(embedding.names))}
     if len(scenes) < 2:
-        raise ValueError("all images show one scene; embed two or more")
+        raise ValueError("all images show one scene; embed at least two")
     scene = torch.tensor([scenes[name] for name in embedding.names])
     similar = (vectors @ vectors.T).masked_fill(scene[:, None] == scene[None, :], -2.0)
     labels = embedding.labels

@@ -1,4 +1,4 @@
-"""The authors' checkpoints: four files become one."""
+"""Conversion of the authors' four checkpoints to one file."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from fusionbench.weights.safetensors import write_tensors
 
 
 def import_official(folder: Path, target: Path) -> Path:
-    """Put the released checkpoints into one file, every tensor of them checked.
+    """Merge the released checkpoints into one file and check every tensor.
 
     The files are `net_g.pth`, `net_dp.pth`, `net_sp.pth` and `net_dm.pth`, or, from a training of the official code,
-    `net_g_latest.pth` and so on. They may be wrapped in `params`, carry the prefix `module.`, and hold the counters
+    `net_g_latest.pth` and so on. They may be wrapped in `params`, have the prefix `module.`, and contain the counters
     that thop leaves behind.
 
     Args:
-        folder: holds the four files.
-        target: the file to write; its header says what it was made of.
+        folder: folder of the four files.
+        target: the file to write; its header lists the files that it was made from.
 
     Raises:
-        FileNotFoundError: one of the files is not there.
-        ValueError: a tensor is missing, surplus or of another shape, or a file is none of weights; all are named.
+        FileNotFoundError: one of the files is missing.
+        ValueError: tensors are missing, surplus or of another shape, or a file does not contain weights.
     """
     paths = {card.submodule: _path(folder, card) for card in RELEASED}
     method = DSPFusion()
@@ -51,8 +51,8 @@ def import_official(folder: Path, target: Path) -> Path:
 
 def _path(folder: Path, card: WeightsCard) -> Path:
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is no folder; pass the one that holds {', '.join(PARTS)} (.pth)")
+        raise FileNotFoundError(f"{folder} is not a folder; pass the one with {', '.join(PARTS)} (.pth)")
     found = [path for path in (folder / card.file, folder / f"{card.submodule}_latest.pth") if path.is_file()]
     if not found:
-        raise FileNotFoundError(f"no {card.file} in {folder}; fetch it from {card.urls[0]}")
+        raise FileNotFoundError(f"no {card.file} in {folder}; download it from {card.urls[0]}")
     return found[0]

@@ -1,8 +1,8 @@
-"""What DSPFusion is trained for.
+"""DSPFusion's losses.
 
-The fusion loss compares the fused image with both undegraded sources, the contrastive loss teaches the degradation
-encoder to tell degradations apart, and the prior loss pulls the sampled prior to that of the undegraded scene. Terms
-and weights are the released code's; the paper's and those of the small recipe's end are other rows of `OBJECTIVES`.
+The fusion loss compares the fused image with both clean sources, the contrastive loss teaches the degradation encoder
+to separate degradations, and the prior loss pulls the sampled prior to that of the clean scene. Terms and weights are
+the released code's; those of the paper and of the small network's final training are other rows of `OBJECTIVES`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Vectors = Float[Tensor, "k b channels"]
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the terms of the fusion loss.
+    """Weights of the terms of the fusion loss.
 
     Attributes:
-        intensity: distance from the brighter source, pixel by pixel.
-        gradient: distance from the larger gradient, for each direction.
-        consistency: mean distance from both sources' grey values.
-        color: distance from the visible image's chroma, for each of the two.
-        ssim: dissimilarity from each source.
+        intensity: distance from the brighter source, per pixel.
+        gradient: distance from the larger gradient, per direction.
+        consistency: mean distance from both sources' gray values.
+        color: distance from the visible image's chroma, per chroma channel.
+        ssim: structural dissimilarity from each source.
     """
 
     intensity: float = 15
@@ -45,7 +45,7 @@ class Weights:
 
 
 # Eq. 5 with lambda 15 and gamma 0.75; the code's gradient weight of 10 amounts to a gamma of 0.667. The small network
-# blurs, so that 'sharp', which is ours, asks it for twice the gradients.
+# blurs, so our 'sharp' doubles the weight of gradients.
 OBJECTIVES = {
     "paper": Weights(gradient=15 * 0.75, consistency=0),
     "released": Weights(),
@@ -58,9 +58,9 @@ def fusion_loss(fused: Color, ir: Color, vi: Color, weights: Weights = OBJECTIVE
 
     Args:
         fused: in [0, 1].
-        ir: the undegraded infrared image as three equal channels.
-        vi: the undegraded visible image.
-        weights: of the terms.
+        ir: the clean infrared image as three equal channels.
+        vi: the clean visible image.
+        weights: weights of the terms.
     """
     gray, gray_ir, gray_vi = _gray(fused), _gray(ir), _gray(vi)
     brighter = torch.where(ir.mean(1, keepdim=True) > vi.mean(1, keepdim=True), ir, vi)
@@ -81,15 +81,15 @@ def contrastive_loss(anchor: Kind, positives: Vectors, negatives: Vectors) -> Te
     """Sum over the positives of InfoNCE with one positive against all negatives (Eq. 8), mean over the batch.
 
     Args:
-        anchor: vectors of the images in question.
-        positives: of other scenes with the same degradation.
-        negatives: of the same scene with other degradations, or in the other modality.
+        anchor: vectors of the anchor images.
+        positives: vectors of other scenes with the same degradation.
+        negatives: vectors of the same scene with other degradations or in the other modality.
     """
     anchor, positives, negatives = (F.normalize(part, dim=-1) for part in (anchor, positives, negatives))
     against = torch.einsum("bc,mbc->bm", anchor, negatives)
     target = anchor.new_zeros(anchor.shape[0], dtype=torch.long)
     terms = [
-        # The positive counts among those it is told from, although Eq. 8 leaves it out there.
+        # The positive is part of the denominator, although Eq. 8 omits it there.
         F.cross_entropy(torch.cat([(anchor * positive).sum(-1, keepdim=True), against], dim=1) / TEMPERATURE, target)
         for positive in positives
     ]
@@ -97,7 +97,7 @@ def contrastive_loss(anchor: Kind, positives: Vectors, negatives: Vectors) -> Te
 
 
 def prior_loss(restored: Prior, clean: Prior) -> Tensor:
-    """The weighted distance between the sampled prior and that of the undegraded scene (Eq. 15)."""
+    """The weighted distance between the sampled prior and that of the clean scene (Eq. 15)."""
     return PRIOR_WEIGHT * F.l1_loss(restored, clean)
 
 
@@ -106,6 +106,6 @@ def _gray(image: Color) -> Gray:
 
 
 def _chroma(image: Color) -> Float[Tensor, "b 2 h w"]:
-    """Cb and Cr as JPEG has them, centred on zero; with its rounded weights, which the reference values contain."""
+    """Cb and Cr as in JPEG, centred on zero; with its rounded weights, as in the reference values."""
     weights = image.new_tensor([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
     return torch.einsum("bchw,kc->bkhw", image, weights)

@@ -1,7 +1,7 @@
 """DSPFusion (Tang et al., arXiv 2503.23355, IEEE TIP 2026): blind restoration and fusion in one call.
 
-Two phases of training. In 'priors' everything but the denoiser learns together, and the semantic prior is that of the
-undegraded pair. In 'diffusion' only the denoiser learns: it restores that prior from the degraded pair, and the fusion
+Two training phases. In 'priors', everything except the denoiser is trained jointly, with the semantic prior of the
+clean pair. In 'diffusion', only the denoiser is trained: it restores that prior from the degraded pair, and the fusion
 loss reaches it through the frozen fusion network.
 """
 
@@ -32,42 +32,44 @@ from fusionbench.registry import pick
 from fusionbench.types import Batch, Color, Image
 
 MULTIPLE = 8
-"""What the sides of the network's input are divisible by."""
+"""The sides of the network's input must be multiples of this."""
 
 PAPER = tuple(
     "+".join(filter(None, (visible, infrared))) or "clean"
     for visible in ("", "vi:blur", "rain", "ll", "oe", "vi:rn")
     for infrared in ("", "lc", "ir:rn", "sn")
 )
-"""What the paper trains on: five degradations of the visible image or none, with three of the infrared one or none."""
+"""The paper's training degradations: one of five of the visible image or none, with one of three of the infrared image
+or none."""
 
 
 class DSPFusion(Method):
-    """Four networks, named as in the official release: `net_g` fuses, `net_sp` and `net_dp` see, `net_dm` restores.
+    """Four networks, named as in the official release: `net_g` fuses, `net_sp` and `net_dp` encode, `net_dm` restores.
 
     Args:
-        size: 'paper', 's' or 'small', or an architecture of your own.
-        steps: of the diffusion, in training as in sampling (Fig. 12 of the paper); the official checkpoints have 10.
-        use_dpen: guide by degradation priors; without is a row of Table 5.
-        use_spen: guide by semantic priors; without there is nothing to diffuse and no second phase.
-        stretch: stretch every fused image to [0, 1] by its extremes, which all published results did. It changes
-            every statistic of the image, and a single hot pixel changes all others.
-        seed: of the noise that sampling starts from; the image's name is the other half.
+        size: 'paper', 's' or 'small', or an `Architecture`.
+        steps: diffusion steps, in training and in sampling (Fig. 12 of the paper); the official checkpoints use 10.
+        use_dpen: guide by degradation priors; False is a row of Table 5.
+        use_spen: guide by semantic priors; if False, there is nothing to diffuse and no second phase.
+        stretch: stretch every fused image to [0, 1] by its minimum and maximum, as in all published results. This
+            changes every statistic of the image, and a single hot pixel changes all others.
+        seed: seed of the initial noise, together with the image's name.
         objective: weights of the fusion loss, a key of OBJECTIVES.
-        iterations: of the learning-rate schedule in one phase; those of the Trainer where it is None.
-        learning_rate: AdamW's, until the constant part ends.
-        degradation_rate: the same of the degradation encoder, which falls into equal priors at large rates; the
-            others' where it is None. At 0 it stays as it is, and no contrasts are made: to train given weights on.
-        blind_start: begin the degradation encoder with filters that do not see brightness; see
+        iterations: length of the learning-rate schedule in one phase; that of the Trainer if None.
+        learning_rate: AdamW's learning rate during the constant part.
+        degradation_rate: the learning rate of the degradation encoder, which collapses to equal priors at large rates;
+            that of the others if None. At 0 the encoder is frozen and no contrastive samples are needed, to continue
+            from given weights.
+        blind_start: initialise the degradation encoder with filters that ignore brightness; see
             `PriorEncoder.start_without_brightness`.
-        final_rate: at the end of the cosine that follows.
-        constant: share of the iterations before the cosine begins.
-        betas: AdamW's; the paper states (0.9, 0.99).
-        weight_decay: AdamW's, of every parameter.
-        clip: largest norm of all gradients; a Trainer's own value goes first.
-        early_crop: side of the random part of the crops that is trained on during the constant part; 0 for all of it.
-        late_batch: how many pairs of a batch are trained on afterwards; 0 for all of them.
-        phase: what a fit trains; 'priors' where it is empty.
+        final_rate: the learning rate at the end of the cosine decay.
+        constant: fraction of the iterations before the cosine decay begins.
+        betas: AdamW's betas; the paper states (0.9, 0.99).
+        weight_decay: AdamW's weight decay, for every parameter.
+        clip: largest gradient norm; the Trainer's value takes precedence.
+        early_crop: side of the random part of each crop that is used during the constant part; 0 for the whole crop.
+        late_batch: number of pairs of each batch that are used afterwards; 0 for all.
+        phase: the phase that a fit trains; 'priors' if empty.
     """
 
     phases: ClassVar[tuple[str, ...]] = ("priors", "diffusion")
@@ -129,7 +131,7 @@ class DSPFusion(Method):
         return self.next_phase == "priors" and self._sees()
 
     def _sees(self) -> bool:
-        """Whether the degradation encoder learns in the first phase."""
+        """Whether the degradation encoder is trained in the first phase."""
         return self.guides.degradation > 0 and self.degradation_rate != 0
 
     @property
@@ -151,25 +153,25 @@ class DSPFusion(Method):
         else:
             semantic = None
         fused: Color = self.net_g(ir, vi, semantic, degradation)[..., :height, :width]
-        # The official test stretches before it crops and again when it writes; the second stretch undoes the first.
+        # The official test stretches before cropping and again when writing; the second stretch supersedes the first.
         return minmax_normalize(fused) if self.stretch else fused
 
     def _best(self, batch: Batch, ir: Color, vi: Color) -> tuple[Color, ...]:
-        """What is seen of the scene while nothing can restore priors yet: the undegraded pair where it is known."""
+        """The sources of the semantic prior before the denoiser is trained: the clean pair if it is known."""
         if "ir_clean" in batch and "vi_clean" in batch:
             return padded(to_rgb(batch["ir_clean"]), batch["vi_clean"], multiple=MULTIPLE)
         return ir, vi
 
     def degradation_priors(self, ir: Color, vi: Color) -> Prior | None:
-        """Of all infrared images, then of all visible ones; None where the network is left out."""
+        """Priors of all infrared images, then of all visible ones; None if the network is left out."""
         return self.net_dp(torch.cat([ir, vi])) if self.guides.degradation else None
 
     def semantic_prior(self, ir: Color, vi: Color) -> Prior | None:
-        """Of both sources together; None where the network is left out."""
+        """The prior of both sources together; None if the network is left out."""
         return self.net_sp(torch.cat([ir, vi], dim=1)) if self.guides.semantic else None
 
     def _condition(self, ir: Color, vi: Color, degradation: Prior | None) -> Prior:
-        """What the denoiser knows of a degraded pair: all its priors."""
+        """The denoiser's condition: all priors of a degraded pair."""
         priors = [self.net_sp(torch.cat([ir, vi], dim=1))]
         return torch.cat(priors if degradation is None else [*priors, *degradation.chunk(2)], dim=-1)
 
@@ -187,21 +189,21 @@ class DSPFusion(Method):
 
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Losses and PSNR against both undegraded sources; in the first phase with their own semantic prior."""
+        """Losses and PSNR against both clean sources; in the first phase with their semantic prior."""
         terms, fused = self.learn(batch, contrast=False)
         self._log_loss("val", terms, len(batch["name"]))
         self._log_psnr({"ir": psnr(fused, to_rgb(batch["ir_clean"])), "vi": psnr(fused, batch["vi_clean"])})
         return {"fused": fused.clamp(0, 1)}
 
     def learn(self, batch: Batch, *, contrast: bool) -> tuple[dict[str, Tensor], Color]:
-        """The weighted terms of the present phase, and the fused images they judge.
+        """The weighted terms of the current phase, and the fused images.
 
         Args:
-            batch: with clean sources, and with contrasts where they are read.
-            contrast: whether the contrastive term is wanted.
+            batch: a batch with clean sources, and with contrastive samples if they are needed.
+            contrast: whether to compute the contrastive term.
 
         Raises:
-            ValueError: no phase has begun, or the batch lacks what is learned from.
+            ValueError: no phase has begun, or the batch lacks required fields.
         """
         ir_clean, vi_clean = self.clean_sources(batch)
         self.check_begun()
@@ -213,24 +215,24 @@ class DSPFusion(Method):
         else:
             fused, terms = self._guide(*sources, batch=batch if contrast and self.needs_contrastive else None)
         fused = fused[..., :height, :width]
-        with torch.autocast(fused.device.type, enabled=False):  # variances of half precision are noise
+        with torch.autocast(fused.device.type, enabled=False):  # variances in half precision are noise
             terms |= fusion_loss(fused.float(), clean[0].float(), clean[1].float(), self.term_weights)
         return terms, fused
 
     def _guide(
         self, ir: Color, vi: Color, ir_clean: Color, vi_clean: Color, *, batch: Batch | None
     ) -> tuple[Color, dict[str, Tensor]]:
-        """Phase 'priors': fuse with the undegraded pair's semantic prior, and tell degradations apart."""
+        """Phase 'priors': fuse with the clean pair's semantic prior, and separate degradations."""
         terms: dict[str, Tensor] = {}
         priors = self.degradation_priors(ir, vi) if batch is None else self._contrast(ir, vi, batch, terms)
         return self.net_g(ir, vi, self.semantic_prior(ir_clean, vi_clean), priors), terms
 
     def _contrast(self, ir: Color, vi: Color, batch: Batch, terms: dict[str, Tensor]) -> Prior:
-        """Degradation priors of the pairs; how well their kinds are told from others is added to the terms."""
+        """Degradation priors of the pairs; the contrastive loss is added to the terms."""
         if "ir_positives" not in batch or "vi_positives" not in batch or "negatives" not in batch:
             raise ValueError(
-                "DSPFusion tells degradations apart by contrast, and the batch has no ir_positives, vi_positives or "
-                "negatives; train on ContrastivePairs"
+                "DSPFusion needs contrastive samples, and the batch has no ir_positives, vi_positives or negatives; "
+                "train on ContrastivePairs"
             )
         views = [batch["ir_positives"], batch["vi_positives"], batch["negatives"]]
         others = [rearrange(to_rgb(view), "b k c h w -> (k b) c h w") for view in views]
@@ -257,7 +259,7 @@ class DSPFusion(Method):
         return self.net_g(ir, vi, restored, degradation), {"prior": prior_loss(restored.float(), clean.float())}
 
     def _progressive(self, batch: Batch) -> Batch:
-        """The part of a batch that is trained on at this point of the phase."""
+        """The part of a batch that is used at this point of the phase."""
         late = self.trainer.global_step >= self.constant * self._iterations()
         if late:
             kept = slice(self.late_batch or None)
@@ -273,8 +275,8 @@ class DSPFusion(Method):
         return cast("Batch", parts)
 
     def _iterations(self) -> float:
-        """Of the present phase; infinite where only a time limits it, and the rate stays constant."""
-        return self.iterations or self.trainer.estimated_stepping_batches or 1  # of a phase that is passed over
+        """Iterations of the current phase; infinite if only its time is limited, for a constant learning rate."""
+        return self.iterations or self.trainer.estimated_stepping_batches or 1  # for a phase that is skipped
 
     @override
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -302,5 +304,5 @@ class DSPFusion(Method):
 
 
 def to_rgb(image: Image) -> Color:
-    """One channel as three equal ones; three as they are."""
+    """One channel repeated three times; three channels unchanged."""
     return image.expand(*image.shape[:-3], 3, *image.shape[-2:])

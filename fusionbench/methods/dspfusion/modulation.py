@@ -1,7 +1,7 @@
 """How priors act on features: semantic integration, degradation modulation, guided fusion.
 
-Paper, Sec. 3.2.1. Where it and the official code differ, this is the code; docs/methods/dspfusion.md has the list.
-Whatever depends on the priors alone is worked out once per image and not once per pixel.
+Paper, Sec. 3.2.1. Where the paper and the official code differ, this follows the code; docs/methods/dspfusion.md has
+the list. What depends only on the priors is computed once per image, not once per pixel.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ Pixels = Float[Tensor, "*b n c"]
 
 
 class SemanticIntegration(nn.Module):
-    """SPIM: every pixel asks the tokens of the semantic prior.
+    """SPIM: cross-attention from every pixel to the tokens of the semantic prior.
 
-    With few tokens, keys times the query projection and the output projection times values are two small matrices.
+    With few tokens, the products of keys with the query projection and of the output projection with values are two
+    small matrices.
     """
 
     def __init__(self, channels: int, prior: int, heads: int) -> None:
@@ -52,13 +53,13 @@ class SemanticIntegration(nn.Module):
         return result
 
     def tables(self, prior: Prior) -> tuple[Float[Tensor, "b c keys"], Float[Tensor, "b keys c"]]:
-        """What a normalised pixel is multiplied by to give its scores, and what its weights are multiplied by."""
+        """The matrices that turn a normalised pixel into attention scores, and attention weights into the output."""
         key, value = self.kv(self.norm2.body(prior)).chunk(2, dim=-1)
         key, value = (rearrange(part, "b n (h c) -> b h n c", h=self.heads) for part in (key, value))
         asking = rearrange(self.q.weight, "(h c) i -> h c i", h=self.heads)
         telling = rearrange(self.proj.weight, "o (h c) -> h c o", h=self.heads)
-        # The scale is fixed, although the paper calls it learnable. The weights of a head sum to one, so that each
-        # head's values can carry its share of the bias.
+        # The scale is fixed, although the paper calls it learnable. The weights of a head sum to one, so each head's
+        # values can include its share of the bias.
         scores = (key @ asking) * (asking.shape[1] ** -0.5)
         answers = value @ telling + self.proj.bias / self.heads
         return rearrange(scores, "b h n i -> b i (h n)"), rearrange(answers, "b h n o -> b (h n) o")
@@ -101,7 +102,7 @@ class DegradationModulation(nn.Module):
             first = near.start - rows.start + 1
             torch.addcmul(shift, image[near], scale, out=window[0, first : first + near.stop - near.start])
             if rows.stop == height:
-                window[0, count + 1] = 0  # the convolution pads its input, which is modulated already
+                window[0, count + 1] = 0  # the convolution pads its input, which is already modulated
             seen = window[:, : count + 2].permute(0, 3, 1, 2)
             output[rows] = F.conv2d(seen, self.conv3x3.weight, padding=(0, 1)).permute(0, 2, 3, 1)[0]
 
@@ -119,9 +120,9 @@ class SpatialWeights(nn.Module):
 
 
 class GuidedFusion(nn.Module):
-    """PGFM: both sources weighted per channel by the semantic prior and per pixel by themselves, added, projected.
+    """PGFM: both sources weighted per channel by the semantic prior and per pixel by their features, added, projected.
 
-    Without a semantic prior (`prior=0`) the weights are those of the pixels alone.
+    Without a semantic prior (`prior=0`), only the weights per pixel are used.
     """
 
     def __init__(self, channels: int, prior: int, tokens: int) -> None:

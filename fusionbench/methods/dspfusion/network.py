@@ -1,6 +1,6 @@
 """The restoration and fusion network: a Restormer with two encoders of shared weights, guided by priors.
 
-Both sources go through the encoder as one batch, infrared first. Parameter names are those of the official files.
+Both sources pass the encoder as one batch, infrared first. Parameter names are those of the official files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fusionbench.types import Color, Image
 
 
 class PriorWidths(NamedTuple):
-    """Which priors guide the network, by their channels; 0 where one is left out (Table 5 of the paper)."""
+    """Channels of the priors that guide the network; 0 if one is left out (Table 5 of the paper)."""
 
     semantic: int
     degradation: int
@@ -40,7 +40,7 @@ class PatchEmbed(nn.Module):
 
 
 class Resample(nn.Module):
-    """What stands between two levels."""
+    """Resampling between two levels."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
@@ -53,12 +53,12 @@ class Resample(nn.Module):
 
 
 def downsample(channels: int) -> Resample:
-    """To half the resolution and twice the channels."""
+    """Halve the resolution and double the channels."""
     return Resample(nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False), nn.PixelUnshuffle(2))
 
 
 def upsample(channels: int) -> Resample:
-    """To twice the resolution, bilinear with aligned corners, and half the channels."""
+    """Double the resolution, bilinear with aligned corners, and halve the channels."""
     half = channels // 2
     return Resample(
         nn.Conv2d(channels, half, 3, padding=1, bias=False),
@@ -68,7 +68,7 @@ def upsample(channels: int) -> Resample:
 
 
 def next_level(tokens: int, channels: int) -> nn.Sequential:
-    """A prior for the next level: its tokens are mixed into GROUP new ones, then its channels."""
+    """Derives the next level's prior: its tokens are mixed into GROUP new ones, then its channels."""
     return nn.Sequential(
         Rearrange("b n c -> b c n"),
         nn.Linear(tokens, GROUP),
@@ -80,9 +80,9 @@ def next_level(tokens: int, channels: int) -> nn.Sequential:
 class Level(nn.Module):
     """Guidance by the priors, then transformer blocks.
 
-    An encoder level reads both priors (DPGM), a decoder level only the semantic one. Where a prior is left out, what
-    reads it is left out: without the degradation prior the pixels keep what the semantic prior told them; without the
-    semantic prior they ask the modulated image directly.
+    An encoder level uses both priors (DPGM), a decoder level only the semantic one. If a prior is left out, its module
+    is left out too: without the degradation prior the output of semantic integration is used directly, without the
+    semantic prior that of degradation modulation.
     """
 
     def __init__(self, channels: int, heads: int, blocks: int, tokens: int, guides: PriorWidths) -> None:
@@ -109,7 +109,7 @@ class FusionTransformer(nn.Module):
 
     Args:
         sizes: widths and depths.
-        guides: channels of the priors; all of the architecture's where it is None.
+        guides: channels of the priors; those of the architecture if None.
     """
 
     def __init__(self, sizes: Architecture, guides: PriorWidths | None = None) -> None:
@@ -158,14 +158,14 @@ class FusionTransformer(nn.Module):
             degradation: the priors of all infrared images, then of all visible ones.
 
         Returns:
-            The fused image in (0, 1): the visible image plus what the network adds, through tanh.
+            The fused image in (0, 1): the visible image plus the network's residual, through tanh.
         """
         semantics = self._scales(semantic, "down")
         fused = self._encode(ir, vi, semantics, self._scales(degradation, "type_down"))
         return ((self.output(self._decode(fused, semantics)) + vi).tanh() + 1) / 2
 
     def _scales(self, prior: Prior | None, layers: str) -> list[Prior | None]:
-        """A prior for every level; the two coarsest share theirs."""
+        """A prior for every level; the two coarsest levels share one."""
         if prior is None:
             return [None] * 4
         second = getattr(self, f"{layers}_1")(prior)

@@ -1,6 +1,6 @@
 """The encoders of the semantic prior (SPEN) and of the degradation prior (DPEN).
 
-A picture becomes 16 tokens, one per cell of a 4 x 4 grid. Parameter names are those of the official files.
+An image becomes 16 tokens, one per cell of a 4 x 4 grid. Parameter names are those of the official files.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class PriorEncoder(nn.Module):
 
     Args:
         sources: channels of the image.
-        channels: channels inside; the prior has four times as many.
+        channels: inner channels; the prior has four times as many.
         blocks: residual blocks.
-        kinds: whether `kind` is wanted, as in the degradation encoder.
+        kinds: whether to add the head of `kind`, as in the degradation encoder.
     """
 
     def __init__(self, sources: int, channels: int, blocks: int, *, kinds: bool = False) -> None:
@@ -76,18 +76,18 @@ class PriorEncoder(nn.Module):
         return self.end(self.mlp(pooled.flatten(2).mT))
 
     def kind(self, prior: Prior) -> Kind:
-        """One vector for the whole image, by which kinds of degradation are told apart."""
+        """One vector for the whole image, which the contrastive loss separates by degradation."""
         return self.type_mlp(prior).squeeze(-1)
 
     @torch.no_grad()
     def start_without_brightness(self) -> None:
-        """Let three quarters of the first filters begin blind to brightness, and thrice as strong.
+        """Initialise three quarters of the first filters to ignore brightness, with three times the weights.
 
-        Default filters see brightness and little else, so that all images begin alike; the contrastive loss then
-        makes them equal instead of telling them apart, and stays at chance.
+        Default filters respond to little but brightness, so all images start with similar vectors; the contrastive loss
+        then makes them equal instead of separating them, and stays at chance level.
         """
         first: Tensor = self.conv1.get_parameter("0.weight")
-        blind = first[: len(first) * 3 // 4]  # a view: what is changed in it changes the parameter
+        blind = first[: len(first) * 3 // 4]  # a view: changing it changes the parameter
         blind.sub_(blind.mean((1, 2, 3), keepdim=True)).mul_(3)
 
 

@@ -15,7 +15,7 @@ PAPER = (
 REPOSITORY = "https://github.com/Linfeng-Tang/DSPFusion"
 RELEASE = f"{REPOSITORY}/releases/download/v1.0"
 PARTS = {"net_g": 33_660_396, "net_dp": 468_772, "net_sp": 2_456_032, "net_dm": 19_463_556}
-"""The networks that were released, and the bytes of their tensors."""
+"""The released networks, and the bytes of their tensors."""
 
 RELEASED = tuple(
     WeightsCard(
@@ -25,18 +25,18 @@ RELEASED = tuple(
         note="no checksum is published",
         folder="dspfusion",
         submodule=part,
-        # A counter of operations left these behind in networks that it had measured.
+        # An operation counter left these behind in networks that it had profiled.
         ignored_keys=("*total_ops", "*total_params"),
         approximate_size=size,
     )
     for part, size in PARTS.items()
 )
-"""The authors' four files, from which an import makes one."""
+"""The authors' four files, which an import merges into one."""
 
 IMPORTED = WeightsCard(
     file="dspfusion.safetensors",
     source="Linfeng-Tang/DSPFusion@v1.0, the release's four files in one",
-    note="made of the authors' net_g, net_dp, net_sp and net_dm by fusionbench weights import dspfusion",
+    note="merged from the authors' net_g, net_dp, net_sp and net_dm by fusionbench weights import dspfusion",
     folder="dspfusion",
     approximate_size=sum(PARTS.values()),
 )
@@ -68,12 +68,12 @@ _STUDIES: dict[str, Variant] = {
     "no-semantic": ({"use_spen": False}, "Table 5, II: without semantic priors; one phase of training"),
     **{f"t{steps}": ({"steps": steps}, f"Fig. 12, {steps} sampling steps") for steps in (1, 5, 20)},
 }
-"""What the paper varies, by suffix; ten steps are its choice."""
+"""Variations in the paper, by suffix; its default is ten steps."""
 
 _SIZES: dict[str, Variant] = {
     "dspfusion": ({"stretch": True}, "the official weights; every image stretched to [0, 1] as published"),
     "dspfusion-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
-    "dspfusion-unstretched": ({}, "the official weights; images as the network gives them"),
+    "dspfusion-unstretched": ({}, "the official weights; images not stretched"),
 }
 
 _BASES: dict[str, dict[str, str]] = {"dspfusion": {}, "dspfusion-s": {"size": "small"}}

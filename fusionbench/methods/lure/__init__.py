@@ -1,1 +1,1 @@
-"""LURE: restoration knowledge in one latent space, steered by text, and a fusion rule learned in that space."""
+"""LURE: restoration in one latent space, guided by text, and a fusion rule learned in that space."""

@@ -1,4 +1,4 @@
-"""How large the networks are, and the switches of the ablations. Nothing heavy is imported here."""
+"""The sizes of the networks and the options of the ablations; importing this imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Size:
     """Widths and depths, per level from fine to coarse.
 
     Attributes:
-        channels: of the encoder and the decoder.
-        latents: of what the encoder gives to the decoder; divisible by `heads`, as are the channels.
+        channels: channels of the encoder and the decoder.
+        latents: channels of the latents; divisible by `heads`, like the channels.
         base_blocks: (text-guided, base) pairs on the main path of an encoder layer; K_tb in the paper.
         bottleneck_blocks: (text-guided, bottleneck) pairs on the degradation path; K_bt in the paper.
         fusion_blocks: cross-attention blocks of the fusion module.
-        text: length of the vector that describes the degradation.
-        heads: of every attention.
+        text: length of the text vector.
+        heads: attention heads.
     """
 
     channels: Levels
@@ -46,8 +46,8 @@ SMALL = Size(
 """About a million parameters: trains on a CPU."""
 
 SIZES = {
-    # Section 4.1. The paper prints "K_tb and K_tb" where the two depths belong and never says which is which; the
-    # deeper one on the main path is how NAFNet and its text-guided descendant are built.
+    # Section 4.1. The paper prints "K_tb and K_tb" for the two depths and never says which is which; the deeper one on
+    # the main path is as in NAFNet and its text-guided successor.
     "full": Size(
         channels=(48, 96, 192, 384),
         latents=(16, 32, 64, 128),
@@ -58,9 +58,9 @@ SIZES = {
     ),
     "s": SMALL,  # as the names of methods end
     "small": SMALL,
-    # Latents half to three quarters as wide, which hold less of what an image suffered from: for the paper's claim.
+    # Latents half to three quarters as wide, which carry less of an image's degradation: for the paper's claim.
     "narrow": replace(SMALL, latents=(8, 16, 24, 32)),
-    # For tests of the machinery; no pictures.
+    # For tests only; its images are useless.
     "tiny": Size(
         channels=(4, 8, 8, 8),
         latents=(4, 4, 4, 4),

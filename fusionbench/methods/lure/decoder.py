@@ -21,7 +21,7 @@ RULE_EPSILON = 1e-8
 
 
 class Decoder(nn.Module):
-    """Coarse to fine: the level below enlarged, plus this level's latent, through one NAFNet block."""
+    """From coarse to fine: the upsampled coarser level plus this level's latent, through one NAFNet block."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Decoder(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Transposed attention from one modality's latent to the other's, each normalised, then a feed-forward."""
+    """Transposed attention from one modality's latent to the other's, each normalised, then a feed-forward network."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class CrossAttention(nn.Module):
 
 
 class FusionLevel(nn.Module):
-    """What one level adds to the rule: cross-attention both ways, merged, through a convolution that starts at zero."""
+    """The learned part of one level: cross-attention both ways, merged, through a zero-initialised convolution."""
 
     def __init__(self, latent: int, blocks: int, heads: int, *, start_at_zero: bool) -> None:
         super().__init__()
@@ -90,11 +90,11 @@ class FusionLevel(nn.Module):
 
 
 class Fusion(nn.Module):
-    """The prior rule plus what is learned on top of it (equation 6).
+    """The prior rule plus a learned residual (equation 6).
 
     Args:
-        rule: 'none' is the ablation without rule; its last convolution then starts as usual, not at zero, because
-            with nothing to protect a zero latent would only delay training.
+        rule: 'none' is the ablation without a rule; its last convolution is then initialised as usual, not with zeros,
+            because a zero latent without a rule to preserve would only delay training.
     """
 
     def __init__(self, size: Size, rule: Rule = "l1") -> None:

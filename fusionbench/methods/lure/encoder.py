@@ -1,6 +1,6 @@
-"""The image encoder: four levels, each guided by the text, each giving one latent image.
+"""The image encoder: four levels, each guided by the text, each with one latent.
 
-A level's latent is what its features hold minus what the text says is degradation (the inner residual, figure 4a).
+A level's latent is its features minus the degradation according to the text (the inner residual, figure 4a).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fusionbench.types import Color, Image
 Text = Float[Tensor, "b d"]
 Modality = Int[Tensor, " b"]
 Latents = list[Image]
-"""One image per level, fine to coarse."""
+"""One latent per level, from fine to coarse."""
 
 VISIBLE, INFRARED = 0, 1
 """The paper's m."""
@@ -30,10 +30,10 @@ EMBEDDING_SCALE = 0.02
 
 
 class TextGuidedAttention(nn.Module):
-    """Transposed attention whose queries see the channels that the text lets through (figure 4b).
+    """Transposed attention whose queries see channels weighted by the text (figure 4b).
 
-    The paper says "channel-weighted text information as the query"; here one weight in (0, 1) per channel, made from
-    the text, multiplies the features before they are projected to queries. Keys and values see all of them.
+    The paper says "channel-weighted text information as the query"; here one weight in (0, 1) per channel, computed
+    from the text, multiplies the features before they are projected to queries. Keys and values see all channels.
     """
 
     def __init__(self, channels: int, heads: int, text: int) -> None:
@@ -50,7 +50,7 @@ class TextGuidedAttention(nn.Module):
 
     @override
     def forward(self, features: Image, text: Text) -> Image:
-        """Add to the features what the text makes of them."""
+        """Add the text-guided attention to the features."""
         gate = self.gate(text).sigmoid()
         if chunked.apply_to(features):
             return torch.cat(
@@ -71,10 +71,10 @@ class TextGuidedAttention(nn.Module):
 
 
 class TextQueries(nn.Module):
-    """The other reading of "text as the query": a question per head, asked at every place.
+    """Another interpretation of "text as the query": one query per head, applied at every pixel.
 
-    Each head makes a query of the text and a key of every pixel; their sigmoid is a map of where the text applies, and
-    multiplies the head's values there.
+    Each head computes a query from the text and a key from every pixel; the sigmoid of their product is a map of where
+    the text applies, which multiplies the head's values.
     """
 
     def __init__(self, channels: int, heads: int, text: int) -> None:
@@ -97,7 +97,7 @@ class TextQueries(nn.Module):
 
 
 class ChannelGate(nn.Module):
-    """What the ablation "TGA -> Gate" has in the place of attention: channels weighted by the text, and no more."""
+    """The ablation "TGA -> Gate": channels weighted by the text instead of attention."""
 
     def __init__(self, channels: int, text: int) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class ChannelGate(nn.Module):
 
 
 class TextGuidedBlock(nn.Module):
-    """Text-guided attention, then Restormer's gated feed-forward."""
+    """Text-guided attention, then Restormer's gated feed-forward network."""
 
     def __init__(self, channels: int, size: Size, guidance: Guidance) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class TextGuidedBlock(nn.Module):
 
 
 class BaseBlock(nn.Module):
-    """A NAFNet block that is told the modality: one learned value per channel and modality is added first."""
+    """A NAFNet block with modality embedding: one learned value per channel and modality is added first."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ class EncoderLayer(nn.Module):
     """One level: features for the next one, and the latent.
 
     Args:
-        inner_residual: without it the latent is the degradation path alone, which then has no short way around it.
+        inner_residual: if False, the latent is the degradation path alone, without a shortcut around it.
     """
 
     def __init__(self, level: int, size: Size, guidance: Guidance, *, inner_residual: bool) -> None:

@@ -1,4 +1,4 @@
-"""Figure 2 in numbers: do the latents still tell which degradation an image had?"""
+"""Figure 2 in numbers: whether the latents still reveal an image's degradation."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ from fusionbench.methods.lure.text.tasks import CANONICAL, PSEUDO, TASKS
 from fusionbench.types import Batch
 
 PLACES = 4
-"""Per side of an image."""
+"""Sampled positions per side of an image."""
 
 RIDGE = 1e-2
-"""Of the probe, on standardised features."""
+"""Regularisation of the probe, on standardised features."""
 
 
 @dataclass(frozen=True, eq=False)
 class TaskLatents:
-    """Latents of the images of one modality, at some places of each.
+    """Latents of the images of one modality, at several positions of each.
 
-    Means over whole images would not do: they average the scene away, and what is left of a task stands out however
-    little it is.
+    Not means over whole images: these average out the scene, so that the smallest trace of a task would stand out.
 
     Attributes:
-        vectors: one row per place, all levels side by side.
-        tasks: what the image was freed of; the pseudo task for clean images.
-        scenes: what it shows.
+        vectors: one row per position, all levels concatenated.
+        tasks: the restoration task; the pseudo task for clean images.
+        scenes: the name of the scene.
     """
 
     vectors: Float[Tensor, "n d"]
@@ -46,14 +45,15 @@ class TaskLatents:
 
 @dataclass(frozen=True)
 class Separation:
-    """How far apart the tasks lie.
+    """How well the tasks are separated.
 
     Attributes:
-        distance: between the means of two tasks, averaged over pairs of tasks, in units of the spread within tasks.
-        nearest: share of places whose task the nearest task mean has, of the other half of the scenes; this linear
-            classifier sees what lies apart by more than scenes differ.
-        probe: the same share for a ridge classifier, which also finds a trace that is small against the scenes.
-        chance: the share that guessing finds.
+        distance: distance between the means of two tasks, averaged over pairs of tasks, in units of the standard
+            deviation within tasks.
+        nearest: accuracy of a nearest-mean classifier on the other half of the scenes; it detects differences that are
+            larger than those between scenes.
+        probe: accuracy of a ridge classifier, which also finds traces that are small compared with the scenes.
+        chance: accuracy of guessing.
     """
 
     distance: float
@@ -64,14 +64,14 @@ class Separation:
 
 @torch.no_grad()
 def task_latents(method: LURE, batches: Iterable[Batch], modality: str) -> TaskLatents:
-    """Encode the degraded images of one modality with their descriptions, and each scene once clean.
+    """Encode the degraded images of one modality with their descriptions, and each scene's clean image once.
 
     Args:
-        batches: pairs with their clean images, each degraded by one task or more.
+        batches: pairs with their clean images, each degraded by at least one task.
         modality: 'ir' or 'vi'.
 
     Raises:
-        ValueError: the batches hold no degraded image of this modality.
+        ValueError: the batches contain no degraded image of this modality.
     """
     vectors: list[Tensor] = []
     tasks: list[str] = []
@@ -93,7 +93,7 @@ def task_latents(method: LURE, batches: Iterable[Batch], modality: str) -> TaskL
 
 
 def _places(method: LURE, image: Tensor, task: str, modality: str) -> Float[Tensor, "n d"]:
-    """The latents of an image at a few places spread over it, finer levels averaged to the coarsest."""
+    """The latents of an image at a few evenly spread positions, finer levels averaged to the coarsest."""
     latents = method.encode(image, CANONICAL[task], modality)
     size = (latents[-1].shape[-2], latents[-1].shape[-1])
     levels = torch.cat([F.adaptive_avg_pool2d(latent.float(), size) for latent in latents], dim=1)[0]
@@ -102,7 +102,7 @@ def _places(method: LURE, image: Tensor, task: str, modality: str) -> Float[Tens
 
 
 def separation(latents: TaskLatents) -> Separation:
-    """Measure how far the tasks lie apart.
+    """Measure how well the tasks are separated.
 
     Raises:
         ValueError: there are fewer than two tasks or two scenes.
@@ -110,7 +110,7 @@ def separation(latents: TaskLatents) -> Separation:
     known = [task for task in TASKS if task in latents.tasks]
     scenes = sorted(set(latents.scenes))
     if len(known) < 2 or len(scenes) < 2:
-        raise ValueError(f"{len(known)} tasks and {len(scenes)} scenes cannot be told apart; give two of each or more")
+        raise ValueError(f"{len(known)} tasks and {len(scenes)} scenes cannot be compared; give at least two of each")
     labels = torch.tensor([known.index(task) for task in latents.tasks])
     groups = [latents.vectors[labels == label] for label in range(len(known))]
     means = torch.stack([group.mean(dim=0) for group in groups])
@@ -126,7 +126,7 @@ def separation(latents: TaskLatents) -> Separation:
 
 
 def _nearest(vectors: Tensor, labels: Tensor, trained: Tensor) -> float:
-    """Share of the other rows whose label is that of the nearest mean of the trained ones."""
+    """Fraction of the test rows whose label is that of the nearest class mean of the training rows."""
     known = range(int(labels.max()) + 1)
     means = torch.stack([vectors[trained & (labels == label)].mean(dim=0) for label in known])
     found = torch.cdist(vectors[~trained], means).argmin(dim=1)
@@ -134,7 +134,7 @@ def _nearest(vectors: Tensor, labels: Tensor, trained: Tensor) -> float:
 
 
 def _probe(vectors: Tensor, labels: Tensor, trained: Tensor) -> float:
-    """Share of the other rows whose label a ridge classifier, fitted to the trained ones, gets right."""
+    """Fraction of the test rows that a ridge classifier, fitted to the training rows, labels correctly."""
     mean, spread = vectors[trained].mean(dim=0), vectors[trained].std(dim=0).clamp_min(1e-8)
     features = F.pad((vectors - mean) / spread, (0, 1), value=1.0).double()
     known, targets = features[trained], F.one_hot(labels[trained], int(labels.max()) + 1).double()

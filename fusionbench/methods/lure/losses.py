@@ -1,4 +1,4 @@
-"""What both phases minimise (equations 3, 4 and 7)."""
+"""The losses of both phases (equations 3, 4 and 7)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SELECTION_SCALES = 3
 
 
 def gradients(image: Image) -> Float[Tensor, "b c2 h w"]:
-    """Magnitudes of the horizontal and of the vertical Sobel response of every channel; borders repeat."""
+    """Magnitudes of the horizontal and vertical Sobel response of every channel, with replicated borders."""
     return torch.cat(sobel(image), dim=1)
 
 
 def task_loss(restored: Color, clean: Color, gradient_weight: float) -> Loss:
-    """Distance of images plus weighted distance of their gradients, both mean absolute."""
+    """Mean absolute error of the images plus the weighted one of their gradients."""
     distance = F.l1_loss(restored, clean)
     return distance + gradient_weight * F.l1_loss(gradients(restored), gradients(clean))
 
@@ -39,7 +39,7 @@ def cosine(first: Latents, second: Latents) -> Loss:
 
 
 def correlation(first: Latents, second: Latents) -> Loss:
-    """Pearson's correlation of each channel over the pixels, averaged: the ablation's weaker tie between places."""
+    """Pearson's correlation of each channel over the pixels, averaged: the ablation's weaker constraint."""
     levels = []
     for a, b in zip(first, second, strict=True):
         a, b = (latent.flatten(2) - latent.flatten(2).mean(dim=2, keepdim=True) for latent in (a, b))
@@ -48,11 +48,11 @@ def correlation(first: Latents, second: Latents) -> Loss:
 
 
 def centred(first: Latents, second: Latents, modality: Modality) -> tuple[Latents, Latents]:
-    """Both without the mean latent of the second, taken over all pixels of a modality's images, level by level.
+    """Subtract from both the mean latent of the second, over all pixels of a modality's images, level by level.
 
-    A cosine falls short of one by the square of what differs over the square of what is common. Training can make it
-    small by a large vector that every latent shares, and the tasks stay as far apart as they were in units of what
-    scenes differ by. Without the mean there is no such vector.
+    A cosine differs from one by the squared ratio of the difference to the common part. Training could minimise this
+    with a large vector common to all latents, while the tasks stay as separated as before relative to the differences
+    between scenes. Without the mean there is no such vector.
     """
     own, other = [], []
     for a, b in zip(first, second, strict=True):
@@ -70,22 +70,21 @@ SIMILARITIES: dict[str, Callable[[Latents, Latents], Loss]] = {
 
 
 def colour_loss(fused: Color, vi: Color) -> Loss:
-    """Distance of both chroma channels from the visible image's (Text-IF), mean absolute, added."""
+    """Sum of the mean absolute errors of both chroma channels from the visible image's (Text-IF)."""
     return 2 * F.l1_loss(chroma(fused), chroma(vi))
 
 
 def gradient_loss(fused: Color, ir: Gray, vi: Color) -> Loss:
-    """Distance of the luma's gradients from the stronger ones of the sources (Text-IF), per direction, added."""
+    """Distance of the luma's gradients from the stronger ones of the sources (Text-IF), summed over directions."""
     stronger = torch.maximum(gradients(ir), gradients(luma(vi)))
     return 2 * F.l1_loss(gradients(luma(fused)), stronger)
 
 
 def selection_loss(fused: Gray, ir: Gray, vi: Gray, nearer_share: float) -> Loss:
-    """Structural dissimilarity of each window from both sources, and from the one that it is more alike.
+    """Structural dissimilarity of each window from both sources, and from the more similar one.
 
-    Where the sources differ, a fused image that is half way between them has half the contrast of either; by the share
-    that only the nearer source counts for, it gains by taking sides, window by window, at full size, half and a quarter
-    of it.
+    Where the sources differ, a fused image halfway between them has half the contrast of either. The part of the loss
+    for which only the nearer source counts rewards choosing a side, window by window, at full, half and quarter size.
 
     Raises:
         ValueError: the images have sides below 44 pixels; a window would not fit into a quarter of them.
@@ -100,7 +99,7 @@ def selection_loss(fused: Gray, ir: Gray, vi: Gray, nearer_share: float) -> Loss
 
 
 def information_loss(fused: Gray, ir: Gray, vi: Gray) -> Loss:
-    """What the fused image lacks of the visual information of both sources: two minus VIF.
+    """The visual information of both sources that the fused image lacks: two minus VIF.
 
     Raises:
         ValueError: the images have sides below 41 pixels.

@@ -1,7 +1,7 @@
 """LURE (Ma et al.): both images encoded into one latent space without their degradations, fused there, decoded.
 
-Each image gets its own description, the pseudo description where nothing is wrong with it. Combined degradations need
-no training of their own.
+Each image has its own description, the pseudo description if it is not degraded. Combined degradations need no separate
+training.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ log = logging.getLogger(__name__)
 class LURE(Method):
     """Encoder, decoder, fusion module and text encoder with their two phases of training.
 
-    The paper gives neither the weights of its losses nor its training settings; those here are choices.
+    The paper states neither the weights of its losses nor its training settings; these are our choices.
 
     Args:
         size: 'full', as in the paper; 's' or 'small', about a million parameters; 'narrow', with narrower latents;
@@ -68,36 +68,36 @@ class LURE(Method):
         text_encoder: 'distilbert', as in the paper; 'ngrams', which comes with the package; 'table', one vector per
             task. A checkpoint needs the one it was trained with.
         text_model: folder or hub name of DistilBERT.
-        guidance: how the text acts on the image; 'gate' is the ablation "TGA -> Gate"; 'queries', the other
-            reading of the paper's attention, a map over places per head.
+        guidance: how the text guides the encoder; 'gate' is the ablation "TGA -> Gate"; 'queries' is another
+            interpretation of the paper's attention, with a spatial map per head.
         inner_residual: False is the ablation "w/o Inner Residual".
-        rule: what fuses latents before anything is learned: 'l1', 'mean', 'sum'; 'none' is the ablation "w/o Rule".
-        similarity: of latents in the unified loss; 'correlation' is the ablation "Using CC".
-        unified_weight: 0 is the ablation "w/o Unified Loss".
-        centre: take the mean latent away before the unified loss compares, so that what all latents share cannot hide
-            how the tasks differ.
-        recon_weight: of the reconstruction loss.
-        text_weight: of the classification of the sentences.
-        task_gradient_weight: of gradients in the task loss.
-        gradient_weight: of gradients in the second phase; Text-IF's ratio to its colour loss.
+        rule: the prior rule that fuses latents: 'l1', 'mean', 'sum'; 'none' is the ablation "w/o Rule".
+        similarity: similarity of latents in the unified loss; 'correlation' is the ablation "Using CC".
+        unified_weight: weight of the unified loss; 0 is the ablation "w/o Unified Loss".
+        centre: subtract the mean latent before the unified loss, so that a part common to all latents cannot hide how
+            the tasks differ.
+        recon_weight: weight of the reconstruction loss.
+        text_weight: weight of the sentence classification loss.
+        task_gradient_weight: weight of gradients in the task loss.
+        gradient_weight: weight of gradients in the second phase; by default Text-IF's ratio to its colour loss.
         perceptual: features of the perceptual term: 'vgg', whose file has to be fetched; 'latent', LURE's own encoder;
             'none'. The full size has the first where nothing is said, the others have none.
-        perceptual_weight: of that term.
-        similarity_weight: of U2Fusion's own loss beside it, structural similarity and squared distance; the paper takes
-            its term from there and does not say which.
-        selection_weight: of the likeness of each window to its sources; not in the paper.
-        nearer_share: of that likeness, the part that is taken to the nearer source alone; the rest is taken to both.
-        information_weight: of what the fused image lacks of both sources' visual information (VIF); not in the paper.
-        fuse_degraded: the second phase fuses degraded sources under their descriptions, and compares with clean ones;
-            else, as in the paper, it sees clean sources alone.
-        vgg_weights: file of VGG-16, where it is not found by itself.
-        single_stage: train everything at once, the ablation "Single Stage".
-        learning_rate: AdamW's after the warm-up.
-        decoder_rate: the decoder's in the second phase, as a share; 0 freezes it.
-        weight_decay: AdamW's.
-        warm_up: share of a phase's steps in which the rate rises.
-        seed: of the sentences drawn in training.
-        phase: what a fit trains; 'representation' where it is empty.
+        perceptual_weight: weight of the perceptual loss.
+        similarity_weight: weight of U2Fusion's own loss, structural similarity and squared distance; the paper refers
+            to U2Fusion without saying which loss it uses.
+        selection_weight: weight of the structural similarity of each window to its sources; not in the paper.
+        nearer_share: fraction of that loss which compares with the nearer source only; the rest compares with both.
+        information_weight: weight of the missing visual information (VIF) of both sources; not in the paper.
+        fuse_degraded: in the second phase, fuse degraded sources with their descriptions and compare with clean ones;
+            if False, as in the paper, only clean sources are used.
+        vgg_weights: weight file of VGG-16; searched in the usual folders by default.
+        single_stage: train everything jointly, the ablation "Single Stage".
+        learning_rate: AdamW's learning rate after the warm-up.
+        decoder_rate: learning rate of the decoder in the second phase, as a fraction; 0 freezes it.
+        weight_decay: AdamW's weight decay.
+        warm_up: fraction of a phase's steps in which the learning rate rises.
+        seed: seed of the random sentences in training.
+        phase: the phase that a fit trains; 'representation' if empty.
     """
 
     phases: ClassVar[tuple[str, ...]] = (REPRESENTATION, FUSION)
@@ -166,7 +166,7 @@ class LURE(Method):
         self.weight_decay, self.warm_up, self.seed = weight_decay, warm_up, seed
         if single_stage:
             self.phases = (SINGLE,)
-        # In a tuple, so that it is no part of the checkpoint.
+        # In a tuple, so that it is not part of the checkpoint.
         self._features: tuple[Features, ...] = ()
         self.choose_phase(phase)
 
@@ -179,9 +179,9 @@ class LURE(Method):
     @override
     @torch.no_grad()
     def fuse(self, batch: Batch) -> Color:
-        """Fuse a batch of any size, each image freed of what is said to be wrong with it.
+        """Fuse a batch of any size, restoring each image according to its description.
 
-        What is said is the pair's `prompt` where there is one, else its `degradation`.
+        The description is the pair's `prompt` if there is one, else its `degradation`.
 
         Raises:
             ValueError: a prompt that contradicts itself or cannot be understood.
@@ -196,13 +196,13 @@ class LURE(Method):
         return run_padded(network, batch["ir"], batch["vi"], multiple=MULTIPLE)
 
     def encode(self, images: Color | Gray, sentence: str, modality: str) -> Latents:
-        """Latents of images of one modality ('ir' or 'vi') about which one thing is said."""
+        """Latents of images of one modality ('ir' or 'vi') with a common description."""
         where = torch.full((len(images),), MODALITIES[modality], device=images.device)
         (image,) = padded(images, multiple=MULTIPLE)
         return self.network.encode(image, self.text([sentence] * len(images)), where)
 
     def described(self, batch: Batch) -> tuple[Text, Text]:
-        """What steers the encoding of the infrared and of the visible images."""
+        """Text vectors that guide the encoding of the infrared and the visible images."""
         prompts = batch.get("prompt") or [""] * len(batch["name"])
         told = [self._told(*each) for each in zip(prompts, batch["degradation"], strict=True)]
         return self._vectors([ir for ir, _ in told]), self._vectors([vi for _, vi in told])
@@ -218,12 +218,12 @@ class LURE(Method):
         return _canonical(reading.ir), _canonical(reading.vi)
 
     def _agrees(self, prompt: str, task: str) -> bool:
-        """Whether the text encoder's own head takes the sentence for the task that the reader found in it."""
+        """Whether the text encoder's head agrees with the task that the parser found in the sentence."""
         with torch.no_grad():
             return TASKS[int(self.text.logits(self.text([prompt])).argmax())] == task
 
     def _vectors(self, sentences: Sequence[tuple[str, ...]]) -> Text:
-        """One vector per image; the mean where several things are wrong with it."""
+        """One vector per image; the mean over several degradations."""
         vectors = self.text([text for some in sentences for text in some])
         return torch.stack([part.mean(dim=0) for part in vectors.split([len(some) for some in sentences])])
 
@@ -232,8 +232,8 @@ class LURE(Method):
         """Unfreeze what the phase trains and freeze the rest.
 
         Raises:
-            FileNotFoundError: the phase needs VGG-16, whose weights are not there.
-            ValueError: there is no such phase.
+            FileNotFoundError: the phase needs the weights of VGG-16, which are missing.
+            ValueError: the method has no such phase.
         """
         super().begin_phase(phase)
         self.network.encoder.requires_grad_(phase != FUSION)
@@ -262,10 +262,10 @@ class LURE(Method):
         """The weighted terms of the phase's loss.
 
         Args:
-            step: of the training; the sentences are drawn anew in each.
+            step: the training step; sentences are drawn anew in each.
 
         Raises:
-            ValueError: no phase has begun, or the batch lacks what it learns from.
+            ValueError: no phase has begun, or the batch lacks required fields.
         """
         self.check_begun()
         terms: dict[str, Tensor] = {}
@@ -297,7 +297,7 @@ class LURE(Method):
     def fusion_terms(self, batch: Batch) -> dict[str, Tensor]:
         """Equation 7, on clean sources with the pseudo sentence, or on degraded ones with theirs.
 
-        Fields read: `ir_clean` and `vi_clean` where the batch has them, else `ir` and `vi`; for degraded sources all.
+        Fields read: `ir_clean` and `vi_clean` if the batch has them, else `ir` and `vi`; all four for degraded sources.
         """
         ir, vi = batch.get("ir_clean", batch["ir"]), batch.get("vi_clean", batch["vi"])
         if self.fuse_degraded:
@@ -322,7 +322,7 @@ class LURE(Method):
         return terms
 
     def _latent_features(self, image: Gray) -> list[Image]:
-        """LURE's own encoder on gray images, as for an infrared image without degradation."""
+        """LURE's own encoder on gray images, as for a clean infrared image."""
         return self.encode(image, CANONICAL[PSEUDO], "ir")
 
     def _vgg(self, like: Tensor) -> Features:
@@ -331,7 +331,7 @@ class LURE(Method):
 
     @torch.no_grad()
     def restoration_scores(self, triples: RestorationBatch) -> dict[str, Tensor]:
-        """PSNR of the restored images by modality, in dB, and the share of sentences whose task the head finds."""
+        """PSNR of the restored images by modality, in dB, and the accuracy of the text head."""
         text = self.text(triples.sentences)
         restore = partial(self.network.restore, text=text, modality=triples.modality)
         near = psnr(run_padded(restore, triples.degraded, multiple=MULTIPLE), triples.clean)
@@ -356,7 +356,7 @@ class LURE(Method):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _rate(self, step: int) -> float:
-        """Linear warm-up, then half a cosine to the last rate; flat where the number of steps is not known."""
+        """Linear warm-up, then cosine decay to the final rate; constant if the number of steps is unknown."""
         total = self.trainer.estimated_stepping_batches
         if not math.isfinite(total):
             return 1.0
@@ -371,7 +371,7 @@ class LURE(Method):
         """Refuse weights that were trained with another text encoder.
 
         Raises:
-            ValueError: they were.
+            ValueError: they were trained with another one.
         """
         self.text.check(state, "text.")
 
@@ -382,10 +382,10 @@ def _canonical(tasks: Sequence[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _known(degradation: str, modality: str) -> tuple[str, ...]:
-    """The tasks of a spec; an image that LURE has no task for is fused as it is, with one word about it."""
+    """The tasks of a spec; an image that LURE has no task for is fused unrestored, with a warning."""
     if degradation == UNKNOWN:
         return ()
     tasks = tasks_of(degradation, modality)
     if not tasks and parse(degradation).on(modality):
-        log.warning("lure has no task for %r (%s) and fuses that image as it is", degradation, modality)
+        log.warning("lure has no task for %r (%s) and fuses that image without restoring it", degradation, modality)
     return tasks

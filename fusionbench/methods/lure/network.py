@@ -1,4 +1,4 @@
-"""The three image networks as one, so that a checkpoint is one set of names."""
+"""The three image networks as one module with one checkpoint."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class LureNetwork(nn.Module):
     """Encoder, decoder and fusion module. Height and width must be multiples of `MULTIPLE`.
 
     Args:
-        guidance: how the text acts; 'gate' is the ablation "TGA -> Gate".
+        guidance: how the text guides the encoder; 'gate' is the ablation "TGA -> Gate".
         inner_residual: False is the ablation without it.
-        rule: what fuses latents before anything is learned; 'none' is the ablation without it.
+        rule: the prior rule that fuses latents; 'none' is the ablation without it.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class LureNetwork(nn.Module):
         self.fusion = Fusion(size, rule)
 
     def encode(self, image: Color | Gray, text: Text, modality: Modality) -> Latents:
-        """Latents of images whose degradations the text describes; gray images are taken as three equal channels."""
+        """Latents of images whose degradations the text describes; gray images become three equal channels."""
         return self.encoder(image.expand(-1, 3, -1, -1), text, modality)
 
     def restore(self, image: Color | Gray, text: Text, modality: Modality) -> Color:

@@ -1,7 +1,7 @@
-"""The perceptual term of the second phase: features of the fused image near those of the sources.
+"""The perceptual loss of the second phase: features of the fused image close to those of the sources.
 
-The paper takes it "from U2Fusion", whose features are VGG-16's and whose sources are weighed by how much structure
-their features hold. The weight file has to be there; nothing is downloaded behind anybody's back.
+The paper takes it "from U2Fusion", which uses VGG-16 features and weights the sources by the structure of their
+features. The weight file must exist; nothing is downloaded implicitly.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ VGG_CARD = WeightsCard(
 VGG_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 VGG_MEAN, VGG_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-# U2Fusion's feature gradient: minus the pixel plus the mean of its eight neighbours.
+# U2Fusion's feature gradient: the mean of the eight neighbours minus the pixel.
 SURROUND = ((0.125, 0.125, 0.125), (0.125, -1.0, 0.125), (0.125, 0.125, 0.125))
 
 
 SQUARED_WEIGHT = 20.0
-"""Of squared distances beside structural similarity; U2Fusion's alpha."""
+"""Weight of squared distances relative to structural similarity; U2Fusion's alpha."""
 
 
 class Features(Protocol):
-    """What turns gray images into feature maps, fine to coarse."""
+    """Turns gray images into feature maps, from fine to coarse."""
 
     def __call__(self, image: Gray) -> list[Image]: ...
 
 
 class VGG16(nn.Module):
-    """The convolutions of VGG-16; gives what leaves each of its five blocks before pooling."""
+    """The convolutions of VGG-16; returns the output of each of its five blocks before pooling."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,17 +84,17 @@ def vgg16(path: Path | None = None) -> VGG16:
     """VGG-16 with torchvision's ImageNet weights, frozen.
 
     Args:
-        path: of the weight file; without it, the package's folder for weights and torch's own cache are looked into.
+        path: the weight file; by default it is searched in the package's weights folder and in torch's cache.
 
     Raises:
-        FileNotFoundError: the weights are not there; the message says how to get them and how to do without.
-        ValueError: the file is another one.
+        FileNotFoundError: the weights are missing; the message says how to get them or do without.
+        ValueError: the file is not the published one.
     """
     try:
         found = require("vgg16", VGG_CARD, path)
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"the perceptual term needs VGG-16, and {VGG_CARD.file} is not here; fetch it from {VGG_CARD.urls[0]} to "
+            f"the perceptual loss needs VGG-16, and {VGG_CARD.file} is missing; download it from {VGG_CARD.urls[0]} to "
             f"{cache_path('vgg16', VGG_CARD)} or name it with --options.vgg_weights FILE, or train with "
             "--options.perceptual latent (features of LURE's own encoder) or --options.perceptual none"
         ) from error
@@ -105,7 +105,7 @@ def vgg16(path: Path | None = None) -> VGG16:
 
 
 def structure(features: list[Image]) -> Float[Tensor, " b"]:
-    """How much the features of each image vary from pixel to pixel: U2Fusion's measure of information."""
+    """How much the features of each image vary between pixels: U2Fusion's measure of information."""
     energies = []
     for level in features:
         kernel = level.new_tensor(SURROUND).expand(level.shape[1], 1, 3, 3)
@@ -117,8 +117,8 @@ def structure(features: list[Image]) -> Float[Tensor, " b"]:
 def source_weights(ir: list[Image], vi: list[Image]) -> Float[Tensor, "2 b"]:
     """Softmax of both sources' structure in units of their mean.
 
-    U2Fusion divides by a constant that was tuned to the magnitudes of one network's features; the mean makes the
-    weights the same for any.
+    U2Fusion divides by a constant tuned to the magnitudes of one network's features; dividing by the mean makes the
+    weights independent of the network.
     """
     amounts = torch.stack([structure(ir), structure(vi)])
     tiny = torch.finfo(amounts.dtype).tiny
@@ -126,7 +126,7 @@ def source_weights(ir: list[Image], vi: list[Image]) -> Float[Tensor, "2 b"]:
 
 
 def perceptual_loss(features: Features, fused: Gray, ir: Gray, vi: Gray) -> Float[Tensor, ""]:
-    """Squared distances of the fused image's features from each source's, weighed per pair and averaged over levels."""
+    """Squared distances of the fused image's features from each source's, weighted per pair, averaged over levels."""
     with torch.no_grad():
         of_ir, of_vi = features(ir), features(vi)
         weights = source_weights(of_ir, of_vi)
@@ -138,7 +138,7 @@ def perceptual_loss(features: Features, fused: Gray, ir: Gray, vi: Gray) -> Floa
 
 
 def similarity_loss(features: Features, fused: Gray, ir: Gray, vi: Gray) -> Float[Tensor, ""]:
-    """What U2Fusion itself minimises: structural dissimilarity and squared distance from each source, weighed alike."""
+    """U2Fusion's own loss: structural dissimilarity and squared distance from each source, with equal weights."""
     with torch.no_grad():
         weights = source_weights(features(ir), features(vi))
     total = fused.new_zeros(len(fused))

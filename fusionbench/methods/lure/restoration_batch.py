@@ -1,7 +1,7 @@
-"""Decoupled training data: degraded images with their clean ones, one modality at a time.
+"""Decoupled training data: degraded images with clean ones, one modality at a time.
 
-The first phase learns from triples (x, y, m) and needs no pairs. They are taken out of ordinary batches: an image that
-was degraded gives a triple, and what lies in the other slot does not matter.
+The first phase is trained on triples (x, y, m) and needs no pairs. They are taken from ordinary batches: every degraded
+image gives a triple, regardless of the other image of its pair.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ MODALITIES = {"vi": VISIBLE, "ir": INFRARED}
 
 @dataclass(frozen=True, eq=False)
 class RestorationBatch:
-    """Images of both modalities mixed, infrared ones as three equal channels.
+    """Images of both modalities in one batch, infrared ones as three equal channels.
 
     Attributes:
-        names: of the scenes.
+        names: names of the scenes.
         degraded: x.
         clean: y.
         modality: m.
-        tasks: one per image.
-        sentences: what is said of each image.
+        tasks: one task per image.
+        sentences: the description of each image.
     """
 
     names: list[str]
@@ -42,22 +42,22 @@ class RestorationBatch:
     sentences: list[str]
 
     def labels(self) -> Int[Tensor, " b"]:
-        """Places of the tasks in `TASKS`."""
+        """Indices of the tasks in `TASKS`."""
         return torch.tensor([TASKS.index(task) for task in self.tasks], device=self.modality.device)
 
 
 def restoration_batch(batch: Batch, *, seed: int, step: int) -> RestorationBatch:
     """The triples of a batch.
 
-    Fields read: `name` and `degradation`; of a pair whose visible image is degraded, `vi` and `vi_clean`; of one whose
-    infrared image is degraded, `ir` and `ir_clean`. Of a pair that nothing was done to, both images.
+    Fields read: `name` and `degradation`; `vi` and `vi_clean` of a pair with a degraded visible image, `ir` and
+    `ir_clean` of one with a degraded infrared image, both images of an undegraded pair.
 
     Args:
-        seed: of the sentences, drawn from the bank.
-        step: of the training; each draws other sentences.
+        seed: seed of the sentences drawn from the bank.
+        step: the training step; each draws other sentences.
 
     Raises:
-        ValueError: a degradation that LURE has no task for, or a degraded image without its clean one.
+        ValueError: LURE has no task for a degradation, or a degraded image has no clean one.
     """
     names, degraded, clean, modality, tasks, sentences = [], [], [], [], [], []
     for index, (name, spec) in enumerate(zip(batch["name"], batch["degradation"], strict=True)):
@@ -74,7 +74,7 @@ def restoration_batch(batch: Batch, *, seed: int, step: int) -> RestorationBatch
 
 
 def sentence(task: str, slot: str, draw: int) -> str:
-    """One of the bank's sentences for a task; for the pseudo task, of those that speak of no other modality."""
+    """One of the bank's sentences for a task; for the pseudo task, one that does not mention the other modality."""
     choices = prompt_bank()[task]
     if task == PSEUDO:
         other = ("visible", "rgb", "photo", "colour") if slot == "ir" else ("infrared", "thermal", "ir ", "heat")
@@ -83,7 +83,7 @@ def sentence(task: str, slot: str, draw: int) -> str:
 
 
 def _told(spec: str, name: str) -> list[tuple[str, str]]:
-    """The degraded images of a pair with their tasks; both with the pseudo task where nothing is degraded."""
+    """The degraded images of a pair with their tasks; both with the pseudo task if neither is degraded."""
     terms = parse(spec).terms
     for term in terms:
         if DEFAULT_MODALITY.get(OF_KIND.get(term.code, "")) != term.modality:
@@ -100,8 +100,8 @@ def _images(batch: Batch, slot: str, index: int, name: str) -> tuple[Color, Colo
     reference = batch.get("vi_clean") if slot == "vi" else batch.get("ir_clean")
     if reference is None:
         raise ValueError(
-            f"lure learns from clean images, and {name!r} comes without {slot}_clean; train on images that are "
-            "degraded on the fly, or on folders that hold the clean ones too"
+            f"lure learns from clean images, and {name!r} has no {slot}_clean; train on images that are degraded on "
+            "the fly, or on folders that contain the clean ones too"
         )
     image = batch["vi"] if slot == "vi" else batch["ir"]
     return image[index].expand(3, -1, -1), reference[index].expand(3, -1, -1)

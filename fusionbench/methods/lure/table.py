@@ -19,14 +19,14 @@ RECIPES = {"lure": "lure", "lure-distilbert": "lure", "lure-s": "lure-s", "lure-
 """Recipes that come with the package, by method."""
 
 ABLATIONS: dict[str, Variant] = {
-    "cc": ({"similarity": "correlation"}, "Using CC: correlation over pixels in place of the cosine over channels"),
-    "gate": ({"guidance": "gate"}, "TGA -> Gate: the text weighs channels and does not attend"),
+    "cc": ({"similarity": "correlation"}, "Using CC: correlation over pixels instead of cosine over channels"),
+    "gate": ({"guidance": "gate"}, "TGA -> Gate: the text weights channels instead of attention"),
     "no-residual": ({"inner_residual": False}, "w/o Inner Residual: the degradation path alone is the latent"),
-    "no-rule": ({"rule": "none"}, "w/o Rule: fused latents are learned from nothing"),
-    "no-unified": ({"unified_weight": 0.0}, "w/o Unified Loss: nothing ties degraded latents to clean ones"),
-    "single-stage": ({"single_stage": True}, "Single Stage: restoration and fusion trained at once"),
+    "no-rule": ({"rule": "none"}, "w/o Rule: fused latents are learned from scratch"),
+    "no-unified": ({"unified_weight": 0.0}, "w/o Unified Loss: degraded latents are not tied to clean ones"),
+    "single-stage": ({"single_stage": True}, "Single Stage: restoration and fusion trained jointly"),
 }
-"""Switches of each row of Table 6, and what they take away."""
+"""Options of each row of Table 6, and their meaning."""
 
 
 def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:

@@ -188,7 +188,15 @@ def test_words_are_split_before_they_are_filled_in(tmp_path):
 
 @pytest.mark.parametrize(
     ("template", "message"),
-    [("tool 'x", "cannot be split"), ("", "is empty"), ("tool {image}", r"speaks of \{image\}; .* \{ir\}, \{out\}")],
+    [
+        ("tool 'x", "cannot be split"),
+        ("", "is empty"),
+        (
+            "tool {image}",
+            r"unknown placeholder \{image\}; .* \{ir\}, "
+            r"\{out\}",
+        ),
+    ],
 )
 def test_wrong_templates_are_refused(template, message, tmp_path):
     with pytest.raises(ValueError, match=message):

@@ -171,7 +171,7 @@ def test_what_has_no_operator_is_refused(method, spec):
 def test_an_untold_degradation_is_refused(method):
     batch = batch_of("clean")
     batch["degradation"] = ["unknown"]
-    with pytest.raises(ValueError, match=r"DRFusion is not blind.*say noise, blur"):
+    with pytest.raises(ValueError, match=r"DRFusion is not blind.*give noise, blur"):
         method.fuse(batch)
 
 

@@ -120,7 +120,7 @@ def test_a_quiet_start_lets_sources_pass(scenes):
 
 
 def test_restoring_first_needs_something_to_minimise():
-    with pytest.raises(ValueError, match="give that a weight"):
+    with pytest.raises(ValueError, match="set it to a positive weight"):
         DRFusion(size=TINY, restore_first=5)
 
 

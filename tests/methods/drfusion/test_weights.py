@@ -86,7 +86,7 @@ def test_weights_of_another_number_of_steps_are_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
     save_file(methods.build("drfusion-s-t2").state_dict(), path)
     assert methods.load("drfusion-s-t2", weights=path, verify=False).diffusion.steps == 2
-    with pytest.raises(ValueError, match="2 diffusion steps and not of 3"):
+    with pytest.raises(ValueError, match="2 diffusion steps and not for 3"):
         methods.load("drfusion-s", weights=path, verify=False)
 
 

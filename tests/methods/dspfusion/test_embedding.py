@@ -60,7 +60,7 @@ def test_agreement_is_one_for_clusters_and_chance_for_shuffled_labels():
 
 
 def test_what_cannot_be_embedded_is_refused(method, pairs):
-    with pytest.raises(ValueError, match="without degradation priors"):
+    with pytest.raises(ValueError, match="has no degradation priors"):
         embed(DSPFusion(size=TINY, use_dpen=False), [pairs(8, 8)])
     with pytest.raises(ValueError, match="no pairs to embed"):
         embed(method, [])

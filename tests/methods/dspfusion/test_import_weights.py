@@ -89,9 +89,9 @@ def test_whatever_differs_is_named_in_one_message(release, tmp_path):
 
 def test_missing_files_and_folders_are_named(release, tmp_path):
     (release / "net_dp.pth").unlink()
-    with pytest.raises(FileNotFoundError, match=r"no net_dp\.pth in .*; fetch it from https://github.com/"):
+    with pytest.raises(FileNotFoundError, match=r"no net_dp\.pth in .*; download it from https://github.com/"):
         import_official(release, tmp_path / "x.safetensors")
-    with pytest.raises(FileNotFoundError, match="is no folder"):
+    with pytest.raises(FileNotFoundError, match="is not a folder"):
         import_official(release / "nowhere", tmp_path / "x.safetensors")
 
 

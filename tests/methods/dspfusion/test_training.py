@@ -283,7 +283,7 @@ def test_what_cannot_be_learned_is_refused(batch):
     with pytest.raises(ValueError, match="no phase 'fusion'; its phases are priors, diffusion"):
         method.begin_phase("fusion")
     method.begin_phase("priors")
-    with pytest.raises(ValueError, match="'a' comes without"):
+    with pytest.raises(ValueError, match="'a' has no"):
         method.learn({name: value for name, value in batch.items() if name != "ir_clean"}, contrast=True)
     with pytest.raises(ValueError, match="no ir_positives, vi_positives or negatives"):
         method.learn({name: value for name, value in batch.items() if name != "negatives"}, contrast=True)

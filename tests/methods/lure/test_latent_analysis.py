@@ -44,7 +44,7 @@ def test_small_trace_is_seen_by_the_ridge_probe_alone(generator):
 
 
 def test_one_task_cannot_be_told_apart():
-    with pytest.raises(ValueError, match="1 tasks and 2 scenes cannot be told apart"):
+    with pytest.raises(ValueError, match="1 tasks and 2 scenes cannot be compared"):
         separation(TaskLatents(torch.zeros(4, 2), ["ll"] * 4, ["a", "a", "b", "b"]))
 
 

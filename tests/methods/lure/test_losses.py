@@ -128,7 +128,7 @@ def test_vgg_is_torchvision_s():
 def test_missing_vgg_says_how_to_get_it_and_how_to_do_without(tmp_path, monkeypatch):
     monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match=r"fetch it from https.*vgg16-397923af.*--options.perceptual none"):
+    with pytest.raises(FileNotFoundError, match=r"download it from https.*vgg16-397923af.*--options.perceptual none"):
         vgg16()
 
 

@@ -153,7 +153,7 @@ def test_pseudo_sentences_speak_of_their_own_modality(slot, other):
 
 
 def test_triples_need_the_clean_image():
-    with pytest.raises(ValueError, match="'scene0' comes without vi_clean"):
+    with pytest.raises(ValueError, match="'scene0' has no vi_clean"):
         restoration_batch(batch_of(["ll"], clean=False), seed=0, step=0)
 
 

@@ -1,1 +1,1 @@
-"""From a sentence to the tasks that LURE is asked for: keywords, rules, and encoders of text."""
+"""From a sentence to LURE's tasks: keywords, rules, a classifier and text encoders."""

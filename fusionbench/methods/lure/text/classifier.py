@@ -1,7 +1,7 @@
-"""The embedded text encoder: a hashed bag of words, word pairs and letter triples, with a classifier of tasks.
+"""The built-in text encoder: a hashed bag of words, word pairs and letter trigrams, with a task classifier.
 
-It needs no download. `ngrams.safetensors` holds what `python -m fusionbench.methods.lure.text.classifier FILE` trains
-on the prompt bank in half a minute; the same torch on the same processor gives the same file.
+It needs no download. `ngrams.safetensors` is what `python -m fusionbench.methods.lure.text.classifier FILE` trains on
+the prompt bank in half a minute; the same torch on the same processor gives the same file.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ EPOCHS = 60
 BATCH = 64
 RATE = 3e-3
 SMOOTHING = 0.05
-"""Keeps the confidence of sentences that no word of is known low."""
+"""Label smoothing, which keeps the confidence low for sentences without known words."""
 
 DROPPED, MISTYPED = 0.15, 0.08
-"""Share of words that training leaves out, and of words in which it exchanges two letters."""
+"""Fraction of words that are dropped in training, and of words in which two letters are swapped."""
 
 
 def buckets(text: str) -> list[int]:
-    """Hashes of the words, the pairs of neighbouring words, and the letter triples of each word."""
+    """Hashes of the words, the pairs of neighbouring words, and the letter trigrams of each word."""
     found = words(normal_form(text))
     pairs = [f"{first} {second}" for first, second in pairwise(found)]
     triples = [padded[i : i + 3] for padded in (f"<{word}>" for word in found) for i in range(len(padded) - 2)]
@@ -49,7 +49,7 @@ def buckets(text: str) -> list[int]:
 
 
 class NGrams(nn.Module):
-    """Mean of learned vectors of a sentence's grams, and a linear classifier of it."""
+    """The mean of learned vectors of a sentence's n-grams, and a linear classifier."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ def shipped() -> NGrams:
 def train(sentences: Sequence[tuple[str, str]], *, epochs: int = EPOCHS, seed: int = 0) -> NGrams:
     """Train on pairs of a sentence and its task.
 
-    Words are left out and mistyped at random, so that no single one decides.
+    Words are dropped and mistyped at random, so that no single word decides.
     """
     generator = torch.Generator().manual_seed(seed)
     draws = random.Random(seed)
@@ -105,7 +105,7 @@ def train(sentences: Sequence[tuple[str, str]], *, epochs: int = EPOCHS, seed: i
 
 
 def disturbed(text: str, draws: random.Random) -> str:
-    """The sentence with some words left out and some mistyped."""
+    """The sentence with some words dropped and some mistyped."""
     kept = [_mistyped(word, draws) for word in text.split() if draws.random() >= DROPPED]
     return " ".join(kept) or text
 
@@ -118,7 +118,7 @@ def _mistyped(word: str, draws: random.Random) -> str:
 
 
 def main(path: Path) -> None:
-    """Train on the whole bank and write the file."""
+    """Train on the whole prompt bank and write the file."""
     torch.set_num_threads(1)
     model = train([(sentence, task) for task, some in prompt_bank().items() for sentence in some])
     state = {name: value.half() if name == "embedding.weight" else value for name, value in model.state_dict().items()}

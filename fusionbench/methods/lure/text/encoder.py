@@ -1,4 +1,4 @@
-"""The text encoder E_txt: a frozen language model, a projection to the vector that steers the image branch, a head.
+"""The text encoder E_txt: a frozen language model, a projection to the vector that guides the image branch, a head.
 
 The language model is not part of a checkpoint; the checkpoint records which one it was trained with, and weights for
 another one are refused. Features are computed once per sentence, on the CPU.
@@ -25,19 +25,19 @@ from fusionbench.methods.lure.text.tasks import PSEUDO, TASKS, prompt_bank
 from fusionbench.registry import pick
 
 LONGEST_TEXT = 512
-"""Tokens that DistilBERT can take."""
+"""DistilBERT's longest input in tokens."""
 
 IDENTITY_BYTES = 96
 CACHED = 20_000
-"""Sentences whose features are kept; more are computed again."""
+"""Number of sentences whose features are cached."""
 
 
 class LanguageModel(Protocol):
-    """What turns sentences into numbers.
+    """Turns sentences into feature vectors.
 
     Attributes:
-        identity: which one it is, down to its weights; checkpoints record it.
-        width: of its features.
+        identity: identifies the model including its weights; recorded in checkpoints.
+        width: length of its feature vectors.
     """
 
     identity: str
@@ -48,7 +48,7 @@ class LanguageModel(Protocol):
 
 
 class HashedText:
-    """The embedded encoder of `ngrams`; needs no download."""
+    """The built-in encoder 'ngrams'; needs no download."""
 
     width = classifier.WIDTH
 
@@ -62,7 +62,7 @@ class HashedText:
 
 
 class TaskTable:
-    """One row per task: the sentence is read, and its words beyond the task have no influence."""
+    """One vector per task: the sentence is parsed, and only its task has influence."""
 
     identity = "table:" + ",".join(TASKS)
     width = len(TASKS)
@@ -76,7 +76,7 @@ class TaskTable:
 
 
 def tasks_in(text: str) -> tuple[str, ...]:
-    """The tasks of a sentence about one image, the pseudo task where nothing is wrong."""
+    """The tasks of a sentence about one image; the pseudo task if it is not degraded."""
     for task, sentences in _bank_sets().items():
         if text in sentences:
             return (task,)
@@ -90,15 +90,15 @@ def _bank_sets() -> dict[str, frozenset[str]]:
 
 
 class DistilBert:
-    """DistilBERT's state at the first token, through the package transformers.
+    """DistilBERT's state at the first token, using the package transformers.
 
     Args:
-        source: a folder that holds the model and its tokenizer, or a name that the hub's cache holds.
-        batch: sentences at a time.
+        source: a folder with the model and its tokenizer, or a name in the Hugging Face cache.
+        batch: number of sentences per batch.
 
     Raises:
-        FileNotFoundError: the model is not there.
-        ValueError: transformers is not installed, or the folder holds another kind of model.
+        FileNotFoundError: the model is missing.
+        ValueError: transformers is not installed, or the folder contains another kind of model.
     """
 
     def __init__(self, source: str | Path = DISTILBERT, batch: int = 64) -> None:
@@ -124,7 +124,7 @@ class DistilBert:
 
 
 def _pretrained(source: str | Path) -> tuple[Any, Any]:
-    """Tokenizer and frozen model, from files that are on this machine only."""
+    """Tokenizer and frozen model, from local files only."""
     try:
         from transformers import AutoTokenizer, DistilBertModel
     except ImportError as error:
@@ -141,7 +141,7 @@ def _pretrained(source: str | Path) -> tuple[Any, Any]:
             f"files, nor in the hub's cache; fetch it once with `hf download {DISTILBERT}`, or, to train, name a "
             "folder that holds it with --options.text_model FOLDER"
         ) from error
-    return tokenizer, model.requires_grad_(False)  # from_pretrained leaves it in evaluation mode
+    return tokenizer, model.requires_grad_(False)  # from_pretrained sets evaluation mode
 
 
 ENCODERS = {
@@ -155,24 +155,24 @@ def language_model(name: str, source: str | Path = "") -> LanguageModel:
     """A language model by name.
 
     Args:
-        source: folder or name of the files, for those that are read from files.
+        source: folder or name of the model, for those that are read from files.
 
     Raises:
-        FileNotFoundError: its files are not there.
-        ValueError: unknown, or it cannot run here.
+        FileNotFoundError: its files are missing.
+        ValueError: the name is unknown, or it cannot run here.
     """
     encoder = pick("text encoder", name, ENCODERS)
     if source and name != "distilbert":
-        raise ValueError(f"the text encoder {name!r} reads no files; leave out text_model={str(source)!r}")
+        raise ValueError(f"the text encoder {name!r} needs no files; leave out text_model={str(source)!r}")
     return DistilBert(source) if source else encoder()
 
 
 class TextEncoder(nn.Module):
-    """A language model's features, normalised and projected; and the task they speak of.
+    """A language model's features, normalised and projected, with a head for the task.
 
     Args:
-        model: frozen and not part of the module's state; its identity is.
-        width: of the vector that steers the image branch.
+        model: frozen and not part of the module's state, unlike its identity.
+        width: length of the vector that guides the image branch.
     """
 
     def __init__(self, model: LanguageModel, width: int) -> None:
@@ -189,7 +189,7 @@ class TextEncoder(nn.Module):
         return self.project(self.norm(self._looked_up(texts).to(self.project.weight)))
 
     def logits(self, vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n tasks"]:
-        """How strongly the vectors speak of each task, in the order of `TASKS`."""
+        """Logits of the tasks, in the order of `TASKS`."""
         return self.head(vectors)
 
     def _looked_up(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
@@ -205,7 +205,7 @@ class TextEncoder(nn.Module):
         """Refuse weights that were trained with another language model.
 
         Raises:
-            ValueError: they were.
+            ValueError: they were trained with another one.
         """
         recorded = state.get(f"{prefix}identity")
         if recorded is None:
@@ -213,9 +213,9 @@ class TextEncoder(nn.Module):
         trained, here = _as_text(recorded), self.model.identity
         if trained != here:
             raise ValueError(
-                f"these weights were trained with the text encoder {trained!r} and this model reads text with {here!r}"
+                f"these weights were trained with the text encoder {trained!r}, and this model uses {here!r}"
                 f"; load them with text_encoder={trained.partition(':')[0]!r}"
-                + (" and text_model naming that very model" if trained.startswith("distilbert") else "")
+                + (" and text_model set to that model" if trained.startswith("distilbert") else "")
             )
 
     @override

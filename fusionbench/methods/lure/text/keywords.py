@@ -1,8 +1,8 @@
-"""The words by which a sentence says which image it speaks of and what is wrong with it.
+"""The words that say which image a sentence is about and what is wrong with it.
 
 Patterns are matched between word boundaries, in lower-case text without hyphens in which "n't" has become "not".
-Those of defects are rows of `defects.txt` (weight 2 says it by itself, 1 says it, 0.5 hints at it); `keywords.txt` are
-the words that typos are corrected to, `everyday.txt` those that are no typos although they look like one.
+Patterns of defects are rows of `defects.txt` (weight 2 for unambiguous ones, 1 for clear ones, 0.5 for hints);
+`keywords.txt` lists the words that typos are corrected to, `everyday.txt` words that look like typos but are not.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ MACROS = {
 
 
 class Mention(NamedTuple):
-    """A pattern and what it says.
+    """A pattern and its meaning.
 
     Attributes:
-        pattern: compiled.
-        task: of `TASKS`; or 'other', a defect that LURE has no task for.
+        pattern: the compiled pattern.
+        task: one of `TASKS`, or 'other' for a defect that LURE has no task for.
         weight: see above.
     """
 
@@ -47,7 +47,7 @@ class Mention(NamedTuple):
 
 
 def compiled(*alternatives: str) -> re.Pattern[str]:
-    """Any of some patterns, with the names of macros in braces."""
+    """A pattern of alternatives, with names of macros in braces."""
     pattern = "|".join(alternatives)
     for name, macro in MACROS.items():
         pattern = pattern.replace(f"{{{name}}}", macro)
@@ -61,7 +61,7 @@ def resource(name: str) -> str:
 INFRARED = compiled(
     r"infra ?reds?|thermal\w*|thermo\w+|ir|[lmsn]w?ir|flir|heat|temperatures?|warm (?:objects?|targets?)|bolometer"
 )
-# "Hardly visible", "is visible" speak of no camera.
+# "Hardly visible" and "is visible" do not refer to the camera.
 VISIBLE = compiled(
     r"(?<!barely\s)(?<!hardly\s)(?<!scarcely\s)(?<!not\s)(?<!more\s)(?<!are\s)(?<!is\s)(?<!be\s)(?<!clearly\s)"
     r"visible(?! again)",
@@ -84,7 +84,7 @@ WELL = compiled(
     r"(?:just|only|simply|plain) (?:fus\w+|merg\w+|combin\w+|reconstruct\w*|copy|blend)",
 )
 
-# A quality that is there: it takes back the defect inside of it.
+# Praise, which cancels a defect inside its match.
 PRAISE = compiled(
     r"{GOOD} (?:\w+ )?(?:contrast\w*|resolution|details?|lighting|illumination|visibility)",
     r"(?:good|right|correct|proper|adequate|enough|sufficient|perfect) (?:\w+ )?(?:exposure|light|brightness)",

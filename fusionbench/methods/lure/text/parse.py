@@ -1,4 +1,4 @@
-"""What a person's sentence says about each image: the keyword router first, then the classifier.
+"""Parsing a prompt into the tasks of each image: keyword rules first, then the classifier.
 
 The paper finds the affected modality by "a simple text classification or regular expressions"; this is both.
 """
@@ -13,29 +13,31 @@ from fusionbench.methods.lure.text.rules import Found, RuleMatches, known_share,
 from fusionbench.methods.lure.text.tasks import DEFAULT_MODALITY, IN_WORDS, PSEUDO, TASKS
 
 LONGEST = 20_000
-"""Characters of a prompt; more is a file that was passed by mistake."""
+"""Longest prompt in characters; more is probably a file passed by mistake."""
 
 SURE = 0.5
-"""The least probability at which the classifier is believed."""
+"""The least probability at which the classifier is trusted."""
 
 KNOWN = 0.5
-"""The least share of English words of the bank at which the classifier is asked at all."""
+"""The least fraction of words known from the bank at which the classifier is used."""
 
 STRONG = 2.0
-"""The weight at which a second defect of one image counts beside the first."""
+"""The weight from which a second defect of the same image counts."""
 
-EXAMPLE = "say it in English, for example 'the visible image is too dark and the infrared image has low contrast'"
+EXAMPLE = (
+    "describe them in English, for example 'the visible image is too dark and the infrared image has low contrast'"
+)
 
 
 @dataclass(frozen=True)
 class ParsedPrompt:
-    """What is wrong with each image of a pair.
+    """The tasks found for each image of a pair.
 
     Attributes:
-        ir: tasks of the infrared image, the clearest first; empty for an image that is fine or not spoken of.
-        vi: the same of the visible image.
-        confidence: 1 where the words themselves say it; the classifier's probability where it had to be asked.
-        by: who decided.
+        ir: tasks of the infrared image, the clearest first; empty if it is fine or not mentioned.
+        vi: the same for the visible image.
+        confidence: 1 if the keyword rules decided, else the classifier's probability.
+        by: what decided.
     """
 
     ir: tuple[str, ...]
@@ -44,16 +46,17 @@ class ParsedPrompt:
     by: Literal["words", "classifier"]
 
     def tasks(self, modality: str) -> tuple[str, ...]:
-        """Of 'ir' or 'vi'."""
+        """The tasks of 'ir' or 'vi'."""
         return self.ir if modality == "ir" else self.vi
 
 
 @lru_cache(maxsize=4096)
 def read_prompt(text: str) -> ParsedPrompt:
-    """Read a sentence about a pair.
+    """Parse a sentence about a pair.
 
     Raises:
-        ValueError: it contradicts itself, speaks of what LURE has no task for, cannot be understood, or is too long.
+        ValueError: it contradicts itself, names a defect that LURE has no task for, cannot be understood, or is too
+            long.
 
     Example:
         >>> read_prompt("The visible image is fine but the thermal one has low contrast.")
@@ -61,7 +64,7 @@ def read_prompt(text: str) -> ParsedPrompt:
     """
     if len(text) > LONGEST:
         raise ValueError(
-            f"the prompt has {len(text)} characters; say in a sentence or two what is wrong with the images"
+            f"the prompt has {len(text)} characters; describe in a sentence or two what is wrong with the images"
         )
     said = match_rules(text)
     ir, vi = (_clear(said, modality) for modality in ("ir", "vi"))
@@ -80,7 +83,7 @@ def _clear(said: RuleMatches, modality: str) -> tuple[str, ...]:
     for found in said.found:
         if found.modality == modality:
             weights[found.task] = weights.get(found.task, 0) + found.weight
-    # Of equally clear ones, haze first: its words mean nothing else, while smoke also blinds and fog is also white.
+    # Of equally clear ones, haze comes first: its words are unambiguous, while smoke also darkens and fog also whitens.
     ranked = sorted(weights, key=lambda task: (-weights[task], task != "hz"))
     return tuple(
         task for rank, task in enumerate(ranked) if weights[task] >= STRONG or (rank == 0 and weights[task] >= 1)
@@ -92,7 +95,7 @@ def _at_home(tasks: tuple[str, ...], modality: str) -> tuple[str, ...]:
 
 
 def _hinted(said: RuleMatches, modality: str) -> tuple[str, ...]:
-    """What a clause about one image hints at, beside a clear one about the other."""
+    """What a clause about one image hints at, next to a clear one about the other."""
     hints = [each for each in said.found if each.own and each.modality == modality == DEFAULT_MODALITY.get(each.task)]
     return tuple(each.task for each in sorted(hints, key=lambda each: -each.weight)[:1])
 
@@ -100,12 +103,14 @@ def _hinted(said: RuleMatches, modality: str) -> tuple[str, ...]:
 def _refuse(text: str, ir: tuple[str, ...], vi: tuple[str, ...]) -> None:
     if {"ll", "oe"} <= set(vi):
         raise ValueError(
-            f"the prompt {_shown(text)} says that the visible image is both too dark and too bright; say one"
+            f"the prompt {_shown(text)} says that the visible image is both too dark and too bright; give only one"
         )
     for home, modality, tasks in (("ir", "infrared", ir), ("vi", "visible", vi)):
         if tasks and all(DEFAULT_MODALITY.get(task) != home for task in tasks):
             known = " or ".join(IN_WORDS[task] for task, where in DEFAULT_MODALITY.items() if where == home)
-            raise ValueError(f"{_shown(text)}: lure has no task for that in {modality} images; there it undoes {known}")
+            raise ValueError(
+                f"{_shown(text)}: lure has no task for that in {modality} images, where it can restore {known}"
+            )
 
 
 def _classified(text: str, said: RuleMatches) -> ParsedPrompt:

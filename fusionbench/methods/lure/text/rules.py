@@ -1,4 +1,4 @@
-"""Which image a sentence speaks of, and what it says is wrong: by its words, before anything learned is asked."""
+"""Keyword rules: which image a sentence is about and what is wrong with it, before the classifier is used."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from fusionbench.methods.lure.text import keywords
 from fusionbench.methods.lure.text.tasks import DEFAULT_MODALITY, prompt_bank, words
 
 NEGATION_REACH = 4
-"""How many words a "not" reaches ahead."""
+"""Number of following words that a "not" negates."""
 
 MISPLACED = 8
-"""How many words nearer a mention of the wrong modality must be to be believed."""
+"""By how many words a mention of the less likely modality must be closer to be accepted."""
 
 IN_INFRARED = {"hz": "lc", "oe": "lc", "ll": "lc"}
 IN_VISIBLE = {"lc": "hz"}
-"""The nearest task of the other modality for what a task's words say there; a gray veil in infrared is low contrast."""
+"""The corresponding task for a task's words in the other modality; a gray veil in infrared is low contrast."""
 
 SHORTEST = 3
-"""Letters of a word that says anything about the language it is from."""
+"""Length from which a word indicates its language."""
 
 TYPO_LENGTH = 5
 TWO_TYPOS_LENGTH = 9
 
 
 class Found(NamedTuple):
-    """A defect that a sentence names.
+    """A defect found in a sentence.
 
     Attributes:
-        task: of `TASKS`, or 'other'.
+        task: one of `TASKS`, or 'other'.
         modality: 'ir' or 'vi'.
-        weight: how clearly.
-        own: whether its clause names that image and says nothing good.
+        weight: how clearly it is named.
+        own: whether its clause names that image without praise.
     """
 
     task: str
@@ -44,12 +44,12 @@ class Found(NamedTuple):
 
 
 class RuleMatches(NamedTuple):
-    """What the words of a sentence say.
+    """What the rules find in a sentence.
 
     Attributes:
         found: defects, after negations.
-        modalities: images that are spoken of.
-        well: whether something is said to be in order, or not to be there.
+        modalities: images that are mentioned.
+        well: whether something is praised, or a defect denied.
     """
 
     found: tuple[Found, ...]
@@ -58,7 +58,7 @@ class RuleMatches(NamedTuple):
 
 
 def normal_form(text: str) -> str:
-    """Lower case, "n't" spelled out, typos near the lexicon's words corrected.
+    """Lower case, "n't" spelled out, and typos of known words corrected.
 
     Example:
         >>> normal_form("The visibel image isn't foogy")
@@ -71,7 +71,7 @@ def normal_form(text: str) -> str:
 
 
 def match_rules(text: str) -> RuleMatches:
-    """Read a sentence by its words."""
+    """Apply the keyword rules to a sentence."""
     text = normal_form(text)
     clauses = list(_clauses(text))
     mentions = [_mentions(text, start, end) for start, end in clauses]
@@ -121,7 +121,7 @@ def _defects(text: str, start: int, end: int) -> Iterator[tuple[int, keywords.Me
 
 
 def _praised(text: str, start: int, end: int, first: int, last: int) -> bool:
-    """Whether a match lies in praise ("good contrast") that is not a wish ("give it a high resolution")."""
+    """Whether a match is part of praise ("good contrast") that is not a request ("give it a high resolution")."""
     for praise in keywords.PRAISE.finditer(text, start, end):
         if first < praise.end() and last > praise.start():
             asked = keywords.ASKING.search(text, start, praise.start())
@@ -140,7 +140,7 @@ def _negated(text: str, start: int, place: int) -> bool:
 def _modality(
     text: str, place: int, task: str, mentions: list[list[tuple[int, str]]], clause: int, *, praised: bool
 ) -> str:
-    """The modality mentioned nearest in the clause; else the one complained of before; else the task's own."""
+    """The modality mentioned nearest in the clause; else that of the previous complaint; else the task's default."""
     home = DEFAULT_MODALITY.get(task, "")
     if mentions[clause]:
         return min(mentions[clause], key=lambda each: _cost(text, place, each, home))[1]
@@ -161,7 +161,7 @@ def _task_in(task: str, modality: str) -> str:
 
 
 def corrected(word: str) -> str:
-    """A word of the lexicon in place of one that is a letter off (two in long words); others as they are."""
+    """The known word for one that differs in a letter (two in long words); other words unchanged."""
     if len(word) < TYPO_LENGTH or word in _known():
         return word
     reach = 2 if len(word) >= TWO_TYPOS_LENGTH else 1
@@ -171,7 +171,7 @@ def corrected(word: str) -> str:
 
 @cache
 def _typos() -> dict[str, tuple[str, ...]]:
-    """Keywords by what is left of them without one or two of their letters."""
+    """Keywords by their remainder without one or two of their letters."""
     forms: dict[str, tuple[str, ...]] = {}
     for keyword in keywords.KEYWORDS:
         for form in _without(keyword, 2 if len(keyword) >= TWO_TYPOS_LENGTH - 1 else 1):
@@ -197,6 +197,6 @@ def _known() -> frozenset[str]:
 
 
 def known_share(text: str) -> float:
-    """Share of a sentence's words that the bank or the lexicon knows."""
+    """Fraction of a sentence's words that occur in the bank or the lexicon."""
     said = [word for word in words(normal_form(text)) if len(word) >= SHORTEST]
     return sum(word in _known() for word in said) / len(said) if said else 0.0

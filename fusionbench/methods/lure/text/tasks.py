@@ -1,4 +1,4 @@
-"""The degradations that LURE is told of, and the sentences that tell it. Nothing heavy is imported here."""
+"""LURE's tasks and the sentences that describe them; importing this imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from importlib.resources import files
 from fusionbench.degradations import parse
 
 PSEUDO = "pseudo"
-"""The task of images without degradation: reconstruct the input."""
+"""The task of undegraded images: reconstruct the input."""
 
 TASKS = ("lc", "sr", "hz", "oe", "ll", PSEUDO)
-"""The classes of the text, in the order of the classification head; both factors of super-resolution are one."""
+"""The text classes, in the order of the classification head; both super-resolution factors are one class."""
 
 DEFAULT_MODALITY = {"lc": "ir", "sr": "ir", "hz": "vi", "oe": "vi", "ll": "vi"}
-"""The modality in which a task is trained, and of which a sentence speaks that names none."""
+"""The modality in which a task is trained, and which is assumed if a sentence names none."""
 
 IN_WORDS = {
     "lc": "low contrast",
@@ -27,10 +27,10 @@ IN_WORDS = {
 }
 
 OF_KIND = {"haze": "hz", "lc": "lc", "ll": "ll", "lr": "sr", "oe": "oe", "sr4": "sr", "sr8": "sr"}
-"""Task of each degradation code that LURE has one for."""
+"""The task of each degradation code that LURE supports."""
 
 LEARNED = ("ll(0.4~0.8)", "oe(0.4~0.8)", "haze(0.3~0.7)", "lc(0.4~0.8)", "sr4", "sr8")
-"""What the first phase is trained to undo, one degradation of one image at a time."""
+"""The training degradations of the first phase, one degradation of one image at a time."""
 
 BANK = ("hz", "lc", "ll", "oe", "pseudo_ir", "pseudo_vi", "sr")
 """Files of `prompts/`, one sentence per line."""
@@ -43,7 +43,7 @@ CANONICAL = {
     "ll": "The visible image was taken in low light.",
     PSEUDO: "Reconstruct the image.",
 }
-"""What is said where a task is known but no sentence; all of them are in the bank."""
+"""The sentences used if a task is known but no prompt; all of them are in the bank."""
 
 
 @cache
@@ -68,14 +68,14 @@ def words(text: str) -> list[str]:
 
 
 def tasks_of(degradation: str, modality: str) -> tuple[str, ...]:
-    """The tasks that undo a degradation of one modality; empty where nothing is degraded, or LURE has no task for it.
+    """The tasks that restore a degradation of one modality; empty if it is not degraded, or LURE has no task for it.
 
     Args:
         degradation: a spec such as 'll+lc'.
         modality: 'ir' or 'vi'.
 
     Raises:
-        ValueError: the spec breaks the grammar.
+        ValueError: the spec is invalid.
 
     Example:
         >>> tasks_of("ll+lc", "vi"), tasks_of("ll+lc", "ir"), tasks_of("rain", "vi")

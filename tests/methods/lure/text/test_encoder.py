@@ -119,7 +119,7 @@ def test_unknown_encoder_names_the_known_ones():
 
 
 def test_files_for_an_encoder_without_files_are_refused():
-    with pytest.raises(ValueError, match="'ngrams' reads no files"):
+    with pytest.raises(ValueError, match="'ngrams' needs no files"):
         language_model("ngrams", "somewhere")
 
 
@@ -155,7 +155,7 @@ def test_distilbert_with_other_weights_is_another_encoder(distilbert_folder, tmp
     for name in ("vocab.txt", "tokenizer_config.json"):
         (tmp_path / name).write_text((distilbert_folder / name).read_text(encoding="utf-8"), encoding="utf-8")
     first, second = (TextEncoder(DistilBert(folder), 8) for folder in (distilbert_folder, tmp_path))
-    with pytest.raises(ValueError, match="text_model naming that very model"):
+    with pytest.raises(ValueError, match="text_model set to that model"):
         second.load_state_dict(first.state_dict())
 
 

@@ -106,7 +106,7 @@ def test_meaning(text, vi, ir):
     [
         ("", "cannot tell what ''"),
         (" \n\t ", "cannot tell"),
-        ("Das sichtbare Bild ist zu dunkel", "say it in English"),
+        ("Das sichtbare Bild ist zu dunkel", "describe them in English"),
         ("可见光图像太暗", "cannot tell"),
         ("la imagen visible es demasiado oscura", "cannot tell"),
         ("\U0001f32b", "cannot tell"),
@@ -115,7 +115,7 @@ def test_meaning(text, vi, ir):
         ("please remove the rain", "no task for that in visible images"),
         ("the infrared image has stripes", "no task for that in infrared images"),
         ("the visible image is blurry", "no task for that in visible images"),
-        ("x" * (LONGEST + 1), "characters; say in a sentence"),
+        ("x" * (LONGEST + 1), "characters; describe in a sentence"),
         ("x" * 10_000, "cannot tell what 'xxx"),
         ("lorem ipsum dolor sit amet " * 370, "cannot tell"),
     ],
