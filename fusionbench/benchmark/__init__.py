@@ -1,1 +1,1 @@
-"""What to run, and running it: inputs, fused images, scores, and what a run leaves on disk."""
+"""Benchmarks: what to run, running it, and its results on disk."""

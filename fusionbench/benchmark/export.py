@@ -1,7 +1,7 @@
-"""Degraded test sets on disk, with a manifest that says how to make them again.
+"""Degraded test sets on disk, with a manifest that says how to reproduce them.
 
-An interrupted export goes on: what the manifest lists is kept where the settings, the pairs and the bytes on disk are
-those that it was written with.
+An interrupted export can be resumed: entries of the manifest are kept if settings, pairs and the bytes on disk have not
+changed since.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ COLUMNS = (
     "ir_scale", "vi_scale", "dataset", "split", "seed", "version",
 )  # fmt: skip
 SETTINGS = COLUMNS[-4:]
-"""Columns that are the same in every line."""
+"""Columns with the same value in every line."""
 
 Record = dict[str, str]
 Key = tuple[str, str]
-"""Degradation and name: what a line of the manifest is about."""
+"""Degradation and name: the key of a line in the manifest."""
 
 
 def export_degraded(
@@ -52,19 +52,19 @@ def export_degraded(
 
     Args:
         folder: new, or with pairs of the same dataset, split, seed and version, which are kept.
-        selection: how many of the pairs, and the seed of the degradations.
-        execution: its workers read, degrade and write; the bytes do not depend on how many.
+        selection: the number of pairs, and the seed of the degradations.
+        execution: its workers read, degrade and write; their number does not change the bytes.
 
     Returns:
-        The manifest, and one sentence per pair that could not be written.
+        The manifest's path, and one sentence for each pair that could not be written.
 
     Raises:
         FileNotFoundError: the dataset is missing.
-        ValueError: a spec is wrong, none is given, or the folder holds pairs of other settings or sources.
+        ValueError: a spec is invalid, none is given, or the folder holds pairs of other settings or sources.
     """
     degradations = [spec.lower() for spec in degradations]
     if not degradations:
-        raise ValueError("no degradation is given; name at least one, such as --degradation ll+lc")
+        raise ValueError("no degradation is given; give at least one, such as --degradation ll+lc")
     for spec in degradations:
         parse(spec)
     opened = load_pairs(choice, degradations, selection.seed)
@@ -92,10 +92,10 @@ def export_degraded(
 
 
 def _claim(folder: Path, settings: Mapping[str, str], reading: Mapping[str, Any], now: Sources) -> dict[Key, Record]:
-    """Bind a folder to settings and sources; the lines of its manifest that still hold.
+    """Bind a folder to settings and sources, and return the lines of its manifest that are still valid.
 
     Raises:
-        ValueError: it holds pairs of others.
+        ValueError: it holds pairs of other settings or sources.
     """
     cell, before = CellFolder(folder), Sources.read(folder)
     cell.check({**settings, **reading})
@@ -107,10 +107,10 @@ def _claim(folder: Path, settings: Mapping[str, str], reading: Mapping[str, Any]
 
 
 def _kept(folder: Path, settings: Mapping[str, str], changed: set[str], before: Sources) -> dict[Key, Record]:
-    """The lines of an earlier manifest that still hold; files of pairs that have changed since are removed.
+    """The lines of an earlier manifest that are still valid; files of pairs that have changed are removed.
 
     Raises:
-        ValueError: it is of other settings.
+        ValueError: it has other settings.
     """
     lines, _ = read_csv(folder / "manifest.csv")
     kept: dict[Key, Record] = {}
@@ -131,7 +131,7 @@ def _kept(folder: Path, settings: Mapping[str, str], changed: set[str], before: 
 
 
 def _file(folder: Path, record: Mapping[str, str], modality: str) -> Path:
-    """Where an image of a line is, whatever the line says."""
+    """The path of an image, independent of what the line says."""
     return folder / path_name(record["degradation"]) / modality / f"{record['name']}.png"
 
 
@@ -140,7 +140,7 @@ def _text(records: Iterable[Mapping[str, str]]) -> str:
 
 
 class _Writing(Dataset[Any]):
-    """Reading an item degrades a pair and writes it; what comes back is its line of the manifest, or the reason."""
+    """Reading an item degrades a pair and writes it; the result is its line in the manifest, or the error."""
 
     def __init__(self, pairs: Pairs, folder: Path, spec: str, indices: Sequence[int]) -> None:
         self.pairs, self.folder, self.spec, self.indices = pairs, folder, spec, indices

@@ -1,4 +1,4 @@
-"""Opening what a benchmark names: the pairs of a dataset, a method with its weights."""
+"""Loading the inputs of a benchmark: the pairs of a dataset, a method with its weights."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def load_pairs(choice: DatasetChoice, degradations: Sequence[str] = ("clean",), seed: int = 0) -> dict[str, Pairs]:
-    """The pairs of a dataset by degradation: made on the fly, or those that the dataset has on disk.
+    """The pairs of a dataset by degradation: degraded on the fly, or as they are on disk.
 
     Args:
-        degradations: specs; a dataset that is degraded on disk gives its pairs of that degradation.
+        degradations: specs; a dataset that is degraded on disk provides its pairs with that degradation.
 
     Raises:
         FileNotFoundError: the folder or its images are missing.
-        ValueError: the files do not make pairs.
+        ValueError: the files do not form pairs.
     """
     if DATASETS[choice.name].degraded:
         return {spec: Pairs(_source(choice, only=[spec]), seed=seed) for spec in degradations}
@@ -53,12 +53,12 @@ def load_method(choice: MethodChoice, *, log: Path | None = None, timeout: float
     """The method, in evaluation mode, with its weights: the files that were found for it, or those that it looks for.
 
     Args:
-        log: file for what a method's command prints.
-        timeout: seconds for one call of it.
+        log: log file for the output of a method's command.
+        timeout: time limit of one call in seconds.
 
     Raises:
         FileNotFoundError: its weights or its folder of images are missing.
-        ValueError: the file holds other weights.
+        ValueError: the file contains other weights.
     """
     options = {key: value for key in ("folder", "command") if (value := getattr(choice, key)) is not None}
     if choice.command is not None:

@@ -1,4 +1,4 @@
-"""Options that name things one by one: NAME=VALUE lists for methods and datasets, commands for programs of others."""
+"""Options with lists: names, NAME=VALUE for methods and datasets, commands of external programs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Names = list[str] | str
 """'a,b' on the command line or a list in YAML."""
 
 WEIGHTS = "--weights {name}=FILE"
-"""How the command line spells the option that names a method's weight file."""
+"""The command-line option for a method's weight file."""
 
 
 Data = str | Path | Mapping[str, str | Path]
@@ -33,7 +33,7 @@ Data = str | Path | Mapping[str, str | Path]
 
 
 def parse_names(value: Names | Sequence[str] | None) -> list[str]:
-    """The entries of a comma-separated list, or of a list in YAML; none for its null."""
+    """The entries of a comma-separated list or a YAML list; none for null."""
     return split_commas(value) if isinstance(value, str) else list(value or ())
 
 
@@ -56,7 +56,7 @@ def parse_datasets(value: Names | Sequence[str]) -> list[str]:
 
 
 def parse_restorers(value: Names) -> tuple[str, ...]:
-    """The entries of 'vi:COMMAND,ir:COMMAND', whose commands may hold commas.
+    """The entries of 'vi:COMMAND,ir:COMMAND', whose commands may contain commas.
 
     Example:
         >>> parse_restorers("vi:clean --levels 1,2 {in} {out}, ir:flat {in} {out}")
@@ -67,14 +67,14 @@ def parse_restorers(value: Names) -> tuple[str, ...]:
 
 
 def parse_commands(value: Names, names: Sequence[str]) -> dict[str, str]:
-    """The command by method that 'NAME=COMMAND,NAME=COMMAND' says; a bare COMMAND is that of the only external method.
+    """Commands by method from 'NAME=COMMAND,NAME=COMMAND'; a bare COMMAND is that of the only external method.
 
     Args:
-        value: as above, or a list of such entries; commands may hold commas and equals signs.
-        names: the methods that are run.
+        value: as above, or a list of such entries; commands may contain commas and equals signs.
+        names: the methods to run.
 
     Raises:
-        ValueError: it is not clear whose command it is.
+        ValueError: it is not clear to which method a command belongs.
 
     Example:
         >>> parse_commands("external=fuse --a=1,2 {ir} {vi} {out}", ["lap", "external"])
@@ -96,7 +96,7 @@ def _only_external(command: str, names: Sequence[str]) -> str:
     external = [name for name in names if name in METHODS and METHODS[name].family == "external"]
     if len(external) != 1:
         raise ValueError(
-            f"--cmd {command!r} could be of {' or '.join(external) or 'no method that runs elsewhere'}; "
+            f"--cmd {command!r} could belong to {' or '.join(external) or 'no external method'}; "
             "write NAME=COMMAND,NAME=COMMAND"
         )
     return external[0]
@@ -108,7 +108,7 @@ def choose_methods(
     """Methods with their weights, folders and commands.
 
     Raises:
-        ValueError: an option speaks of a method that is not among them, or is not of its form.
+        ValueError: an option names a method that is not run, or has the wrong form.
     """
     names = parse_methods(names)
     files, folders = parse_paths(weights, "--weights"), parse_paths(fused, "--fused")
@@ -122,23 +122,23 @@ def choose_methods(
 
 
 def choose_metrics(names: Names | Sequence[str], protocol: str) -> list[str]:
-    """The metrics that are named, or the common ones that the protocol has.
+    """The given metrics, or the common ones that the protocol has.
 
     Raises:
-        ValueError: there is no such protocol.
+        ValueError: unknown protocol.
     """
     has = PROTOCOLS[lookup("protocol", protocol, PROTOCOLS)].scores()
     return parse_names(names) or [name for name in COMMON_METRICS if name in has]
 
 
 def check_known(option: str, choices: Collection[str], names: Sequence[str], among: str = "--method") -> None:
-    """Check that an option speaks only of what is run.
+    """Check that an option names only what is run.
 
     Raises:
-        ValueError: it speaks of something else.
+        ValueError: it names something else.
     """
     if stray := sorted(set(choices) - set(names)):
-        raise ValueError(f"{option} speaks of {stray[0]!r}, which is not among {among} {','.join(names)}")
+        raise ValueError(f"{option} names {stray[0]!r}, which is not in {among} {','.join(names)}")
 
 
 @dataclass(frozen=True)
@@ -146,17 +146,17 @@ class ChosenData:
     """The datasets of a command.
 
     Attributes:
-        datasets: where each of them is, and how it is read.
-        taken: which were taken where none was named, as a sentence; empty otherwise.
-        left_out: one sentence for each that was found and cannot be opened.
+        datasets: the folder and reading options of each.
+        taken: a sentence on which datasets were chosen if none was given; else empty.
+        left_out: one sentence for each that was found but cannot be opened.
     """
 
     datasets: tuple[DatasetChoice, ...]
     taken: str = ""
     left_out: tuple[str, ...] = ()
 
-    def tell(self, console: Console) -> DatasetChoice:
-        """Say what a person did not; the first dataset, which is the only one of many commands."""
+    def announce(self, console: Console) -> DatasetChoice:
+        """Announce what was chosen by default, and return the first dataset, the only one for many commands."""
         note(console, filter(None, [self.taken]))
         warn(console, *self.left_out)
         return self.datasets[0]
@@ -171,18 +171,18 @@ def choose_datasets(
     vi: Path | None = None,
     **details: Any,
 ) -> ChosenData:
-    """The datasets that are named, or else those that there are.
+    """The given datasets, or else those that are available.
 
-    Without names these are the two folders `ir` and `vi`; or what `data` says or holds; or what lies where datasets
-    are looked for; or the generated scenes that come with the package.
+    Without names these are the two folders `ir` and `vi`, or the datasets in `data`, or those in the default data
+    folder, or the generated scenes that come with the package.
 
     Args:
-        data: as for `parse_data_roots`; the folder is a dataset's, or holds datasets under their names.
+        data: as for `parse_data_roots`; a dataset's folder, or one with datasets under their names.
         details: other fields of DatasetChoice.
 
     Raises:
-        FileNotFoundError: `data` holds no dataset.
-        ValueError: a name is unknown, or `data` is not of its form.
+        FileNotFoundError: `data` contains no dataset.
+        ValueError: a name is unknown, or `data` has the wrong form.
     """
     home, homes = parse_data_roots(data)
     chosen = parse_datasets(names) or ([ANY] if ir is not None or vi is not None else list(homes))
@@ -196,56 +196,56 @@ def choose_datasets(
 
 
 def _roots(names: Sequence[str], home: Path | None, homes: Mapping[str, Path]) -> dict[str, Path | None]:
-    """The folder of each dataset that `data` says; one folder for several holds each under its name."""
+    """The folder of each dataset according to `data`; a common folder contains each under its name."""
     check_known("--data", homes, names, "--dataset")
     alone = len(names) == 1
     for name in names:
         if DATASETS[name].target and (name in homes or (home is not None and alone)):
-            raise ValueError(f"{name!r} is generated and reads no folder; leave out --data, or name another dataset")
+            raise ValueError(f"{name!r} is generated and needs no folder; omit --data, or choose another dataset")
     return {name: homes.get(name, home if home is None or alone else home / name) for name in names}
 
 
 def choose_dataset(name: str, data: Data, default: str, **details: Any) -> ChosenData:
-    """The one dataset of a command that takes one; as `choose_datasets`.
+    """The dataset of a command that takes a single one; as `choose_datasets`.
 
     Args:
-        default: what is taken where neither a name nor folders are given.
+        default: the dataset if neither a name nor folders are given.
 
     Raises:
-        FileNotFoundError: `data` holds no dataset.
-        ValueError: it holds several.
+        FileNotFoundError: `data` contains no dataset.
+        ValueError: it contains several.
     """
     given = name or data or details.get("ir") is not None or details.get("vi") is not None
     chosen = choose_datasets(name if given else default, data, **details)
     if len(chosen.datasets) > 1:
         there = " and ".join(one.name for one in chosen.datasets)
-        raise ValueError(f"{data} holds {there}; name one of them with --dataset")
+        raise ValueError(f"{data} holds {there}; choose one of them with --dataset")
     return chosen
 
 
 def _discovered(home: Path | None, split: str, **opening: Any) -> tuple[dict[str, Path | None], str, list[str]]:
-    """The folders of the datasets that there are, which these are as a sentence, and why others are left out."""
+    """The folders of the available datasets, a sentence that lists them, and why others are left out."""
     folder = data_root() if home is None else home
     found, left_out = discover(folder, split, **opening) if folder.is_dir() else ({}, [])
     if found:
-        return {**found}, f"no dataset was named: taking {' and '.join(found)} of {folder}", left_out
+        return {**found}, f"no dataset is given: using {' and '.join(found)} in {folder}", left_out
     if home is not None:
         raise FileNotFoundError(
-            f"no dataset with a split {split!r} in {home}; expected a dataset's folder, one that holds some under "
-            f"their names, or one with ir and vi in it: name it with --dataset{''.join('; ' + why for why in left_out)}"
+            f"no dataset with a split {split!r} in {home}; expected a dataset's folder, one with datasets under their "
+            f"names, or one with ir and vi in it: name it with --dataset{''.join('; ' + why for why in left_out)}"
         )
-    taken = "no dataset was named: taking the generated scenes that come with the package; --data DIR names real ones"
+    taken = "no dataset is given: using the generated scenes that come with the package; give real ones with --data DIR"
     return {DRAWN: None}, taken, left_out
 
 
 def parse_data_roots(data: Data) -> tuple[Path | None, dict[str, Path]]:
-    """A folder that holds datasets, each in a folder of its name, and the folders of those that lie elsewhere.
+    """A folder with datasets, each in a folder of its name, and the folders of datasets elsewhere.
 
     Args:
         data: 'DIR', 'NAME=DIR,NAME=DIR', or both; in Python also a path, or paths by name.
 
     Raises:
-        ValueError: two folders without a name, or a name that is no dataset's.
+        ValueError: two folders without a name, or an unknown name.
     """
     if isinstance(data, Mapping):
         return None, {lookup("dataset", name, DATASETS): Path(place).expanduser() for name, place in data.items()}
@@ -261,13 +261,13 @@ def parse_data_roots(data: Data) -> tuple[Path | None, dict[str, Path]]:
             named[lookup("dataset", name, DATASETS)] = Path(place).expanduser()
     if len(bare) > 1:
         raise ValueError(
-            f"--data names the folders {bare[0]} and {bare[1]}; give one, and NAME=DIR for datasets elsewhere"
+            f"--data gives the folders {bare[0]} and {bare[1]}; give one, and NAME=DIR for datasets elsewhere"
         )
     return (bare[0] if bare else None), named
 
 
 def split_commas(text: str) -> list[str]:
-    """The parts of 'a,b(1,2),c', where a comma inside brackets does not separate."""
+    """The parts of 'a,b(1,2),c'; commas inside parentheses do not separate."""
     parts, depth = [""], 0
     for character in text:
         depth += (character == "(") - (character == ")")
@@ -279,14 +279,14 @@ def split_commas(text: str) -> list[str]:
 
 
 def parse_paths(text: str, what: str, kind: Literal["method", "dataset"] = "method") -> dict[str, Path]:
-    """The map that 'name=path,name=path' says, with names as their table spells them.
+    """Parse 'name=path,name=path', with names as their table spells them.
 
     Args:
-        what: the option's name, for the error.
-        kind: what the names are of.
+        what: the option's name, for the error message.
+        kind: what the names are.
 
     Raises:
-        ValueError: a part is not of that form, or a name is unknown.
+        ValueError: a part has the wrong form, or a name is unknown.
     """
     known = METHODS if kind == "method" else DATASETS
     choices = {}

@@ -1,7 +1,7 @@
-"""Work divided among processes, each on a device of its own: nothing is padded, nothing is done twice.
+"""Work divided among processes, each on its own device, without padding or repetition.
 
-The processes share no connection and no lock, so that one that dies leaves the others alone. Each takes every
-so-many-th image, and tells how far it is in a place of memory that nobody else writes to.
+The processes share no connection and no lock, so that one that dies does not affect the others. Process k of N takes
+every N-th image, and reports its progress in shared memory that only it writes to.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from fusionbench.benchmark.spec import Execution
 from fusionbench.trainer import world_size
 
 POLL_INTERVAL, TERMINATE_TIMEOUT = 0.1, 5.0
-"""Seconds between two looks at the processes, and until one that shall end is killed."""
+"""Seconds between two checks of the processes, and until a terminated process is killed."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """What of the work is one process's.
+    """The part of the work for one process.
 
     Attributes:
-        process: its number, from 0.
-        processes: how many there are.
-        execution: how the work is done in it, on a device of its own.
+        process: its rank, from 0.
+        processes: the number of processes.
+        execution: how the process works, on its own device.
     """
 
     process: int
@@ -44,45 +44,45 @@ class Shard:
     execution: Execution
 
     def of(self, count: int) -> range:
-        """Places of the process's own among so many."""
+        """Indices of the process's items among `count`."""
         return range(self.process, count, self.processes)
 
 
 Notify = Callable[[int], None]
 
 Work = Callable[[Shard, Notify, Notify], None]
-"""What a process does of a shard; it reports how many images it has just done, and the place of the job that begins.
+"""The work of a process on a shard; it reports the number of images just done, and the index of the job it starts.
 
-A new process must be able to find it: a function of a module, or `functools.partial` of one.
+It must be picklable: a module-level function, or a `functools.partial` of one.
 """
 
 
 def make_shards(execution: Execution) -> list[Shard]:
-    """One share for each device that is asked for.
+    """One shard for each requested device.
 
     Raises:
-        ValueError: the devices are not there, or this process is one of several already.
+        ValueError: a device does not exist, or this process is already one of several.
     """
     if (count := world_size()) > 1:
         raise ValueError(
-            f"this is one of {count} processes that torchrun or srun started; start it once, and let --devices {count} "
-            "start the processes"
+            f"this is one of {count} processes started by torchrun or srun; start it once, with --devices {count} for "
+            "as many processes"
         )
     found = _devices(execution)
     return [Shard(place, len(found), each) for place, each in enumerate(found)]
 
 
 def _devices(execution: Execution) -> list[Execution]:
-    """The same on each device alone."""
+    """The same execution on each single device."""
     kind, devices = execution.accelerator, execution.devices
     if kind in ("gpu", "cuda") or (kind == "auto" and torch.cuda.is_available()):
         return [replace(execution, accelerator="cuda", devices=[index]) for index in _cuda(devices)]
     if str(devices) in ("1", "auto"):
         return [replace(execution, devices=1)]
     if kind not in ("auto", "cpu"):
-        raise ValueError(f"several processes run on 'cpu' or 'cuda', not on {kind!r}; take --devices 1")
+        raise ValueError(f"several processes can run on 'cpu' or 'cuda', not on {kind!r}; use --devices 1")
     if not str(devices).isdigit() or int(str(devices)) < 1:
-        raise ValueError(f"--devices {devices!r} is no number of processes; on a processor it is 1 or more")
+        raise ValueError(f"--devices {devices!r} is not a number of processes; on a CPU it must be 1 or more")
     return [replace(execution, accelerator="cpu", devices=1)] * int(str(devices))
 
 
@@ -100,16 +100,16 @@ def _cuda(devices: int | str | Sequence[int]) -> list[int]:
     else:
         chosen = list(range(listed[0])) if listed else []
     if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(range(there)):
-        raise ValueError(f"--devices {devices!r} asks for CUDA devices that are not there; there are {there}")
+        raise ValueError(f"--devices {devices!r} requests CUDA devices that do not exist; there are {there}")
     return chosen
 
 
-class _Traced(Exception):  # noqa: N818 - it is the cause of an error, printed below that
+class _Traced(Exception):  # noqa: N818 - it is the cause of another error and printed with it
     """The traceback of another process, as text."""
 
 
 class _Progress:
-    """How far each process is: images done and the job it is at, written by that process alone."""
+    """The progress of each process: images done and its current job, written by that process alone."""
 
     def __init__(self, context: SpawnContext, processes: int) -> None:
         self.done: Any = context.RawArray("q", processes)
@@ -119,22 +119,22 @@ class _Progress:
 def run_in_processes(
     work: Work, shards: Sequence[Shard], *, jobs: int, done: Callable[[int], None], ended: Callable[[int], None]
 ) -> None:
-    """Let a process work on each share, and wait for all of them.
+    """Start a process for each shard, and wait for all of them.
 
     Args:
-        jobs: how many jobs the work goes through, each process in the same order.
-        done: called with the number of images that were just finished.
-        ended: called with the place of a job that no process works on any more, in order.
+        jobs: the number of jobs, which every process does in the same order.
+        done: called with the number of images just finished.
+        ended: called with the index of each job that all processes have finished, in order.
 
     Raises:
-        ValueError: an input is wrong, as a process found, or a process was killed.
-        RuntimeError: a process failed because of a defect; its cause holds the traceback of that process.
+        ValueError: a process found an invalid input, or was killed.
+        RuntimeError: a process failed because of a defect; the cause has its traceback.
     """
     context = multiprocessing.get_context("spawn")
     progress, said = _Progress(context, len(shards)), context.SimpleQueue()
     threads = max(1, torch.get_num_threads() // len(shards))
     processes = [context.Process(target=_process, args=(work, shard, threads, progress, said)) for shard in shards]
-    # A Ctrl-C while a new process still imports would print a traceback; what is ignored here is ignored there.
+    # A Ctrl-C while a new process still imports would print a traceback; it inherits that the signal is ignored here.
     with _interrupts_ignored():
         for process in processes:
             process.start()
@@ -166,16 +166,16 @@ def _check(processes: Sequence[Any], said: Any) -> None:
         if process.exitcode is not None and process.exitcode < 0:
             name = signal.Signals(-process.exitcode).name
             raise ValueError(
-                f"process {number} of {len(processes)} was ended by {name}, which the system sends when memory runs "
-                "out; take fewer --devices, --workers or a smaller --batch-size; the same command goes on"
+                f"process {number} of {len(processes)} was killed by {name}, which the system sends when memory runs "
+                "out; use fewer --devices or --workers or a smaller --batch-size; the same command resumes"
             )
         if process.exitcode:
             raise RuntimeError(f"process {number} of {len(processes)} ended with exit status {process.exitcode}")
 
 
 def _end(processes: Sequence[Any]) -> None:
-    """End what still runs: by an interrupt first, by force after TERMINATE_TIMEOUT."""
-    wait(  # A Ctrl-C in a terminal reached all of them already, and a second one would disturb how they end.
+    """Stop running processes: by an interrupt first, and kill them after TERMINATE_TIMEOUT."""
+    wait(  # A Ctrl-C in a terminal has already reached all of them, and a second one would disturb their shutdown.
         [process.sentinel for process in processes], timeout=5 * POLL_INTERVAL
     )
     for process in processes:
@@ -191,7 +191,7 @@ def _end(processes: Sequence[Any]) -> None:
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Ctrl-C does nothing in the block, where this thread is the one that gets it."""
+    """Ignore Ctrl-C in the block, if this is the main thread, which receives it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -219,13 +219,13 @@ def _process(work: Work, shard: Shard, threads: int, progress: _Progress, said: 
     except (ValueError, OSError, ImportError) as error:
         said.put((" ".join(str(error).split()) or type(error).__name__, ""))
     except KeyboardInterrupt:
-        return  # The process that started this one says so.
+        return  # The parent process reports it.
     except Exception as error:
         said.put((f"{type(error).__name__}: {error}", traceback.format_exc()))
 
 
 def _follow_parent() -> None:
-    """End with the process that started this one, however that ends."""
+    """Exit when the parent process ends, for whatever reason."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

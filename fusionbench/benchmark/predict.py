@@ -1,4 +1,4 @@
-"""Fusing one cell: degraded pairs in, 8-bit PNGs out, one failing image never stopping the rest."""
+"""Fusing one cell: degraded pairs in, 8-bit PNGs out; a failing image does not stop the others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fusionbench.types import Batch, Color, Pair
 if TYPE_CHECKING:
     from fusionbench.methods.method import Method
 
-# What a broken file, a wrong size or a full memory raises; anything else is a defect and stops the run.
+# Raised by broken files, wrong sizes or full memory; anything else is a defect and stops the run.
 RECORDED = (ValueError, OSError, RuntimeError)
 
 
@@ -37,7 +37,7 @@ class _PredictItem(TypedDict):
 
 
 class _SafePairs(Dataset[Any]):
-    """Pairs with what a person says of them; a pair that cannot be read becomes its name and the reason."""
+    """Pairs with the user's hints; a pair that cannot be read becomes its name and the reason."""
 
     def __init__(self, pairs: Pairs, indices: Sequence[int], selection: Selection, restore: Restore | None) -> None:
         self.pairs, self.indices, self.selection, self.restore = pairs, indices, selection, restore
@@ -72,14 +72,14 @@ def _by_size(items: list[Pair | tuple[str, str]]) -> _PredictItem:
 
 
 def single(batch: Batch, index: int) -> Batch:
-    """The batch that holds only the image at `index`, in memory of its own: where it lies decides how it rounds."""
+    """The batch of only the image at `index`, in separate memory, because memory alignment affects rounding."""
     picked = {key: value[index : index + 1] for key, value in batch.items()}  # type: ignore[index]
     picked = {key: value.clone() if isinstance(value, Tensor) else value for key, value in picked.items()}
     return cast("Batch", picked)
 
 
 class _Writer(LightningModule):
-    """Runs a method under `Trainer.predict` and writes each image as soon as it is fused."""
+    """Runs a method in `Trainer.predict` and writes each image as soon as it is fused."""
 
     def __init__(
         self,
@@ -118,16 +118,16 @@ class _Writer(LightningModule):
 
 
 def fuse_batch(method: Method, batch: Batch, tile: int = 0) -> Color:
-    """Fuse, whole or in tiles, and refuse what is no image.
+    """Fuse a batch, whole or in tiles, and check the result.
 
-    On a CPU each image is fused by itself and in one thread, so that neither the rest of the batch nor the number of
-    threads changes a bit of it: torch computes batches of other sizes with other kernels, which round differently.
+    On a CPU, each image is fused separately in one thread, so that its bits depend neither on the batch nor on the
+    number of threads: torch uses different kernels for other batch sizes, which round differently.
 
     Args:
         tile: side of a tile in pixels; 0 fuses whole images.
 
     Raises:
-        ValueError: the result has another size than the sources, or holds NaN or infinity.
+        ValueError: the result differs in size from the sources, or contains NaN or infinity.
     """
     if batch["vi"].device.type == "cpu":
         with one_thread():
@@ -156,15 +156,15 @@ def fuse_cell(
     sources: Mapping[str, str] | None = None,
     done: Callable[[int], None] = lambda count: None,
 ) -> None:
-    """Fuse the pairs of a cell that have no image of their sources yet; failures are recorded in the folder.
+    """Fuse the pairs of a cell that have no up-to-date image yet; failures are recorded in the folder.
 
     Args:
         selection: its `degradation` is canonical.
-        execution: a shard's, on one device.
-        restore: what is done to every pair before it is fused.
-        sources: digest of every pair, by name; an image that was made from others is fused again. Without it nothing
-            is known of the images that are there, and all are fused.
-        done: called with the number of images that were just finished.
+        execution: that of the shard, on one device.
+        restore: applied to every pair before it is fused.
+        sources: digest of every pair, by name; an image that was made from other sources is fused again. Without it,
+            all images are fused.
+        done: called with the number of images just finished.
     """
     folder.forget_failures()
     there = set() if sources is None else folder.keep_made_from(sources)

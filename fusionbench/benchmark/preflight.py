@@ -1,8 +1,8 @@
-"""Before anything is fused: which weight files are lacking, where they were looked for, and how to get them.
+"""Checks before anything is fused: which weight files are missing, where they were searched, how to get them.
 
-Needs no torch and no network, and takes a moment. A method without its weights is replaced by its fallback, under the
-fallback's name, or stops the run where it has none; a lacking score becomes a column of '-' with its reason. A strict
-run stops in either case.
+They need neither torch nor the network and are fast. A method without weights is replaced by its fallback, under the
+fallback's name, or stops the run if it has none; a metric that cannot be computed becomes a column of '-' with the
+reason. A strict run stops in either case.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from fusionbench.weights.checksums import sha256
 from fusionbench.weights.store import IN_PACKAGE, WeightFile, snapshots, verify
 
 METRICS, MISSING, WEIGHTS = "metrics", "missing", "weights"
-"""Entries of meta.json: what scores were computed with, why others were not, what speaks for a method's files."""
+"""Entries of meta.json: the files of metrics, why other metrics are missing, the provenance of a method's weights."""
 
 OPTION = "weights=FILE"
-"""How Python spells the option that names a weight file; the command line has its own."""
+"""The Python argument for a weight file; the command line has its own option."""
 
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-"""Names of a model's numbers on Hugging Face."""
+"""File names of model weights on Hugging Face."""
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """What a run may count on.
+    """The result of the checks.
 
     Attributes:
-        missing: why a score cannot be computed here, by its name on the command line.
-        metrics: package, version and hashes of the files behind a score, likewise.
-        unable: why a method cannot fuse images that are so degraded, by its name and the spec.
+        missing: why a metric cannot be computed here, by its name on the command line.
+        metrics: package, version and hashes of the files of a metric, likewise.
+        unable: why a method cannot fuse images with a degradation, by method and spec.
         notices: one sentence for each method whose fallback runs.
     """
 
@@ -51,12 +51,12 @@ class Preflight:
 
     @property
     def problems(self) -> list[str]:
-        """One sentence for each score that cannot be computed."""
+        """One sentence for each metric that cannot be computed."""
         return list(self.missing.values())
 
     @property
     def exceptions(self) -> list[str]:
-        """One sentence for each method and degradation that do not go together."""
+        """One sentence for each method with an unsupported degradation."""
         return [f"{method}, {spec}: {why}" for (method, spec), why in self.unable.items()]
 
     def record(self, folder: CellFolder, files: Sequence[WeightFile] = ()) -> None:
@@ -66,7 +66,7 @@ class Preflight:
             files: weight files of its method; those that are not the published ones are noted.
 
         Raises:
-            ValueError: it holds scores that were computed with other files.
+            ValueError: it has scores that were computed with other files.
         """
         meta = folder.meta()
         known: dict[str, Any] = meta.get(METRICS, {})
@@ -103,10 +103,10 @@ def settle(
 
     Args:
         strict: refuse a method whose own weights are missing.
-        option: how the caller spells the option that names a weight file.
+        option: the caller's option for a weight file.
 
     Returns:
-        The methods, and one sentence for each that fell back.
+        The methods, and one sentence for each fallback.
 
     Raises:
         FileNotFoundError: files are missing; the message names all of them and the ways to get them.
@@ -162,9 +162,10 @@ def check(benchmark: Benchmark, *, strict: bool = False, option: str = OPTION) -
         The benchmark with the methods that will run, and what else is known of it.
 
     Raises:
-        FileNotFoundError: a method's files are missing, or, if strict, a score cannot be computed; the message names
+        FileNotFoundError: a method's files are missing, or, if strict, a metric cannot be computed; the message names
             everything that is missing.
-        ValueError: a method's file is not the published one; or, if strict, a method cannot fuse what is degraded so.
+        ValueError: a method's file differs from the published one, or, if strict, a method does not support a
+            degradation.
     """
     checked = check_metrics(benchmark.metrics)
     try:
@@ -181,7 +182,7 @@ def check(benchmark: Benchmark, *, strict: bool = False, option: str = OPTION) -
 
 
 def unable_of(benchmark: Benchmark) -> dict[tuple[str, str], str]:
-    """Why methods cannot fuse images that are so degraded, by method and spec; those that can are left out."""
+    """Why methods cannot fuse images with a degradation, by method and spec; supported ones are left out."""
     restored = restorers_by_modality(benchmark.pre)
     found = {
         (choice.name, spec): METHODS[choice.name].unable(parse(spec).without(restored))
@@ -192,7 +193,7 @@ def unable_of(benchmark: Benchmark) -> dict[tuple[str, str], str]:
 
 
 def check_metrics(names: Sequence[str]) -> Preflight:
-    """Find out which scores can be computed here.
+    """Find out which metrics can be computed here.
 
     Args:
         names: as on the command line.

@@ -1,8 +1,8 @@
-"""What a method costs: parameters, operations, time and memory of fusing one batch.
+"""The cost of a method: parameters, operations, time and memory of fusing one batch.
 
-Operations are those of torch.utils.flop_counter: convolutions and matrix products as they are really run here, two for
-each multiply-add; sums, norms, activations and Fourier transforms are not counted. Papers often print multiply-adds
-under the name of FLOPs, so both are given. Memory is what one call needs at its peak beyond the weights and its input.
+Operations are counted by torch.utils.flop_counter: convolutions and matrix products as they are executed, two
+operations for each multiply-add; sums, norms, activations and Fourier transforms are not counted. Papers often report
+multiply-adds as FLOPs, so both are given. Memory is the peak of one call beyond the weights and its input.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fusionbench.methods.method import Method
 
 LEAST_RUNS = 3
-"""Calls that are timed even when the time allowed for them is over."""
+"""Least number of timed calls, even if the allowed time is over."""
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -45,19 +45,19 @@ class Request:
     """What to profile, and how.
 
     Attributes:
-        weights: a file in place of the one that the method's card finds.
-        height: of the images.
-        width: of the images.
+        weights: a file instead of the one found by the method's card.
+        height: height of the images.
+        width: width of the images.
         device: 'cpu' or 'cuda'.
         batch: images per call.
-        warm_up: calls before those that are timed.
-        runs: calls that are timed.
+        warm_up: number of calls before the timed ones.
+        runs: number of timed calls.
         allowed: seconds after which no further call is timed.
-        threads: of the CPU; what torch takes by itself where it is None.
-        degradation: what the method is told, for those that invert it.
+        threads: CPU threads; torch's default if None.
+        degradation: the degradation given to methods that invert it.
 
     Raises:
-        ValueError: a number is out of range, or there is no such device.
+        ValueError: a number is out of range, or the device does not exist.
     """
 
     method: str
@@ -75,7 +75,7 @@ class Request:
     def __post_init__(self) -> None:
         object.__setattr__(self, "method", methods.spelled(self.method))
         if methods.card_of(self.method).family == "external":
-            raise ValueError(f"{self.method!r} runs outside this package; nothing of it can be profiled here")
+            raise ValueError(f"{self.method!r} runs outside this package and cannot be profiled here")
         methods.check_able(self.method, self.degradation)
         for name in ("height", "width", "batch", "runs"):
             if getattr(self, name) < 1:
@@ -90,21 +90,21 @@ class Request:
 
 @dataclass(frozen=True)
 class Profile:
-    """What a method costs on one device.
+    """The cost of a method on one device.
 
     Attributes:
-        weights: which were loaded; 'none' for methods without, 'random' where they are missing, as neither time nor
-            size depends on them.
+        weights: name of the loaded weights; 'none' for methods without, 'random' if they are missing, because neither
+            time nor size depends on them.
         hardware: the device's name.
         size: HEIGHTxWIDTH.
-        parameters: of all its networks.
+        parameters: number of parameters of all its networks.
         flops: operations of one call, per image.
-        macs: half of them: multiply-adds.
+        macs: multiply-adds, half of the operations.
         seconds: median time of one call, per image.
         fastest_quarter: the lower quartile.
         slowest_quarter: the upper quartile.
-        runs: calls that were timed.
-        memory: bytes at the peak of one call beyond weights and input; None where the system does not tell.
+        runs: number of timed calls.
+        memory: peak bytes of one call beyond weights and input; None if the system does not provide it.
     """
 
     method: str
@@ -128,7 +128,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """Height and width of 'HEIGHTxWIDTH'.
 
     Raises:
-        ValueError: it is not of that form.
+        ValueError: it has another form.
 
     Example:
         >>> parse_size("480x640")
@@ -143,7 +143,7 @@ def profile_method(request: Request) -> Profile:
     """Measure in this process.
 
     Raises:
-        FileNotFoundError: a weight file that was named is missing.
+        FileNotFoundError: a given weight file is missing.
         RuntimeError: it fails, for example for lack of memory.
     """
     if request.threads is not None:
@@ -185,11 +185,11 @@ def profile_method(request: Request) -> Profile:
 
 
 def profile_apart(request: Request) -> Profile:
-    """Measure in a process of its own, so that no other method's memory or settings count.
+    """Measure in a separate process, so that memory and settings of other methods have no influence.
 
     Raises:
-        FileNotFoundError: a weight file that was named is missing.
-        RuntimeError: the method fails, or the process ended early, which it does when the system runs out of memory.
+        FileNotFoundError: a given weight file is missing.
+        RuntimeError: the method fails, or the process is killed, for example when the system runs out of memory.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
@@ -199,10 +199,10 @@ def profile_apart(request: Request) -> Profile:
 
 
 def profile_all(requests: Iterable[Request], console: Console | None = None) -> tuple[list[Profile], list[str]]:
-    """Measure one after the other, each in a process of its own.
+    """Measure one after the other, each in a separate process.
 
     Args:
-        console: where it is said what is being measured; nothing is said without.
+        console: where progress is shown, if given.
 
     Returns:
         The measurements, and one sentence for each that failed.
@@ -247,7 +247,7 @@ def timed(call: Callable[[], None], request: Request, wait: Callable[[], None] =
     """Seconds of each call after the warm-up.
 
     Args:
-        wait: returns when the device has done what it was told.
+        wait: returns when the device has finished its work.
     """
     for _ in range(request.warm_up):
         call()
@@ -264,9 +264,9 @@ def timed(call: Callable[[], None], request: Request, wait: Callable[[], None] =
 
 @contextmanager
 def peak_memory(device: torch.device) -> Iterator[dict[str, int]]:
-    """What the block needs at its peak beyond what was held before, as 'bytes'; nothing where that is not known.
+    """The peak memory of the block beyond what was allocated before, as 'bytes'; empty if it is unknown.
 
-    On CUDA it is counted by torch's allocator; on the CPU it is the growth of the process, which Linux tells.
+    On CUDA it is counted by torch's allocator; on the CPU it is the growth of the process, as reported by Linux.
     """
     found: dict[str, int] = {}
     if device.type == "cuda":
@@ -276,7 +276,7 @@ def peak_memory(device: torch.device) -> Iterator[dict[str, int]]:
         found["bytes"] = torch.cuda.max_memory_allocated(device) - before
         return
     try:
-        CLEAR.write_text("5", encoding="ascii")  # forget the highest size so far
+        CLEAR.write_text("5", encoding="ascii")  # resets the peak
         resident = _status("VmRSS")
     except OSError:
         yield found
@@ -288,7 +288,7 @@ def peak_memory(device: torch.device) -> Iterator[dict[str, int]]:
 def _status(key: str) -> int:
     match = re.search(rf"^{key}:\s+(\d+) kB$", STATUS.read_text(encoding="ascii"), re.MULTILINE)
     if match is None:
-        raise OSError(f"{STATUS} does not tell {key}")
+        raise OSError(f"{STATUS} does not contain {key}")
     return 1024 * int(match[1])
 
 
@@ -312,7 +312,7 @@ def frame(profiles: list[Profile]) -> pd.DataFrame:
 
 
 def table(profiles: list[Profile]) -> Table:
-    """What `fusionbench profile` prints."""
+    """The table that `fusionbench profile` prints."""
     shown = Table()
     shown.add_column("method", overflow="fold")
     for title in ("on", "M params", "GFLOPs", "GMACs", "ms", "quartiles", "peak MB"):
@@ -333,21 +333,21 @@ def table(profiles: list[Profile]) -> Table:
 
 
 def _three(value: float) -> str:
-    """Three significant digits at least, and no exponents."""
+    """At least three significant digits, without exponents."""
     return f"{value:.0f}" if value >= 1000 or value == 0 else f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}"
 
 
 def footnotes(profiles: list[Profile]) -> list[str]:
-    """What a reader must know to read the numbers."""
+    """Explanations of the numbers."""
     first: dict[str, Any] = {}
     for entry in profiles:
         first.setdefault(entry.device, f"{entry.hardware}, {entry.threads} threads, torch {torch.__version__}")
     notes = [f"{device}: {hardware}" for device, hardware in first.items()]
     notes.append(
         "Per image of a batch. GFLOPs: convolutions and matrix products as run, two operations per multiply-add; "
-        "everything else is not counted. Time: median after warm-up with quartiles. Peak: memory of one call beyond "
+        "nothing else is counted. Time: median after warm-up with quartiles. Peak: memory of one call beyond "
         "weights and input."
     )
     if any(entry.weights == "random" for entry in profiles):
-        notes.append("* random weights, as none were found; neither time nor size depends on them.")
+        notes.append("* random weights, because none were found; neither time nor size depends on them.")
     return notes

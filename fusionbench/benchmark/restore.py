@@ -1,4 +1,4 @@
-"""Restoration before fusion: a program of others runs over one image of every pair, then the method sees the result."""
+"""Restoration before fusion: an external program restores one image of every pair before the method fuses it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from fusionbench.types import Image, Pair
 
 @dataclass(frozen=True)
 class Restorer:
-    """Restores the images of pairs, each once: results are kept under what went in and what was run.
+    """Restores the images of pairs, each once: results are cached by input and command.
 
     Attributes:
-        commands: template by modality, with `{in}` and `{out}`.
-        folder: of the results and logs.
-        timeout: seconds for one image.
+        commands: command template by modality, with `{in}` and `{out}`.
+        folder: folder of the results and logs.
+        timeout: time limit for one image in seconds.
     """
 
     commands: Mapping[str, str]
@@ -32,7 +32,7 @@ class Restorer:
     timeout: float = 600.0
 
     def __call__(self, pair: Pair) -> Pair:
-        """The pair with restored images; nothing is said to be wrong with them any more.
+        """The pair with restored images, which are then no longer marked as degraded.
 
         Raises:
             ValueError: a program returned another size.
@@ -61,7 +61,7 @@ class Restorer:
 
 
 def _kept(path: Path, channels: Literal[1, 3]) -> Image | None:
-    """A result of before; one that cannot be read is made again."""
+    """A cached result; one that cannot be read is computed again."""
     try:
         return to_tensor(read_image(path, channels)).to(torch.float32)
     except (ValueError, OSError):

@@ -1,7 +1,7 @@
 """One cell of a run on disk: `<out>/<dataset>/<degradation>/<method>/{meta.json, images/, scores.csv, provenance.csv}`.
 
-Whole files are written to a temporary name and renamed. `scores.csv` grows by one line per image; `provenance.csv`
-remembers what each row and each image was made from, so that neither outlives it.
+Files are written atomically, except that `scores.csv` grows by one line per image; `provenance.csv` records what each
+row and each image was made from, so that outdated ones are detected.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ REFERENCES, INPUTS = "references", "inputs"
 """Folders of the sources of pictured images: `<dataset>/references` and `<dataset>/<degradation>/inputs`."""
 
 PARTS = ".parts"
-"""Folder of a cell with what each of several processes has written of it so far."""
+"""Folder of a cell with the partial results of each of several processes."""
 
 UNABLE = "unable"
-"""Entry of meta.json: why the method cannot fuse images that are so degraded; such a cell has no images."""
+"""Entry of meta.json: why the method cannot fuse images with this degradation; such a cell has no images."""
 
 POSITION = "position"
-"""Entry of meta.json: the cell's place in the run's tables."""
+"""Entry of meta.json: the cell's position in the run's tables."""
 
 
 class CellFolder:
@@ -40,16 +40,16 @@ class CellFolder:
         self._meta: dict[str, Any] | None = None
 
     def check(self, settings: Mapping[str, Any]) -> None:
-        """Refuse a folder that holds results of other settings.
+        """Refuse a folder with results of other settings.
 
         Raises:
-            ValueError: it does.
+            ValueError: it has results of other settings.
         """
         if found := self.meta():
             refuse_others(self.folder, found["settings"], json.loads(json.dumps(settings)))
 
     def bind_settings(self, settings: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
-        """Bind the folder to its settings, or check that it is bound to the same ones.
+        """Bind the folder to settings, or check that it is bound to the same ones.
 
         Raises:
             ValueError: the folder holds results of other settings.
@@ -59,46 +59,48 @@ class CellFolder:
             self.update_meta({"settings": dict(settings), "environment": dict(environment)})
 
     def meta(self) -> dict[str, Any]:
-        """What meta.json holds, or nothing where the folder is new; read once.
+        """The content of meta.json, empty if the folder is new; read once.
 
         Raises:
-            ValueError: meta.json is not what this program writes.
+            ValueError: meta.json does not have the expected form.
         """
         if self._meta is None:
             self._meta = _read_meta(self.folder / "meta.json")
         return self._meta
 
     def update_meta(self, entries: Mapping[str, Any]) -> None:
-        """Add entries to meta.json beside the settings; None takes one out. Nothing is written where all is there."""
+        """Add entries to meta.json next to the settings; None removes one. Nothing is written if nothing changes."""
         meta = {key: value for key, value in {**self.meta(), **entries}.items() if value is not None}
         self._meta = json.loads(json.dumps(meta))
         write_atomically(self.folder / "meta.json", json.dumps(meta, indent=2, sort_keys=True) + "\n")
 
     def image(self, name: str) -> Path:
-        """Where the fused image of a pair is, or will be."""
+        """The path of the fused image of a pair, which may not exist yet."""
         return self.images / f"{name}.png"
 
     def fused(self) -> set[str]:
-        """Names of the pairs whose fused image is there."""
+        """Names of the pairs whose fused image exists."""
         return {path.stem for path in self.images.glob("*.png") if not path.name.startswith(".")}
 
     def keep_made_from(self, sources: Mapping[str, str]) -> set[str]:
-        """Names of the pairs whose fused image is there and was made from these sources; one of others is removed."""
+        """Names of the pairs whose fused image exists and was made from these sources; other images are removed."""
         there = self.fused() & sources.keys()
-        made = self.scores.read().made  # After looking, as the record of an image is there before the image is.
+        made = (
+            self.scores.read().made
+        )  # Read after listing, because the record of an image is written before the image.
         kept = {name for name in there if sources[name] and made.get(name) == sources[name]}
         for name in there - kept:
             self.image(name).unlink()
         return kept
 
     def failures(self) -> dict[str, str]:
-        """Why a pair has no fused image, by name; an image that came since removes its entry."""
+        """Why a pair has no fused image, by name; entries of images that exist by now are removed."""
         done = self.fused()
         lines, _ = read_csv(self._failures.path)
         return {cells[0]: cells[1] for _, cells in lines if len(cells) == 2 and cells[0] not in done}
 
     def fail(self, name: str, reason: str) -> None:
-        """Record that a pair could not be fused; an image of an earlier attempt must not pass for this one's."""
+        """Record that a pair could not be fused, and remove its image from an earlier attempt."""
         self.image(name).unlink(missing_ok=True)
         self._failures.append(csv_line([name, one_line(reason)]))
 
@@ -107,35 +109,35 @@ class CellFolder:
         self._failures.path.unlink(missing_ok=True)
 
     def rows(self) -> dict[str, ImageScores]:
-        """The scored images by name, as far as the file can be trusted; others are scored again."""
+        """The trusted rows of scores.csv by image; others are scored again."""
         return dict(self.scores.rows)
 
     def checked_rows(self) -> dict[str, ImageScores]:
-        """All scored images by name.
+        """All rows of scores.csv by image.
 
         Raises:
             ValueError: a row cannot be trusted.
         """
         if faults := self.scores.faults:
             more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-            raise ValueError(f"{faults[0]}{more}; the command that wrote the folder computes such rows again")
+            raise ValueError(f"{faults[0]}{more}; the command that wrote the folder recomputes such rows")
         return self.rows()
 
     def shard(self, number: int, names: Iterable[str]) -> CellFolder:
-        """Files of one process's own, beside those of others, with what is known of its images.
+        """Separate files for one process, with the existing results of its images.
 
-        The images lie in one folder for all processes. `gather` puts the parts together again.
+        All processes share one folder of images. `merge` combines the shards.
         """
         part = CellFolder(self.folder / PARTS / str(number), images=self.images)
         part.scores.shard(self.scores, names)
         return part
 
     def merge(self, order: Sequence[str], known: Collection[str] | None = None) -> None:
-        """Put the parts of several processes, finished or interrupted, where one process would have written them.
+        """Combine the files of several processes, finished or interrupted, as if a single one had written them.
 
         Args:
-            order: of the images.
-            known: images of the dataset; what is said of others is forgotten.
+            order: the order of the images.
+            known: images of the dataset; records of others are dropped.
         """
         parts = [CellFolder(folder, self.images) for folder in sorted((self.folder / PARTS).glob("*"))]
         if not parts:
@@ -162,18 +164,18 @@ META: dict[str, type[Any]] = {
     POSITION: int,
 }
 NEEDED = ("settings", "environment")
-"""Entries of meta.json, and those that it always has."""
+"""Entries of meta.json, and the required ones."""
 
 
 def pictured(dataset: Path) -> list[str]:
-    """Images of a dataset of a run whose sources are kept and that some method has fused."""
+    """Images of a run's dataset whose sources are kept and that at least one method has fused."""
     folders = [path.parent / "images" for path in dataset.glob("*/*/meta.json")]
     kept = sorted(path.stem for path in (dataset / REFERENCES / "vi").glob("*.png"))
     return [name for name in kept if any((folder / f"{name}.png").exists() for folder in folders)]
 
 
 def cells_of(out: Path) -> list[CellFolder]:
-    """The cells of a run in the order in which they were asked for, in a copy of its folder too.
+    """The cells of a run in the order in which they were requested, also in a copied folder.
 
     Raises:
         ValueError: one has scores, and nothing says of what.
@@ -184,7 +186,7 @@ def cells_of(out: Path) -> list[CellFolder]:
 
 
 def assign_order(cells: Iterable[CellFolder], there: Iterable[CellFolder]) -> None:
-    """Note where cells that have no place yet stand in the run's tables: after those that are there."""
+    """Assign positions in the run's tables to new cells, after the existing ones."""
     following = 1 + max((cell.meta().get(POSITION, 0) for cell in there), default=0)
     for cell in cells:
         if POSITION not in cell.meta():
@@ -193,10 +195,10 @@ def assign_order(cells: Iterable[CellFolder], there: Iterable[CellFolder]) -> No
 
 
 def refuse_others(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse settings that are not those of the results in a folder.
+    """Refuse settings that differ from those of the results in a folder.
 
     Raises:
-        ValueError: they are not.
+        ValueError: they differ.
     """
     if differing := sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key)):
         changes = "; ".join(f"{key} was {found.get(key)!r}, now {wanted.get(key)!r}" for key in differing)
@@ -220,18 +222,18 @@ def _read_meta(path: Path) -> dict[str, Any]:
 
 
 def _check_meta(meta: Any) -> None:
-    """Refuse what is not in the form that this program and its earlier versions write.
+    """Refuse content that neither this nor earlier versions write.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the content is invalid.
     """
     if not isinstance(meta, dict):
-        raise ValueError("it is no table")
+        raise ValueError("it is not a table")
     for entry, kind in META.items():
         if not isinstance(meta.get(entry, kind()), kind) or (entry in NEEDED and entry not in meta):
-            raise ValueError(f"no {entry} of the right form")
+            raise ValueError(f"{entry} is missing or invalid")
     if "images" in meta and not all(isinstance(meta["images"].get(key), int) for key in ("scored", "available")):
-        raise ValueError("no images of the right form")
+        raise ValueError("images is invalid")
     for metric, identity in meta.get("metrics", {}).items():
         if not isinstance(identity, dict) or not {"pyiqa", "version", "files", "unpublished"} <= identity.keys():
-            raise ValueError(f"it does not say what {metric} was computed with")
+            raise ValueError(f"it does not say with which files {metric} was computed")

@@ -42,20 +42,20 @@ if TYPE_CHECKING:
 
 
 LOGS, RESTORED = "logs", "restored"
-"""Folders below the run's: what commands of others printed, and images after restoration commands."""
+"""Folders in the run's folder: output of external commands, and images after restoration commands."""
 
 PICTURED = 2
-"""Images of each dataset whose sources are kept for pictures."""
+"""Number of images of each dataset whose sources are kept for figures."""
 
 
 @dataclass
-class Outcome:
-    """What a run leaves behind.
+class RunResult:
+    """The result of a run.
 
     Attributes:
         out: the run's folder.
-        problems: one sentence per image or metric that is missing.
-        exceptions: one sentence for each method and degradation that do not go together, whose cells stay empty.
+        problems: one sentence for each image or metric that is missing.
+        exceptions: one sentence for each method with an unsupported degradation, whose cells stay empty.
     """
 
     out: Path
@@ -64,9 +64,9 @@ class Outcome:
 
 
 def settings_of(benchmark: Benchmark, cell: Cell, weights: str, precision: str) -> dict[str, Any]:
-    """What makes two results comparable; a folder holds results of one such set only.
+    """The settings that make two results comparable; a folder holds results of a single set.
 
-    What the images were made from belongs to it, too, and stands in files of its own: see `sources`.
+    The sources of the images belong to them, too, but are recorded in separate files: see `sources`.
     """
     return {
         "dataset": cell.dataset.name,
@@ -90,7 +90,7 @@ def settings_of(benchmark: Benchmark, cell: Cell, weights: str, precision: str) 
 
 
 def environment() -> dict[str, Any]:
-    """Where numbers were computed: told beside them, never compared."""
+    """Where numbers were computed: recorded with them, but not compared."""
     cuda = torch.cuda.is_available()
     return {
         "python": platform.python_version(),
@@ -108,21 +108,21 @@ def run(
     execution: Execution = ONE_DEVICE,
     strict: bool = False,
     console: Console | None = None,
-) -> Outcome:
-    """Fuse and score every cell of a benchmark that is not done yet.
+) -> RunResult:
+    """Fuse and score every cell of a benchmark that is not complete yet.
 
     Args:
-        out: the run's folder; an interrupted run of the same settings goes on there.
-        execution: on which devices; images are divided to as many processes, which leave the same files as one.
-        strict: refuse to start where a score cannot be computed, instead of leaving its column empty; where a method
-            cannot fuse what is degraded so, instead of leaving its cell empty; or where its own weights are missing,
-            instead of running its fallback, which is warned of.
-        console: where progress is shown; nothing is shown without.
+        out: the run's folder; an interrupted run with the same settings is resumed there.
+        execution: the devices; images are divided among as many processes, with the same files as a result.
+        strict: refuse to start if a metric cannot be computed, instead of leaving its column empty; if a method does
+            not support a degradation, instead of leaving its cell empty; or if its weights are missing, instead of
+            running its fallback with a warning.
+        console: where progress is shown, if given.
 
     Raises:
         FileNotFoundError: a dataset, a weight file or a folder is missing; nothing has been run.
-        ValueError: an input is wrong or the folder holds other settings; nothing has been run. Or one of several
-            processes was ended; the same run goes on there.
+        ValueError: an input is invalid or the folder has other settings; nothing has been run. Or one of several
+            processes was killed; the same call resumes the run.
     """
     benchmark, checked = check(benchmark, strict=strict)
     for notice in checked.notices:
@@ -143,15 +143,15 @@ def run_checked(
     job = _Job.open(benchmark, out, checked)
     folders = _claim(job, out, execution.precision, console)
     for cell, folder in zip(job.cells, folders, strict=True):
-        # Several processes may have been interrupted here.
+        # Several processes may have been interrupted before.
         folder.merge(job.names(cell), job.pairs_of(cell).source.names)
         checked.record(folder, cell.method.files or ())
         if why := checked.unable.get((cell.method.name, cell.degradation)):
             folder.update_meta({UNABLE: why})
             folder.scores.name_columns(benchmark.metrics)
         if folder.meta().get("images") != job.images(cell):
-            folder.update_meta({"images": None})  # Until the cell is done, its table is over what is there.
-    outcome = Outcome(out, checked.problems, checked.exceptions)
+            folder.update_meta({"images": None})  # Until the cell is complete, its table covers the existing images.
+    outcome = RunResult(out, checked.problems, checked.exceptions)
     for dataset, by_degradation in job.pairs.items():
         for degradation, pairs in by_degradation.items():
             keep_inputs(pairs, pairs.source.names[: benchmark.limit], out, dataset, degradation)
@@ -183,7 +183,7 @@ def run_checked(
 
 @dataclass(frozen=True)
 class _Job:
-    """All cells of a benchmark, with the pairs and methods of a process's own."""
+    """All cells of a benchmark, with the pairs and methods of this process."""
 
     benchmark: Benchmark
     cells: list[Cell]
@@ -206,15 +206,15 @@ class _Job:
         return self.pairs[cell.dataset.name][cell.degradation]
 
     def names(self, cell: Cell) -> list[str]:
-        """The pairs of a cell that are asked for, in order."""
+        """The requested pairs of a cell, in order."""
         return self.pairs_of(cell).source.names[: self.benchmark.limit]
 
     def images(self, cell: Cell) -> dict[str, int]:
-        """How many pairs of a cell are asked for, and how many there are."""
+        """The number of requested pairs of a cell, and of all its pairs."""
         return {"scored": len(self.names(cell)), "available": len(self.pairs_of(cell).source.names)}
 
     def fuse_and_score(self, cell: Cell, folder: CellFolder, shard: Shard, done: Notify) -> None:
-        """Bring a process's shard of a cell to its end, in files of its own where it is one of several."""
+        """Complete a process's shard of a cell, in separate files if there are several processes."""
         if (cell.method.name, cell.degradation) in self.checked.unable:
             done(2 * len(shard.of(len(self.names(cell)))))
             return
@@ -232,7 +232,7 @@ class _Job:
             folder,
             self.benchmark.selection,
             shard.execution,
-            # Images that were made elsewhere are there already, whatever they were made from.
+            # Images that were made elsewhere already exist, whatever they were made from.
             restore=self.restore if cell.method.folder is None else None,
             sources=sources,
             done=done,
@@ -250,8 +250,8 @@ class _Job:
 
 
 def _run_shard(benchmark: Benchmark, out: Path, checked: Preflight, shard: Shard, done: Notify, reach: Notify) -> None:
-    """What one of several processes does: its images of every cell."""
-    warnings.simplefilter("ignore", ImageWarning)  # The process that started this one says it.
+    """The work of one of several processes: its images of every cell."""
+    warnings.simplefilter("ignore", ImageWarning)  # The parent process has warned.
     job = _Job.open(benchmark, out, checked)
     for place, cell in enumerate(job.cells):
         reach(place)
@@ -272,9 +272,9 @@ def _restorer(benchmark: Benchmark, out: Path) -> Restorer | None:
 
 
 def keep_inputs(pairs: Pairs, names: Sequence[str], out: Path, dataset: str, degradation: str) -> None:
-    """Write the sources of the first images, so that pictures can be drawn from the run's folder alone.
+    """Write the sources of the first images, so that figures can be drawn from the run's folder alone.
 
-    What stays in the folder are the images as the methods see them, and their references where these are known.
+    The folder gets the images as the methods read them, and their clean references if known.
     """
     for index, name in enumerate(names[:PICTURED]):
         inputs = out / dataset / path_name(degradation) / INPUTS
@@ -299,10 +299,10 @@ def problems(label: str, folder: CellFolder, names: list[str]) -> list[str]:
 
 
 def _claim(job: _Job, out: Path, precision: str, console: Console | None) -> list[CellFolder]:
-    """The cells' folders, bound to their settings and to what the pairs are made from.
+    """The cells' folders, bound to their settings and sources.
 
     Raises:
-        ValueError: they hold results of others; nothing has been written.
+        ValueError: they have results of other settings or sources; nothing has been written.
     """
     benchmark, changed = job.benchmark, {}
     now = {
@@ -326,7 +326,7 @@ def _claim(job: _Job, out: Path, precision: str, console: Console | None) -> lis
     for dataset, sources in now.items():
         if changed[dataset] and console is not None:
             names = listed(changed[dataset])
-            console.print(f"{dataset}: sources changed since they were fused, and are fused again: {names}")
+            console.print(f"{dataset}: sources have changed and are fused again: {names}")
         drop_pictured(out / dataset, changed[dataset])
         sources.write(out / dataset, before[dataset])
     return folders

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fusionbench.data.sources.base import RawPair
 
 
-# Decoded sources are kept between the methods of a run, up to so many bytes per dataset.
+# Decoded sources are cached between the methods of a run, up to this many bytes per dataset.
 CACHE_BYTES = 2**29
 
 
@@ -38,14 +38,14 @@ def score_cell(
     skip: Iterable[str] = (),
     done: Callable[[int], None] = lambda count: None,
 ) -> None:
-    """Compute the scores that the cell lacks, one image at a time, and write each row when it is known.
+    """Compute the missing scores of a cell, one image at a time, and write each row immediately.
 
     Args:
-        metrics: names as the user wrote them; they become the columns.
-        images: fused image by pair name; the cell's own images where it is not given.
+        metrics: names as written by the user; they become the columns.
+        images: fused images by pair name; by default those of the cell.
         sources: digest of every pair, by name.
-        skip: metrics that cannot be computed here; their cells stay empty.
-        done: called with the number of images that were just finished.
+        skip: metrics that cannot be computed here; their values stay empty.
+        done: called with the number of images just finished.
     """
     failures = folder.failures() if images is None else {}
     names = pairs.source.names[: selection.limit]
@@ -68,7 +68,7 @@ def score_cell(
 def _scored(
     pairs: Pairs, index: int, path: Path, folder: CellFolder, todo: Sequence[str], protocol: str, sources: str
 ) -> ImageScores | None:
-    """The row of one image, with what is known of it already; None where that is all.
+    """The row of one image, including existing scores; None if nothing is missing.
 
     The row of an image that cannot be read has no digest.
     """
@@ -95,7 +95,7 @@ def _scored(
 def _scores(
     pairs: Pairs, index: int, fused: Tensor, path: Path, wanted: Sequence[str], protocol: str
 ) -> tuple[dict[str, float], list[str]]:
-    """The scores that exist, and why the others do not."""
+    """The scores that could be computed, and why others could not."""
     raw = pairs.source.read(index)
     check_size(fused, raw, path)
     clean = [metric for metric in wanted if not metric.endswith(INPUT)]
@@ -115,7 +115,7 @@ def _scores(
 def _evaluated(
     images: tuple[Tensor, Tensor, Tensor], metrics: Sequence[str], protocol: str, reasons: list[str]
 ) -> dict[str, float]:
-    """The finite scores; what could not be computed adds its reason."""
+    """The finite scores; reasons for others are appended to `reasons`."""
     names = {metric: metric.removesuffix(INPUT) for metric in metrics}
     try:
         scores = evaluate(*images, names.values(), protocol)
@@ -123,7 +123,7 @@ def _evaluated(
         if len(metrics) == 1:
             reasons.append(str(error))
             return {}
-        # One score that such images cannot have must not take the others with it.
+        # A metric that is impossible for these images must not affect the others.
         return {
             name: value for metric in metrics for name, value in _evaluated(images, [metric], protocol, reasons).items()
         }
@@ -135,7 +135,7 @@ def _evaluated(
 
 
 def check_size(fused: Tensor, raw: RawPair, path: Path) -> None:
-    """Refuse a fused image that does not lie over its sources.
+    """Refuse a fused image whose size differs from its sources.
 
     Raises:
         ValueError: the sizes differ.

@@ -1,9 +1,9 @@
-"""The scores of one cell on disk: `scores.csv`, and `provenance.csv`, which says what each row belongs to.
+"""The scores of one cell on disk: `scores.csv`, and `provenance.csv` with the provenance of each row.
 
-Both grow by a line per image, so that a row costs the same however many there are, and are put in order when a cell is
-done. Until then the last line of an image counts. A line of `provenance.csv` holds an image's name, the digest of its
-sources, the sha256 of the fused image and a digest of the row. One with sources alone says that the image is fused from
-them anew: its earlier rows are void.
+Both grow by a line per image, so that the cost of a row does not depend on their number, and are sorted when a cell is
+complete. Until then the last line of an image counts. A line of `provenance.csv` has an image's name, the digest of its
+sources, the SHA-256 of the fused image and a digest of the row. One with only sources means that the image is fused
+from them again: its earlier rows are invalid.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class ImageScores:
 
     Attributes:
         status: 'ok', or why the image or some of its scores are missing.
-        values: score by metric name; a metric that could not be computed is absent.
-        digest: sha256 of the image file that was scored; empty where there is none.
-        sources: digest of the pair that it was scored against; empty where it is not known.
+        values: score by metric; metrics that could not be computed are absent.
+        digest: SHA-256 of the scored image file; empty if there is none.
+        sources: digest of the pair that it was scored against; empty if unknown.
     """
 
     image: str
@@ -48,7 +48,7 @@ class ImageScores:
     sources: str = ""
 
     def fingerprint(self) -> str:
-        """A digest of status and scores, whatever other columns the file has."""
+        """A digest of status and scores, independent of other columns."""
         values = sorted(self.values.items())
         text = csv_line([one_line(self.status), *(f"{name}={value!r}" for name, value in values)])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -64,13 +64,13 @@ class _Record(NamedTuple):
 
 @dataclass
 class _Content:
-    """What both files say.
+    """The content of both files.
 
     Attributes:
         metrics: columns of scores.csv.
-        rows: the rows that can be trusted, by image.
-        made: digest of the sources that an image was last fused from, or scored against.
-        faults: what of scores.csv cannot be trusted, one sentence each.
+        rows: the trusted rows, by image.
+        made: digest of the sources that an image was last fused from or scored against.
+        faults: one sentence for each part of scores.csv that cannot be trusted.
     """
 
     metrics: list[str] = field(default_factory=list)
@@ -91,14 +91,14 @@ class ScoreFile:
         return _read(self._scores.path, self._provenance.path)
 
     def read(self) -> ScoreFile:
-        """Read both files anew, as another run of the same settings may write them, too."""
+        """Read both files again, because another run of the same settings may have written them."""
         self.__dict__.pop("_content", None)
         self.__dict__.pop("_known", None)
         return self
 
     @cached_property
     def _known(self) -> _Content:
-        """What may be written: rows of an earlier version belong to nothing that is known, and are computed again."""
+        """The content without rows of an earlier version, which have no provenance and are computed again."""
         content = self._content
         if unknown := content.rows.keys() - content.made.keys():
             content.rows = {image: row for image, row in content.rows.items() if image not in unknown}
@@ -107,12 +107,12 @@ class ScoreFile:
 
     @property
     def metrics(self) -> list[str]:
-        """The metric columns that the file has."""
+        """The metric columns of the file."""
         return list(self._content.metrics)
 
     @property
     def rows(self) -> Mapping[str, ImageScores]:
-        """The rows that can be trusted, by image."""
+        """The trusted rows, by image."""
         return self._content.rows
 
     @property
@@ -122,20 +122,20 @@ class ScoreFile:
 
     @property
     def faults(self) -> list[str]:
-        """What of the file cannot be trusted, one sentence each."""
+        """One sentence for each part of the file that cannot be trusted."""
         return list(self._content.faults)
 
     def begin(self, image: str, sources: str) -> None:
-        """Say that an image is about to be fused from these sources; its row is void from now on."""
+        """Record that an image is about to be fused from these sources, which invalidates its row."""
         content = self._known
         self._record([_provenance_line(image, _Record(sources, "", ""))], sync=False)
         content.made[image] = sources
         content.rows.pop(image, None)
 
     def add(self, row: ImageScores, metrics: Sequence[str]) -> None:
-        """Add or replace the row of one image; `metrics` names every column that the file shall have."""
+        """Add or replace the row of one image; `metrics` are the required columns of the file."""
         content = self._known
-        # The record goes first: a row without its record is computed again, a record without its row does nothing.
+        # The record is written first: a row without a record is computed again, a record without a row is harmless.
         self._record([_row_line(row)])
         added = [name for name in dict.fromkeys([*metrics, *row.values]) if name not in content.metrics]
         content.rows[row.image] = row
@@ -148,30 +148,30 @@ class ScoreFile:
             self._scores.append(csv_line(_cells(row, content.metrics)))
 
     def name_columns(self, metrics: Sequence[str]) -> None:
-        """Have a column for each metric, where there are no rows to add."""
+        """Add a column for each metric, even if there are no rows to add."""
         content = self._known
         if added := [name for name in metrics if name not in content.metrics]:
             content.metrics += added
             self._scores.replace(self._text())
 
     def sort_rows(self, order: Iterable[str], known: Collection[str] | None = None) -> None:
-        """Put both files in order, so that equal runs give equal files.
+        """Sort both files, so that equal runs give equal files.
 
         Args:
-            order: images; others come behind them.
-            known: images of the dataset; what is said of others is forgotten.
+            order: images in order; others follow them.
+            known: images of the dataset; records of others are dropped.
         """
         content = self._known
         places = list(order)
         content.rows = ordered(content.rows, places, known)
         content.made = ordered(content.made, places, known)
         content.faults.clear()
-        # The scores go first: their lines that are gone have a record still, and none of those left lacks one.
+        # scores.csv is written first: dropped rows still have records, and every remaining row has one.
         self._scores.replace(self._text())
         self._provenance.replace(PROVENANCE + "".join(self._records()))
 
     def shard(self, other: ScoreFile, images: Iterable[str]) -> None:
-        """Take over what another file says of some images."""
+        """Copy the records of some images from another file."""
         content = self._known
         for image in images:
             if image in other.rows:
@@ -183,7 +183,7 @@ class ScoreFile:
             self.sort_rows(content.made)
 
     def merge(self, others: Sequence[ScoreFile]) -> None:
-        """Take over all that other files say; what they say of an image replaces what was known of it."""
+        """Copy all records from other files, replacing existing ones of the same images."""
         content = self._known
         for other in others:
             content.metrics += [name for name in other.metrics if name not in content.metrics]
@@ -210,7 +210,7 @@ class ScoreFile:
 
 
 def ordered(entries: Mapping[str, T], order: Iterable[str], known: Collection[str] | None = None) -> dict[str, T]:
-    """Entries by name in the given order, those that it lacks behind the others; without those that nobody knows."""
+    """Entries by name in the given order, followed by the others; without unknown ones."""
     place = {name: index for index, name in enumerate(order)}
     names = set(entries) if known is None else set(known)
     kept = ((name, entry) for name, entry in entries.items() if name in names)
@@ -236,11 +236,11 @@ def _provenance_line(image: str, record: _Record) -> str:
 
 
 def _read(scores: Path, provenance: Path) -> _Content:
-    """Rows with what they belong to.
+    """Rows with their provenance.
 
-    Without any provenance the rows of an earlier version are read, which belong to nothing that is known.
+    Without provenance.csv, the rows are of an earlier version, which recorded no provenance.
     """
-    lines, faults = read_csv(scores)  # First, as a row's record is on the disk before the row is.
+    lines, faults = read_csv(scores)  # First, because a row's record is written before the row.
     content = _Content(faults=faults)
     live, void, content.made = _read_records(provenance)
     known = provenance.exists()
@@ -252,7 +252,7 @@ def _read(scores: Path, provenance: Path) -> _Content:
         return content
     heading = lines[0].cells
     if heading[:2] != [IMAGE, STATUS] or "" in heading or len(set(heading)) < len(heading):
-        content.faults.append(f"{scores} does not begin with {IMAGE},{STATUS} and the names of metrics, each once")
+        content.faults.append(f"{scores} does not start with {IMAGE},{STATUS} and distinct names of metrics")
         return content
     content.metrics = heading[2:]
     for number, cells in lines[1:]:
@@ -273,20 +273,20 @@ def _read(scores: Path, provenance: Path) -> _Content:
             content.faults.append(f"{scores}, line {number}: {row.image!r} has a second row")
             continue
         content.rows[row.image] = row
-    if content.faults:  # Nothing says that the columns are right either.
+    if content.faults:  # The columns cannot be trusted either.
         used = {metric for row in content.rows.values() for metric in row.values}
         content.metrics = [metric for metric in content.metrics if metric in used]
     return content
 
 
 def _read_records(path: Path) -> tuple[dict[str, list[_Record]], dict[str, set[str]], dict[str, str]]:
-    """Records of rows by image, digests of rows that are void, and the sources of every image."""
+    """Records of rows by image, digests of invalid rows, and the sources of every image."""
     live: dict[str, list[_Record]] = {}
     void: dict[str, set[str]] = {}
     made: dict[str, str] = {}
     for _, cells in read_csv(path)[0]:
         if len(cells) != 1 + len(_Record._fields) or csv_line(cells) == PROVENANCE:
-            continue  # A row without its record is not trusted, so that a broken line needs no sentence of its own.
+            continue  # A row without a record is not trusted, so a broken line needs no message.
         image, record = cells[0], _Record(*cells[1:])
         if record.scores:
             live.setdefault(image, []).append(record)
@@ -304,14 +304,14 @@ def _row(cells: Sequence[str], heading: Sequence[str]) -> ImageScores | str:
     if not image or not status:
         return f"no {STATUS if image else IMAGE}"
     if why := unfit_name(image):
-        return f"no pair has the name {image[:80]!r}, which {why}"
+        return f"no pair can have the name {image[:80]!r}, which {why}"
     values: dict[str, float] = {}
     for metric, text in zip(heading[2:], texts, strict=True):
         if text:
             try:
                 values[metric] = float(text)
             except ValueError:
-                return f"{metric} is {text!r}, no number"
+                return f"{metric} is {text!r}, not a number"
             if not math.isfinite(values[metric]):
                 return f"{metric} is {text}"
     return ImageScores(image, status, values)

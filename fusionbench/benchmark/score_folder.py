@@ -1,4 +1,4 @@
-"""Scoring a folder of fused images that were made anywhere, by people who use nothing else of this package."""
+"""Scoring a folder of fused images that were made anywhere, independent of the rest of the package."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def score_folder(
     """Write `out/scores.csv` and print the means.
 
     Args:
-        fused: folder of fused images; they pair with the sources by stem.
-        choice: the sources; it says whether files without a partner are refused or left out.
-        metrics: names as the user wrote them; they become the columns.
-        out: the folder of the results; an interrupted run of the same settings goes on there.
+        fused: folder of fused images, matched with the sources by stem.
+        choice: the sources, and whether files without a partner are refused or skipped.
+        metrics: names as written by the user; they become the columns.
+        out: the folder of the results; an interrupted run with the same settings is resumed there.
         selection: how many of the pairs are scored.
 
     Returns:
-        One sentence per image or metric that is missing.
+        One sentence for each image or metric that is missing.
 
     Raises:
         FileNotFoundError: a folder is missing or empty.
-        ValueError: files do not pair, sizes differ, values need an explanation, or a name is unknown.
+        ValueError: files have no partner, sizes differ, values are ambiguous, or a name is unknown.
     """
     protocol, metrics = lookup("protocol", protocol, PROTOCOLS), [canonical(metric) for metric in metrics]
     for metric in metrics:
@@ -69,7 +69,7 @@ def score_folder(
     folder = CellFolder(out, images=fused)
     folder.check(_settings(fused, choice, protocol))
     now, before = sources_of(choice, [source], selection.limit), Sources.read(out)
-    now.changed(before, out)  # What is scored against others is scored again, row by row.
+    now.changed(before, out)  # Rows scored against other sources are scored again one by one.
     remove_unfinished(out)
     folder.bind_settings(_settings(fused, choice, protocol), {})
     folder.update_meta({"images": {"scored": len(names), "available": len(source.names)}})
@@ -107,7 +107,7 @@ def _settings(fused: Path, choice: DatasetChoice, protocol: str) -> dict[str, ob
 
 def _images(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is no folder; --fused expects one with fused images")
+        raise FileNotFoundError(f"{folder} is not a folder; --fused expects one with fused images")
     if images := image_files(folder):
         return images
     raise FileNotFoundError(f"no images ({', '.join(SUFFIXES)}) in {folder}")
@@ -122,10 +122,10 @@ def _pair(fused: Path, images: dict[str, Path], source: Source, unmatched: str) 
     if lacking:
         notes.append(f"{len(lacking)} pairs have no fused image in {fused}: {first_few(lacking)}")
     if notes and unmatched == "refuse":
-        raise ValueError(f"{'; '.join(notes)}; rename them, or leave them out with --unmatched skip")
+        raise ValueError(f"{'; '.join(notes)}; rename them, or skip them with --unmatched skip")
     kept = [index for index, name in enumerate(source.names) if name in images]
     if not kept:
-        raise ValueError(f"no file in {fused} has the name of a pair; fused images carry their pair's name")
+        raise ValueError(f"no file in {fused} has the name of a pair; fused images must have their pair's name")
     return Subset(source, kept), notes
 
 

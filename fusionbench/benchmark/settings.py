@@ -1,4 +1,4 @@
-"""What a folder of results belongs to: checked before anything is written, so that results never mix."""
+"""The settings of a folder of results, checked before anything is written, so that results never mix."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from fusionbench.methods.baselines.external import External
 
 TABLE = ("protocol", "seed", "version")
-"""Settings that all cells of a run share, as its tables name them once."""
+"""Settings that all cells of a run share, because its tables state them once."""
 
 BLOCK = ("resize", "split")
 """Settings that all cells of one dataset share."""
 
 
 def sources_of(choice: DatasetChoice, sources: Iterable[Source], limit: int | None = None) -> Sources:
-    """What the pairs of a dataset are made from, and where they lie.
+    """The sources of a dataset: digests of its pairs, and their folders.
 
     Args:
-        sources: of its pairs; several where it is degraded on disk.
-        limit: only the first so many pairs.
+        sources: sources of its pairs; several if it is degraded on disk.
+        limit: only the first `limit` pairs.
     """
     images: dict[str, str] = {}
     for source in sources:
@@ -45,7 +45,7 @@ def _place(choice: DatasetChoice) -> dict[str, str | None]:
 
 
 def with_files(sources: Mapping[str, str], method: External, degradation: str) -> dict[str, str]:
-    """What fused images of others are made from: their pairs, and the files that the method finds for them."""
+    """The sources of an external method's images: the pairs, and the image files found for them."""
     found = {}
     for name, digest in sources.items():
         file = method.file_of(name, degradation)
@@ -54,14 +54,14 @@ def with_files(sources: Mapping[str, str], method: External, degradation: str) -
 
 
 def check_settings(there: Sequence[CellFolder], wanted: Sequence[tuple[CellFolder, Mapping[str, Any]]]) -> None:
-    """Refuse settings that are not those of the results in these cells, and of those beside them.
+    """Refuse settings that differ from those of the results in these cells and in the others of the run.
 
     Args:
         there: the cells of the run's folder.
         wanted: cells and their settings.
 
     Raises:
-        ValueError: it does.
+        ValueError: they differ.
     """
     for folder, settings in wanted:
         folder.check(settings)
@@ -74,10 +74,10 @@ def check_settings(there: Sequence[CellFolder], wanted: Sequence[tuple[CellFolde
 
 
 def drop_pictured(folder: Path, changed: Sequence[str]) -> None:
-    """Remove the kept sources of pairs that have changed.
+    """Remove the stored sources of pairs that have changed.
 
     Args:
-        folder: of a dataset in a run.
+        folder: the folder of a dataset in a run.
     """
     for pattern in (f"{REFERENCES}/*/*.png", f"*/{INPUTS}/*/*.png"):
         for path in folder.glob(pattern):

@@ -1,8 +1,8 @@
-"""What the results of a dataset were made from: `<out>/<dataset>/sources.json`, with the digest of every pair by name.
+"""The sources of a dataset's results: `<out>/<dataset>/sources.json`, with the digest of every pair by name.
 
-The place of the images does not matter, so that a copied or moved dataset goes on with its results. Where the bytes of
-an image differ, it was either replaced in its place, and what was made from it is made again, or the results are of
-other sources, and are refused.
+The location of the images does not matter, so results remain valid for a copied or moved dataset. If the bytes of an
+image differ, either it was replaced at its location, and results from it are computed again, or the results are of
+other sources and are refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fusionbench.files import write_atomically
 
 FILE = "sources.json"
 SHOWN = 5
-"""Names that a message lists."""
+"""How many names a message lists."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Sources:
     """The pairs of a dataset.
 
     Attributes:
-        place: folders that were given, by what they hold.
-        images: digest of each pair by name; empty for one that cannot be read.
+        place: the given folders, by what they contain.
+        images: digest of each pair by name; empty if it cannot be read.
     """
 
     place: Mapping[str, str | None] = field(default_factory=dict)
@@ -33,9 +33,9 @@ class Sources:
 
     @classmethod
     def read(cls, folder: Path) -> Sources:
-        """What a folder of results says; nothing where it is new, of an earlier version, or damaged.
+        """Read the sources of a folder of results; empty if it is new, of an earlier version, or damaged.
 
-        Nothing can go wrong for want of it: each cell knows what its images were made from.
+        They are not essential, because each cell records what its images were made from.
         """
         try:
             said = json.loads((folder / FILE).read_text(encoding="utf-8"))
@@ -45,13 +45,13 @@ class Sources:
         return cls(place, images) if isinstance(place, dict) and isinstance(images, dict) else cls()
 
     def changed(self, before: Sources, folder: Path) -> list[str]:
-        """Pairs that differ from those that results were made from, in the same place.
+        """Pairs that have changed at the same location since results were made from them.
 
         Args:
-            folder: of the results.
+            folder: the folder of the results.
 
         Raises:
-            ValueError: the results were made from images elsewhere, and these are others.
+            ValueError: the results were made from other images at another location.
         """
         known = {name: digest for name, digest in before.images.items() if digest}
         common = [name for name, digest in self.images.items() if digest and name in known]
@@ -66,16 +66,16 @@ class Sources:
         return differing
 
     def contradict(self, name: str, made_from: str) -> bool:
-        """Whether something was made from other sources than these.
+        """Whether something was made from sources other than these.
 
         Args:
-            made_from: digest of the pair, with '+' and that of a file of others where an image was taken from one.
+            made_from: digest of the pair, followed by '+' and the digest of an external image file, if there is one.
         """
         known = self.images.get(name)
         return bool(known and made_from) and made_from.partition("+")[0] != known
 
     def write(self, folder: Path, before: Sources) -> None:
-        """Keep this beside the results; what was known of further pairs stays."""
+        """Write this next to the results, keeping records of further pairs."""
         whole = Sources(self.place, {**before.images, **self.images})
         write_atomically(folder / FILE, json.dumps(asdict(whole), indent=1) + "\n")
 
@@ -86,5 +86,5 @@ def where(place: Mapping[str, str | None]) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """The first few names, and how many there are."""
+    """The first few names, and their number."""
     return ", ".join(names[:SHOWN]) + (f", ... ({len(names)})" if len(names) > SHOWN else "")

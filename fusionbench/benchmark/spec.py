@@ -1,7 +1,7 @@
-"""What to run and how: datasets x degradations x methods x metrics, read from a command line or a YAML file.
+"""What to run and how: datasets x degradations x methods x metrics, from a command line or a YAML file.
 
-Every name is looked up when the value is made, so that a typo costs a second and not a night, and is kept as the
-tables spell it, in whatever case it was written.
+Every name is looked up when a value is created, so that a typo is reported at once, and is stored as the tables spell
+it.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from fusionbench.registry import lookup
 from fusionbench.weights.store import WeightFile
 
 LEAST_TILE = 128
-"""Side of the smallest tiles, in pixels: twice what neighbours share."""
+"""Smallest side of tiles in pixels: twice their overlap."""
 
 PRECISIONS = {"16": "16-mixed", "32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}
-"""Lightning's precisions that have a second name, by that name."""
+"""Lightning's names of precisions by their aliases."""
 
 OTHER_PRECISIONS = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
 
 
 def restorers_by_modality(pre: Iterable[str]) -> dict[str, str]:
-    """The restoration command of each modality that 'vi:COMMAND' entries say.
+    """The restoration command of each modality from 'vi:COMMAND' entries.
 
     Raises:
-        ValueError: an entry is not of that form, its command has other names than {in} and {out} or does not split into
-            words, or it repeats a modality.
+        ValueError: an entry has another form, its command has placeholders other than {in} and {out} or an open quote,
+            or it repeats a modality.
     """
     commands: dict[str, str] = {}
     for entry in pre:
@@ -46,9 +46,9 @@ def restorers_by_modality(pre: Iterable[str]) -> dict[str, str]:
         try:
             check_template(command, ("in", "out"))
         except ValueError as error:
-            raise ValueError(f"--pre: {error}; write such as '{modality}:restore {{in}} {{out}}'") from error
+            raise ValueError(f"--pre: {error}; write for example '{modality}:restore {{in}} {{out}}'") from error
         if modality in commands:
-            raise ValueError(f"--pre gives two commands for {modality!r}; join them in a script")
+            raise ValueError(f"--pre gives two commands for {modality!r}; combine them in a script")
         commands[modality] = command.strip()
     return commands
 
@@ -57,17 +57,17 @@ def check_tile(tile: int) -> None:
     """Refuse tiles that are too small to overlap.
 
     Raises:
-        ValueError: they are.
+        ValueError: they are too small.
     """
     if tile and tile < LEAST_TILE:
-        raise ValueError(f"tile is {tile}; it must be 0 (whole images) or a side of {LEAST_TILE} pixels or more")
+        raise ValueError(f"tile is {tile}; it must be 0 (whole images) or at least {LEAST_TILE} pixels")
 
 
 def check_timeout(timeout: float) -> None:
-    """Refuse a time limit that leaves no time.
+    """Refuse a time limit that is not positive.
 
     Raises:
-        ValueError: it does.
+        ValueError: it is not positive.
     """
     if timeout <= 0:
         raise ValueError(f"timeout is {timeout:g}; it must be above 0 seconds")
@@ -75,14 +75,14 @@ def check_timeout(timeout: float) -> None:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which pairs of a dataset are fused and scored, and what a method is told of each.
+    """Which pairs of a dataset are fused and scored, and the hints given to methods.
 
     Attributes:
-        limit: at most so many pairs, the first ones; all without.
-        seed: what degradations and methods draw from, together with the image's name.
+        limit: at most this many pairs, the first ones; None for all.
+        seed: seed of degradations and methods, together with the image's name.
         tile: side of the tiles that a method fuses at a time, in pixels; 0 fuses whole images.
-        prompt: what a person says is wrong with the images, for methods that read text.
-        degradation: the same as a spec; methods are told what the dataset knows without it.
+        prompt: a description of the degradation in words, for methods that read text.
+        degradation: the degradation as a spec; by default methods get the dataset's.
 
     Raises:
         ValueError: no images are left, or tiles are too small to overlap.
@@ -104,16 +104,16 @@ ALL_PAIRS = Selection()
 
 @dataclass(frozen=True)
 class Execution:
-    """How the work is done: on which devices, in how many processes, and how precisely.
+    """How the work is done: devices, processes and precision.
 
-    Nothing but the precision changes a number.
+    Only the precision changes results.
 
     Attributes:
-        batch_size: images of one size that a method fuses at a time on a GPU; a CPU fuses one after the other.
-        workers: processes that read and degrade images, for each device.
+        batch_size: images of equal size that a method fuses at a time on a GPU; a CPU fuses them one by one.
+        workers: processes per device that read and degrade images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
-        devices: how many devices, or which; on a processor, how many processes. Each takes its part of the images.
-        precision: Lightning's precision (32-true, 16-mixed, bf16-mixed), under one name each.
+        devices: number or list of devices; on a CPU, number of processes. Each takes a part of the images.
+        precision: Lightning's precision (32-true, 16-mixed, bf16-mixed), in its canonical name.
 
     Raises:
         ValueError: a number is out of range.
@@ -129,7 +129,7 @@ class Execution:
         if self.batch_size < 1:
             raise ValueError(f"the batch size is {self.batch_size}; it must be 1 or more")
         if self.workers < 0:
-            raise ValueError(f"workers is {self.workers}; it must be 0 (no processes but this one) or more")
+            raise ValueError(f"workers is {self.workers}; it must be 0 (only this process) or more")
         precision = PRECISIONS.get(str(self.precision), str(self.precision))
         known = (*PRECISIONS.values(), *OTHER_PRECISIONS)
         if precision not in known:
@@ -145,12 +145,12 @@ class DatasetChoice:
     """Which pairs of which dataset.
 
     Attributes:
-        root: the dataset's folder; None where it needs none or is under the data root.
+        root: the dataset's folder; None if it needs none or is in the default data folder.
         ir_dir: folder of infrared images, for the dataset `folder`.
         vi_dir: folder of visible images, for the dataset `folder`.
-        resize: bring infrared images to the size of the visible ones where they differ.
-        unmatched: whether images without a partner are refused or left out.
-        reading: how infrared files are read where they leave it open.
+        resize: resize infrared images to the visible ones if they differ.
+        unmatched: whether images without a partner are refused or skipped.
+        reading: how ambiguous infrared files are read.
     """
 
     name: str
@@ -171,9 +171,9 @@ class MethodChoice:
     """Which method, with which weights or folder of outputs.
 
     Attributes:
-        weights: a weight file in place of the one that the method's card finds.
+        weights: a weight file instead of the one found by the method's card.
         folder: fused images made elsewhere, for external methods.
-        command: a command template that makes them.
+        command: a command template that creates them.
         files: its weight files, once `preflight.settle` has found and verified them.
     """
 
@@ -200,18 +200,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Datasets x degradations x methods, and the metrics that score every one.
+    """Datasets x degradations x methods, and the metrics of each.
 
     Attributes:
-        degradations: specs; results and tables carry them as they were written, in lower case.
-        metrics: names as the user wrote them; `@protocol` picks a variant, `@input` the degraded references.
-        protocol: the protocol of metrics that name none.
-        seed: what degradations and methods draw from, together with the image's name.
-        limit: at most so many pairs of each dataset; the table is then marked partial.
+        degradations: specs; results and tables show them as written, in lower case.
+        metrics: names as written by the user; `@protocol` selects a variant, `@input` the degraded references.
+        protocol: the protocol of metrics without their own.
+        seed: seed of degradations and methods, together with the image's name.
+        limit: at most this many pairs of each dataset; the table is then marked partial.
         tile: side of the tiles that a method fuses at a time, in pixels; 0 fuses whole images.
         pre: restoration commands to run before fusion, by modality ('vi:COMMAND').
-        timeout: seconds for one call of an external method's or a restoration command.
-        prompt: what a person says about the degradation, for methods that read text.
+        timeout: time limit in seconds for one call of an external or restoration command.
+        prompt: a description of the degradation in words, for methods that read text.
         selection: limit, seed, tile and prompt as one value.
 
     Raises:
@@ -235,10 +235,10 @@ class Benchmark:
     def __post_init__(self) -> None:
         for what in ("datasets", "degradations", "methods"):
             if not getattr(self, what):
-                raise ValueError(f"the benchmark {self.name!r} has no {what}; name at least one")
+                raise ValueError(f"the benchmark {self.name!r} has no {what}; give at least one")
         found = tuple(replace(method, name=lookup("method", method.name, METHODS)) for method in self.methods)
         object.__setattr__(self, "methods", found)
-        # Codes and parameters of degradations are lower case; the rest of a spec stays as it was written.
+        # Codes and parameters of degradations are lower case; the rest of a spec is kept as written.
         object.__setattr__(self, "degradations", tuple(spec.lower() for spec in self.degradations))
         object.__setattr__(self, "metrics", tuple(canonical(metric) for metric in self.metrics))
         object.__setattr__(self, "protocol", lookup("protocol", self.protocol, PROTOCOLS))
@@ -258,7 +258,7 @@ class Benchmark:
         }
         for what, names in named.items():
             if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise ValueError(f"{what} {twice[0]!r} is named twice")
+                raise ValueError(f"{what} {twice[0]!r} is given twice")
 
     def cells(self) -> Iterator[Cell]:
         """Every cell, in the order in which they are run."""

@@ -54,7 +54,7 @@ def degrade(
     details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
     chosen = choose_dataset(dataset, data, DRAWN, split=split, ir=ir, vi=vi, **details)
     console = make_console()
-    choice = chosen.tell(console)
+    choice = chosen.announce(console)
     manifest, problems = export_degraded(
         choice, parse_names(degradation), out, Selection(limit, seed), Execution(workers=workers), console
     )

@@ -63,7 +63,7 @@ def embed(
     (choice,), notices = settle(choose_methods([method], weights), strict=strict, option=WEIGHTS)
     chosen = choose_dataset(dataset, data, DRAWN, split=split, reading=read_options(ir_range, ir_channel))
     console = make_console()
-    shown = chosen.tell(console)
+    shown = chosen.announce(console)
     warn(console, *notices)
 
     from fusionbench.papers.embedding import picture

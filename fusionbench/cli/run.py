@@ -126,7 +126,7 @@ def run(
     )
     execution = Execution(batch_size, workers, accelerator, devices, precision)
     console = make_console()
-    chosen.tell(console)
+    chosen.announce(console)
     return _run(benchmark, out, execution, console, wandb=wandb, strict=strict)
 
 

@@ -58,7 +58,7 @@ def score(
     details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
     chosen = choose_dataset(dataset, data, ANY, split=split, ir=ir, vi=vi, **details)
     console = make_console()
-    choice = chosen.tell(console)
+    choice = chosen.announce(console)
     problems = score_folder(
         fused,
         choice,

@@ -75,7 +75,7 @@ def test_altered_scores_are_refused_by_report_and_computed_again_by_run(kind, pl
     assert main(["report", "o"]) == 2
     error = capsys.readouterr().err
     assert f"{CELL}/scores.csv" in error
-    assert "the command that wrote the folder computes such rows again" in error
+    assert "the command that wrote the folder recomputes such rows" in error
     assert error.count("\n") == 1
     assert main(RUN) == 0
     assert path.read_text() == before

@@ -157,7 +157,7 @@ def die(share, done, reach):
 
 
 @pytest.mark.parametrize(
-    ("work", "sentence"), [("refuse", "^the input is wrong$"), ("die", "process 1 of 2 was ended by SIGKILL.*memory")]
+    ("work", "sentence"), [("refuse", "^the input is wrong$"), ("die", "process 1 of 2 was killed by SIGKILL.*memory")]
 )
 def test_an_error_in_one_process_ends_the_run_and_keeps_the_rest(work, sentence, tmp_path, monkeypatch):
     (tmp_path / "work_in_processes.py").write_text(WORK)
@@ -182,10 +182,10 @@ def test_a_defect_in_one_process_is_a_sentence_whose_cause_is_the_traceback(tmp_
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"accelerator": "cpu", "devices": 0}, "'0' is no number|0 is no number"),
-        ({"accelerator": "cpu", "devices": "a"}, "'a' is no number"),
-        ({"accelerator": "cuda", "devices": "99"}, "CUDA devices that are not there; there are"),
-        ({"accelerator": "gpu", "devices": "0,0"}, "CUDA devices that are not there"),
+        ({"accelerator": "cpu", "devices": 0}, "'0' is not a number|0 is not a number"),
+        ({"accelerator": "cpu", "devices": "a"}, "'a' is not a number"),
+        ({"accelerator": "cuda", "devices": "99"}, "CUDA devices that do not exist; there are"),
+        ({"accelerator": "gpu", "devices": "0,0"}, "CUDA devices that do not exist"),
         ({"accelerator": "mps", "devices": 2}, "not on 'mps'"),
     ],
 )
@@ -197,7 +197,7 @@ def test_devices_that_are_not_there_are_refused(asked, sentence):
 @pytest.mark.parametrize("count", ["WORLD_SIZE", "SLURM_STEP_NUM_TASKS"])
 def test_a_run_that_a_launcher_started_several_times_is_refused(count, monkeypatch):
     monkeypatch.setenv(count, "4")
-    with pytest.raises(ValueError, match=r"one of 4 processes that torchrun or srun started.*--devices 4"):
+    with pytest.raises(ValueError, match=r"one of 4 processes started by torchrun or srun.*--devices 4"):
         make_shards(ONE_DEVICE)
 
 

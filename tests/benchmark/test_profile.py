@@ -96,7 +96,7 @@ def test_peak_memory_is_what_the_block_held_at_once():
         ("--size 0x640", "height is 0"),
         ("--device tpu", "device is 'tpu'"),
         ("--runs 0", "runs is 0"),
-        ("--weights ifcnn=x", "'ifcnn', which is not among"),
+        ("--weights ifcnn=x", "'ifcnn', which is not in"),
     ],
 )
 def test_wrong_requests_are_one_sentence(capsys, tmp_path, words, expected):

@@ -38,7 +38,7 @@ ALTERATIONS = {
     "no status": (lambda text: text.replace("a,ok,", "a,,"), "line 2: no status"),
     "a name that leads elsewhere": (
         lambda text: text.replace("a,ok,", "x/../../a,ok,"),
-        "line 2: no pair has the name 'x/../../a', which holds '/'",
+        "line 2: no pair can have the name 'x/../../a', which holds '/'",
     ),
     "no name": (lambda text: text.replace("a,ok,", ",ok,"), "line 2: no image"),
     "text for a number": (lambda text: text.replace("a,ok,", "a,ok,x"), "line 2: EN is 'x"),
@@ -48,9 +48,9 @@ ALTERATIONS = {
     "merge marks": (lambda text: text.replace("b,ok", "<<<<<<< HEAD\nb,ok"), "line 3: 1 cells"),
     "a row of elsewhere": (lambda text: text + "z,ok,1.0,2.0\n", "the row of 'z' was changed"),
     "other columns": (lambda text: text.replace("EN,MI", "SD,MI"), "the row of 'a' was changed"),
-    "a column twice": (lambda text: text.replace("EN,MI", "EN,EN"), "each once"),
-    "no heading": (lambda text: text.split("\n", 1)[1], "does not begin with image,status"),
-    "semicolons": (lambda text: text.replace(",", ";"), "does not begin with image,status"),
+    "a column twice": (lambda text: text.replace("EN,MI", "EN,EN"), "distinct names of metrics"),
+    "no heading": (lambda text: text.split("\n", 1)[1], "does not start with image,status"),
+    "semicolons": (lambda text: text.replace(",", ";"), "does not start with image,status"),
     "an open quote": (lambda text: text.replace("a,ok", 'a,"ok'), "line 2: a quote is not closed"),
     "other text": (lambda text: "\udcff" + text, "no UTF-8 text"),
 }
@@ -62,7 +62,7 @@ def test_altered_scores_are_refused_in_a_sentence_and_never_believed(kind, cell)
     path, before = cell.folder / "scores.csv", cell.rows()
     path.write_text(alter(path.read_text()), errors="surrogateescape")
     read = CellFolder(cell.folder)
-    with pytest.raises(ValueError, match="computes such rows again") as refused:
+    with pytest.raises(ValueError, match="recomputes such rows") as refused:
         read.checked_rows()
     assert sentence in str(refused.value)
     assert str(path) in str(refused.value)

@@ -198,7 +198,7 @@ def test_no_failure_names_a_class_of_python(bare, capsys):
 @pytest.mark.parametrize("tile", [1, LEAST_TILE - 1])
 def test_tiles_that_cannot_overlap_are_seen_before_the_start(command, tile, capsys):
     assert call(f"{command} --tile {tile}") == 2
-    assert f"tile is {tile}; it must be 0 (whole images) or a side of 128 pixels or more" in capsys.readouterr().err
+    assert f"tile is {tile}; it must be 0 (whole images) or at least 128 pixels" in capsys.readouterr().err
     assert not Path("out").exists()
 
 
@@ -220,7 +220,7 @@ def test_a_wrong_command_is_seen_before_the_start(template, why, capsys):
 @pytest.mark.parametrize(
     ("entry", "why"),
     [
-        ("vi:sh -c 'cp {in} {out}", "close its quotes; write such as 'vi:restore {in} {out}'"),
+        ("vi:sh -c 'cp {in} {out}", "close its quotes; write for example 'vi:restore {in} {out}'"),
         ("vi:cp {in} {out} {mask}", "unknown placeholder {mask}"),
         ("vi:cp {in}", "lacks {out}"),
         ("vi:no-such-program {in} {out}", "no program 'no-such-program'"),

@@ -45,7 +45,7 @@ def taken(out: str = "out") -> set[str]:
 def test_a_run_without_data_takes_the_generated_scenes_and_says_so(capsys):
     assert call("run --method average --metrics EN --limit 1 --out out") == 0
     assert taken() == {"synthetic"}
-    assert "note: no dataset was named: taking the generated scenes that come with the package" in (
+    assert "note: no dataset is given: using the generated scenes that come with the package" in (
         capsys.readouterr().out
     )
 
@@ -67,7 +67,7 @@ def test_a_run_takes_what_lies_where_data_sets_are_looked_for(bare, capsys):
         put(bare / "home" / "data" / name)
     assert call("run --method average --metrics EN --out out") == 0
     assert taken() == {"msrs", "m3fd"}
-    assert f"note: no dataset was named: taking m3fd and msrs of {bare / 'home' / 'data'}\n" in capsys.readouterr().out
+    assert f"note: no dataset is given: using m3fd and msrs in {bare / 'home' / 'data'}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("option", ["--data all", "--root all", "--data=all", "--root=all"])
@@ -76,7 +76,7 @@ def test_a_run_takes_what_the_given_folder_holds(option, bare, capsys):
     put(bare / "home" / "data" / "m3fd")
     assert call(f"run --method average --metrics EN --out out {option}") == 0
     assert taken() == {"msrs"}
-    assert "taking msrs of all" in capsys.readouterr().out
+    assert "using msrs in all" in capsys.readouterr().out
 
 
 def test_a_folder_is_a_data_set_by_its_name_or_any_pair_of_folders(bare):
@@ -124,22 +124,22 @@ def test_the_folder_of_one_data_set_is_never_read_as_another(bare):
 def test_a_folder_for_scenes_that_need_none_is_refused(capsys):
     for line in ("run --method average", "degrade", "embed"):
         assert call(f"{line} --dataset synthetic --data somewhere") == 2
-        assert "'synthetic' is generated and reads no folder" in capsys.readouterr().err
+        assert "'synthetic' is generated and needs no folder" in capsys.readouterr().err
 
 
 def test_a_folder_for_a_data_set_that_is_not_run_is_refused(capsys):
     assert call("run --method average --dataset msrs --data tno=somewhere --out out") == 2
-    assert "--data speaks of 'tno', which is not among --dataset msrs" in capsys.readouterr().err
+    assert "--data names 'tno', which is not in --dataset msrs" in capsys.readouterr().err
 
 
 def test_commands_for_one_data_set_take_the_only_one_that_the_folder_holds(bare, capsys):
     put(bare / "all" / "msrs")
     assert call("degrade --data all --degradation ll --export out") == 0
     assert ",msrs,test," in Path("out/manifest.csv").read_text()
-    assert "taking msrs of all" in capsys.readouterr().out
+    assert "using msrs in all" in capsys.readouterr().out
     put(bare / "all" / "m3fd")
     assert call("degrade --data all --degradation ll --export more") == 2
-    assert "all holds m3fd and msrs; name one of them with --dataset" in capsys.readouterr().err
+    assert "all holds m3fd and msrs; choose one of them with --dataset" in capsys.readouterr().err
     assert choose_dataset("m3fd", "all", "synthetic").datasets[0].name == "m3fd"
 
 

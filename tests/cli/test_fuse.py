@@ -63,7 +63,7 @@ def test_weights_are_those_of_the_only_method_with_or_without_its_name(weights, 
 
 def test_weights_of_another_method_are_refused(folders, capsys):
     assert fuse(folders, "--method", "ifcnn", "--weights", "lap=mine.pth") == 2
-    assert "--weights speaks of 'lap'" in "".join(capsys.readouterr())
+    assert "--weights names 'lap'" in "".join(capsys.readouterr())
 
 
 def test_the_small_network_fuses_where_weights_are_not_here_and_says_so(folders, monkeypatch, capsys):

@@ -79,7 +79,7 @@ def test_a_benchmark_keeps_names_as_the_tables_spell_them():
 def test_one_name_in_two_cases_is_named_twice(names):
     given = {"methods": ("lap",), "metrics": ("EN",), "degradations": ("clean",), **names}
     chosen = tuple(MethodChoice(name) for name in given.pop("methods"))
-    with pytest.raises(ValueError, match="is named twice"):
+    with pytest.raises(ValueError, match="is given twice"):
         Benchmark(datasets=(DatasetChoice("synthetic"),), methods=chosen, **given)
 
 

@@ -47,7 +47,7 @@ def check_template(template: str, names: Collection[str]) -> list[str]:
         )
     for name in names:
         if name not in fields:
-            raise ValueError(f"the command {template!r} lacks the placeholder {{{name}}}")
+            raise ValueError(f"the command {template!r} lacks {{{name}}}")
     return words
 
 
