@@ -60,10 +60,10 @@ class Preflight:
         return [f"{method}, {spec}: {why}" for (method, spec), why in self.unable.items()]
 
     def record(self, folder: CellFolder, files: Sequence[WeightFile] = ()) -> None:
-        """Tell a cell what its images and scores are computed with; what it knows of other scores is kept.
+        """Record in a cell the files behind its images and scores; records of other metrics are kept.
 
         Args:
-            files: weight files of its method; those that are not the published ones are noted.
+            files: weight files of its method; those that differ from the published ones are recorded.
 
         Raises:
             ValueError: it has scores that were computed with other files.
@@ -96,21 +96,21 @@ def _brief(identity: Mapping[str, Any]) -> str:
 def settle(
     choices: Sequence[MethodChoice], *, strict: bool = False, option: str = OPTION
 ) -> tuple[tuple[MethodChoice, ...], list[str]]:
-    """The methods that will run, each with its weight files, which are found and verified here once.
+    """The methods that will run, with their weight files, which are located and verified once, here.
 
-    A method whose own weights are missing gives way to its fallback, but never where a file was chosen for it. A
-    fallback that was chosen as well runs once.
+    A method whose weights are missing is replaced by its fallback, unless a file was given for it. A fallback that was
+    also chosen runs once.
 
     Args:
-        strict: refuse a method whose own weights are missing.
+        strict: refuse a method whose weights are missing.
         option: the caller's option for a weight file.
 
     Returns:
         The methods, and one sentence for each fallback.
 
     Raises:
-        FileNotFoundError: files are missing; the message names all of them and the ways to get them.
-        ValueError: a name is unknown, or a file is not the published one.
+        FileNotFoundError: files are missing; the message names all of them and how to get them.
+        ValueError: a name is unknown, or a file differs from the published one.
     """
     choices = [replace(choice, name=spelled(choice.name)) for choice in choices]
     chosen = {choice.name for choice in choices}
@@ -132,9 +132,9 @@ def settle(
 
 
 def _missing_models(name: str) -> list[str]:
-    """One sentence for each model of Hugging Face that a method is built on and that is not here."""
+    """One sentence for each missing Hugging Face model that a method is built on."""
     return [
-        f"{name!r} lacks {repository} of Hugging Face, searched at "
+        f"{name!r} needs {repository} from Hugging Face, searched at "
         f"{' and '.join(map(str, snapshots(repository)))}: hf download {repository}"
         for repository in METHODS[name].backbones
         if not any(_holds_model(folder) for folder in snapshots(repository))
@@ -151,15 +151,15 @@ def _verified(name: str, files: Sequence[Path]) -> tuple[WeightFile, ...]:
 
 
 def check(benchmark: Benchmark, *, strict: bool = False, option: str = OPTION) -> tuple[Benchmark, Preflight]:
-    """Look for everything that a benchmark needs.
+    """Check everything that a benchmark needs.
 
     Args:
-        strict: refuse to start where a score cannot be computed, a method cannot fuse what is degraded so, or its own
-            weights are missing.
+        strict: refuse to start if a metric cannot be computed, a method does not support a degradation, or its weights
+            are missing.
         option: as for `settle`.
 
     Returns:
-        The benchmark with the methods that will run, and what else is known of it.
+        The benchmark with the methods that will run, and the result of the checks.
 
     Raises:
         FileNotFoundError: a method's files are missing, or, if strict, a metric cannot be computed; the message names

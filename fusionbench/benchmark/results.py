@@ -85,9 +85,7 @@ class CellFolder:
     def keep_made_from(self, sources: Mapping[str, str]) -> set[str]:
         """Names of the pairs whose fused image exists and was made from these sources; other images are removed."""
         there = self.fused() & sources.keys()
-        made = (
-            self.scores.read().made
-        )  # Read after listing, because the record of an image is written before the image.
+        made = self.scores.read().made  # After listing, because an image's record is written before the image.
         kept = {name for name in there if sources[name] and made.get(name) == sources[name]}
         for name in there - kept:
             self.image(name).unlink()

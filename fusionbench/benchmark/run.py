@@ -137,7 +137,7 @@ def run_checked(
     *,
     execution: Execution = ONE_DEVICE,
     console: Console | None = None,
-) -> Outcome:
+) -> RunResult:
     """As `run`, of what `preflight.check` gives, which takes no time and says more before torch is imported."""
     shards = make_shards(execution)
     job = _Job.open(benchmark, out, checked)

@@ -77,10 +77,10 @@ def is_ready(name: str) -> bool:
 
 
 def limits_of(name: str) -> str:
-    """Where the weights that a method reads here are known to fail, as the folder that they lie in says; else empty.
+    """Known limits of the weights that a method would read, as recorded in their folder; empty if there are none.
 
     Raises:
-        ValueError: there is no such method, or the folder's config.json is damaged.
+        ValueError: unknown method, or the folder's config.json is damaged.
     """
     places = [locate(spelled(name), part) for part in card_of(name).weights]
     return " ".join(filter(None, (recorded_beside(place).get("limits") for place in places if place)))
@@ -107,7 +107,7 @@ def weight_files(name: str, weights: Path | None = None, *, option: str = "weigh
     Args:
         name: in METHODS.
         weights: a file instead of the method's only one, or a folder with its files under their names.
-        option: how the caller spells the option that names a file.
+        option: the caller's option for a file.
 
     Raises:
         FileNotFoundError: one is missing; the message says how to get it.
@@ -152,7 +152,7 @@ def find(name: str, weights: Path | None = None, *, strict: bool = False, option
     Args:
         weights: as for `load`; with those, nothing takes its place.
         strict: never take a fallback.
-        option: how the caller spells the option that names a file.
+        option: the caller's option for a file.
 
     Raises:
         FileNotFoundError: weights are missing; the message names the ways to get them.

@@ -97,7 +97,7 @@ def test_folders_and_missing_files_get_a_sentence_with_the_way_out(pair, tmp_pat
 
 def test_a_method_without_its_weights_falls_back_with_a_warning_or_is_refused(pair, monkeypatch, tmp_path):
     monkeypatch.setenv("FUSIONBENCH_HOME", str(tmp_path / "home"))
-    with pytest.warns(UserWarning, match="the weights of 'lure' are not here: 'lure-s' runs"):
+    with pytest.warns(UserWarning, match="the weights of 'lure' are missing, so 'lure-s' runs"):
         fused = fusionbench.fuse("lure", *pair)
     torch.testing.assert_close(fused, fusionbench.fuse("lure-s", *pair), rtol=0, atol=0)
     with pytest.raises(FileNotFoundError, match="no weights for 'lure'"):

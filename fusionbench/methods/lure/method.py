@@ -80,7 +80,7 @@ class LURE(Method):
         text_weight: weight of the sentence classification loss.
         task_gradient_weight: weight of gradients in the task loss.
         gradient_weight: weight of gradients in the second phase; by default Text-IF's ratio to its colour loss.
-        perceptual: features of the perceptual term: 'vgg', whose file has to be fetched; 'latent', LURE's own encoder;
+        perceptual: features of the perceptual loss: 'vgg', whose file must be downloaded; 'latent', LURE's own encoder;
             'none'. The full size has the first where nothing is said, the others have none.
         perceptual_weight: weight of the perceptual loss.
         similarity_weight: weight of U2Fusion's own loss, structural similarity and squared distance; the paper refers
@@ -143,8 +143,8 @@ class LURE(Method):
         check_known("perceptual term of lure", perceptual, PERCEPTUAL)
         if similarity_weight and perceptual == "none":
             raise ValueError(
-                f"lure's similarity term (weight {similarity_weight}) weighs sources by perceptual features, and there "
-                "are none; train with --options.perceptual latent or vgg, or --options.similarity_weight 0"
+                f"lure's similarity loss (weight {similarity_weight}) weights sources by perceptual features, and "
+                "there are none; train with --options.perceptual latent or vgg, or --options.similarity_weight 0"
             )
         shape = pick("size of lure", size, SIZES)
         self.network = LureNetwork(shape, guidance, inner_residual=inner_residual, rule=rule)

@@ -129,7 +129,7 @@ def _pretrained(source: str | Path) -> tuple[Any, Any]:
         from transformers import AutoTokenizer, DistilBertModel
     except ImportError as error:
         raise ValueError(
-            f"the text encoder 'distilbert' needs the package transformers; {install_command('text')}, or take the "
+            f"the text encoder 'distilbert' needs the package transformers; {install_command('text')}, or use the "
             "method lure, whose text encoder comes with this package, with weights that were trained with it"
         ) from error
     try:
@@ -138,8 +138,8 @@ def _pretrained(source: str | Path) -> tuple[Any, Any]:
     except (OSError, ValueError) as error:  # ValueError: a folder without the tokenizer's files
         raise FileNotFoundError(
             f"no DistilBERT at {source}: neither a folder with config.json, model.safetensors and the tokenizer's "
-            f"files, nor in the hub's cache; fetch it once with `hf download {DISTILBERT}`, or, to train, name a "
-            "folder that holds it with --options.text_model FOLDER"
+            f"files, nor in the Hugging Face cache; download it once with `hf download {DISTILBERT}`, or, to train, "
+            "give its folder with --options.text_model FOLDER"
         ) from error
     return tokenizer, model.requires_grad_(False)  # from_pretrained sets evaluation mode
 
