@@ -56,7 +56,7 @@ def fit(method, pairs, tmp_path, **options):
 
 
 @pytest.mark.filterwarnings("ignore:.*does not have many workers:UserWarning")
-@pytest.mark.parametrize("options", [{}, {"constrained": False}, {"objective": "medical", "recompute": True}])
+@pytest.mark.parametrize("options", [{}, {"constrained": False}, {"objective": "medical", "checkpointing": True}])
 def test_a_fit_learns_logs_and_keeps_the_schedule(scenes, tmp_path, options):
     torch.manual_seed(0)
     method = DRFusion(size=TINY, learning_rate=1e-2, milestones=(1,), **options)
