@@ -19,6 +19,9 @@ WIDE = 10_000
 
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
+WORDING: ContextVar[Callable[[str], str]] = ContextVar("wording", default=str)
+"""How a command puts a sentence of the library: ways out as its own options."""
+
 
 def make_console(*, stderr: bool = False) -> Console:
     """A console that prints text literally: brackets in a path are not markup, and `:x:` is not an emoji.
@@ -105,7 +108,7 @@ def print_missing(console: Console, problems: Iterable[str], *, label: str = "mi
     """Print one line for each problem, even when quiet, and return the exit status."""
     status, console = EXIT_OK, _audible(console)
     for problem in problems:
-        console.print(f"{label}{problem}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"{label}{WORDING.get()(problem)}", style="yellow", highlight=False, soft_wrap=True, markup=False)
         status = EXIT_PARTIAL
     return status
 
@@ -113,13 +116,14 @@ def print_missing(console: Console, problems: Iterable[str], *, label: str = "mi
 def note(console: Console, sentences: Iterable[str]) -> None:
     """Print the defaults that were chosen, before the command runs."""
     for sentence in sentences:
-        console.print(f"note: {sentence}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"note: {WORDING.get()(sentence)}", style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def warn(console: Console, *warnings: str) -> None:
     """Print warnings, even when quiet."""
     for warning in warnings:
-        _audible(console).print(f"warning: {warning}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+        text = f"warning: {WORDING.get()(warning)}"
+        _audible(console).print(text, style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def _audible(console: Console) -> Console:

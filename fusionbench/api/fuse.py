@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image as Pillow
@@ -33,7 +33,7 @@ from fusionbench.files import check_names
 from fusionbench.images import files
 from fusionbench.images.files import is_false_colour, read_infrared, read_visible
 from fusionbench.images.levels import is_coloured
-from fusionbench.images.options import AS_STORED, ImageWarning, ReadOptions, UnclearImageError, read_options
+from fusionbench.images.options import ImageWarning, ReadOptions, UnclearImageError, read_options
 from fusionbench.images.tensors import ImageLike, as_image, to_bytes, to_tensor
 from fusionbench.methods import check_able, load
 from fusionbench.methods.common.color import luma
@@ -202,24 +202,17 @@ def _visible(given: ImageLike, reading: ReadOptions) -> Image:
 
 def fuse_files(
     choice: MethodChoice,
-    ir: Path,
-    vi: Path,
+    data: DatasetChoice,
     out: Path,
     selection: Selection = ALL_PAIRS,
     execution: Execution = ONE_DEVICE,
-    *,
-    resize: bool = False,
-    unmatched: Literal["refuse", "skip"] = "refuse",
-    reading: ReadOptions = AS_STORED,
 ) -> tuple[list[Path], dict[str, str]]:
     """Fuse two files or two folders into PNGs; earlier ones of the same names are overwritten.
 
     Args:
-        selection: what methods are told of the images; nothing is degraded here.
+        data: two folders, or two files in their place.
+        selection: how many pairs, and what methods are told of the images; nothing is degraded here.
         execution: on which devices; images are divided to as many processes.
-        resize: bring the infrared image to the size of the visible one where they differ.
-        unmatched: 'refuse' refuses images of a folder without a partner, 'skip' leaves them out.
-        reading: how infrared files are read where they leave it open.
 
     Returns:
         The images written, and the reason of each that is missing, by name.
@@ -230,6 +223,9 @@ def fuse_files(
             the method cannot fuse images that are so degraded.
     """
     check_able(choice.name, selection.degradation)
+    ir, vi = data.ir_dir, data.vi_dir
+    if ir is None or vi is None:
+        raise ValueError("fusing needs an infrared and a visible image, or two folders of them")
     for path in (ir, vi):
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist; expected an image or a folder of images")
@@ -237,8 +233,7 @@ def fuse_files(
         raise ValueError(f"{ir} and {vi}: one is a folder and the other is not; give two files or two folders")
     _keep_sources(ir, vi, out)
     shards = make_shards(execution)
-    data = DatasetChoice("folder", ir_dir=ir, vi_dir=vi, resize=resize, unmatched=unmatched, reading=reading)
-    data, pairs = _stretched_where_unclear(data, selection.seed)
+    data, pairs = _stretched_where_unclear(data, selection)
     folder, method = CellFolder(out, images=out), load_method(choice)
     selection = replace(selection, degradation=told(selection.degradation))
     if len(shards) == 1:
@@ -255,28 +250,31 @@ def fuse_files(
     return [folder.image(name) for name in pairs.source.names if name in fused], folder.failures()
 
 
-def _stretched_where_unclear(data: DatasetChoice, seed: int) -> tuple[DatasetChoice, Pairs]:
+def _stretched_where_unclear(data: DatasetChoice, selection: Selection) -> tuple[DatasetChoice, Pairs]:
     """The sources and their pairs; infrared images of unknown range are stretched each by itself, which is told.
 
     A picture is better made with a guess that is told than not at all; what is scored is refused instead.
     """
     try:
-        return data, _pairs_of(data, seed)
+        return data, _pairs_of(data, selection)
     except UnclearImageError as error:
         if not error.auto:
             raise
         warnings.warn(f"{error}, as is done now", ImageWarning, stacklevel=3)
         data = replace(data, reading=replace(data.reading, ir_range="auto"))
-        return data, _pairs_of(data, seed)
+        return data, _pairs_of(data, selection)
 
 
-def _pairs_of(data: DatasetChoice, seed: int) -> Pairs:
-    """The pairs of two folders, or the pair of two files."""
+def _pairs_of(data: DatasetChoice, selection: Selection) -> Pairs:
+    """The first pairs of two folders, or the pair of two files."""
     if data.ir_dir is None or data.vi_dir is None or data.vi_dir.is_dir():
-        return load_pairs(data, seed=seed)["clean"]
+        pairs = load_pairs(data, seed=selection.seed)["clean"]
+        return pairs if selection.limit is None else pairs.some(range(min(selection.limit, len(pairs))))
+    if data.names is not None:
+        raise ValueError(f"{data.names} chooses among the pairs of two folders, and these are two files; leave it out")
     pair = PairPaths(data.vi_dir.stem, data.ir_dir, data.vi_dir)
     check_names([pair.name], data.vi_dir)
-    return Pairs(FolderSource(data.name, [pair], resize=data.resize, reading=data.reading), seed=seed)
+    return Pairs(FolderSource(data.name, [pair], resize=data.resize, reading=data.reading), seed=selection.seed)
 
 
 def _fuse_shard(
@@ -290,7 +288,7 @@ def _fuse_shard(
 ) -> None:
     """What one of several processes does: its images of the folder."""
     warnings.simplefilter("ignore", ImageWarning)  # The process that started this one says it.
-    pairs = _pairs_of(data, selection.seed)
+    pairs = _pairs_of(data, selection)
     own = pairs.some(shard.of(len(pairs)))
     folder = CellFolder(out, images=out).shard(shard.process, own.source.names)
     fuse_cell(load_method(choice), own, folder, selection, shard.execution)

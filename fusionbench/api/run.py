@@ -45,6 +45,9 @@ def run(
     vi: Place | None = None,
     resize: bool = False,
     unmatched: Literal["refuse", "skip"] = "refuse",
+    names: Place | None = None,
+    ir_suffix: str = "",
+    vi_suffix: str = "",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
     weights: Mapping[str, Place] | None = None,
@@ -72,6 +75,9 @@ def run(
         vi: folder of visible images of your own.
         resize: bring infrared images to the size of the visible ones where they differ.
         unmatched: 'refuse' raises for images without a partner, 'skip' leaves them out.
+        names: text file with the names of the pairs to use, one a line.
+        ir_suffix: what infrared file names have behind the name of their pair, such as '_ir'; or a pattern, 'IR*'.
+        vi_suffix: the same of visible file names.
         ir_range: the values 'LOW,HIGH' of infrared files that become black and white, or 'auto'.
         ir_channel: the channel of infrared files that is the infrared image, from 0, or 'luma'.
         weights: weight files by method, in place of those that the methods look for.
@@ -94,7 +100,8 @@ def run(
         >>> table.groupby("method")["EN"].mean().round(1).to_dict()
         {'average': 6.3, 'max': 6.6}
     """
-    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details: dict[str, Any] = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details |= {"names": _path(names), "ir_suffix": ir_suffix, "vi_suffix": vi_suffix}
     chosen = choose_datasets(dataset, data or "", split=split, ir=_path(ir), vi=_path(vi), **details)
     _warn(chosen.left_out)
     files = {parse_methods([name])[0]: Path(path) for name, path in (weights or {}).items()}
@@ -135,6 +142,10 @@ def score(
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
     unmatched: Literal["refuse", "skip"] = "refuse",
+    suffix: str = "",
+    names: Place | None = None,
+    ir_suffix: str = "",
+    vi_suffix: str = "",
     limit: int | None = None,
     out: Place | None = None,
 ) -> pd.DataFrame:
@@ -153,6 +164,10 @@ def score(
         ir_range: the values 'LOW,HIGH' of infrared files that become black and white, or 'auto'.
         ir_channel: the channel of infrared files that is the infrared image, from 0, or 'luma'.
         unmatched: 'refuse' raises for files without a partner, 'skip' leaves them out.
+        suffix: what the names of fused files have behind that of their pair, such as '_CBF'; or a pattern, 'CBF_*'.
+        names: text file with the names of the pairs to use, one a line.
+        ir_suffix: what infrared file names have behind the name of their pair, such as '_ir'; or a pattern, 'IR*'.
+        vi_suffix: the same of visible file names.
         limit: use only the first so many pairs.
         out: folder that keeps the scores, so that an interrupted call goes on there.
 
@@ -177,13 +192,16 @@ def score(
             image status   EN   CC
         0  street     ok  1.0  1.0
     """
-    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details: dict[str, Any] = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details |= {"names": _path(names), "ir_suffix": ir_suffix, "vi_suffix": vi_suffix}
     chosen = choose_dataset(dataset, data or "", ANY, split=split, ir=_path(ir), vi=_path(vi), **details)
     _warn(chosen.left_out)
     (choice,) = chosen.datasets
-    names = choose_metrics(metrics, protocol)
+    chosen_metrics = choose_metrics(metrics, protocol)
     with _folder(out) as place:
-        problems = score_folder(Path(fused), choice, names, protocol, Path(place), Selection(limit))
+        problems = score_folder(
+            Path(fused), choice, chosen_metrics, protocol, Path(place), Selection(limit), suffix=suffix
+        )
         table = pd.read_csv(Path(place) / "scores.csv", dtype={"image": str, "status": str})
     _warn(problems)
     return table

@@ -42,7 +42,10 @@ def _source(choice: DatasetChoice, only: Sequence[str] | None = None) -> Source:
         resize=choice.resize,
         ir_dir=choice.ir_dir,
         vi_dir=choice.vi_dir,
+        names=choice.names,
         unmatched=choice.unmatched,
+        ir_suffix=choice.ir_suffix,
+        vi_suffix=choice.vi_suffix,
         only=only,
         reading=choice.reading,
     )

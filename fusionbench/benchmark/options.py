@@ -12,6 +12,7 @@ from fusionbench.benchmark.spec import DatasetChoice, MethodChoice
 from fusionbench.console import note, warn
 from fusionbench.data import DATASETS
 from fusionbench.data.discovery import discover
+from fusionbench.data.layouts import folder_of, folders_in
 from fusionbench.data.table import ANY, DRAWN, data_root
 from fusionbench.methods import METHODS
 from fusionbench.metrics import PROTOCOLS
@@ -163,12 +164,13 @@ class ChosenData:
 
 
 def choose_datasets(
-    names: Names | Sequence[str] = "",
+    datasets: Names | Sequence[str] = "",
     data: Data = "",
     *,
     split: str = "test",
     ir: Path | None = None,
     vi: Path | None = None,
+    names: str | Path | Mapping[str, str | Path] | None = None,
     **details: Any,
 ) -> ChosenData:
     """The given datasets, or else those that are available.
@@ -177,22 +179,45 @@ def choose_datasets(
     folder, or the generated scenes that come with the package.
 
     Args:
-        data: as for `parse_data_roots`; a dataset's folder, or one with datasets under their names.
+        data: as for `parse_data_roots`; the folder is a dataset's, or holds datasets under their names.
+        names: file with a list of pairs, for all datasets, or one for each: 'NAME=FILE,NAME=FILE'.
         details: other fields of DatasetChoice.
 
     Raises:
-        FileNotFoundError: `data` contains no dataset.
-        ValueError: a name is unknown, or `data` has the wrong form.
+        FileNotFoundError: `data` holds no dataset.
+        ValueError: a name is unknown, or `data` or `names` is not of its form.
     """
     home, homes = parse_data_roots(data)
-    chosen = parse_datasets(names) or ([ANY] if ir is not None or vi is not None else list(homes))
+    chosen = parse_datasets(datasets) or ([ANY] if ir is not None or vi is not None else list(homes))
     taken, left_out = "", list[str]()
     if chosen:
         roots = _roots(chosen, home, homes)
     else:
         roots, taken, left_out = _discovered(home, split=split, **details)
-    made = (DatasetChoice(name, root, split=split, ir_dir=ir, vi_dir=vi, **details) for name, root in roots.items())
+    lists = parse_lists(names, list(roots))
+    made = (
+        DatasetChoice(name, root, split=split, ir_dir=ir, vi_dir=vi, names=lists.get(name), **details)
+        for name, root in roots.items()
+    )
     return ChosenData(tuple(made), taken, tuple(left_out))
+
+
+def parse_lists(names: str | Path | Mapping[str, str | Path] | None, datasets: Sequence[str]) -> dict[str, Path]:
+    """The list of pairs of each dataset that 'FILE' or 'NAME=FILE,NAME=FILE' says.
+
+    Raises:
+        ValueError: it speaks of a dataset that is not among these.
+    """
+    if not names:
+        return {}
+    if isinstance(names, Mapping):
+        given = {lookup("dataset", name, DATASETS): Path(path).expanduser() for name, path in names.items()}
+    elif isinstance(names, Path) or Path(names).expanduser().is_file() or "=" not in names:
+        given = dict.fromkeys(datasets, Path(names).expanduser())
+    else:
+        given = parse_paths(names, "--names", "dataset")
+    check_known("--names", given, datasets, "--dataset")
+    return given
 
 
 def _roots(names: Sequence[str], home: Path | None, homes: Mapping[str, Path]) -> dict[str, Path | None]:
@@ -201,8 +226,8 @@ def _roots(names: Sequence[str], home: Path | None, homes: Mapping[str, Path]) -
     alone = len(names) == 1
     for name in names:
         if DATASETS[name].target and (name in homes or (home is not None and alone)):
-            raise ValueError(f"{name!r} is generated and needs no folder; omit --data, or choose another dataset")
-    return {name: homes.get(name, home if home is None or alone else home / name) for name in names}
+            raise ValueError(f"{name!r} is generated and reads no folder; leave out --data, or name another dataset")
+    return {name: homes.get(name, home if home is None or alone else folder_of(name, home)) for name in names}
 
 
 def choose_dataset(name: str, data: Data, default: str, **details: Any) -> ChosenData:
@@ -231,8 +256,9 @@ def _discovered(home: Path | None, split: str, **opening: Any) -> tuple[dict[str
         return {**found}, f"no dataset is given: using {' and '.join(found)} in {folder}", left_out
     if home is not None:
         raise FileNotFoundError(
-            f"no dataset with a split {split!r} in {home}; expected a dataset's folder, one with datasets under their "
-            f"names, or one with ir and vi in it: name it with --dataset{''.join('; ' + why for why in left_out)}"
+            f"no dataset with a split {split!r} in {home}{folders_in([home])}; expected a dataset's folder, one that "
+            "contains some under their names, or one with folders of infrared and visible images: name it with "
+            f"--dataset, or give the two folders with ir='DIR' and vi='DIR'{''.join('; ' + why for why in left_out)}"
         )
     taken = "no dataset is given: using the generated scenes that come with the package; give real ones with --data DIR"
     return {DRAWN: None}, taken, left_out
@@ -249,13 +275,13 @@ def parse_data_roots(data: Data) -> tuple[Path | None, dict[str, Path]]:
     """
     if isinstance(data, Mapping):
         return None, {lookup("dataset", name, DATASETS): Path(place).expanduser() for name, place in data.items()}
-    if isinstance(data, Path):
-        return data.expanduser(), {}
+    if isinstance(data, Path) or (data and Path(data).expanduser().is_dir()):
+        return Path(data).expanduser(), {}
     bare: list[Path] = []
     named: dict[str, Path] = {}
     for part in split_commas(data):
         name, equals, place = part.partition("=")
-        if not equals:
+        if not equals or Path(part).expanduser().is_dir():
             bare.append(Path(part).expanduser())
         else:
             named[lookup("dataset", name, DATASETS)] = Path(place).expanduser()
@@ -278,6 +304,17 @@ def split_commas(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
+def _entries(text: str) -> list[str]:
+    """The parts of 'name=path,name=path', in which a path that is there may hold commas."""
+    entries: list[str] = []
+    for part in split_commas(text):
+        if entries and Path(f"{entries[-1]},{part}".partition("=")[2]).expanduser().exists():
+            entries[-1] += f",{part}"
+        else:
+            entries.append(part)
+    return entries
+
+
 def parse_paths(text: str, what: str, kind: Literal["method", "dataset"] = "method") -> dict[str, Path]:
     """Parse 'name=path,name=path', with names as their table spells them.
 
@@ -290,7 +327,7 @@ def parse_paths(text: str, what: str, kind: Literal["method", "dataset"] = "meth
     """
     known = METHODS if kind == "method" else DATASETS
     choices = {}
-    for part in split_commas(text):
+    for part in _entries(text):
         name, equals, path = part.partition("=")
         if not (name and equals and path):
             raise ValueError(f"{what} {part!r} is not of the form NAME=PATH")

@@ -70,9 +70,7 @@ def settings_of(benchmark: Benchmark, cell: Cell, weights: str, precision: str) 
     """
     return {
         "dataset": cell.dataset.name,
-        "split": cell.dataset.split,
-        "resize": cell.dataset.resize,
-        **cell.dataset.reading.settings,
+        **cell.dataset.settings,
         "degradation": cell.degradation,
         "spec": str(parse(cell.degradation)),
         "method": cell.method.name,

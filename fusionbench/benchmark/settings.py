@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TABLE = ("protocol", "seed", "version")
 """Settings that all cells of a run share, because its tables state them once."""
 
-BLOCK = ("resize", "split")
+BLOCK = ("names", "resize", "split")
 """Settings that all cells of one dataset share."""
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fusionbench.data import DATASETS
 from fusionbench.data.table import check_limit
 from fusionbench.degradations import parse
-from fusionbench.files import path_name
+from fusionbench.files import digest_of, path_name
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.methods import METHODS
 from fusionbench.methods.common.template import check_template
@@ -148,9 +148,12 @@ class DatasetChoice:
         root: the dataset's folder; None if it needs none or is in the default data folder.
         ir_dir: folder of infrared images, for the dataset `folder`.
         vi_dir: folder of visible images, for the dataset `folder`.
-        resize: resize infrared images to the visible ones if they differ.
-        unmatched: whether images without a partner are refused or skipped.
-        reading: how ambiguous infrared files are read.
+        resize: bring infrared images to the size of the visible ones where they differ.
+        unmatched: whether images without a partner are refused or left out.
+        names: file with the names of the pairs to use; all without.
+        ir_suffix: what infrared names have behind the name of their pair, or a pattern of them.
+        vi_suffix: the same of visible names.
+        reading: how infrared files are read where they leave it open.
     """
 
     name: str
@@ -160,10 +163,19 @@ class DatasetChoice:
     vi_dir: Path | None = None
     resize: bool = False
     unmatched: Literal["refuse", "skip"] = "refuse"
+    names: Path | None = None
+    ir_suffix: str = ""
+    vi_suffix: str = ""
     reading: ReadOptions = AS_STORED
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", lookup("dataset", self.name, DATASETS))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What of it results depend on beside the images themselves, as JSON has it."""
+        names = None if self.names is None else digest_of([self.names])[:12]
+        return {"split": self.split, "resize": self.resize, "names": names, **self.reading.settings}
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,9 @@ def bench(
     cmd: Names = "",
     pre: Names = "",
     timeout: float = 600.0,
+    names: str = "",
+    resize: bool = False,
+    unmatched: Literal["refuse", "skip"] = "refuse",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
     limit: int | None = None,
@@ -66,6 +69,9 @@ def bench(
         cmd: METHOD=COMMAND,... that external methods run, with {ir}, {vi} and {out} in it.
         pre: restoration commands such as 'vi:restore {in} {out}', where the paper restores images before fusion.
         timeout: seconds for one call of such a command.
+        names: NAME=FILE,... text files with the names of the pairs to use of a dataset, one a line.
+        resize: bring infrared images to the size of the visible ones where they differ.
+        unmatched: 'refuse' leaves a dataset out in which images have no partner, 'skip' leaves the images out.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
@@ -101,6 +107,9 @@ def bench(
         parse_commands(cmd, parse_names(methods)),
         entries,
         strict,
+        parse_paths(names, "--names", "dataset"),
+        resize,
+        unmatched,
         read_options(ir_range, ir_channel),
     )
     tables = parse_names(table)

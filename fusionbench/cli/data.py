@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 from fusionbench.benchmark.options import parse_names
 from fusionbench.console import EXIT_OK, make_console, print_missing
@@ -52,6 +53,12 @@ def download(name: str, data: Path | None = None) -> int:
 def check(
     name: str,
     data: Path | None = None,
+    ir: Path | None = None,
+    vi: Path | None = None,
+    resize: bool = False,
+    unmatched: Literal["refuse", "skip"] = "refuse",
+    ir_suffix: str = "",
+    vi_suffix: str = "",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
 ) -> int:
@@ -60,6 +67,12 @@ def check(
     Args:
         name: the dataset; see `fusionbench data list`.
         data: its folder, or the one that holds it; $FUSIONBENCH_DATA without it.
+        ir: folder of infrared images of your own, for the dataset folder.
+        vi: folder of visible images of your own.
+        resize: accept infrared images of another size than the visible ones.
+        unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
+        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same of visible file names.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
@@ -68,7 +81,9 @@ def check(
 
     console = make_console()
     problems = []
-    for split in check_all(name, data, read_options(ir_range, ir_channel)):
+    details: dict[str, Any] = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details |= {"ir_dir": ir, "vi_dir": vi, "ir_suffix": ir_suffix, "vi_suffix": vi_suffix}
+    for split in check_all(name, data, **details):
         published = "" if split.published is None else f" of {split.published} published"
         console.print(f"{split.split}: {split.pairs} pairs{published}", highlight=False)
         problems += [f"{split.split}: {problem}" for problem in split.problems]
@@ -82,6 +97,9 @@ def shard(
     split: str = "train",
     per_shard: int = 128,
     resize: bool = False,
+    unmatched: Literal["refuse", "skip"] = "refuse",
+    ir_suffix: str = "",
+    vi_suffix: str = "",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
     limit: int | None = None,
@@ -95,6 +113,9 @@ def shard(
         split: splits, separated by commas.
         per_shard: pairs in a tar file.
         resize: bring infrared images to the size of the visible ones where they differ.
+        unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
+        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same of visible file names.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
@@ -104,9 +125,11 @@ def shard(
     from fusionbench.data import load
     from fusionbench.data.sources.shard_writer import write_shards
 
-    console, reading = make_console(), read_options(ir_range, ir_channel)
+    console = make_console()
+    details: dict[str, Any] = {"unmatched": unmatched, "ir_suffix": ir_suffix, "vi_suffix": vi_suffix}
+    details |= {"reading": read_options(ir_range, ir_channel)}
     for part in parse_names(split):
-        source = load(dataset, root=data, split=part, resize=resize, limit=limit, reading=reading)
+        source = load(dataset, root=data, split=part, resize=resize, limit=limit, **details)
         with progress(console, len(source)) as (describe, done):
             describe(f"{dataset}, {part}")
             written = write_shards(source, part, out, per_shard, done)

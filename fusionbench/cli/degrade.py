@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fusionbench.benchmark.options import Names, choose_dataset, parse_names
 from fusionbench.benchmark.spec import Execution, Selection
@@ -25,6 +25,9 @@ def degrade(
     vi: Path | None = None,
     resize: bool = False,
     unmatched: Literal["refuse", "skip"] = "refuse",
+    names: Path | None = None,
+    ir_suffix: str = "",
+    vi_suffix: str = "",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
 ) -> int:
@@ -44,6 +47,9 @@ def degrade(
         vi: folder of visible images of your own.
         resize: bring infrared images to the size of the visible ones where they differ.
         unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
+        names: text file with the names of the pairs to use, one a line.
+        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same of visible file names.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
@@ -51,7 +57,8 @@ def degrade(
     from fusionbench.benchmark.export import export_degraded
     from fusionbench.console import make_console
 
-    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details: dict[str, Any] = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details |= {"names": names, "ir_suffix": ir_suffix, "vi_suffix": vi_suffix}
     chosen = choose_dataset(dataset, data, DRAWN, split=split, ir=ir, vi=vi, **details)
     console = make_console()
     choice = chosen.announce(console)

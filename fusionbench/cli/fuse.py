@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fusionbench.benchmark.options import WEIGHTS, choose_methods
-from fusionbench.benchmark.spec import Execution, MethodChoice, Selection
+from fusionbench.benchmark.spec import DatasetChoice, Execution, MethodChoice, Selection
 from fusionbench.console import print_missing, warn
+from fusionbench.data.table import ANY
 from fusionbench.images.options import read_options
 
 
@@ -22,6 +23,10 @@ def fuse_images(
     strict: bool = False,
     resize: bool = False,
     unmatched: Literal["refuse", "skip"] = "refuse",
+    names: Path | None = None,
+    ir_suffix: str = "",
+    vi_suffix: str = "",
+    limit: int | None = None,
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
     seed: int = 0,
@@ -46,6 +51,10 @@ def fuse_images(
             the package.
         resize: bring the infrared image to the size of the visible one where they differ.
         unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
+        names: text file with the names of the pairs to use, one a line.
+        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same of visible file names.
+        limit: fuse only the first so many pairs.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
@@ -68,16 +77,14 @@ def fuse_images(
 
     from fusionbench.api.fuse import fuse_files
 
+    details: dict[str, Any] = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details |= {"names": names, "ir_suffix": ir_suffix, "vi_suffix": vi_suffix}
     written, failures = fuse_files(
         choice,
-        ir,
-        vi,
+        DatasetChoice(ANY, ir_dir=ir, vi_dir=vi, **details),
         out,
-        Selection(seed=seed, tile=tile, prompt=prompt, degradation=degradation),
+        Selection(limit=limit, seed=seed, tile=tile, prompt=prompt, degradation=degradation),
         Execution(batch_size, workers, accelerator, devices, precision),
-        resize=resize,
-        unmatched=unmatched,
-        reading=read_options(ir_range, ir_channel),
     )
     images = "image" if len(written) == 1 else "images"
     console.print(f"{len(written)} fused {images} in {out}", highlight=False)

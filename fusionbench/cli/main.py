@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from fusionbench.console import showing
+from fusionbench.console import WORDING, showing
 
 EXIT_OK, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -105,7 +105,7 @@ def _warnings_as_sentences() -> Iterator[None]:
                 others(message, category, *where, **rest)
             elif str(message) not in shown:
                 shown.add(str(message))
-                print(f"fusionbench: warning: {message}", file=sys.stderr)  # noqa: T201
+                print(f"fusionbench: warning: {WORDING.get()(str(message))}", file=sys.stderr)  # noqa: T201
 
         warnings.simplefilter("always", ImageWarning)
         warnings.simplefilter("always", RenamedWarning)

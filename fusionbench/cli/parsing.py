@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from argparse import SUPPRESS, Action
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import yaml
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, auto_cli
 from typing_extensions import override
 
+from fusionbench.console import WORDING
 from fusionbench.registry import current_names, join_or, similar_names
 
 PROGRAM = "fusionbench"
@@ -60,6 +62,14 @@ _REWRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"subcommands:\n.*?Available subcommands:\n", "commands:\n"),
 )
 """What jsonargparse writes into a help, and what a person reads there."""
+
+WAYS = ("ir", "ir_suffix", "names", "resize", "split", "suffix", "unmatched", "vi", "vi_suffix")
+"""Arguments that the library names in sentences as Python has them, and a command as its options."""
+
+WAY = re.compile(rf"\b({'|'.join(WAYS)})=(?:'([^']*)'|True\b)")
+
+OF_LOADERS = {"ir_suffix", "resize", "unmatched", "vi_suffix"}
+"""Those of them that a training takes for its loaders."""
 
 _TRUTHS = ("true", "false")
 _SHOWN = 60
@@ -267,6 +277,8 @@ def call(words: Sequence[str], commands: Mapping[str, Any]) -> int:
     rest = words[len(called) :]
     command = None if isinstance(found, Mapping) else Command(" ".join(called), found)
     arguments = ["--help"] if command is None else command.read(rest)
+    options = command.options if command else set()
+    wording = WORDING.set(lambda sentence: in_options(sentence, options))
     try:
         # The parser is made of what is called alone: every command more takes time.
         status = auto_cli(
@@ -279,7 +291,13 @@ def call(words: Sequence[str], commands: Mapping[str, Any]) -> int:
     except Complaint as complaint:
         raise ValueError(str(complaint) if command is None else command.sentence(str(complaint), rest)) from complaint
     except ValueError as error:
-        raise ValueError(in_options(str(error), command.options if command else set())) from error
+        raise ValueError(in_options(str(error), options)) from error
+    except FileNotFoundError as error:
+        if error.errno is not None:
+            raise
+        raise FileNotFoundError(in_options(str(error), options)) from error
+    finally:
+        WORDING.reset(wording)
     return int(status or 0)
 
 
@@ -306,10 +324,20 @@ def in_options(sentence: str, options: Collection[str]) -> str:
         '2 have no partner: rename them'
     """
 
-    def option(way: re.Match[str]) -> str:
-        return f"{way[1]}--{way[2]} {way[3]}" if way[2] in options else ""
+    def own(name: str) -> str:
+        return name if name in options else f"loader.{name}" if name in OF_LOADERS and "loader" in options else ""
 
-    return re.sub(r"(, or [^,;]*?)\b(unmatched|names)='?(\w+)'?\)?", option, sentence)
+    def way_out(clause: re.Match[str]) -> str:
+        return clause[0] if all(own(way[1]) for way in WAY.finditer(clause[0])) else ""
+
+    def option(way: re.Match[str]) -> str:
+        name, value = f"--{own(way[1]).replace('_', '-')}", "true" if way[2] is None else shlex.quote(way[2])
+        if not own(way[1]):
+            return way[0]
+        switch = way[2] is None and "." not in name
+        return name if switch else f"{name}={value}" if value.startswith("-") else f"{name} {value}"
+
+    return WAY.sub(option, re.sub(r", or (?:(?!, or )[^;:])*", way_out, sentence))
 
 
 def no_option(command: str, typed: str, names: Iterable[str]) -> str:

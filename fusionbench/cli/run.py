@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fusionbench.benchmark.options import (
     WEIGHTS,
@@ -52,6 +52,9 @@ def run(
     vi: Path | None = None,
     resize: bool = False,
     unmatched: Literal["refuse", "skip"] = "refuse",
+    names: str = "",
+    ir_suffix: str = "",
+    vi_suffix: str = "",
     ir_range: str | None = None,
     ir_channel: int | str | None = None,
     weights: str = "",
@@ -88,6 +91,10 @@ def run(
         vi: folder of visible images of your own.
         resize: bring the infrared image to the size of the visible one where they differ.
         unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
+        names: text file with the names of the pairs to use, one a line; NAME=FILE,... for datasets with lists of their
+            own.
+        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same of visible file names.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
             auto stretches each image by itself. The range of the file's own depth without it.
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
@@ -109,7 +116,8 @@ def run(
     """
     from fusionbench.console import make_console
 
-    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details: dict[str, Any] = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details |= {"names": names, "ir_suffix": ir_suffix, "vi_suffix": vi_suffix}
     chosen = choose_datasets(dataset, data, split=split, ir=ir, vi=vi, **details)
     benchmark = Benchmark(
         datasets=chosen.datasets,

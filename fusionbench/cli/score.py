@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fusionbench.benchmark.options import Names, choose_dataset, choose_metrics
 from fusionbench.benchmark.spec import Selection
@@ -26,6 +26,10 @@ def score(
     ir_channel: int | str | None = None,
     out: Path = Path("runs/score"),
     unmatched: Literal["refuse", "skip"] = "refuse",
+    suffix: str = "",
+    names: Path | None = None,
+    ir_suffix: str = "",
+    vi_suffix: str = "",
     limit: int | None = None,
 ) -> int:
     """Score a folder of fused images, made anywhere, against its sources.
@@ -46,6 +50,11 @@ def score(
         ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
         out: where scores.csv goes; an interrupted run goes on there.
         unmatched: 'refuse' refuses files without a partner, 'skip' leaves them out and says so.
+        suffix: what fused file names have behind the name of their pair, such as _CBF; or a pattern such as 'CBF_*'.
+            Other files are passed over.
+        names: text file with the names of the pairs to use, one a line.
+        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same of visible file names.
         limit: use only the first so many pairs.
     """
     from fusionbench.benchmark.score_folder import score_folder
@@ -55,7 +64,8 @@ def score(
 
     if fused is None:
         raise ValueError("score needs --fused, the folder of fused images")
-    details = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details: dict[str, Any] = {"resize": resize, "unmatched": unmatched, "reading": read_options(ir_range, ir_channel)}
+    details |= {"names": names, "ir_suffix": ir_suffix, "vi_suffix": vi_suffix}
     chosen = choose_dataset(dataset, data, ANY, split=split, ir=ir, vi=vi, **details)
     console = make_console()
     choice = chosen.announce(console)
@@ -66,7 +76,8 @@ def score(
         protocol,
         out,
         Selection(limit),
+        suffix=suffix,
         console=console,
     )
-    show([folder_table(out, fused.name)], console)
+    show([folder_table(out, suffix.strip("*_-. ") or fused.name)], console)
     return print_missing(console, problems)

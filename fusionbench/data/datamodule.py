@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 import cv2
 import torch
@@ -15,7 +15,8 @@ from typing_extensions import override
 
 from fusionbench.data.contrastive import collate_contrasts, contrastive
 from fusionbench.data.crops import TrainingPairs
-from fusionbench.data.loading import candidates, load
+from fusionbench.data.layouts import candidates
+from fusionbench.data.loading import load
 from fusionbench.data.pairs import Pairs, collate, specs
 from fusionbench.data.samplers import (
     EpochSampler,
@@ -59,6 +60,9 @@ class FusionDataModule(LightningDataModule):
         eval_degradations: specs of which every validation and test pair gets one, always the same; by default those of
             training.
         seed: seed of the order, the crops and the degradations.
+        unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
+        ir_suffix: what infrared names have behind the name of their pair, such as '_ir'; or a pattern such as 'IR*'.
+        vi_suffix: the same of visible names.
         train_split: the split for training.
         val_split: the split for validation; by default the published `val` split or, where there is none, the last
             `val_share` of the training pairs, a contiguous part because neighbours in a sequence look alike.
@@ -93,6 +97,9 @@ class FusionDataModule(LightningDataModule):
         cache_gib: float = 2.0,
         cache_dir: str | Path | None = None,
         resize: bool = False,
+        unmatched: Literal["refuse", "skip"] = "refuse",
+        ir_suffix: str = "",
+        vi_suffix: str = "",
         ir_range: str | None = None,
         ir_channel: int | str | None = None,
         contrasts: bool | None = None,
@@ -125,8 +132,8 @@ class FusionDataModule(LightningDataModule):
         self.val_share = val_share
         self.cache_gib = cache_gib
         self.cache_dir = cache_dir
-        self.resize = resize
-        self.reading = read_options(ir_range, ir_channel)
+        self.opening: dict[str, Any] = {"resize": resize, "unmatched": unmatched}
+        self.opening |= {"ir_suffix": ir_suffix, "vi_suffix": vi_suffix, "reading": read_options(ir_range, ir_channel)}
         self.contrasts = contrasts
         self.limit = limit
         self.train_pairs: TrainingSet | None = None
@@ -208,9 +215,9 @@ class FusionDataModule(LightningDataModule):
     def _load(self, name: str, split: str) -> Source:
         if name in RESTORATION:
             check_limit(self.limit)
-            source = restoration(name, candidates(name, self.root), self.reading)
+            source = restoration(name, candidates(name, self.root), self.opening["reading"])
             return source if self.limit is None else Subset(source, range(min(self.limit, len(source))))
-        return load(name, root=self.root, split=split, resize=self.resize, limit=self.limit, reading=self.reading)
+        return load(name, root=self.root, split=split, limit=self.limit, **self.opening)
 
     def _train_and_val(self, name: str) -> tuple[Source, Source]:
         train = self._load(name, self.train_split)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fusionbench.data.layouts import candidates, datasets_of, find_layout
 from fusionbench.data.table import ANY, DATASETS
 
 
@@ -19,24 +20,38 @@ def discover(folder: Path, split: str = "test", **opening: Any) -> tuple[dict[st
     Returns:
         The folder of each dataset, and one sentence for each that is there but cannot be opened.
     """
-    from fusionbench.data.loading import find_layout
     from fusionbench.data.sources.shards import has_shards, read_index
+    from fusionbench.images.folders import holds_images
 
     if has_shards(folder):
         return {str(read_index(folder)["dataset"]): folder}, []
-    if (name := folder.resolve().name.lower()) in DATASETS and name != ANY:
-        return {name: folder}, []
-    found, problems = {}, []
-    for name, card in DATASETS.items():
-        place = folder / name
-        if place.is_dir() and name != ANY and not card.degraded and not card.target:
-            if why := _closed(name, root=place, split=split, **opening):
-                problems.append(f"{name} in {place} is left out: {why}")
-            else:
-                found[name] = place
-    if not found and folder.is_dir() and find_layout(DATASETS[ANY], folder, split):
-        return {ANY: folder}, problems
-    return found, problems
+    if len(names := datasets_of(folder.resolve().name)) == 1:
+        return {names[0]: folder}, []
+    found, problems = dict[str, Path](), dict[str, str]()
+    for name, place in [*((name, folder) for name in names), *_named(folder)]:
+        if name in found or DATASETS[name].degraded or DATASETS[name].target:
+            continue
+        if why := _closed(name, root=place, split=split, **opening):
+            problems[name] = f"{name} in {place} is left out: {why}"
+        else:
+            found[name] = place
+    left_out = [sentence for name, sentence in problems.items() if name not in found]
+    if found or not folder.is_dir():
+        return found, left_out
+    if any(find_layout(DATASETS[ANY], place, split) for place in candidates(ANY, folder)):
+        return {ANY: folder}, left_out
+    # Images of both modalities in one folder, if their names say which is which.
+    if holds_images(folder) and not _closed(ANY, root=folder, split=split, **opening):
+        return {ANY: folder}, left_out
+    return {}, left_out
+
+
+def _named(folder: Path) -> list[tuple[str, Path]]:
+    """Data sets with the folders of their names, or of their archives' names, in the order of the table."""
+    if not folder.is_dir():
+        return []
+    places = sorted(path for path in folder.iterdir() if path.is_dir())
+    return [(name, place) for name in DATASETS for place in places if name in datasets_of(place.name)]
 
 
 def _closed(name: str, **opening: Any) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from rich.progress import track
 
 from fusionbench.console import make_console
-from fusionbench.data.loading import splits_on_disk
+from fusionbench.data.layouts import splits_on_disk
 from fusionbench.data.table import DATASETS, DatasetCard, Mirror, data_root
 from fusionbench.registry import lookup
 from fusionbench.weights.checksums import accepted, pin, short_of_a_checksum

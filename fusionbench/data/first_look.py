@@ -138,8 +138,8 @@ def _refuse_differing_sizes(pairs: Sequence[Headers]) -> None:
     if found:
         others = f"; so do {len(found) - 1} other pairs" if len(found) > 1 else ""
         raise ValueError(
-            f"{differing(found[0].files, found[0].ir[:2], found[0].vi[:2])}{others}; resize=True (--resize) resizes "
-            "infrared images to the visible ones"
+            f"{differing(found[0].files, found[0].ir[:2], found[0].vi[:2])}{others}; bring them to one size, or "
+            "resize infrared images to the visible ones with resize=True"
         )
 
 

@@ -1,7 +1,8 @@
 """The table of datasets; importing it imports nothing heavy.
 
-In a layout, `{split}` stands for the name of the split; folder names match regardless of case. A layout without it
-holds all pairs, which the lists in `splits/` divide into splits.
+In a layout, `{split}` stands for the name of the split, `ir` and `vi` for all usual names of folders of infrared and
+visible images; folder names match regardless of case. A layout without `{split}` holds all pairs, which the lists in
+`splits/`, or in the folder `meta` beside the images, divide into splits.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class DatasetCard:
         mirrors: where it is available.
         note: what else a user should know.
         target: 'module:class' of a source that needs no folder, called with the split.
+        folders: other names of its folder, as its archives or its authors' code have them, in lower case with '_'.
         degraded: whether its images are degraded on disk.
         shown: labels of a pair's `ir` and `vi` images in figures and reports.
     """
@@ -86,6 +88,7 @@ class DatasetCard:
     mirrors: tuple[Mirror, ...] = ()
     note: str = ""
     target: str = ""
+    folders: tuple[str, ...] = ()
     degraded: bool = False
     shown: tuple[str, str] = ("infrared", "visible")
 
@@ -102,7 +105,10 @@ def split_names(card: DatasetCard, split: str) -> list[str]:
 
 
 BY_SPLIT = Layout("{split}/ir", "{split}/vi")
+SPLIT_BELOW = Layout("ir/{split}", "vi/{split}")
 FLAT = Layout("ir", "vi")
+USUAL = (BY_SPLIT, SPLIT_BELOW, FLAT)
+"""Layouts that any dataset may have."""
 
 AANLIB = "Johnson and Becker, The Whole Brain Atlas"
 AANLIB_URL = "http://www.med.harvard.edu/AANLIB/home.html"
@@ -113,25 +119,29 @@ AANLIB_NOTE = (
 )
 
 
-def _harvard(other: str) -> tuple[tuple[Layout, ...], tuple[Mirror, ...]]:
-    """Layouts and mirror of one modality of the atlas, paired with MRI."""
+def _harvard(other: str) -> tuple[tuple[Layout, ...], tuple[Mirror, ...], tuple[str, ...]]:
+    """Layouts, mirror and names of the folder of one modality of the atlas, paired with MRI."""
     pair = f"{other.upper()}-MRI"
     layouts = (
         Layout("{split}/mri", f"{{split}}/{other}"),
         Layout(f"{pair}/{{split}}/MRI", f"{pair}/{{split}}/{other.upper()}"),
         Layout(f"{pair}/MRI", f"{pair}/{other.upper()}"),
+        Layout(f"MRI_{other.upper()}/MRI", f"MRI_{other.upper()}/{other.upper()}"),
         Layout("mri", other),
     )
     manual_steps = (
         f"save registered slices as 8-bit images with equal names in ROOT/test/mri and ROOT/test/{other} (and the "
         f"same for train), or copy an existing {pair} folder to ROOT"
     )
-    return layouts, (Mirror(page=AANLIB_URL, manual_steps=manual_steps),)
+    # The second is how its most widely used archive spells the name of the atlas.
+    archives = ("harvard", "havard_medical_image_fusion_datasets", "harvard_medical_image_fusion_datasets")
+    folders = (f"{other}_mri", f"mri_{other}", *archives)
+    return layouts, (Mirror(page=AANLIB_URL, manual_steps=manual_steps),), folders
 
 
-CT_LAYOUTS, CT_MIRRORS = _harvard("ct")
-PET_LAYOUTS, PET_MIRRORS = _harvard("pet")
-SPECT_LAYOUTS, SPECT_MIRRORS = _harvard("spect")
+CT_LAYOUTS, CT_MIRRORS, CT_FOLDERS = _harvard("ct")
+PET_LAYOUTS, PET_MIRRORS, PET_FOLDERS = _harvard("pet")
+SPECT_LAYOUTS, SPECT_MIRRORS, SPECT_FOLDERS = _harvard("spect")
 
 DATASETS: dict[str, DatasetCard] = {
     "ems": DatasetCard(
@@ -159,8 +169,8 @@ DATASETS: dict[str, DatasetCard] = {
         url="",
         licence="yours",
         splits=("all",),
-        layouts=(BY_SPLIT, FLAT, Layout("infrared", "visible")),
-        note="Give --ir DIR --vi DIR, or --data DIR with folders ir and vi in it.",
+        layouts=USUAL,
+        note="Give --ir DIR --vi DIR, or --data DIR with a folder of infrared and one of visible images in it.",
     ),
     "harvard_ct_mri": DatasetCard(
         title="Harvard Whole Brain Atlas, CT and MRI",
@@ -172,6 +182,7 @@ DATASETS: dict[str, DatasetCard] = {
         counts={"test": 24},
         lists={"test": "harvard_ct_mri_test.txt"},
         mirrors=CT_MIRRORS,
+        folders=CT_FOLDERS,
         note=AANLIB_NOTE,
         shown=("MRI", "CT"),
     ),
@@ -185,6 +196,7 @@ DATASETS: dict[str, DatasetCard] = {
         counts={"test": 24},
         lists={"test": "harvard_pet_mri_test.txt"},
         mirrors=PET_MIRRORS,
+        folders=PET_FOLDERS,
         note=AANLIB_NOTE,
         shown=("MRI", "PET"),
     ),
@@ -198,6 +210,7 @@ DATASETS: dict[str, DatasetCard] = {
         counts={"test": 24},
         lists={"test": "harvard_spect_mri_test.txt"},
         mirrors=SPECT_MIRRORS,
+        folders=SPECT_FOLDERS,
         note=AANLIB_NOTE,
         shown=("MRI", "SPECT"),
     ),
@@ -207,7 +220,7 @@ DATASETS: dict[str, DatasetCard] = {
         url="https://bupt-ai-cz.github.io/LLVIP/",
         licence="noncommercial research and teaching only; must be cited",
         splits=("train", "test"),
-        layouts=(Layout("infrared/{split}", "visible/{split}"), BY_SPLIT),
+        layouts=USUAL,
         counts={"train": 12025, "test": 3463},
         mirrors=(
             Mirror(
@@ -227,9 +240,9 @@ DATASETS: dict[str, DatasetCard] = {
             BY_SPLIT,
             Layout("M3FD_Fusion/Ir", "M3FD_Fusion/Vis", only="test"),
             Layout("M3FD_Detection/Ir", "M3FD_Detection/Vis", only="train"),
-            Layout("Ir", "Vis"),
-            FLAT,
+            *USUAL[1:],
         ),
+        folders=("m3fd_fusion", "m3fd_detection"),
         mirrors=(
             Mirror(
                 page="https://github.com/JinyuanLiu-CV/TarDAL",
@@ -238,7 +251,7 @@ DATASETS: dict[str, DatasetCard] = {
         ),
         note=(
             "No split was ever published. Here test is M3FD_Fusion and train is M3FD_Detection, if these folders "
-            "exist; plain folders Ir and Vis are the split 'all', which a list of names (names=FILE) divides."
+            "exist; plain folders Ir and Vis are the split 'all', which a list of names divides (--names FILE)."
         ),
     ),
     "msrs": DatasetCard(
@@ -247,7 +260,7 @@ DATASETS: dict[str, DatasetCard] = {
         url="https://github.com/Linfeng-Tang/MSRS",
         licence="none stated; cite PIAFusion, derived from MFNet",
         splits=("train", "test"),
-        layouts=(BY_SPLIT,),
+        layouts=(Layout("Infrared/{split}/MSRS", "Visible/{split}/MSRS"), *USUAL),
         counts={"train": 1083, "test": 361},
         lists={"train": "msrs_train.txt", "test": "msrs_test.txt"},
         mirrors=(
@@ -269,7 +282,7 @@ DATASETS: dict[str, DatasetCard] = {
         url="https://github.com/hanna-xu/RoadScene",
         licence="none stated; derived from FLIR videos",
         splits=("train", "test"),
-        layouts=(BY_SPLIT, Layout("cropinfrared", "crop_LR_visible"), FLAT),
+        layouts=(Layout("cropinfrared", "crop_LR_visible"), *USUAL),
         counts={"train": 171, "test": 50},
         lists={"test": "roadscene_test.txt"},
         mirrors=(
@@ -302,8 +315,9 @@ DATASETS: dict[str, DatasetCard] = {
         url="https://figshare.com/articles/dataset/TNO_Image_Fusion_Dataset/1008029",
         licence="see the terms on figshare",
         splits=("test",),
-        layouts=(BY_SPLIT, FLAT),
+        layouts=USUAL,
         counts={"test": 25},
+        folders=("tno_image_fusion", "tno_image_fusion_dataset"),
         lists={"test": "tno_test.txt"},
         mirrors=(
             Mirror(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fusionbench.data.fetch import mirrors_of
-from fusionbench.data.loading import advice, candidates, load, splits_on_disk
+from fusionbench.data.layouts import advice, candidates, folders_in, splits_on_disk
+from fusionbench.data.loading import load
 from fusionbench.data.table import DATASETS, DatasetCard, split_names
-from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.registry import lookup
 
 
@@ -56,16 +57,16 @@ def describe(name: str) -> dict[str, str]:
 def check(
     name: str,
     root: str | Path | None = None,
-    reading: ReadOptions = AS_STORED,
     *,
     done: Callable[[int, int], None] = lambda read, total: None,
+    **opening: Any,
 ) -> list[SplitCheck]:
     """Check every pair of a dataset on disk: names, partners, sizes, and whether each image can be read.
 
     Args:
         root: folder of the dataset, or its parent folder; $FUSIONBENCH_DATA by default.
-        reading: how ambiguous infrared files are read.
         done: called after each pair of a split with the number of pairs read and the total.
+        opening: how it is opened; further arguments of `load`.
 
     Returns:
         One result per split that is on disk or published.
@@ -76,23 +77,22 @@ def check(
     """
     name = lookup("dataset", name, DATASETS)
     card = DATASETS[name]
-    there = splits_on_disk(name, root)
+    there = ["all"] if opening.get("ir_dir") or opening.get("vi_dir") else splits_on_disk(name, root)
     if not there:
         places = " or ".join(map(str, candidates(name, root)))
-        raise FileNotFoundError(f"no part of {name} is in {places}; {advice(name, card, root)}")
+        others = folders_in(candidates(name, root))
+        raise FileNotFoundError(f"no part of {name} is in {places}{others}; {advice(name, card, root)}")
     absent = [split for split in card.counts if split not in there and there != ["all"]]
-    return [_look(name, split, root, reading, done) for split in there] + [
+    return [_look(name, split, done, root=root, **opening) for split in there] + [
         SplitCheck(split, 0, card.counts[split], ["not there"]) for split in absent
     ]
 
 
-def _look(
-    name: str, split: str, root: str | Path | None, reading: ReadOptions, done: Callable[[int, int], None]
-) -> SplitCheck:
+def _look(name: str, split: str, done: Callable[[int, int], None], **opening: Any) -> SplitCheck:
     card = DATASETS[name]
     published = card.counts.get(split)
     try:
-        source = load(name, root=root, split=split, reading=reading)
+        source = load(name, split=split, **opening)
     except (ValueError, FileNotFoundError) as error:
         return SplitCheck(split, 0, published, [str(error)])
     problems = []

@@ -36,10 +36,18 @@ def image_files(folder: Path) -> dict[str, Path]:
     return files
 
 
+def holds_images(folder: Path) -> bool:
+    """Whether images lie in a folder itself."""
+    return folder.is_dir() and any(_is_image(path) for path in folder.iterdir())
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and name.lower() not in JUNK]
         for name in names:
-            path = Path(place, name)
-            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and path.is_file():
+            if _is_image(path := Path(place, name)):
                 yield path
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
 from fusionbench.benchmark.inputs import load_method, load_pairs
 from fusionbench.benchmark.options import WEIGHTS
@@ -35,6 +36,9 @@ class Inputs:
         commands: command template by method.
         pre: restoration commands, 'vi:COMMAND', for methods that the paper gives restored images.
         strict: leave a method without its own weights out, instead of adding a row of its fallback.
+        lists: file with the names of the pairs to use by dataset; all of the split without.
+        resize: bring infrared images to the size of the visible ones where they differ.
+        unmatched: whether images without a partner are refused or left out.
         reading: how infrared files are read where they leave it open.
     """
 
@@ -45,12 +49,23 @@ class Inputs:
     commands: Mapping[str, str] = field(default_factory=dict)
     pre: tuple[str, ...] = ()
     strict: bool = False
+    lists: Mapping[str, Path] = field(default_factory=dict)
+    resize: bool = False
+    unmatched: Literal["refuse", "skip"] = "refuse"
     reading: ReadOptions = AS_STORED
 
     def dataset(self, panel: Panel) -> DatasetChoice:
         """Where the panel's pairs are looked for."""
         root = self.homes.get(panel.dataset, self.home)
-        return DatasetChoice(panel.dataset, root, panel.split, reading=self.reading)
+        return DatasetChoice(
+            panel.dataset,
+            root,
+            panel.split,
+            resize=self.resize,
+            unmatched=self.unmatched,
+            names=self.lists.get(panel.dataset),
+            reading=self.reading,
+        )
 
     def method(self, name: str, panel: Panel) -> MethodChoice:
         """A method with what it is given for a panel."""

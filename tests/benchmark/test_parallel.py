@@ -52,9 +52,8 @@ def test_fused_folders_are_dealt_out_too(sources, tmp_path):
     pictures = []
     for execution in (ONE_DEVICE, TWO):
         out = tmp_path / str(len(pictures))
-        written, failures = fuse_files(
-            MethodChoice("lap"), sources / "ir", sources / "vi", out, execution=execution, resize=False
-        )
+        data = DatasetChoice("folder", ir_dir=sources / "ir", vi_dir=sources / "vi")
+        written, failures = fuse_files(MethodChoice("lap"), data, out, execution=execution)
         assert [path.stem for path in written] == ["0", "1", "2", "4", "5", "6"]
         assert list(failures) == ["3"]
         pictures.append(files(out))
@@ -204,5 +203,6 @@ def test_a_run_that_a_launcher_started_several_times_is_refused(count, monkeypat
 def test_a_script_of_a_slurm_job_of_several_tasks_may_run(sources, tmp_path, monkeypatch):
     for name, value in {"JOB_ID": "1", "JOB_NAME": "job", "NTASKS": "4", "NTASKS_PER_NODE": "4", "PROCID": "0"}.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
-    written, _ = fuse_files(MethodChoice("average"), sources / "ir" / "0.png", sources / "vi" / "0.png", tmp_path / "o")
+    data = DatasetChoice("folder", ir_dir=sources / "ir" / "0.png", vi_dir=sources / "vi" / "0.png")
+    written, _ = fuse_files(MethodChoice("average"), data, tmp_path / "o")
     assert len(written) == 1

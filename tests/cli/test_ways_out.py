@@ -12,7 +12,7 @@ import pytest
 
 from fusionbench.cli.commands import COMMANDS
 from fusionbench.cli.main import EVERYWHERE, main
-from fusionbench.cli.parsing import ABOUT, Command, own_name
+from fusionbench.cli.parsing import ABOUT, WAYS, Command, own_name
 from fusionbench.images.files import write_image
 
 PACKAGE = Path(__file__).parents[2] / "fusionbench"
@@ -93,8 +93,8 @@ def test_a_way_out_is_offered_where_the_command_has_it(words, offered, tmp_path,
 
 
 ENTRY = re.compile(r"(?<![\w.-])(?<!--overrides )(?:loader|options|phases|trainer)\.[a-zA-Z_]+")
-ARGUMENT = re.compile(r"(?<![\w.])(?!unmatched|names)[a-z_]+='")
-"""Of Python; `in_options` makes options of the two that commands have."""
+ARGUMENT = re.compile(rf"(?<![\w.])(?!(?:{'|'.join(WAYS)})=)[a-z_]+='")
+"""Of Python; `in_options` makes options of those that commands have."""
 
 
 def errors() -> Iterator[tuple[str, str]]:

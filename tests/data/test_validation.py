@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fusionbench.data import DATASETS, check, describe
-from fusionbench.data.loading import splits_on_disk
+from fusionbench.data.layouts import splits_on_disk
 from fusionbench.data.table import split_names
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +16,8 @@ from fusionbench.data.sources.base import RawPair
 from fusionbench.files import digest_of, read_csv
 from fusionbench.images.files import SUFFIXES, image_size, read_infrared, read_visible
 from fusionbench.images.folders import image_files
-from fusionbench.images.options import AS_STORED, ReadOptions
+from fusionbench.images.matching import Matched, match, match_mixed
+from fusionbench.images.options import AS_STORED, ImageWarning, ReadOptions
 from fusionbench.types import Bytes
 
 Unmatched = Literal["refuse", "skip"]
@@ -23,41 +26,77 @@ PROMPTS = "prompts.csv"
 """An optional table beside the image folders: columns `name` and `prompt`."""
 
 
+@dataclass(frozen=True)
+class Matching:
+    """How the files of two folders become pairs.
+
+    Attributes:
+        unmatched: 'refuse' raises an error if an image has no partner, 'skip' leaves it out.
+        ir_suffix: what infrared names have after the name of their pair, or a pattern with `*` for that name.
+        vi_suffix: the same for visible names.
+    """
+
+    unmatched: Unmatched = "refuse"
+    ir_suffix: str = ""
+    vi_suffix: str = ""
+
+
+BY_NAME = Matching()
+"""The two images of a pair have the same name, and every image has a partner."""
+
+
 def match_by_name(
-    ir_dir: Path, vi_dir: Path, unmatched: Unmatched = "refuse", reading: ReadOptions = AS_STORED
+    ir_dir: Path, vi_dir: Path, matching: Matching = BY_NAME, reading: ReadOptions = AS_STORED
 ) -> list[PairPaths]:
-    """Pair the images of two folders by name, sorted; case is ignored where no exact match exists.
+    """Pair the images of two folders by name, sorted; one folder may hold both images of each pair.
+
+    Names are equal, or differ as `fusionbench.images.matching` allows, with a warning.
 
     Args:
-        unmatched: 'refuse' raises an error if an image has no partner, 'skip' leaves it out.
-        reading: with a channel for the infrared image, one folder can be both.
+        reading: with a channel for the infrared image, each file of one folder is both images of a pair.
 
     Raises:
         FileNotFoundError: a folder is missing or contains no image.
         ValueError: images have no partner, or there is no pair.
+
+    Warns:
+        ImageWarning: no names were equal.
     """
-    if ir_dir.resolve() == vi_dir.resolve():
+    if one := ir_dir.resolve() == vi_dir.resolve():
         if isinstance(reading.ir_channel, int):
             return [PairPaths(name, path, path) for name, path in sorted(_images(ir_dir).items())]
-        raise ValueError(
-            f"{ir_dir} is given for both modalities; give one folder per modality, or name the channel of the "
-            "infrared image (--ir-channel 3 for the fourth)"
-        )
-    if ir_dir.resolve() in vi_dir.resolve().parents or vi_dir.resolve() in ir_dir.resolve().parents:
+    elif ir_dir.resolve() in vi_dir.resolve().parents or vi_dir.resolve() in ir_dir.resolve().parents:
         raise ValueError(f"one of {ir_dir} and {vi_dir} contains the other; give separate folders")
     ir, vi = _images(ir_dir), _images(vi_dir)
-    lowered = {name.lower(): name for name in ir}
-    partner = {name: name if name in ir else lowered.get(name.lower()) for name in vi}
-    pairs = [PairPaths(name, ir[match], vi[name]) for name, match in partner.items() if match is not None]
-    alone_vi = [name for name, match in partner.items() if match is None]
-    alone_ir = sorted(set(ir) - {match for match in partner.values() if match is not None})
-    if not pairs or (unmatched == "refuse" and (alone_ir or alone_vi)):
+    suffixes = matching.ir_suffix, matching.vi_suffix
+    found = match_mixed(ir, *suffixes) if one else match(ir, vi, *suffixes)
+    if one and not found.pairs:
         raise ValueError(
-            f"{len(pairs)} pairs, but {len(alone_ir)} images only in {ir_dir}{_some(alone_ir)} and "
-            f"{len(alone_vi)} only in {vi_dir}{_some(alone_vi)}; the images of a pair must have the same name: "
-            "rename or remove these" + ("" if not pairs else ", or skip them with unmatched='skip'")
+            f"{ir_dir} is given for both modalities; give one folder per modality, or name the channel of the "
+            f"infrared image (--ir-channel 3 for the fourth){_suffixes(found)}"
         )
-    return sorted(pairs, key=lambda files: files.name)
+    if not found.pairs or (matching.unmatched == "refuse" and (found.alone_ir or found.alone_vi)):
+        raise ValueError(
+            f"{len(found.pairs)} pairs, but {len(found.alone_ir)} images only in {ir_dir}{_some(found.alone_ir)} and "
+            f"{len(found.alone_vi)} only in {vi_dir}{_some(found.alone_vi)}; the images of a pair must have the same "
+            "name: rename or remove these"
+            + (", or skip them with unmatched='skip'" if found.pairs else _suffixes(found))
+        )
+    if found.rule:
+        name, own, other = found.pairs[0]
+        warnings.warn(
+            f"no infrared image has the name of a visible one; {len(found.pairs)} pairs were matched by {found.rule}: "
+            f"{ir[own]} and {vi[other]} are {name!r}",
+            ImageWarning,
+            stacklevel=2,
+        )
+    return [PairPaths(name, ir[own], vi[other]) for name, own, other in found.pairs]
+
+
+def _suffixes(found: Matched) -> str:
+    """The way out for names with a common part."""
+    ir, vi = found.suffixes or ("_ir", "_vis")
+    return f", or say what follows the name of the pair with ir_suffix='{ir}' and vi_suffix='{vi}'"
 
 
 def _images(folder: Path) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,8 @@ from typing_extensions import override
 
 from fusionbench.images.files import SUFFIXES, read_image, write_image
 from fusionbench.images.folders import image_files
+from fusionbench.images.matching import match_fused, without_suffix
+from fusionbench.images.options import ImageWarning
 from fusionbench.images.tensors import to_bytes, to_tensor
 from fusionbench.methods.common.command import require_output, run_command, size_of
 from fusionbench.methods.common.template import check_program, check_template, placeholders
@@ -30,11 +33,11 @@ class External(Method):
     Args:
         name: the row's name, for messages.
         repository: where its code is, for messages.
-        folder: folder of fused images whose stems are the pairs' names; `{degradation}` in it stands for the pair's
-            degradation with ':' replaced by '-'.
-        command: the command template; see above.
-        timeout: time limit of one call in seconds.
-        log: file to which the command's output is appended.
+        folder: of fused images whose names are the pairs', or all have the same around them; `DIR/*_NAME` says what.
+            `{degradation}` in it stands for the pair's degradation with ':' written as '-'.
+        command: template; see above.
+        timeout: seconds for one call.
+        log: file that what the command prints is appended to.
         cwd: folder to run the command in.
 
     Raises:
@@ -69,13 +72,21 @@ class External(Method):
         self.folder = None if folder is None else Path(folder)
         self.timeout, self.log_file, self.cwd = timeout, log, cwd
         self._indexed: dict[Path, dict[str, Path]] = {}
+        self._around: dict[Path, tuple[str, str]] = {}
         if self.folder is not None and "{degradation}" not in str(self.folder):
             self._index(self.folder)
 
     def _index(self, folder: Path) -> Mapping[str, Path]:
+        """The images of a folder by the name of their pair, as far as the folder's own name says it."""
         if folder not in self._indexed:
-            self._indexed[folder] = image_files(folder)
-            if not self._indexed[folder]:
+            if "*" in folder.name:
+                images = image_files(folder.parent)
+                pattern = folder.stem if folder.suffix.lower() in SUFFIXES else folder.name
+                images = {pair: images[name] for pair, name in without_suffix(images, pattern, "--fused").items()}
+            else:
+                images = image_files(folder)
+            self._indexed[folder] = images
+            if not images:
                 raise FileNotFoundError(f"no image in {folder}; supported suffixes: {', '.join(SUFFIXES)}")
         return self._indexed[folder]
 
@@ -107,9 +118,32 @@ class External(Method):
         """The fused image of a pair in the method's folder, or None.
 
         Raises:
-            FileNotFoundError: the folder is missing or contains no image.
+            FileNotFoundError: the folder is not there or holds no image.
+            ValueError: several images may be the pair's.
         """
-        return self._index(self._place(degradation)).get(name)
+        place = self._place(degradation)
+        images = self._index(place)
+        if name in images:
+            return images[name]
+        if place not in self._around:
+            found, patterns = match_fused(images, [name])
+            if len(patterns) > 1:
+                raise ValueError(
+                    f"{self.title} has the images {', '.join(patterns)} of {name!r}; say which with --fused "
+                    f"{self.title}='{place}/{patterns[0]}'"
+                )
+            before, _, after = "".join(patterns).partition("*")
+            # One stray image that holds the name of a pair says nothing of the others.
+            if found and all(image.startswith(before) and image.endswith(after) for image in images):
+                self._around[place] = before, after
+                warnings.warn(
+                    f"no image in {place} has the name of a pair; they are taken by the pattern {patterns[0]}, where * "
+                    "is that name",
+                    ImageWarning,
+                    stacklevel=2,
+                )
+        before, after = self._around.get(place, ("", ""))
+        return images.get(f"{before}{name}{after}")
 
     def _place(self, degradation: str) -> Path:
         return Path(str(self.folder).replace("{degradation}", degradation.replace(":", "-")))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fusionbench.data.sources.folders import FolderSource, match_by_name, read_prompts, resized
+from fusionbench.data.sources.folders import FolderSource, Matching, match_by_name, read_prompts, resized
 from fusionbench.images.folders import image_files
 from fusionbench.images.options import ImageWarning
 
@@ -65,7 +65,7 @@ def test_unmatched_files_are_refused_with_counts_and_names(folders, make_pairs, 
         ValueError, match=r"1 pairs, but 4 images only in .*ir \(i1, i2, i3, \.\.\.\) and 1 only in .*v1"
     ):
         match_by_name(ir, vi)
-    assert [pair.name for pair in match_by_name(ir, vi, unmatched="skip")] == ["both"]
+    assert [pair.name for pair in match_by_name(ir, vi, Matching(unmatched="skip"))] == ["both"]
 
 
 def test_folders_without_any_pair_are_refused_even_when_skipping(folders, save):
@@ -73,7 +73,7 @@ def test_folders_without_any_pair_are_refused_even_when_skipping(folders, save):
     save(ir / "a.png", np.zeros((4, 4), np.uint8))
     save(vi / "b.png", np.zeros((4, 4), np.uint8))
     with pytest.raises(ValueError, match="0 pairs"):
-        match_by_name(ir, vi, unmatched="skip")
+        match_by_name(ir, vi, Matching(unmatched="skip"))
 
 
 def test_missing_and_empty_folders_are_named(folders, make_pairs):
@@ -118,7 +118,7 @@ def test_differing_sizes_are_refused_and_both_named(folders, make_pairs, save):
     make_pairs(ir, vi, ["a", "b", "c"])
     save(ir / "b.png", np.zeros((12, 16), np.uint8))
     save(ir / "c.png", np.zeros((12, 16), np.uint8))
-    with pytest.raises(ValueError, match=r"'b' differ in size: infrared 16x12 .*visible 32x24 .*1 other.*--resize"):
+    with pytest.raises(ValueError, match=r"'b' differ in size: infrared 16x12 .*visible 32x24 .*1 other.*resize=True"):
         FolderSource("folder", match_by_name(ir, vi))
 
 
