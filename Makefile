@@ -20,7 +20,7 @@ JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo bench bench-dspfusion bench-lure bench-drfusion bench-small \
-	measured test coverage test-slow test-lowest snapshots check format readme clean
+	measured test coverage test-slow test-lowest docs snapshots check format readme clean
 
 help:                ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { \
@@ -74,6 +74,10 @@ test-lowest:         ## the tests with every dependency at its lower bound, in .
 	$(PYTHON) tests/lowest.py > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install -c $(LOWEST)/lowest.txt -e ".[all]"
 	$(LOWEST)/bin/python -m pytest -q
+
+docs: setup-dev      ## renew the generated pages
+	$(BIN)/python docs/generate/degradations.py
+	$(BIN)/python docs/generate/metrics.py
 
 snapshots: setup-dev ## renew tests/snapshots after a change that is meant
 	$(BIN)/python -m pytest -q tests/test_snapshots.py --renew

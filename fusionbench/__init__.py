@@ -30,6 +30,7 @@ _PUBLIC = {
     "SyntheticDataModule": "fusionbench.data.datamodule:SyntheticDataModule",
     "TNODataModule": "fusionbench.data.datamodule:TNODataModule",
     "evaluate": "fusionbench.metrics:evaluate",
+    "include": "fusionbench.plugins:include",
     "from_pretrained": "fusionbench.hub.export:from_pretrained",
     "fuse": "fusionbench.api.fuse:fuse",
     "list_datasets": "fusionbench.api.listing:list_datasets",

@@ -11,8 +11,6 @@ from pathlib import Path
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Each process has a core of its own, as have the programs that its tests start.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("ALBUMENTATIONS_OFFLINE", "1")
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import numpy as np
 import pytest

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "fusionbench"
 
 LAYERS = [
     {"console", "extras", "files", "registry", "types", "version"},
-    {"trainer"},
+    {"plugins", "trainer"},
     {"degradations", "images", "nn"},
     {"weights"},
     {"data", "methods", "metrics"},

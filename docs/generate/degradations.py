@@ -1,6 +1,6 @@
 """The tables of docs/degradations.md, made from `DEGRADATIONS` and `SCENARIOS`.
 
-`python docs/generate/degradations.py` renews them; the text around them is written manually.
+`make docs` renews them; the text around them is written manually.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
 def tables() -> str:
     """Codes, their parameters and the scenarios, in markdown."""
-    codes = ((f"`{code}`", ", ".join(kind.on), kind.about, kind.origin) for code, kind in DEGRADATIONS.items())
+    codes = ((f"`{code}`", ", ".join(kind.on), kind.about, kind.origin) for code, kind in DEGRADATIONS.own.items())
     parameters = (
         (
             f"`{code}`",
@@ -27,7 +27,7 @@ def tables() -> str:
             parameter.meaning,
             parameter.source,
         )
-        for code, kind in DEGRADATIONS.items()
+        for code, kind in DEGRADATIONS.own.items()
         for parameter in kind.parameters
     )
     scenarios = ((f"`{code}`", f"`{row.spec}`", row.about, row.origin) for code, row in SCENARIOS.items())
@@ -61,5 +61,5 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    path = Path("docs/degradations.md")
+    path = Path(__file__).parents[1] / "degradations.md"
     path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from fusionbench.data import DATASETS
 from fusionbench.degradations import DEGRADATIONS, SCENARIOS, linear_codes
 from fusionbench.methods import METHODS, fallback, is_ready, limits_of, variant_of
 from fusionbench.metrics import METRICS, PROTOCOLS
 from fusionbench.metrics.pyiqa.table import LICENCE
+from fusionbench.plugins import Table
 from fusionbench.report.columns import Row
 
 BETTER = {True: "higher", False: "lower", None: ""}
@@ -29,6 +31,7 @@ class Listing:
         folded: whether a name is a variant that is shown only when asked for.
         below: the column whose texts stand below the table, a line each.
         note: a sentence below it.
+        table: the table that plugins add rows to; theirs say where they come from.
     """
 
     about: str
@@ -39,6 +42,7 @@ class Listing:
     folded: Callable[[str], bool] = lambda name: False
     below: str = ""
     note: Callable[[], str] = lambda: ""
+    table: Table[Any] | None = None
 
     def chosen(self, match: str = "", *, every: bool = False) -> list[Row]:
         """Its rows.
@@ -49,6 +53,11 @@ class Listing:
         """
         pattern = match.casefold()
         named = [(next(iter(row.values())), row) for row in self.rows()]
+        if self.table is not None and any(self.table.origin(name) for name, _ in named):
+            origin = self.table.origin
+            named = [
+                (name, {next(iter(row)): name, "from": origin(name) or "fusionbench", **row}) for name, row in named
+            ]
         return [
             row
             for name, row in named
@@ -124,14 +133,18 @@ LISTINGS = {
         folded=lambda name: bool(variant_of(name)),
         below="limits",
         note=lambda: f"linear: {', '.join(linear_codes())} and clean. Variants and ablations are not shown: --all.",
+        table=METHODS,
     ),
-    "datasets": Listing("datasets of image pairs, for --dataset", _datasets, "title"),
-    "degradations": Listing("degradations of images, for --degradation", _degradations, "what it does"),
+    "datasets": Listing("datasets of image pairs, for --dataset", _datasets, "title", table=DATASETS),
+    "degradations": Listing(
+        "degradations of images, for --degradation", _degradations, "what it does", table=DEGRADATIONS
+    ),
     "metrics": Listing(
         "metrics of fused images, for --metrics",
         _metrics,
         "title",
         note=lambda: f"Any other no-reference metric of pyiqa goes by its name there: pyiqa:brisque. {LICENCE}",
+        table=METRICS,
     ),
     "protocols": Listing("ways to compute metrics, for --protocol", _protocols, "title"),
 }

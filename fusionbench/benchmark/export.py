@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fusionbench.benchmark.inputs import load_pairs
 from fusionbench.benchmark.results import CellFolder, refuse_others
-from fusionbench.benchmark.settings import sources_of
+from fusionbench.benchmark.settings import check_plugins, plugins_of, record_plugins, sources_of
 from fusionbench.benchmark.sources import Sources
 from fusionbench.benchmark.spec import ALL_PAIRS, ONE_DEVICE, DatasetChoice, Execution, Selection
 from fusionbench.console import progress
@@ -70,7 +70,8 @@ def export_degraded(
     opened = load_pairs(choice, degradations, selection.seed)
     settings = dict(zip(SETTINGS, (choice.name, choice.split, str(selection.seed), __version__), strict=True))
     now = sources_of(choice, [pairs.source for pairs in opened.values()], selection.limit)
-    kept = _claim(folder, settings, {"resize": choice.resize, **choice.reading.settings}, now)
+    plugins = plugins_of(choice.name, degradations)
+    kept = _claim(folder, settings, {"resize": choice.resize, **choice.reading.settings}, now, plugins)
     manifest, problems = Journal(folder / "manifest.csv"), []
     manifest.replace(_text(kept.values()))
     asked = {spec: pairs.source.names[: selection.limit] for spec, pairs in opened.items()}
@@ -91,7 +92,9 @@ def export_degraded(
     return manifest.path, problems
 
 
-def _claim(folder: Path, settings: Mapping[str, str], reading: Mapping[str, Any], now: Sources) -> dict[Key, Record]:
+def _claim(
+    folder: Path, settings: Mapping[str, str], reading: Mapping[str, Any], now: Sources, plugins: Mapping[str, str]
+) -> dict[Key, Record]:
     """Bind a folder to settings and sources, and return the lines of its manifest that are still valid.
 
     Raises:
@@ -99,9 +102,11 @@ def _claim(folder: Path, settings: Mapping[str, str], reading: Mapping[str, Any]
     """
     cell, before = CellFolder(folder), Sources.read(folder)
     cell.check({**settings, **reading})
+    check_plugins([cell], plugins)
     kept = _kept(folder, settings, set(now.changed(before, folder)), before)
     remove_unfinished(folder)
     cell.bind_settings({**settings, **reading}, {})
+    record_plugins(cell, plugins)
     now.write(folder, before)
     return kept
 

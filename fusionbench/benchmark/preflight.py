@@ -16,14 +16,14 @@ from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.spec import Benchmark, MethodChoice, restorers_by_modality
 from fusionbench.degradations import parse
 from fusionbench.methods import METHODS, find, spelled
-from fusionbench.metrics import INPUT
+from fusionbench.metrics import INPUT, METRICS
 from fusionbench.metrics.pyiqa.preflight import find_files
 from fusionbench.metrics.pyiqa.rows import pyiqa_name
 from fusionbench.weights.card import PUBLISHED
 from fusionbench.weights.checksums import sha256
 from fusionbench.weights.store import IN_PACKAGE, WeightFile, snapshots, verify
 
-METRICS, MISSING, WEIGHTS = "metrics", "missing", "weights"
+COMPUTED, MISSING, WEIGHTS = "metrics", "missing", "weights"
 """Entries of meta.json: the files of metrics, why other metrics are missing, the provenance of a method's weights."""
 
 OPTION = "weights=FILE"
@@ -69,7 +69,7 @@ class Preflight:
             ValueError: it has scores that were computed with other files.
         """
         meta = folder.meta()
-        known: dict[str, Any] = meta.get(METRICS, {})
+        known: dict[str, Any] = meta.get(COMPUTED, {})
         for name in sorted(known.keys() & self.metrics.keys()):
             scored = any(name in row.values for row in folder.rows().values())
             if scored and known[name] != self.metrics[name]:
@@ -84,11 +84,13 @@ class Preflight:
             for path, provenance in files
             if provenance not in ("", PUBLISHED, IN_PACKAGE)
         }
-        entries = {METRICS: metrics, MISSING: missing, WEIGHTS: weights}
+        entries = {COMPUTED: metrics, MISSING: missing, WEIGHTS: weights}
         folder.update_meta({key: dict(value) for key, value in entries.items() if value or key in meta})
 
 
 def _brief(identity: Mapping[str, Any]) -> str:
+    if "plugin" in identity:
+        return f"plugin {identity['plugin']}"
     files = ", ".join(f"{name}@{digest[:8]}" for name, digest in identity["files"].items())
     return f"pyiqa {identity['version']} with {files or 'no files'}"
 
@@ -202,6 +204,9 @@ def check_metrics(names: Sequence[str]) -> Preflight:
     identities: dict[str, dict[str, Any]] = {}
     for name in names:
         bare = name.removesuffix(INPUT).partition("@")[0]
+        if origin := METRICS.origin(bare):
+            identities[name] = {"plugin": origin}
+            continue
         metric = pyiqa_name(bare)
         if not metric:
             continue

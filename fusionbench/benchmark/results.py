@@ -25,6 +25,9 @@ PARTS = ".parts"
 UNABLE = "unable"
 """Entry of meta.json: why the method cannot fuse images with this degradation; such a cell has no images."""
 
+PLUGINS = "plugins"
+"""Entry of meta.json: where the dataset, the degradations and the method come from, as far as plugins add them."""
+
 POSITION = "position"
 """Entry of meta.json: the cell's position in the run's tables."""
 
@@ -158,9 +161,13 @@ META: dict[str, type[Any]] = {
     "metrics": dict,
     "missing": dict,
     "weights": dict,
+    PLUGINS: dict,
     UNABLE: str,
     POSITION: int,
 }
+IDENTITIES = ({"pyiqa", "version", "files", "unpublished"}, {"plugin"})
+"""What an entry of `metrics` says, of a score by pyiqa or of a plugin's."""
+
 NEEDED = ("settings", "environment")
 """Entries of meta.json, and the required ones."""
 
@@ -233,5 +240,5 @@ def _check_meta(meta: Any) -> None:
     if "images" in meta and not all(isinstance(meta["images"].get(key), int) for key in ("scored", "available")):
         raise ValueError("images is invalid")
     for metric, identity in meta.get("metrics", {}).items():
-        if not isinstance(identity, dict) or not {"pyiqa", "version", "files", "unpublished"} <= identity.keys():
+        if not isinstance(identity, dict) or not any(keys <= identity.keys() for keys in IDENTITIES):
             raise ValueError(f"it does not say with which files {metric} was computed")

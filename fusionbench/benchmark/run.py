@@ -22,7 +22,15 @@ from fusionbench.benchmark.restore import Restorer
 from fusionbench.benchmark.results import INPUTS, REFERENCES, UNABLE, CellFolder, assign_order, cells_of
 from fusionbench.benchmark.score import score_cell
 from fusionbench.benchmark.score_file import OK
-from fusionbench.benchmark.settings import check_settings, drop_pictured, sources_of, with_files
+from fusionbench.benchmark.settings import (
+    check_plugins,
+    check_settings,
+    drop_pictured,
+    plugins_of,
+    record_plugins,
+    sources_of,
+    with_files,
+)
 from fusionbench.benchmark.sources import Sources, listed
 from fusionbench.benchmark.spec import ONE_DEVICE, Benchmark, Cell, Execution, restorers_by_modality
 from fusionbench.console import progress
@@ -317,9 +325,12 @@ def _claim(job: _Job, out: Path, precision: str, console: Console | None) -> lis
     ]
     there = cells_of(out)
     check_settings(there, list(zip(folders, settings, strict=True)))
+    plugins = [plugins_of(cell.dataset.name, [cell.degradation], cell.method.name) for cell in job.cells]
+    check_plugins(there, {what: origin for each in plugins for what, origin in each.items()})
     remove_unfinished(out)
-    for folder, wanted in zip(folders, settings, strict=True):
+    for folder, wanted, used in zip(folders, settings, plugins, strict=True):
         folder.bind_settings(wanted, environment())
+        record_plugins(folder, used)
     assign_order(folders, there)
     for dataset, sources in now.items():
         if changed[dataset] and console is not None:

@@ -14,7 +14,7 @@ from fusionbench.benchmark.preflight import check_metrics
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.score import score_cell
 from fusionbench.benchmark.score_file import OK
-from fusionbench.benchmark.settings import sources_of
+from fusionbench.benchmark.settings import check_plugins, plugins_of, record_plugins, sources_of
 from fusionbench.benchmark.sources import Sources
 from fusionbench.benchmark.spec import ALL_PAIRS, DatasetChoice, Selection
 from fusionbench.console import progress
@@ -75,10 +75,12 @@ def score_folder(
         _check_sizes(source, images, names)
     folder = CellFolder(out, images=fused)
     folder.check(_settings(fused, suffix, choice, protocol))
+    check_plugins([folder], plugins_of(choice.name))
     now, before = sources_of(choice, [source], selection.limit), Sources.read(out)
     now.changed(before, out)  # Rows scored against other sources are scored again one by one.
     remove_unfinished(out)
     folder.bind_settings(_settings(fused, suffix, choice, protocol), {})
+    record_plugins(folder, plugins_of(choice.name))
     folder.update_meta({"images": {"scored": len(names), "available": len(source.names)}})
     now.write(out, before)
     checked = check_metrics(metrics)
@@ -147,8 +149,8 @@ def _by_pair(images: dict[str, Path], names: Sequence[str], folder: Path, suffix
             f"folder, or name one with suffix='{patterns[0].removeprefix('*')}'"
         )
     raise ValueError(
-        f"{len(images)} fused images have no sources: {first_few(list(images))} in {folder}; they carry the name of their "
-        f"pair, such as {names[0]!r}: rename them, or say what follows it with suffix='_METHOD'"
+        f"{len(images)} fused images have no sources: {first_few(list(images))} in {folder}; they carry the name of "
+        f"their pair, such as {names[0]!r}: rename them, or say what follows it with suffix='_METHOD'"
     )
 
 

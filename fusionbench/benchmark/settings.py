@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.benchmark.results import INPUTS, REFERENCES, CellFolder, refuse_others
+from fusionbench.benchmark.results import INPUTS, PLUGINS, REFERENCES, CellFolder, refuse_others
 from fusionbench.benchmark.sources import Sources
 from fusionbench.benchmark.spec import DatasetChoice
 from fusionbench.data import DATASETS
 from fusionbench.data.sources.base import Source, digests
 from fusionbench.data.table import data_root
+from fusionbench.degradations import DEGRADATIONS, parse
 from fusionbench.files import digest_of
+from fusionbench.methods import METHODS
 
 if TYPE_CHECKING:
     from fusionbench.methods.baselines.external import External
@@ -51,6 +53,32 @@ def with_files(sources: Mapping[str, str], method: External, degradation: str) -
         file = method.file_of(name, degradation)
         found[name] = f"{digest}+{digest_of([file])}" if digest and file is not None else ""
     return found
+
+
+def plugins_of(dataset: str, degradations: Iterable[str] = (), method: str = "") -> dict[str, str]:
+    """Where a dataset, degradations and a method come from, as far as plugins add them."""
+    origins = {f"dataset {dataset}": DATASETS.origin(dataset), f"method {method}": METHODS.origin(method)}
+    for term in (term for spec in degradations for term in parse(spec).terms):
+        origins[f"degradation {term.code}"] = DEGRADATIONS.origin(term.code)
+    return {what: origin for what, origin in origins.items() if origin}
+
+
+def check_plugins(there: Iterable[CellFolder], plugins: Mapping[str, str]) -> None:
+    """Refuse plugins that are not those of the results in these folders, as other code makes other results.
+
+    Raises:
+        ValueError: one of them is another file or version.
+    """
+    for cell in there:
+        found = cell.meta().get(PLUGINS, {})
+        both = found.keys() & plugins.keys()
+        refuse_others(cell.folder, {what: found[what] for what in both}, {what: plugins[what] for what in both})
+
+
+def record_plugins(folder: CellFolder, plugins: Mapping[str, str]) -> None:
+    """Say in a folder which plugins had a part in it."""
+    if plugins:
+        folder.update_meta({PLUGINS: {**folder.meta().get(PLUGINS, {}), **plugins}})
 
 
 def check_settings(there: Sequence[CellFolder], wanted: Sequence[tuple[CellFolder, Mapping[str, Any]]]) -> None:

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from fusionbench.console import WORDING, showing
+from fusionbench.plugins import include_all
 
 EXIT_OK, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -39,6 +40,7 @@ OVERVIEW = {
 """Every command, by what it is for."""
 
 EVERYWHERE = {
+    "--include PATH": "add the methods, metrics, datasets and degradations of a Python file or package",
     "--quiet": "show warnings and errors only",
     "--verbose": "log every step, with the time",
     "--debug": "show the traceback of an error",
@@ -70,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if {"--quiet", "--verbose"} <= set(words):
             raise ValueError("--quiet and --verbose contradict each other; give one of them")
         with _warnings_as_sentences(), showing(quiet="--quiet" in words, verbose="--verbose" in words):
+            words = _including(words)
             return _dispatch([word for word in words if word not in FLAGS])
     except (ValueError, OSError, ImportError) as error:
         if debug:
@@ -111,6 +114,28 @@ def _warnings_as_sentences() -> Iterator[None]:
         warnings.simplefilter("always", RenamedWarning)
         warnings.showwarning = show
         yield
+
+
+def _including(words: Sequence[str]) -> list[str]:
+    """The words without `--include`, once its plugins are included.
+
+    Raises:
+        ValueError: it lacks its path.
+        OSError: there is no such file.
+        ImportError: a plugin cannot be imported.
+    """
+    rest, kept = list(words), []
+    while rest:
+        word = rest.pop(0)
+        option, equals, paths = word.partition("=")
+        if option != "--include":
+            kept.append(word)
+            continue
+        paths = paths if equals or not rest else rest.pop(0)
+        if not paths or paths.startswith("-"):
+            raise ValueError("--include needs a path, of a Python file or the folder of a package")
+        include_all(paths)
+    return kept
 
 
 def _way_on(words: Sequence[str]) -> str:
@@ -158,7 +183,7 @@ def _overview(commands: Mapping[str, Any], version: str) -> str:
     for heading, names in OVERVIEW.items():
         lines += ["", heading]
         lines += [f"  {name:8} {_about(commands[name])}" for name in names]
-    lines += ["", "Everywhere", *(f"  {option:10} {what}" for option, what in EVERYWHERE.items())]
+    lines += ["", "Everywhere", *(f"  {option:14} {what}" for option, what in EVERYWHERE.items())]
     return "\n".join([*lines, "", "`fusionbench COMMAND --help` shows the options of a command."])
 
 

@@ -22,6 +22,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, auto_cli
 from typing_extensions import override
 
 from fusionbench.console import WORDING
+from fusionbench.plugins import include_all
 from fusionbench.registry import current_names, join_or, similar_names
 
 PROGRAM = "fusionbench"
@@ -48,7 +49,7 @@ RENAMED = {"start": "init_from"}
 """Options by the names that they had in version 0.1.0."""
 
 _OF_THE_PARSER = {"config", "print_config"}
-_EVERYWHERE = "Everywhere: --quiet, --verbose, --debug."
+_EVERYWHERE = "Everywhere: --include PATH, --quiet, --verbose, --debug."
 _REWRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r", --\w+\+ \w+", ""),
     (r" \{true,false\}(?=\n)", ""),
@@ -129,6 +130,11 @@ class Parser(ArgumentParser):
             raise Complaint(f"--config {path}{place}: this is not YAML ({getattr(error, 'problem', error)})") from error
         if not isinstance(given, dict):
             raise Complaint(f"--config {path}: expected options, one a line, such as 'limit: 2'")
+        asked = list(given)
+        try:
+            include_all(given.pop("include", ()))
+        except (ValueError, OSError, ImportError) as error:
+            raise Complaint(f"--config {path}: {error}") from error
         known = {action.dest for action in self._actions} - {"help", *_OF_THE_PARSER}
         named = {}
         for key, value in given.items():
@@ -137,7 +143,7 @@ class Parser(ArgumentParser):
                 raise Complaint(f"--config {path}: {no_option(self.prog.split()[-1], str(key), known)}")
             named[name] = value
         current_names(f"--config {path}: option", given, RENAMED)
-        if list(named) != list(given):
+        if list(named) != asked:
             content = yaml.safe_dump(named, sort_keys=False)
         return super().parse_string(content, path, *arguments, **options)
 

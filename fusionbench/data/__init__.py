@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.data.table import DATASETS, DatasetCard
+from fusionbench.data.table import DATASETS, DatasetCard, Layout
 from fusionbench.registry import import_object
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fusionbench.data.loading import load
     from fusionbench.data.validation import check, describe
 
-__all__ = ["DATASETS", "DatasetCard", "check", "describe", "download", "load"]
+__all__ = ["DATASETS", "DatasetCard", "Layout", "check", "describe", "download", "load"]
 
 _LAZY = {
     "check": "fusionbench.data.validation:check",

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fusionbench.plugins import Table
 from fusionbench.weights.store import home
 
 SPLITS = Path(__file__).parent / "splits"
@@ -143,7 +144,7 @@ CT_LAYOUTS, CT_MIRRORS, CT_FOLDERS = _harvard("ct")
 PET_LAYOUTS, PET_MIRRORS, PET_FOLDERS = _harvard("pet")
 SPECT_LAYOUTS, SPECT_MIRRORS, SPECT_FOLDERS = _harvard("spect")
 
-DATASETS: dict[str, DatasetCard] = {
+_ROWS: dict[str, DatasetCard] = {
     "ems": DatasetCard(
         title="Enhanced Multi-Spectral Various Scenarios: degraded pairs with restored references",
         paper="Yi et al., Text-IF, CVPR 2024",
@@ -329,6 +330,8 @@ DATASETS: dict[str, DatasetCard] = {
         note="Papers score different selections; the list has the 25 pairs, named 01 to 25, that CDDFuse scores.",
     ),
 }
+
+DATASETS = Table("datasets", DatasetCard, _ROWS)
 
 
 def modality_labels(dataset: str) -> dict[str, str]:

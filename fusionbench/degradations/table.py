@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from fusionbench.plugins import Table
+
 
 class Range(NamedTuple):
     """An interval from which a value is sampled for every image."""
@@ -107,7 +109,7 @@ def severity(default: float, meaning: str, source: str) -> Parameter:
     return Parameter("severity", default, 0.0, 1.0, meaning, source)
 
 
-DEGRADATIONS: dict[str, DegradationCard] = {
+_ROWS: dict[str, DegradationCard] = {
     "blur": DegradationCard(
         "fusionbench.degradations.optics:blur",
         on=("ir", "vi"),
@@ -281,6 +283,8 @@ SCENARIOS: dict[str, Scenario] = {
         origin="DRFusion, noise: variance 0.003 on both.",
     ),
 }
+
+DEGRADATIONS = Table("degradations", DegradationCard, _ROWS, reserved=("clean", *SCENARIOS))
 
 
 def linear_codes() -> list[str]:

@@ -13,6 +13,7 @@ from fusionbench.methods.card import MethodCard
 from fusionbench.methods.drfusion.table import DRFUSION
 from fusionbench.methods.dspfusion.table import DSPFUSION
 from fusionbench.methods.lure.table import LURE
+from fusionbench.plugins import Table
 from fusionbench.registry import current_names, import_object, lookup
 from fusionbench.weights.checksums import IMPORTED, accept, digest8
 from fusionbench.weights.read import load_strict, read_state
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 FALLBACKS = {name: f"{name}-s" for name in ("drfusion", "dspfusion", "lure")}
 """What runs if a method's own weights are missing: its small network, whose weights come with the package."""
 
-METHODS: dict[str, MethodCard] = {**CLASSICAL, **LEARNED, **DRFUSION, **DSPFUSION, **LURE, **EXTERNAL}
+METHODS = Table("methods", MethodCard, {**CLASSICAL, **LEARNED, **DRFUSION, **DSPFUSION, **LURE, **EXTERNAL})
 """Every method, by family and then by name."""
 
 

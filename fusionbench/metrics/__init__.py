@@ -27,7 +27,7 @@ _LAZY = {
     "FusionMetricCollection": "fusionbench.metrics.torchmetrics:FusionMetricCollection",
     "evaluate": "fusionbench.metrics.evaluation:evaluate",
     "why_undefined": "fusionbench.metrics.evaluation:why_undefined",
-    **{row.target.partition(":")[2]: row.target for row in METRICS.values()},
+    **{row.target.partition(":")[2]: row.target for row in METRICS.own.values()},
 }
 
 _RENAMED = {

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from fusionbench.metrics.pyiqa.rows import FAMILY
-from fusionbench.metrics.row import Options
+from fusionbench.metrics.row import MetricRow, Options
 from fusionbench.metrics.table import METRICS, row, spelled
 from fusionbench.registry import lookup
 
@@ -61,12 +61,19 @@ class Protocol:
     def scores(self) -> dict[str, Variant]:
         """Every metric of the protocol."""
         found = {name: exact(name) for name in self.same} | dict(self.other)
-        return {name: replace(how, view=self.view) if how.view == "gray" else how for name, how in found.items()}
+        return {name: self.viewed(how) for name, how in found.items()}
+
+    def viewed(self, how: Variant) -> Variant:
+        """A variant that reads the view of an image that this protocol's metrics read."""
+        return replace(how, view=self.view) if how.view == "gray" else how
 
 
 def exact(name: str) -> Variant:
     """The definition in METRICS."""
-    found = row(name)
+    return _as_defined(row(name))
+
+
+def _as_defined(found: MetricRow) -> Variant:
     return Variant(found.target, options=found.options, view=found.view)
 
 
@@ -78,19 +85,18 @@ def choose(name: str, protocol: str = "exact") -> Variant:
     """
     metric, _, own = name.partition("@")
     metric, protocol = spelled(metric), lookup("protocol", own or protocol, PROTOCOLS)
-    family = row(metric).family
     chosen = PROTOCOLS[protocol]
     if metric in chosen.missing:
         raise ValueError(
             f"{metric!r} of protocol {protocol!r} is left out: {chosen.missing[metric]}; use '{metric}@exact'"
         )
-    scores = chosen.scores()
-    if metric not in scores and family == FAMILY:
-        return exact(metric)  # pyiqa's definition is the only one there is
-    if metric not in scores:
-        known = ", ".join(sorted(scores))
-        raise ValueError(f"protocol {protocol!r} has no {metric!r}; use '{metric}@exact' or one of {known}")
-    return scores[metric]
+    if metric in chosen.other:
+        return chosen.viewed(chosen.other[metric])
+    # `exact` has what METRICS has, metrics of plugins too; of pyiqa's there is one definition only.
+    if metric in chosen.same or protocol == "exact" or row(metric).family == FAMILY:
+        return chosen.viewed(exact(metric))
+    known = ", ".join(sorted(chosen.scores()))
+    raise ValueError(f"protocol {protocol!r} has no {metric!r}; use '{metric}@exact' or one of {known}")
 
 
 def canonical(name: str) -> str:
@@ -109,7 +115,11 @@ def canonical(name: str) -> str:
 
 
 def _exact_but(name: str, why: str, *, scale: float = 1.0, offset: float = 0.0, **options: float | str) -> Variant:
-    return replace(exact(name), why=why, options=options, scale=scale, offset=offset)
+    return replace(_own(name), why=why, options=options, scale=scale, offset=offset)
+
+
+def _own(name: str) -> Variant:
+    return _as_defined(METRICS.own[name])
 
 
 _TOOLKITS = "fusionbench.metrics.functional.toolkits:"
@@ -124,7 +134,7 @@ _PER_PIXEL = _exact_but("AG", "divided by MN instead of (M-1)(N-1)", inset=0)
 _SF_PER_PIXEL = _exact_but("SF", "both sums divided by MN instead of the number of differences", inset=0)
 _NATS = _exact_but("MI", "natural logarithm: nats instead of bits", scale=math.log(2))
 _PSNR_PLUS_48 = _exact_but("PSNR", "peak 255 with the error of images in [0, 1]: 48.13 dB too high", offset=_PEAK_TWICE)
-_MEF = replace(exact("MEF-SSIM"), why="reports MEF-SSIM under this name")
+_MEF = replace(_own("MEF-SSIM"), why="reports MEF-SSIM under this name")
 _MERGED = _exact_but("MI", "levels 254 and 255 share a bin in the joint histograms only", joint_top=254)
 
 _TANG = Protocol(
@@ -166,7 +176,7 @@ _VIFB = Protocol(
 )
 
 PROTOCOLS: dict[str, Protocol] = {
-    "exact": Protocol("the definitions of fusionbench, see list metrics", same=tuple(METRICS)),
+    "exact": Protocol("the definitions of fusionbench, see list metrics", same=tuple(METRICS.own)),
     "cddfuse": Protocol(
         "CDDFuse's Evaluator (Python)",
         same=("CC", "EN", "Qabf", "SCD", "SD", "SF", "VIF"),
@@ -191,7 +201,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "drfusion": Protocol(
         "the tables of DRFusion",
         same=("QCB", "QMI", "QNCIE", "QP", "QW"),
-        other={"Qabf": replace(exact("QG"), why="reports QG under this name: weighted at each pixel (uncertain)")},
+        other={"Qabf": replace(_own("QG"), why="reports QG under this name: weighted at each pixel (uncertain)")},
     ),
     "dspfusion": Protocol(
         "the tables of DSPFusion", same=("EN", "MI", "MUSIQ", "PI", "Qabf", "SD", "SF", "TReS", "VIF")
@@ -266,7 +276,7 @@ PROTOCOLS: dict[str, Protocol] = {
         same=("AG", "CE", "DF", "EI", "EN", "Nabf", "VIFF"),
         other={
             "CC": Variant(_TOOLKITS + "saturated_correlation", "uint8 arithmetic: negative deviations are lost"),
-            "MI": replace(exact("EN"), scale=2, why="twice the entropy of the fused image, by mistake"),
+            "MI": replace(_own("EN"), scale=2, why="twice the entropy of the fused image, by mistake"),
             "MS-SSIM": _MEF,
             "QE": _exact_but(
                 "QE", "QW of the edges squared, without QW of the images", image_power=0.0, edge_power=2.0

@@ -42,4 +42,4 @@ class MetricRow:
     @property
     def family(self) -> str:
         """The module that defines the metric."""
-        return self.target.partition(":")[0].rpartition(".")[2]
+        return self.target.partition(":")[0]

@@ -6,6 +6,7 @@ import math
 
 from fusionbench.metrics.pyiqa.rows import NO_REFERENCE, PREFIX, no_reference_row, pyiqa_name
 from fusionbench.metrics.row import MetricRow
+from fusionbench.plugins import Table
 from fusionbench.registry import lookup
 
 _M = "fusionbench.metrics.functional."
@@ -18,7 +19,7 @@ _LIU = "in the form of the toolbox of Liu et al., IEEE TPAMI 34 (2012)"
 _FMI = "Haghighat et al., Comput. Electr. Eng. 37 (2011); Haghighat and Razian (2014)"
 
 # fmt: off
-METRICS: dict[str, MetricRow] = {
+_ROWS: dict[str, MetricRow] = {
     "CE": MetricRow(
         "cross entropy of the histograms, mean over the sources", _M + "information:cross_entropy",
         _DOWN, (-_INF, _INF), "sources", "Bulanon et al., Biosyst. Eng. 103 (2009)", unit="bits",
@@ -188,6 +189,8 @@ METRICS: dict[str, MetricRow] = {
     **NO_REFERENCE,
 }
 # fmt: on
+
+METRICS = Table("metrics", MetricRow, _ROWS)
 
 COMMON_METRICS = ("EN", "SD", "SF", "AG", "MI", "CC", "SCD", "PSNR", "SSIM", "VIF", "Qabf")
 """What is computed where nothing is named."""

@@ -21,8 +21,9 @@ def origins(meta: Mapping[str, Any]) -> list[str]:
     """
     metrics: Mapping[str, Mapping[str, Any]] = meta.get("metrics", {})
     notes = [_origin(name, identity) for name, identity in metrics.items()]
-    if notes:
+    if any("pyiqa" in identity for identity in metrics.values()):
         notes.append(LICENCE)
+    notes += [f"{what}: plugin {origin}." for what, origin in meta.get("plugins", {}).items()]
     notes += [f"Missing: {why}." for why in meta.get("missing", {}).values()]
     weights: Mapping[str, str] = meta.get("weights", {})
     return notes + [
@@ -31,6 +32,8 @@ def origins(meta: Mapping[str, Any]) -> list[str]:
 
 
 def _origin(name: str, identity: Mapping[str, Any]) -> str:
+    if "plugin" in identity:
+        return f"{name}: plugin {identity['plugin']}."
     network = f"{identity['pyiqa']} of pyiqa {identity['version']}"
     files = [f"{file}@{digest[:DIGITS]}" for file, digest in identity["files"].items()]
     unpublished = [f"{file} has no published checksum ({how})" for file, how in identity["unpublished"].items()]

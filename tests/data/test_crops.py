@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -135,15 +138,15 @@ def test_workers_change_nothing_and_live_through_epochs():
 
 
 # Deterministic degradations must agree byte for byte; noise can only agree in distribution.
-@pytest.mark.parametrize("code", sorted(set(DEGRADATIONS) - {"ll", "noise", "rn", "sn"}))
+@pytest.mark.parametrize("code", [code for code, card in DEGRADATIONS.items() if not card.noisy and code != "ll"])
 def test_degrading_a_window_gives_what_degrading_the_whole_gives(code):
     modality = DEGRADATIONS[code].on[0]
-    spec = {"blur": f"{modality}:blur(2,9)", "lc": "ir:lc(0.5,level=120)", "lr": f"{modality}:lr(4)"}.get(code, code)
+    values = {"blur": "(2,9)", "lc": "(0.5,level=120)"}.get(code, "")
     rng = np.random.default_rng(0)
     raw = RawPair(
         "a", rng.integers(256, size=(40, 56), dtype=np.uint8), rng.integers(256, size=(40, 56, 3), dtype=np.uint8)
     )
-    degradation = parse(spec).fix(name="a", seed=0)
+    degradation = parse(f"{modality}:{code}{values}").fix(name="a", seed=0)
     whole = degradation.apply(raw.ir, raw.vi, name="a", seed=0)
     augmentation = Augmentation((16, 16), flip=True)
     for place in range(20):
@@ -167,6 +170,19 @@ def test_crops_from_every_part_are_flipped_as_often(sides):
         assert {first, last} == {box.left, box.right - 1}
         flips[box.top > (40 - sides[0]) / 2].append(first > last)
     assert all(np.mean(each) == pytest.approx(0.5, abs=0.15) for each in flips.values())
+
+
+def test_albumentations_does_not_ask_the_network_for_a_newer_version():
+    program = (
+        "import socket\n"
+        "def refused(*where): raise SystemExit('asked the network')\n"
+        "socket.socket.connect = socket.getaddrinfo = refused\n"
+        "from fusionbench.data.augmentation import Augmentation\n"
+        "Augmentation((8, 8))"
+    )
+    bare = {name: value for name, value in os.environ.items() if "ALBUMENTATIONS" not in name}
+    done = subprocess.run([sys.executable, "-c", program], env=bare, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_turns_show_all_eight_positions_of_a_square():

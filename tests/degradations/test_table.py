@@ -16,7 +16,7 @@ from fusionbench.registry import import_object
 PARAMETERS = [(code, parameter) for code, kind in DEGRADATIONS.items() for parameter in kind.parameters]
 
 
-@pytest.mark.parametrize("table", [DEGRADATIONS, SCENARIOS])
+@pytest.mark.parametrize("table", [DEGRADATIONS.own, SCENARIOS])
 def test_rows_are_sorted_and_described(table):
     assert list(table) == sorted(table)
     assert all(row.about and row.origin for row in table.values())

@@ -14,4 +14,4 @@ PAGES = runpy.run_path(str(DOCS / "generate" / "metrics.py"))["PAGES"]
 @pytest.mark.parametrize("page", PAGES)
 def test_page_is_what_the_tables_say(page):
     written = (DOCS / page).read_text(encoding="utf-8")
-    assert written == PAGES[page](), f"run python docs/generate/metrics.py to renew {page}"
+    assert written == PAGES[page](), f"make docs renews {page}"

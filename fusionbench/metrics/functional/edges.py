@@ -1,4 +1,4 @@
-"""Metrics of how well edges and details of the sources are preserved, and of artefacts."""
+"""Edges and details of the sources: how well they are preserved, and artefacts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Structural similarity of a fused image to several sources at once, from multi-exposure fusion."""
+"""Structural similarity to several sources at once: from multi-exposure fusion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QP: preservation of the sources' phase congruency in the fused image.
+"""Phase congruency: preservation of that of the sources in the fused image (QP).
 
 The constants are Kovesi's defaults for phasecong2 in the toolbox of Liu et al. (2012), including its quirks, because
 every published QP depends on them: for odd sides the frequency grid is divided by n - 1 and the low-pass filter is

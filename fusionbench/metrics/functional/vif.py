@@ -1,4 +1,4 @@
-"""Visual information fidelity in the pixel domain, against each source and in its version for fusion."""
+"""Visual information fidelity: in the pixel domain, against each source and in its version for fusion."""
 
 from __future__ import annotations
 

@@ -7,14 +7,14 @@ from fusionbench.metrics.pyiqa.table import LEFT_OUT, NETWORKS
 from fusionbench.metrics.row import MetricRow
 
 PREFIX = "pyiqa:"
-FAMILY = "score"
+FAMILY = "fusionbench.metrics.pyiqa.score"
 
 
 def _row(metric: str, title: str, source: str) -> MetricRow:
     network = network_of(metric)
     return MetricRow(
         title,
-        "fusionbench.metrics.pyiqa.score:pyiqa_score",
+        f"{FAMILY}:pyiqa_score",
         network.higher_is_better,
         network.range,
         "fused",

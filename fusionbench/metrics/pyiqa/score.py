@@ -1,4 +1,4 @@
-"""No-reference metrics by networks trained on human opinions, computed by pyiqa.
+"""No-reference metrics: by networks trained on human opinions, computed by pyiqa.
 
 One image at a time: several of pyiqa's networks give an image another value inside a batch.
 """
