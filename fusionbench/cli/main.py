@@ -40,7 +40,7 @@ OVERVIEW = {
 """Every command, by what it is for."""
 
 EVERYWHERE = {
-    "--include PATH": "add the methods, metrics, datasets and degradations of a Python file or package",
+    "--include PATH": "add what a Python file or package defines (docs/plugins.md)",
     "--quiet": "show warnings and errors only",
     "--verbose": "log every step, with the time",
     "--debug": "show the traceback of an error",
