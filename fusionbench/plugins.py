@@ -22,8 +22,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
-from typing_extensions import override
-
 INCLUDE = "FUSIONBENCH_INCLUDE"
 """Environment variable with the included paths. Processes inherit it from the one that starts them, however it does."""
 
@@ -62,23 +60,18 @@ class Table(MutableMapping[str, Row]):
         self._rows()
         return self._origins.get(name, "")
 
-    @override
     def __getitem__(self, name: str) -> Row:
         return self._rows()[name]
 
-    @override
     def __setitem__(self, name: str, row: Row) -> None:
         self.own[name] = row
 
-    @override
     def __delitem__(self, name: str) -> None:
         del self.own[name]
 
-    @override
     def __iter__(self) -> Iterator[str]:
         return iter(self._rows())
 
-    @override
     def __len__(self) -> int:
         return len(self._rows())
 

@@ -226,7 +226,7 @@ def _roots(names: Sequence[str], home: Path | None, homes: Mapping[str, Path]) -
     alone = len(names) == 1
     for name in names:
         if DATASETS[name].target and (name in homes or (home is not None and alone)):
-            raise ValueError(f"{name!r} is generated and reads no folder; leave out --data, or name another dataset")
+            raise ValueError(f"{name!r} is generated and needs no folder; omit --data, or choose another dataset")
     return {name: homes.get(name, home if home is None or alone else folder_of(name, home)) for name in names}
 
 

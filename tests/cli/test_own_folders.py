@@ -111,7 +111,7 @@ def test_each_dataset_may_have_a_list_of_its_own(call):
     }
     status, said = call(f"{words} --dataset msrs --names llvip=msrs.txt --out more")
     assert status == 2
-    assert "--names speaks of 'llvip', which is not among --dataset msrs" in said
+    assert "--names names 'llvip', which is not in --dataset msrs" in said
 
 
 def test_fused_images_named_after_their_method_are_scored(call):

@@ -125,7 +125,7 @@ def test_files_for_an_encoder_without_files_are_refused():
 
 def test_distilbert_that_is_not_here_is_said_to_be_missing(tmp_path):
     pytest.importorskip("transformers")
-    with pytest.raises(FileNotFoundError, match=r"no DistilBERT at .*text_model=FOLDER"):
+    with pytest.raises(FileNotFoundError, match=r"no DistilBERT at .*--options.text_model"):
         language_model("distilbert", tmp_path)
 
 
