@@ -92,5 +92,5 @@ def test_what_is_not_linear_is_refused_by_name(code):
 
 
 def test_an_open_interval_is_refused():
-    with pytest.raises(ValueError, match="gives an interval for its sigma"):
+    with pytest.raises(ValueError, match="leaves its sigma open"):
         linear_model(parse("ir:blur(1~3)"))
