@@ -186,5 +186,5 @@ def test_memory_that_runs_out_ends_with_a_sentence(tmp_path, monkeypatch):
         trainer={"max_steps": 1, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu",
                  "log_every_n_steps": 1},
     )  # fmt: skip
-    with pytest.raises(ValueError, match=r"ran out of memory; lower loader\.batch_size.*no checkpoint was saved yet"):
+    with pytest.raises(ValueError, match=r"ran out of memory; lower --loader\.batch_size.*no checkpoint was saved yet"):
         train(recipe, tmp_path / "out")
