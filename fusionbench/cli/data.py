@@ -123,7 +123,7 @@ def shard(
     """
     from fusionbench.console import progress
     from fusionbench.data import load
-    from fusionbench.data.sources.shard_writer import write_shards
+    from fusionbench.data.sources.shards import write_shards
 
     console = make_console()
     details: dict[str, Any] = {"unmatched": unmatched, "ir_suffix": ir_suffix, "vi_suffix": vi_suffix}

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fusionbench.benchmark.results import CellFolder
+from fusionbench.benchmark.results import cell_folder
 from fusionbench.benchmark.score_file import OK
-from fusionbench.files import path_name, write_atomically
+from fusionbench.files import write_atomically
 from fusionbench.metrics import METRICS
 from fusionbench.report.tables import (
     CHANGED,
@@ -50,7 +50,7 @@ def write_html(out: Path) -> Path:
     tables, scores = results.blocks, results.scores
     stale = scores[scores["status"] == CHANGED]
     keys = stale[["dataset", "degradation", "method", "image"]].astype(str).to_numpy()
-    album = Album(out, {_folder(out, *labels).image(image) for *labels, image in keys})
+    album = Album(out, {cell_folder(out, *labels).image(image) for *labels, image in keys})
     environment = Environment(
         loader=PackageLoader("fusionbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -129,7 +129,7 @@ def _settings(out: Path, tables: Sequence[ScoreTable]) -> list[tuple[str, str]]:
     found: dict[str, list[str]] = {}
     for block in tables:
         for method in block.means.index:
-            meta = _cell_folder(out, block, str(method)).meta()
+            meta = cell_folder(out, block.dataset, block.degradation, str(method)).meta()
             shared = {key: value for key, value in meta["settings"].items() if key not in VARYING}
             weights = {f"weights of {method}": meta["settings"].get("weights")}
             for key, value in {**shared, **meta["environment"], **weights}.items():
@@ -137,14 +137,6 @@ def _settings(out: Path, tables: Sequence[ScoreTable]) -> list[tuple[str, str]]:
                 if value not in (None, "", []) and text not in found.setdefault(key, []):
                     found[key].append(text)
     return [(key, "; ".join(values)) for key, values in found.items() if values]
-
-
-def _cell_folder(out: Path, block: ScoreTable, method: str) -> CellFolder:
-    return _folder(out, block.dataset, block.degradation, method)
-
-
-def _folder(out: Path, dataset: str, degradation: str, method: str) -> CellFolder:
-    return CellFolder(out / path_name(dataset) / path_name(degradation) / path_name(method))
 
 
 def _data(album: Album, tables: Sequence[ScoreTable], scores: pd.DataFrame) -> dict[str, Any]:
@@ -174,7 +166,7 @@ def _block(album: Album, block: ScoreTable, scores: pd.DataFrame) -> dict[str, A
     metrics = [str(column) for column in rows.columns if column not in LABELS and rows[column].notna().any()]
     picks, thumbs = {}, {}
     for method, frame in by_method.items():
-        folder = _cell_folder(album.run, block, method)
+        folder = cell_folder(album.run, block.dataset, block.degradation, method)
         picks[method] = {metric: _picks(frame[metric], metric) for metric in metrics}
         chosen = {name for pair in picks[method].values() for names in pair for name in names}
         addresses = {image: album.copy(folder.image(image), THUMB) for image in sorted(chosen)}

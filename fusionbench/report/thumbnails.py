@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from fusionbench.benchmark.results import INPUTS, REFERENCES, CellFolder
+from fusionbench.benchmark.results import INPUTS, REFERENCES, cell_folder
 from fusionbench.data.table import modality_labels
 from fusionbench.files import path_name, whole_file
 from fusionbench.images.files import image_size, read_image
@@ -108,7 +108,7 @@ def _entry(
     else:
         first = next(iter(degradations))
         method = degradations[first][0][0]
-        fused = CellFolder(album.run / dataset / path_name(first) / path_name(method))
+        fused = cell_folder(album.run, dataset, first, method)
         height, width = image_size(fused.image(image))
     return {
         "dataset": dataset,
@@ -133,7 +133,7 @@ def _pictures(
         reference, source = clean / modality / f"{image}.png", seen / modality / f"{image}.png"
         if reference.exists() and source.exists() and not filecmp.cmp(reference, source, shallow=False):
             labelled.append((f"{label}, reference", reference))
-    labelled += [(method, CellFolder(block / path_name(method)).image(image)) for method in methods]
+    labelled += [(method, cell_folder(album.run, dataset, degradation, method).image(image)) for method in methods]
     for label, path in labelled:
         if address := album.copy(path, FULL):
             yield label, address

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from fusionbench.benchmark.results import INPUTS, CellFolder, pictured
+from fusionbench.benchmark.results import INPUTS, cell_folder, pictured
 from fusionbench.benchmark.score_file import one_line
 from fusionbench.data.table import modality_labels
 from fusionbench.extras import install_command
@@ -159,7 +159,7 @@ def _config(out: Path, rows: pd.DataFrame) -> dict[str, Any]:
     """Settings and environment of a method's cells; what differs between them is a list."""
     found: dict[str, list[Any]] = {}
     for dataset, degradation, method in _cells(rows):
-        meta = _folder(out, dataset, degradation, method).meta()
+        meta = cell_folder(out, dataset, degradation, method).meta()
         for key, value in {**meta["settings"], **meta["environment"]}.items():
             if value not in found.setdefault(key, []):
                 found[key].append(value)
@@ -188,7 +188,7 @@ def _samples(target: _Target, method: str, rows: pd.DataFrame) -> dict[str, Any]
     hidden = set(zip(stale["dataset"], stale["degradation"], stale["image"], strict=True))
     for dataset, degradation, _ in _cells(rows):
         for image in pictured(target.out / path_name(dataset)):
-            path = _folder(target.out, dataset, degradation, method).image(image)
+            path = cell_folder(target.out, dataset, degradation, method).image(image)
             if path.exists() and (dataset, degradation, image) not in hidden:
                 caption = f"{method}, {degradation}"
                 found[f"samples/{_section(dataset, degradation)} {image}"] = target.wandb.Image(
@@ -219,10 +219,6 @@ def _send_shared(target: _Target, scores: pd.DataFrame, page: Path) -> None:
 def _cells(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
     keys = rows[["dataset", "degradation", "method"]].drop_duplicates()
     return [(str(dataset), str(degradation), str(method)) for dataset, degradation, method in keys.to_numpy()]
-
-
-def _folder(out: Path, dataset: str, degradation: str, method: str) -> CellFolder:
-    return CellFolder(out / path_name(dataset) / path_name(degradation) / path_name(method))
 
 
 class TrainingMirror:

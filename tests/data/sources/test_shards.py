@@ -18,8 +18,7 @@ from fusionbench.cli.main import main
 from fusionbench.data import load
 from fusionbench.data.samplers import EpochSampler
 from fusionbench.data.sources.base import ConcatSource, Subset
-from fusionbench.data.sources.shard_writer import write_shards
-from fusionbench.data.sources.shards import INDEX, blocks_of, read_index
+from fusionbench.data.sources.shards import INDEX, blocks_of, read_index, write_shards
 from fusionbench.methods.lure.method import LURE
 from fusionbench.training.fit import train
 from fusionbench.training.recipe import Recipe
