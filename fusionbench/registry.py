@@ -76,6 +76,17 @@ def pick(kind: str, name: str, table: Mapping[str, T]) -> T:
     return table[name]
 
 
+def pick_or_make(kind: str, given: str | T | Mapping[str, Any], table: Mapping[str, T]) -> T:
+    """A row by its name in a table or by its fields, as checkpoints store it, or one of your own as it is.
+
+    Raises:
+        ValueError: the table has no such name.
+    """
+    if isinstance(given, str):
+        return pick(kind, given, table)
+    return type(next(iter(table.values())))(**given) if isinstance(given, Mapping) else given
+
+
 def check_known(kind: str, name: str, known: Iterable[str]) -> None:
     """Refuse a name that a table does not have.
 

@@ -120,8 +120,8 @@ AANLIB_NOTE = (
 )
 
 
-def _harvard(other: str) -> tuple[tuple[Layout, ...], tuple[Mirror, ...], tuple[str, ...]]:
-    """Layouts, mirror and names of the folder of one modality of the atlas, paired with MRI."""
+def _harvard(other: str) -> DatasetCard:
+    """One modality of the atlas, paired with MRI."""
     pair = f"{other.upper()}-MRI"
     layouts = (
         Layout("{split}/mri", f"{{split}}/{other}"),
@@ -136,13 +136,21 @@ def _harvard(other: str) -> tuple[tuple[Layout, ...], tuple[Mirror, ...], tuple[
     )
     # The second is how its most widely used archive spells the name of the atlas.
     archives = ("harvard", "havard_medical_image_fusion_datasets", "harvard_medical_image_fusion_datasets")
-    folders = (f"{other}_mri", f"mri_{other}", *archives)
-    return layouts, (Mirror(page=AANLIB_URL, manual_steps=manual_steps),), folders
+    return DatasetCard(
+        title=f"Harvard Whole Brain Atlas, {other.upper()} and MRI",
+        paper=AANLIB,
+        url=AANLIB_URL,
+        licence=AANLIB_LICENCE,
+        splits=("train", "test"),
+        layouts=layouts,
+        counts={"test": 24},
+        lists={"test": f"harvard_{other}_mri_test.txt"},
+        mirrors=(Mirror(page=AANLIB_URL, manual_steps=manual_steps),),
+        folders=(f"{other}_mri", f"mri_{other}", *archives),
+        note=AANLIB_NOTE,
+        shown=("MRI", other.upper()),
+    )
 
-
-CT_LAYOUTS, CT_MIRRORS, CT_FOLDERS = _harvard("ct")
-PET_LAYOUTS, PET_MIRRORS, PET_FOLDERS = _harvard("pet")
-SPECT_LAYOUTS, SPECT_MIRRORS, SPECT_FOLDERS = _harvard("spect")
 
 _ROWS: dict[str, DatasetCard] = {
     "ems": DatasetCard(
@@ -173,48 +181,9 @@ _ROWS: dict[str, DatasetCard] = {
         layouts=USUAL,
         note="Give --ir DIR --vi DIR, or --data DIR with a folder of infrared and one of visible images in it.",
     ),
-    "harvard_ct_mri": DatasetCard(
-        title="Harvard Whole Brain Atlas, CT and MRI",
-        paper=AANLIB,
-        url=AANLIB_URL,
-        licence=AANLIB_LICENCE,
-        splits=("train", "test"),
-        layouts=CT_LAYOUTS,
-        counts={"test": 24},
-        lists={"test": "harvard_ct_mri_test.txt"},
-        mirrors=CT_MIRRORS,
-        folders=CT_FOLDERS,
-        note=AANLIB_NOTE,
-        shown=("MRI", "CT"),
-    ),
-    "harvard_pet_mri": DatasetCard(
-        title="Harvard Whole Brain Atlas, PET and MRI",
-        paper=AANLIB,
-        url=AANLIB_URL,
-        licence=AANLIB_LICENCE,
-        splits=("train", "test"),
-        layouts=PET_LAYOUTS,
-        counts={"test": 24},
-        lists={"test": "harvard_pet_mri_test.txt"},
-        mirrors=PET_MIRRORS,
-        folders=PET_FOLDERS,
-        note=AANLIB_NOTE,
-        shown=("MRI", "PET"),
-    ),
-    "harvard_spect_mri": DatasetCard(
-        title="Harvard Whole Brain Atlas, SPECT and MRI",
-        paper=AANLIB,
-        url=AANLIB_URL,
-        licence=AANLIB_LICENCE,
-        splits=("train", "test"),
-        layouts=SPECT_LAYOUTS,
-        counts={"test": 24},
-        lists={"test": "harvard_spect_mri_test.txt"},
-        mirrors=SPECT_MIRRORS,
-        folders=SPECT_FOLDERS,
-        note=AANLIB_NOTE,
-        shown=("MRI", "SPECT"),
-    ),
+    "harvard_ct_mri": _harvard("ct"),
+    "harvard_pet_mri": _harvard("pet"),
+    "harvard_spect_mri": _harvard("spect"),
     "llvip": DatasetCard(
         title="LLVIP: pedestrians in streets at night, 1280x1024",
         paper="Jia et al., ICCV Workshops 2021",

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from fusionbench.registry import pick
 
 
 @dataclass(frozen=True)
@@ -35,14 +31,3 @@ SMALL = Architecture(base=32, multipliers=(1, 2, 2, 2), blocks=1, groups=8, drop
 
 SIZES = {"paper": Architecture(), "s": SMALL, "small": SMALL}
 """The small one has two names: 's' is the suffix in names of methods."""
-
-
-def architecture(size: str | Architecture | Mapping[str, Any]) -> Architecture:
-    """An architecture by its name in `SIZES`, from a table as in checkpoints, or a given one unchanged.
-
-    Raises:
-        ValueError: unknown name.
-    """
-    if isinstance(size, Architecture):
-        return size
-    return Architecture(**size) if isinstance(size, Mapping) else pick("size of DRFusion", size, SIZES)

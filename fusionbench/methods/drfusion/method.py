@@ -21,14 +21,14 @@ from fusionbench.degradations.crop_operators import CropInfo, crop_info, crop_op
 from fusionbench.degradations.linear import CLEAN_GAMMA, NOISY_GAMMA, LinearModel, linear_model
 from fusionbench.degradations.operators import Operator, Pixelate, compose
 from fusionbench.methods.common.color import chroma, luma, rgb
-from fusionbench.methods.drfusion.config import Architecture, architecture
+from fusionbench.methods.drfusion.config import SIZES, Architecture
 from fusionbench.methods.drfusion.data_consistency import Observation, Order
 from fusionbench.methods.drfusion.diffusion import Diffusion, State
 from fusionbench.methods.drfusion.losses import OBJECTIVES
 from fusionbench.methods.drfusion.network import NoisePredictor
 from fusionbench.methods.method import UNKNOWN, Method
 from fusionbench.nn.losses import psnr
-from fusionbench.registry import check_known, pick
+from fusionbench.registry import check_known, pick, pick_or_make
 from fusionbench.types import Batch, Color, Gray
 
 RELEASED = {"alpha", "unet.inBlock.weight"}
@@ -77,7 +77,7 @@ class DRFusion(Method):
         phase: str = "",
     ) -> None:
         super().__init__()
-        sizes = architecture(size)
+        sizes = pick_or_make("size of DRFusion", size, SIZES)
         # Checkpoints are loaded without unpickling classes.
         size = asdict(sizes) if isinstance(size, Architecture) else size
         self.save_hyperparameters()

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from fusionbench.registry import pick
 
 GROUP = 4
 """Priors have GROUP x GROUP tokens at full resolution and GROUP at the coarser levels; the paper's N = 16."""
@@ -67,14 +63,3 @@ SMALL = Architecture(
 
 SIZES = {"paper": Architecture(), "s": SMALL, "small": SMALL}
 """The small one has two names: 's' is how the names of methods end."""
-
-
-def architecture(size: str | Architecture | Mapping[str, Any]) -> Architecture:
-    """An architecture by its name in `SIZES`, from a table as in checkpoints, or a given one unchanged.
-
-    Raises:
-        ValueError: unknown name.
-    """
-    if isinstance(size, Architecture):
-        return size
-    return Architecture(**size) if isinstance(size, Mapping) else pick("size of DSPFusion", size, SIZES)

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from fusionbench.methods.common.color import minmax_normalize
 from fusionbench.methods.common.padding import padded
-from fusionbench.methods.dspfusion.config import Architecture, architecture
+from fusionbench.methods.dspfusion.config import SIZES, Architecture
 from fusionbench.methods.dspfusion.denoiser import Denoiser, Schedule, start_noise
 from fusionbench.methods.dspfusion.losses import OBJECTIVES, contrastive_loss, fusion_loss, prior_loss
 from fusionbench.methods.dspfusion.network import FusionTransformer, PriorWidths
@@ -28,7 +28,7 @@ from fusionbench.methods.dspfusion.prior_encoder import Prior, PriorEncoder
 from fusionbench.methods.method import Method
 from fusionbench.nn.losses import psnr
 from fusionbench.nn.schedules import constant_then_cosine
-from fusionbench.registry import pick
+from fusionbench.registry import pick, pick_or_make
 from fusionbench.types import Batch, Color, Image
 
 MULTIPLE = 8
@@ -97,7 +97,7 @@ class DSPFusion(Method):
         phase: str = "",
     ) -> None:
         super().__init__()
-        sizes = architecture(size)
+        sizes = pick_or_make("size of DSPFusion", size, SIZES)
         # Checkpoints are loaded without unpickling classes.
         size = asdict(sizes) if isinstance(size, Architecture) else size
         self.save_hyperparameters()
