@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fusionbench import methods
+from fusionbench.files import whole_file
 from fusionbench.metrics.pyiqa.rows import NO_REFERENCE, PREFIX, pyiqa_name
 from fusionbench.metrics.pyiqa.table import NETWORKS
 from fusionbench.metrics.table import spelled
@@ -217,10 +217,8 @@ def _put(owner: WeightsOwner, card: WeightsCard, source: Path, target: Path | No
     if not unverified:
         verify(owner.name, card, source, need=owner.kind == "metric")
     if source.resolve() != place.resolve():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = place.with_name(f".{place.name}.{os.getpid()}.part")
-        shutil.copyfile(source, unfinished)
-        unfinished.replace(place)
+        with whole_file(place) as unfinished:
+            shutil.copyfile(source, unfinished)
     if unverified:
         accept(place, f"brought from {source.resolve()}")
     return place

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusionbench import methods
-from fusionbench.files import write_atomically
+from fusionbench.files import whole_file, write_atomically
 from fusionbench.hub.readme import check_scores, readme
 from fusionbench.version import __version__
 from fusionbench.weights.card import CONFIG, MODEL, WeightsCard
@@ -58,16 +58,15 @@ def export(
     said = recorded_beside(model.files[0])
     licence, limits = licence or said.get("licence", ""), limits or said.get("limits", "")
     method = methods.load(model.name, weights=_place(model), verify=False, **model.options)
-    target, unfinished = folder / MODEL, folder / f".{MODEL}.part"
+    target = folder / MODEL
     with tempfile.TemporaryDirectory() as place:  # the folder is as it was until all has been checked
         made = Path(place) / MODEL
         _write_model(method, model, made, half)
         title = f"{model.name}@{digest8(made)}"
         if run is not None:
             check_scores(model, run, {title} if half else {title, model.title})
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(made, unfinished)
-        unfinished.replace(target)
+        with whole_file(target) as unfinished:
+            shutil.copyfile(made, unfinished)
     text = readme(model, title, sha256(target), run, licence=licence, about=about, limits=limits)
     config = {
         "method": model.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
@@ -145,16 +145,13 @@ def _alone(block: ScoreTable, name: str) -> ScoreTable:
 
 
 def _table(name: str, block: ScoreTable) -> str:
+    from fusionbench.report.markdown import markdown_table
     from fusionbench.report.tables import arrow
 
     metrics = list(block.means.columns)
     header = [f"{metric} {arrow(metric)}".strip() for metric in metrics]
     values = [block.text(name, metric) for metric in metrics]
-    return f"{block.title}\n\n{_row(header)}\n{_row(['---:'] * len(header))}\n{_row(values)}"
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"{block.title}\n\n{markdown_table(header, [values], left=0)}"
 
 
 def _licences(model: Trained, licence: str) -> str:
