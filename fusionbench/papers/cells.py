@@ -86,28 +86,21 @@ def tau_text(comparison: Comparison, metric: str) -> str:
     return f"{NOTHING} ({count})" if tau is None or count < TAU_FROM else f"{tau:.2f} ({count})"
 
 
-def p_text(p: float | None) -> str:
-    """A p-value with three decimals."""
-    if p is None:
+def difference_texts(found: Difference, around: str = "") -> list[str]:
+    """Number of images, mean and interval of a difference between methods, its p-value and the adjusted one.
+
+    Args:
+        around: what numbers with a sign stand between.
+    """
+    interval = [end for end in (found.low, found.high) if end is not None]
+    mean, *ends = [f"{around}{number:+.3g}{around}" for number in (found.mean, *interval)]
+    return [str(found.images), mean, " to ".join(ends) or NOTHING, _p(found.p), _p(found.adjusted)]
+
+
+def _p(value: float | None) -> str:
+    if value is None:
         return NOTHING
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def number_text(value: float) -> str:
-    """A difference with three significant digits."""
-    return f"{value:+.3g}"
-
-
-def interval_text(difference: Difference, around: str = "") -> str:
-    """The ends of a difference's interval, each between two signs."""
-    if difference.low is None or difference.high is None:
-        return NOTHING
-    return " to ".join(f"{around}{number_text(end)}{around}" for end in (difference.low, difference.high))
-
-
-def arrow(comparison: Comparison, metric: str) -> str:
-    """Which way is better."""
-    return "↑" if comparison.higher_is_better(metric) else "↓"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 @dataclass(frozen=True)

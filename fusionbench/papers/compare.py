@@ -82,6 +82,10 @@ class Comparison:
         value = self.value(self.panel.methods[0], metric)
         return True if value is None else value.higher_is_better
 
+    def head(self, metric: str) -> str:
+        """The name of a column and which way is better."""
+        return f"{metric} {'↑' if self.higher_is_better(metric) else '↓'}"
+
     @cached_property
     def published(self) -> pd.DataFrame:
         """Printed numbers, NaN where there is none."""

@@ -11,11 +11,8 @@ from fusionbench.papers.cells import (
     SHIPPED,
     TAU_FROM,
     CellText,
-    arrow,
     cell_texts,
-    interval_text,
-    number_text,
-    p_text,
+    difference_texts,
     tau_text,
 )
 from fusionbench.papers.compare import TESTS, Comparison, caption, is_measured, notes, title
@@ -94,7 +91,7 @@ def _panel(one: Comparison) -> str:
 
 
 def _heads(one: Comparison, width: int) -> list[str]:
-    heads = [rf"\multicolumn{{{width}}}{{c}}{{{escape(f'{m} {arrow(one, m)}')}}}" for m in one.metrics]
+    heads = [rf"\multicolumn{{{width}}}{{c}}{{{escape(one.head(m))}}}" for m in one.metrics]
     lines = [_row(["method", *heads])]
     if width > 1:
         rules = [rf"\cmidrule(lr){{{start}-{start + 2}}}" for start in range(2, 2 + width * len(one.metrics), width)]
@@ -159,9 +156,8 @@ def _differences(one: Comparison) -> str:
         r"\endfoot",
     ]
     for d in one.differences:
-        tests = [escape(p_text(p)) for p in (d.p, d.adjusted)]
-        numbers = [str(d.images), f"${number_text(d.mean)}$", interval_text(d, around="$"), *tests]
-        lines.append(_row([escape(d.metric), escape(d.first), escape(d.second), *numbers]))
+        *numbers, p, adjusted = difference_texts(d, around="$")
+        lines.append(_row([*map(escape, (d.metric, d.first, d.second)), *numbers, escape(p), escape(adjusted)]))
     return "\n".join([*lines, r"\end{longtable}"]) + "\n"
 
 

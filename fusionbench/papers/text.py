@@ -18,11 +18,8 @@ from fusionbench.papers.cells import (
     ROWS,
     TAU_FROM,
     Line,
-    arrow,
-    interval_text,
+    difference_texts,
     lines_of,
-    number_text,
-    p_text,
     tau_text,
 )
 from fusionbench.papers.compare import (
@@ -63,7 +60,7 @@ def _grid(one: Comparison) -> str:
     ]
     if any(one.tau(metric)[1] >= TAU_FROM for metric in one.metrics):
         rows.append(["Kendall tau (methods)", "", *(tau_text(one, metric) for metric in one.metrics)])
-    return markdown_table(["method", "images", *(_head(one, metric) for metric in one.metrics)], rows)
+    return markdown_table(["method", "images", *(one.head(metric) for metric in one.metrics)], rows)
 
 
 def _cell(line: Line, metric: str) -> str:
@@ -77,10 +74,7 @@ def _cell(line: Line, metric: str) -> str:
 
 
 def _details(found: Sequence[Difference]) -> str:
-    rows = []
-    for d in found:
-        numbers = [str(d.images), number_text(d.mean), interval_text(d), p_text(d.p), p_text(d.adjusted)]
-        rows.append([d.metric, d.first, d.second, *numbers])
+    rows = [[d.metric, d.first, d.second, *difference_texts(d)] for d in found]
     summary = f"<details><summary>{len(found)} measured differences between methods</summary>"
     head = ["metric", "first", "second", "images", "difference", "95 % interval", "p", "p (Holm)"]
     return "\n\n".join([summary, TESTS, markdown_table(head, rows, left=3), "</details>"])
@@ -110,14 +104,10 @@ def _fitting(one: Comparison, width: int) -> list[list[str]]:
     """The metrics, cut into runs of columns that fit beside the methods' names."""
     lines = lines_of(one)
     needed = {
-        metric: max(len(text) for text in (_head(one, metric), *(_plain(line, metric) for line in lines)))
+        metric: max(len(text) for text in (one.head(metric), *(_plain(line, metric) for line in lines)))
         for metric in one.metrics
     }
     return column_runs(needed, GAP, width - max(len(_label(line)) for line in lines) - len("images") - GAP)
-
-
-def _head(one: Comparison, metric: str) -> str:
-    return f"{metric} {arrow(one, metric)}"
 
 
 def _label(line: Line) -> str:
@@ -131,7 +121,7 @@ def _plain(line: Line, metric: str) -> str:
 
 def _terminal(one: Comparison, metrics: Sequence[str]) -> Terminal:
     table = Terminal(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for head in ("method", "images", *(_head(one, metric) for metric in metrics)):
+    for head in ("method", "images", *(one.head(metric) for metric in metrics)):
         table.add_column(head, justify="left" if head == "method" else "right", no_wrap=True)
     for line in lines_of(one):
         style = "" if line.origin == "published" else "cyan"
