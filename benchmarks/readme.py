@@ -18,7 +18,7 @@ from fusionbench.papers.compare import Comparison, is_measured
 from fusionbench.papers.measured import Measurement, read_measured
 from fusionbench.papers.requirements import select_methods, shipped
 from fusionbench.papers.tables import MEASURED, load_paper
-from fusionbench.report.tables import score_tables
+from fusionbench.report.tables import read_results
 from fusionbench.report.text import markdown
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +45,7 @@ def picture_section() -> str:
 
 def demo_section(run: Path) -> str:
     """The table of a demo run under one degradation."""
-    (block,) = [block for block in score_tables(run) if block.degradation == SHOWN]
+    (block,) = [block for block in read_results(run).blocks if block.degradation == SHOWN]
     rows = [line for line in markdown([block]).splitlines() if line.startswith("|")]
     about = f"Means over {block.images} scenes under `{SHOWN}`, references are the clean sources."
     return "\n".join([*rows, "", f"{about} **Best**, <u>second best</u>."])

@@ -19,7 +19,7 @@ from fusionbench.benchmark.options import parse_paths
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, MethodChoice
 from fusionbench.methods import limits_of
-from fusionbench.report.tables import ScoreTable, arrow, footnotes, number, ranks, score_tables
+from fusionbench.report.tables import ScoreTable, arrow, footnotes, number, ranks, read_results
 
 ROOT = Path(__file__).parents[1]
 HEAD = """# The small networks, measured
@@ -67,7 +67,7 @@ def _measured(name: str, plan: Mapping[str, Any], options: argparse.Namespace) -
     outcome = run(study, options.out / name, console=Console())
     for problem in outcome.problems:
         print(problem)
-    return score_tables(options.out / name)
+    return read_results(options.out / name).blocks
 
 
 def _long(name: str, found: Sequence[ScoreTable]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from fusionbench.benchmark.score_folder import score_folder
 from fusionbench.benchmark.spec import Benchmark, Execution, MethodChoice, Selection
 from fusionbench.data.table import ANY
 from fusionbench.images.options import read_options
-from fusionbench.report.tables import read_scores
+from fusionbench.report.tables import read_results
 
 Names = str | Sequence[str]
 """'a,b' or ['a', 'b']."""
@@ -121,7 +121,7 @@ def run(
     _warn(checked.notices)
     with _folder(out) as place:
         outcome = run_checked(benchmark, checked, Path(place), execution=execution)
-        table = read_scores(Path(place))
+        table = read_results(Path(place)).scores
     _warn([*outcome.exceptions, *outcome.problems])
     cells = {(cell.dataset.name, cell.degradation, cell.method.name) for cell in benchmark.cells()}
     asked = [key in cells for key in zip(table["dataset"], table["degradation"], table["method"], strict=True)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.benchmark.score_file import SCORES, ImageScores, ScoreFile, one_line, ordered
-from fusionbench.files import Journal, csv_line, path_name, read_csv, write_atomically
+from fusionbench.files import Journal, csv_line, read_csv, write_atomically
 
 REFERENCES, INPUTS = "references", "inputs"
 """Folders of the sources of pictured images: `<dataset>/references` and `<dataset>/<degradation>/inputs`."""
@@ -170,18 +170,6 @@ IDENTITIES = ({"pyiqa", "version", "files", "unpublished"}, {"plugin"})
 
 NEEDED = ("settings", "environment")
 """Entries of meta.json, and the required ones."""
-
-
-def pictured(dataset: Path) -> list[str]:
-    """Images of a run's dataset whose sources are kept and that at least one method has fused."""
-    folders = [path.parent / "images" for path in dataset.glob("*/*/meta.json")]
-    kept = sorted(path.stem for path in (dataset / REFERENCES / "vi").glob("*.png"))
-    return [name for name in kept if any((folder / f"{name}.png").exists() for folder in folders)]
-
-
-def cell_folder(out: Path, dataset: str, degradation: str, method: str) -> CellFolder:
-    """The results of one cell in the folder of a run."""
-    return CellFolder(out.joinpath(*map(path_name, (dataset, degradation, method))))
 
 
 def cells_of(out: Path) -> list[CellFolder]:

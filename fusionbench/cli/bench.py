@@ -139,9 +139,10 @@ def _publish(
     outcome: MeasureResult, place: Path, mode: Literal["offline", "online"], paper: str, console: Console
 ) -> None:
     """Show on Weights and Biases what was measured in this run."""
+    from fusionbench.report.tables import read_results
     from fusionbench.report.wandb import publish
 
     if not any(one.measured and one.panel.dataset for one in outcome.comparisons):
         warn(console, "nothing was measured in this run, so nothing is sent to Weights and Biases")
-    elif warning := publish(place, mode, group=f"bench {paper}"):
+    elif warning := publish(read_results(place), mode, group=f"bench {paper}"):
         warn(console, warning)

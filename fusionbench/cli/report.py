@@ -27,7 +27,7 @@ def report(run: Path, html: bool = False) -> int:
     if html:
         from fusionbench.report.html import write_html
 
-        console.print(f"written: {write_html(run)}", highlight=False, soft_wrap=True)
+        console.print(f"written: {write_html(results)}", highlight=False, soft_wrap=True)
     return print_missing(console, results.problems)
 
 
@@ -38,6 +38,6 @@ def show_report(out: Path, console: Console) -> Results:
 
     results = read_results(out)
     show(results.blocks, console)
-    paths = [*write_report(out, results), *draw_run(out)]
+    paths = [*write_report(results), *draw_run(results)]
     console.print("written: " + ", ".join(str(path) for path in paths), highlight=False, soft_wrap=True)
     return results

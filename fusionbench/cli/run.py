@@ -183,10 +183,10 @@ def _run(
     from fusionbench.benchmark.run import run_checked
 
     outcome = run_checked(benchmark, checked, out, execution=execution, console=console)
-    show_report(out, console)
+    results = show_report(out, console)
     if wandb is not None:
         from fusionbench.report.wandb import publish
 
-        if warning := publish(out, wandb):
+        if warning := publish(results, wandb):
             warn(console, warning)
     return print_missing(console, outcome.problems)

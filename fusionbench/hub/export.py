@@ -63,11 +63,15 @@ def export(
         made = Path(place) / MODEL
         _write_model(method, model, made, half)
         title = f"{model.name}@{digest8(made)}"
+        results = None
         if run is not None:
-            check_scores(model, run, {title} if half else {title, model.title})
+            from fusionbench.report.tables import read_results
+
+            results = read_results(run)
+            check_scores(model, results, {title} if half else {title, model.title})
         with whole_file(target) as unfinished:
             shutil.copyfile(made, unfinished)
-    text = readme(model, title, sha256(target), run, licence=licence, about=about, limits=limits)
+    text = readme(model, title, sha256(target), results, licence=licence, about=about, limits=limits)
     config = {
         "method": model.name,
         "options": dict(model.options),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -16,7 +15,7 @@ from fusionbench.version import __version__
 
 if TYPE_CHECKING:
     from fusionbench.hub.trained import Trained
-    from fusionbench.report.tables import ScoreTable
+    from fusionbench.report.tables import Results, ScoreTable
 
 UNKNOWN = "Not recorded."
 
@@ -31,14 +30,21 @@ fused = fuse(from_pretrained("{name}"), "ir.png", "vi.png")
 
 
 def readme(
-    model: Trained, title: str, digest: str, run: Path | None, *, licence: str = "", about: str = "", limits: str = ""
+    model: Trained,
+    title: str,
+    digest: str,
+    results: Results | None,
+    *,
+    licence: str = "",
+    about: str = "",
+    limits: str = "",
 ) -> str:
     """The card's text.
 
     Args:
         title: what results call the exported file, whose bytes may differ from those of the model's own.
         digest: the exported file's SHA-256.
-        run: folder of a run whose scores of this method are shown.
+        results: of a run, whose scores of this method are shown.
         licence: of the numbers.
         about: a paragraph on what it is for.
         limits: a sentence on where it fails.
@@ -52,7 +58,7 @@ def readme(
         "Data": _data(model.recipe),
         "Degradations": _degradations(model.recipe),
         "Recipe": _recipe(model.recipe),
-        "Scores": UNKNOWN if run is None else _scores(model, run),
+        "Scores": UNKNOWN if results is None else _scores(model, results),
         "Licence": _licences(model, licence),
         "Checksum": f"The SHA-256 of `model.safetensors` is `{digest}`.",
     }
@@ -107,7 +113,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def check_scores(model: Trained, run: Path, titles: AbstractSet[str]) -> None:
+def check_scores(model: Trained, results: Results, titles: AbstractSet[str]) -> None:
     """Refuse scores that say nothing of a model.
 
     Args:
@@ -115,25 +121,19 @@ def check_scores(model: Trained, run: Path, titles: AbstractSet[str]) -> None:
 
     Raises:
         ValueError: the run's scores are of other weights, or it has none of this method.
-        FileNotFoundError: the run holds no results.
     """
-    from fusionbench.benchmark.results import CellFolder
-    from fusionbench.files import path_name
-    from fusionbench.report.tables import read_scores
-
-    if model.name not in set(read_scores(run)["method"]):
-        raise ValueError(f"{run} holds no scores of {model.name!r}")
-    for path in sorted(run.glob(f"*/*/{path_name(model.name)}/meta.json")):
-        scored = CellFolder(path.parent).meta()["settings"]["weights"]
-        if scored not in titles:
+    if model.name not in set(results.scores["method"]):
+        raise ValueError(f"{results.out} holds no scores of {model.name!r}")
+    for (_, _, method), cell in results.cells.items():
+        if method == model.name and (scored := cell.meta()["settings"]["weights"]) not in titles:
             these = " or ".join(sorted(titles))
-            raise ValueError(f"the scores in {path.parent} are of {scored}, and this is {these}; score this one first")
+            raise ValueError(f"the scores in {cell.folder} are of {scored}, and this is {these}; score this one first")
 
 
-def _scores(model: Trained, run: Path) -> str:
-    from fusionbench.report.tables import footnotes, score_tables
+def _scores(model: Trained, results: Results) -> str:
+    from fusionbench.report.tables import footnotes
 
-    tables = [block for block in score_tables(run) if model.name in block.means.index]
+    tables = [block for block in results.blocks if model.name in block.means.index]
     shown = [_table(model.name, block) for block in tables]
     notes = "\n".join(f"- {note}" for note in footnotes([_alone(block, model.name) for block in tables]))
     return "\n\n".join([*shown, notes])

@@ -10,19 +10,19 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fusionbench.benchmark.results import cell_folder
 from fusionbench.benchmark.score_file import OK
 from fusionbench.files import write_atomically
 from fusionbench.metrics import METRICS
 from fusionbench.report.tables import (
     CHANGED,
+    KEYS,
     LABELS,
+    Results,
     ScoreTable,
     arrow,
     footnotes,
     higher_is_better,
     ranks,
-    read_results,
 )
 from fusionbench.report.thumbnails import THUMB, Album, gallery
 
@@ -37,31 +37,27 @@ BETTER = {True: "higher", False: "lower", None: "none"}
 VARYING = {"dataset", "degradation", "spec", "method", "weights", "folder", "command"}
 
 
-def write_html(out: Path) -> Path:
+def write_html(results: Results) -> Path:
     """Write `report/index.html` of a run, and the pictures that it shows below `report/assets`.
 
     Returns:
         The page.
-
-    Raises:
-        FileNotFoundError: the folder holds no results.
     """
-    results = read_results(out)
     tables, scores = results.blocks, results.scores
     stale = scores[scores["status"] == CHANGED]
-    keys = stale[["dataset", "degradation", "method", "image"]].astype(str).to_numpy()
-    album = Album(out, {cell_folder(out, *labels).image(image) for *labels, image in keys})
+    keys = stale[[*KEYS, "image"]].astype(str).to_numpy()
+    album = Album(results, {results.cells[of, under, by].image(image) for of, under, by, image in keys})
     environment = Environment(
         loader=PackageLoader("fusionbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     page = environment.get_template("report.html").render(
-        name=out.resolve().name,
+        name=results.out.resolve().name,
         summary=_summary(tables),
         blocks=[_table(block) for block in tables],
         notes=[*footnotes(tables), "Pictures are JPEG copies; the run's folder holds the images that were scored."],
         missing=_missing(scores),
-        settings=_settings(out, tables),
-        data=_data(album, tables, scores),
+        settings=_settings(results),
+        data=_data(album),
     )
     album.prune()
     path = album.page / "index.html"
@@ -124,12 +120,12 @@ def _missing(scores: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _settings(out: Path, tables: Sequence[ScoreTable]) -> list[tuple[str, str]]:
+def _settings(results: Results) -> list[tuple[str, str]]:
     """What was set and where it was computed; values that differ between cells are all named."""
     found: dict[str, list[str]] = {}
-    for block in tables:
+    for block in results.blocks:
         for method in block.means.index:
-            meta = cell_folder(out, block.dataset, block.degradation, str(method)).meta()
+            meta = results.cells[block.dataset, block.degradation, method].meta()
             shared = {key: value for key, value in meta["settings"].items() if key not in VARYING}
             weights = {f"weights of {method}": meta["settings"].get("weights")}
             for key, value in {**shared, **meta["environment"], **weights}.items():
@@ -139,8 +135,9 @@ def _settings(out: Path, tables: Sequence[ScoreTable]) -> list[tuple[str, str]]:
     return [(key, "; ".join(values)) for key, values in found.items() if values]
 
 
-def _data(album: Album, tables: Sequence[ScoreTable], scores: pd.DataFrame) -> dict[str, Any]:
+def _data(album: Album) -> dict[str, Any]:
     """What the scripts of the page read."""
+    tables, scores = album.results.blocks, album.results.scores
     metrics = dict.fromkeys(str(metric) for block in tables for metric in block.means.columns)
     methods = dict.fromkeys(str(method) for block in tables for method in block.means.index)
     cells: dict[str, dict[str, list[str]]] = {}
@@ -152,12 +149,13 @@ def _data(album: Album, tables: Sequence[ScoreTable], scores: pd.DataFrame) -> d
     return {
         "metrics": [_metric(name) for name in metrics],
         "methods": list(methods),
-        "blocks": [_block(album, block, scores) for block in tables],
+        "blocks": [_block(album, block) for block in tables],
         "gallery": gallery(album, cells, images),
     }
 
 
-def _block(album: Album, block: ScoreTable, scores: pd.DataFrame) -> dict[str, Any]:
+def _block(album: Album, block: ScoreTable) -> dict[str, Any]:
+    scores = album.results.scores
     rows = scores[(scores["dataset"] == block.dataset) & (scores["degradation"] == block.degradation)]
     images = [str(name) for name in rows["image"].unique()]
     by_method = {
@@ -166,7 +164,7 @@ def _block(album: Album, block: ScoreTable, scores: pd.DataFrame) -> dict[str, A
     metrics = [str(column) for column in rows.columns if column not in LABELS and rows[column].notna().any()]
     picks, thumbs = {}, {}
     for method, frame in by_method.items():
-        folder = cell_folder(album.run, block.dataset, block.degradation, method)
+        folder = album.results.cells[block.dataset, block.degradation, method]
         picks[method] = {metric: _picks(frame[metric], metric) for metric in metrics}
         chosen = {name for pair in picks[method].values() for names in pair for name in names}
         addresses = {image: album.copy(folder.image(image), THUMB) for image in sorted(chosen)}

@@ -2,52 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from fusionbench.benchmark.results import INPUTS, REFERENCES, UNABLE, CellFolder, cells_of, pictured
+from fusionbench.benchmark.results import INPUTS, REFERENCES, UNABLE, CellFolder
 from fusionbench.benchmark.sources import Sources
 from fusionbench.data.table import modality_labels
 from fusionbench.files import path_name
 from fusionbench.images.files import read_image
 from fusionbench.report.crops import salient_crops
 from fusionbench.report.figure import Absent, FigureRow, LabelledImage, comparison
-from fusionbench.report.tables import NOT_APPLICABLE
+from fusionbench.report.tables import NOT_APPLICABLE, Results
 
 
-def draw_run(out: Path) -> list[Path]:
+def draw_run(results: Results) -> list[Path]:
     """Write `report/<dataset>_<image>.{png,pdf}` for every pictured image of a run.
 
     One row per degradation: the sources as the methods saw them, then what each method made of them.
     """
     written = []
-    for dataset in sorted(path.parent for path in out.glob(f"*/{REFERENCES}")):
-        by_degradation: dict[Path, list[CellFolder]] = {}
-        for cell in cells_of(out):
-            if cell.folder.is_relative_to(dataset):
-                by_degradation.setdefault(cell.folder.parent, []).append(cell)
-        sources = Sources.read(dataset)
-        for image in pictured(dataset):
-            rows = list(_rows(dataset, image, by_degradation, sources))
-            path = out / "report" / f"{dataset.name}_{path_name(image)}"
+    for dataset in sorted({dataset for dataset, _, _ in results.cells}):
+        for image in results.pictured(dataset):
+            path = results.out / "report" / f"{path_name(dataset)}_{path_name(image)}"
             drawn = "".join(sign if sign.isprintable() else "?" for sign in image)
-            written += comparison(rows, path, title=f"{dataset.name}, {drawn}")
+            written += comparison(list(_rows(results, dataset, image)), path, title=f"{dataset}, {drawn}")
     return written
 
 
-def _rows(
-    dataset: Path, image: str, by_degradation: Mapping[Path, Sequence[CellFolder]], sources: Sources
-) -> Iterator[FigureRow]:
-    references = _sources(dataset / REFERENCES, image, dataset.name)
+def _rows(results: Results, dataset: str, image: str) -> Iterator[FigureRow]:
+    folder = results.out / path_name(dataset)
+    references = _sources(folder / REFERENCES, image, dataset)
     crops = salient_crops(references[0].image, references[1].image)
-    if not any(folder.name == "clean" for folder in by_degradation):
+    by_degradation: dict[str, list[CellFolder]] = {}
+    for (of, degradation, _), cell in results.cells.items():
+        if of == dataset:
+            by_degradation.setdefault(degradation, []).append(cell)
+    if "clean" not in by_degradation:
         yield FigureRow("references", references, crops)
-    for folder, cells in by_degradation.items():
-        if not (folder / INPUTS / "vi" / f"{image}.png").exists():
+    for degradation, cells in by_degradation.items():
+        inputs = folder / path_name(degradation) / INPUTS
+        if not (inputs / "vi" / f"{image}.png").exists():
             continue  # The pair could not be read; its cells say why.
-        seen = _sources(folder / INPUTS, image, dataset.name)
-        fused = [_fused(cell, image, sources) for cell in cells]
-        yield FigureRow(cells[0].meta()["settings"]["degradation"], [*seen, *fused], crops)
+        fused = [_fused(cell, image, results.sources[dataset]) for cell in cells]
+        yield FigureRow(degradation, [*_sources(inputs, image, dataset), *fused], crops)
 
 
 def _sources(folder: Path, image: str, dataset: str) -> list[LabelledImage]:

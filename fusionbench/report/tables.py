@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from fusionbench.benchmark.results import UNABLE, CellFolder, cells_of
+from fusionbench.benchmark.results import REFERENCES, UNABLE, CellFolder, cells_of
 from fusionbench.benchmark.score_file import OK, SCORES
 from fusionbench.benchmark.settings import BLOCK, TABLE
 from fusionbench.benchmark.sources import Sources
+from fusionbench.files import path_name
 from fusionbench.metrics import row
 from fusionbench.report.provenance import origins
 from fusionbench.version import __version__
@@ -31,6 +32,9 @@ KEYS = ("dataset", "degradation", "method")
 """Settings that tell the cells of a run apart."""
 
 LABELS = (*KEYS, "weights", "image", "status")
+
+Key = tuple[str, str, str]
+"""Dataset, degradation and method of a cell."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +79,29 @@ class ScoreTable:
 
 @dataclass(frozen=True)
 class Results:
-    """What the folder of a run holds, read once.
+    """What the folder of a run holds, read once for tables, pictures and pages.
 
     Attributes:
+        out: the folder.
+        cells: in the order in which they were asked for.
+        sources: what each dataset's images were made from, by its name.
         scores: all rows: dataset, degradation, method, its weights, image, status, then the metrics.
         blocks: the tables, in the order in which their cells were asked for.
         problems: one sentence for each image that lacks something, and for each cell that lacks images.
     """
 
+    out: Path
+    cells: Mapping[Key, CellFolder]
+    sources: Mapping[str, Sources]
     scores: pd.DataFrame
     blocks: list[ScoreTable]
     problems: list[str]
+
+    def pictured(self, dataset: str) -> list[str]:
+        """Images of a dataset whose sources are kept and that some method has fused."""
+        kept = sorted(path.stem for path in (self.out / path_name(dataset) / REFERENCES / "vi").glob("*.png"))
+        cells = [cell for (name, *_), cell in self.cells.items() if name == dataset]
+        return [image for image in kept if any(cell.image(image).exists() for cell in cells)]
 
 
 def read_results(out: Path) -> Results:
@@ -96,23 +112,21 @@ def read_results(out: Path) -> Results:
         ValueError: a file is not what a run writes, or cells of different runs lie in one folder.
     """
     frames: list[pd.DataFrame] = []
-    sources: dict[Path, Sources] = {}
+    sources: dict[str, Sources] = {}
     metas: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-    cells, problems = cells_of(out), []
-    _check_alike(cells)
-    for cell in cells:
-        keys = {key: _setting(cell, key) for key in KEYS}
-        problems += _problems(cell)
+    cells, problems = _by_key(cells_of(out)), []
+    for (dataset, degradation, method), cell in cells.items():
+        problems += _problems(f"{dataset}, {degradation}, {method}", cell)
+        if dataset not in sources:
+            sources[dataset] = Sources.read(cell.folder.parents[1])
         if not (cell.folder / SCORES).exists():
             continue
-        place = cell.folder.parents[1]
-        sources[place] = sources.get(place) or Sources.read(place)
-        frame = _read(cell, sources[place])
-        labels = {**keys, "weights": cell.meta()["settings"].get("weights") or ""}
-        for position, (key, value) in enumerate(labels.items()):
+        frame = _read(cell, sources[dataset])
+        labels = (dataset, degradation, method, cell.meta()["settings"].get("weights") or "")
+        for position, (key, value) in enumerate(zip(LABELS, labels, strict=False)):
             frame.insert(position, key, value)
         frames.append(frame)
-        metas.setdefault((keys["dataset"], keys["degradation"]), {})[keys["method"]] = cell.meta()
+        metas.setdefault((dataset, degradation), {})[method] = cell.meta()
     if not frames:
         raise FileNotFoundError(f"no results in {out}; expected <dataset>/<degradation>/<method>/scores.csv below it")
     columns = list(dict.fromkeys(column for frame in frames for column in frame.columns))
@@ -127,27 +141,7 @@ def read_results(out: Path) -> Results:
     ]
     lacking = scores.loc[scores["status"] != OK, [*KEYS, "image", "status"]]
     problems += [f"{', '.join(of)}: {status}" for *of, status in lacking.itertuples(index=False)]
-    return Results(scores, tables, problems)
-
-
-def read_scores(out: Path) -> pd.DataFrame:
-    """All rows of a run: dataset, degradation, method, its weights, image, status, then the metrics.
-
-    Raises:
-        FileNotFoundError: the folder holds no results.
-        ValueError: a file is not what a run writes.
-    """
-    return read_results(out).scores
-
-
-def score_tables(out: Path) -> list[ScoreTable]:
-    """The tables of a run, in the order in which its cells were asked for.
-
-    Raises:
-        FileNotFoundError: the folder holds no results.
-        ValueError: a file is not what a run writes.
-    """
-    return read_results(out).blocks
+    return Results(out, cells, sources, scores, tables, problems)
 
 
 def _read(folder: CellFolder, sources: Sources) -> pd.DataFrame:
@@ -171,17 +165,17 @@ def _setting(folder: CellFolder, key: str) -> str:
     return str(folder.meta()["settings"][key])
 
 
-def _check_alike(cells: Sequence[CellFolder]) -> None:
-    """Refuse cells that no single run has written, as a table names one protocol, seed and version.
+def _by_key(cells: Sequence[CellFolder]) -> dict[Key, CellFolder]:
+    """The cells of one run, whose tables name one protocol, seed and version.
 
     Raises:
         ValueError: two of them differ in what the cells of a run share, or hold the same.
     """
     of_dataset: dict[str, CellFolder] = {}
-    known: dict[tuple[str, ...], CellFolder] = {}
+    known: dict[Key, CellFolder] = {}
     for cell in cells:
         own = cell.meta()["settings"]
-        dataset, *rest = (_setting(cell, key) for key in KEYS)
+        dataset, degradation, method = (_setting(cell, key) for key in KEYS)
         for other, shared in ((cells[0], TABLE), (of_dataset.setdefault(dataset, cell), BLOCK)):
             theirs = other.meta()["settings"]
             for key in shared:
@@ -190,19 +184,20 @@ def _check_alike(cells: Sequence[CellFolder]) -> None:
                         f"{other.folder} and {cell.folder} are not of one run, as {key} is {theirs[key]!r} and "
                         f"{own[key]!r}; move one of them elsewhere"
                     )
-        twin = known.setdefault((dataset, *rest), cell)
+        twin = known.setdefault((dataset, degradation, method), cell)
         if twin is not cell:
             raise ValueError(
-                f"{twin.folder} and {cell.folder} both hold {', '.join((dataset, *rest))}; move one of them elsewhere"
+                f"{twin.folder} and {cell.folder} both hold {dataset}, {degradation}, {method}; move one of them "
+                "elsewhere"
             )
+    return known
 
 
-def _problems(cell: CellFolder) -> list[str]:
+def _problems(label: str, cell: CellFolder) -> list[str]:
     """Whether a cell lacks images that were asked for."""
-    meta = cell.meta()
+    meta, rows = cell.meta(), len(cell.rows())
     if UNABLE in meta:
         return []
-    label, rows = ", ".join(_setting(cell, key) for key in KEYS), len(cell.rows())
     if "images" in meta and rows < (asked := meta["images"]["scored"]):
         return [
             f"{label}: {asked - rows} of {asked} images have no scores; the command that wrote the folder adds them"

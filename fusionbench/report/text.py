@@ -13,27 +13,18 @@ from rich.text import Text
 
 from fusionbench.files import write_atomically
 from fusionbench.report.markdown import markdown_table, ranked
-from fusionbench.report.tables import Results, ScoreTable, arrow, footnotes, ranks, read_results
+from fusionbench.report.tables import Results, ScoreTable, arrow, footnotes, ranks
 
 STYLES = ("", "bold", "underline")
 
 
-def write_report(out: Path, results: Results | None = None) -> list[Path]:
-    """Write `report/{table.md,table.csv,per_image.csv}` of a run.
-
-    Args:
-        results: what the folder holds, where it has been read.
-
-    Raises:
-        FileNotFoundError: the folder holds no results.
-        ValueError: a file is not what a run writes.
-    """
-    found = results or read_results(out)
-    report = out / "report"
+def write_report(results: Results) -> list[Path]:
+    """Write `report/{table.md,table.csv,per_image.csv}` of a run."""
+    report = results.out / "report"
     texts = {
-        report / "table.md": markdown(found.blocks),
-        report / "table.csv": tidy(found.blocks).to_csv(index=False),
-        report / "per_image.csv": found.scores.to_csv(index=False),
+        report / "table.md": markdown(results.blocks),
+        report / "table.csv": tidy(results.blocks).to_csv(index=False),
+        report / "per_image.csv": results.scores.to_csv(index=False),
     }
     for path, text in texts.items():
         write_atomically(path, text)

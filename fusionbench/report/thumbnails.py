@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from fusionbench.benchmark.results import INPUTS, REFERENCES, cell_folder
+from fusionbench.benchmark.results import INPUTS, REFERENCES
 from fusionbench.data.table import modality_labels
 from fusionbench.files import path_name, whole_file
 from fusionbench.images.files import image_size, read_image
 from fusionbench.report.crops import salient_crops
+from fusionbench.report.tables import Results
 
 FULL, THUMB = 1600, 360
 """Longest side in pixels of a picture in the gallery and of a small one."""
@@ -30,11 +31,12 @@ class Album:
     """Copies pictures of a run into its report; what is up to date already is not made again.
 
     Args:
+        results: of the run.
         hidden: pictures that are not shown.
     """
 
-    def __init__(self, run: Path, hidden: Collection[Path] = ()) -> None:
-        self.run, self.page, self.hidden = run, run / "report", set(hidden)
+    def __init__(self, results: Results, hidden: Collection[Path] = ()) -> None:
+        self.results, self.run, self.page, self.hidden = results, results.out, results.out / "report", set(hidden)
         self._used: set[Path] = set()
 
     def copy(self, source: Path, side: int) -> str | None:
@@ -108,7 +110,7 @@ def _entry(
     else:
         first = next(iter(degradations))
         method = degradations[first][0][0]
-        fused = cell_folder(album.run, dataset, first, method)
+        fused = album.results.cells[dataset, first, method]
         height, width = image_size(fused.image(image))
     return {
         "dataset": dataset,
@@ -133,7 +135,7 @@ def _pictures(
         reference, source = clean / modality / f"{image}.png", seen / modality / f"{image}.png"
         if reference.exists() and source.exists() and not filecmp.cmp(reference, source, shallow=False):
             labelled.append((f"{label}, reference", reference))
-    labelled += [(method, cell_folder(album.run, dataset, degradation, method).image(image)) for method in methods]
+    labelled += [(method, album.results.cells[dataset, degradation, method].image(image)) for method in methods]
     for label, path in labelled:
         if address := album.copy(path, FULL):
             yield label, address

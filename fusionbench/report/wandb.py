@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from fusionbench.benchmark.results import INPUTS, cell_folder, pictured
+from fusionbench.benchmark.results import INPUTS
 from fusionbench.benchmark.score_file import one_line
 from fusionbench.data.table import modality_labels
 from fusionbench.extras import install_command
 from fusionbench.files import path_name
 from fusionbench.report.html import write_html
-from fusionbench.report.tables import CHANGED, LABELS, read_scores
+from fusionbench.report.tables import CHANGED, LABELS, Key, Results
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
@@ -100,7 +100,7 @@ class _Target:
     """Where the runs of one benchmark go."""
 
     wandb: Any
-    out: Path
+    results: Results
     mode: Mode
     project: str
     group: str
@@ -108,7 +108,7 @@ class _Target:
     @contextmanager
     def run(self, name: str, config: dict[str, Any]) -> Iterator[Any]:
         # The same folder gives the same runs, so that sending it again renews them.
-        identity = f"{platform.node()}\n{self.out.resolve()}\n{self.group}\n{name}"
+        identity = f"{platform.node()}\n{self.results.out.resolve()}\n{self.group}\n{name}"
         run = self.wandb.init(
             project=self.project,
             group=self.group,
@@ -116,7 +116,7 @@ class _Target:
             job_type=SOURCES if name == SOURCES else "method",
             id=hashlib.sha256(identity.encode()).hexdigest()[:16],
             resume="allow" if self.mode == "online" else None,
-            dir=str(self.out),
+            dir=str(self.results.out),
             config=config,
             settings=_settings(self.wandb, self.mode),
         )
@@ -126,44 +126,40 @@ class _Target:
             run.finish()
 
 
-def publish(out: Path, mode: Mode, *, project: str = PROJECT, group: str | None = None) -> str:
+def publish(results: Results, mode: Mode, *, project: str = PROJECT, group: str | None = None) -> str:
     """Send a finished or interrupted run, each method as one W&B run.
 
     Args:
-        out: the run's folder; offline files go to `<out>/wandb`.
+        results: of the run, in whose folder offline files go to `wandb`.
         group: the benchmark that the methods are compared in; the folder's name by default.
 
     Returns:
         A sentence that says what went wrong with W&B; empty if nothing did.
-
-    Raises:
-        FileNotFoundError: the folder holds no results.
     """
-    scores = read_scores(out)
-    page = write_html(out)
+    page = write_html(results)
     with SuppressWandbErrors() as outcome:
-        target = _Target(_wandb(), out, mode, project, group or out.resolve().name)
-        for method, rows in scores.groupby("method", sort=False):
+        target = _Target(_wandb(), results, mode, project, group or results.out.resolve().name)
+        for method, rows in results.scores.groupby("method", sort=False):
             _send_method(target, str(method), rows.dropna(axis="columns", how="all"))
-        _send_shared(target, scores, page)
+        _send_shared(target, page)
     return outcome.reason
 
 
 def _send_method(target: _Target, method: str, rows: pd.DataFrame) -> None:
-    with target.run(method, _config(target.out, rows)) as run:
+    with target.run(method, _config(target.results, rows)) as run:
         table = target.wandb.Table(dataframe=rows)
         run.log({**_means(rows), **_samples(target, method, rows), "per image/scores": table})
 
 
-def _config(out: Path, rows: pd.DataFrame) -> dict[str, Any]:
+def _config(results: Results, rows: pd.DataFrame) -> dict[str, Any]:
     """Settings and environment of a method's cells; what differs between them is a list."""
     found: dict[str, list[Any]] = {}
-    for dataset, degradation, method in _cells(rows):
-        meta = cell_folder(out, dataset, degradation, method).meta()
-        for key, value in {**meta["settings"], **meta["environment"]}.items():
-            if value not in found.setdefault(key, []):
-                found[key].append(value)
-    return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
+    for key in _keys(rows):
+        meta = results.cells[key].meta()
+        for name, value in {**meta["settings"], **meta["environment"]}.items():
+            if value not in found.setdefault(name, []):
+                found[name].append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 def _means(rows: pd.DataFrame) -> dict[str, float]:
@@ -186,9 +182,9 @@ def _samples(target: _Target, method: str, rows: pd.DataFrame) -> dict[str, Any]
     found = {}
     stale = rows[rows["status"] == CHANGED]
     hidden = set(zip(stale["dataset"], stale["degradation"], stale["image"], strict=True))
-    for dataset, degradation, _ in _cells(rows):
-        for image in pictured(target.out / path_name(dataset)):
-            path = cell_folder(target.out, dataset, degradation, method).image(image)
+    for dataset, degradation, _ in _keys(rows):
+        for image in target.results.pictured(dataset):
+            path = target.results.cells[dataset, degradation, method].image(image)
             if path.exists() and (dataset, degradation, image) not in hidden:
                 caption = f"{method}, {degradation}"
                 found[f"samples/{_section(dataset, degradation)} {image}"] = target.wandb.Image(
@@ -197,11 +193,11 @@ def _samples(target: _Target, method: str, rows: pd.DataFrame) -> dict[str, Any]
     return found
 
 
-def _send_shared(target: _Target, scores: pd.DataFrame, page: Path) -> None:
-    samples = {}
-    for dataset, degradation, _ in _cells(scores):
-        inputs = target.out / path_name(dataset) / path_name(degradation) / INPUTS
-        for image in pictured(target.out / path_name(dataset)):
+def _send_shared(target: _Target, page: Path) -> None:
+    samples, scores = {}, target.results.scores
+    for dataset, degradation, _ in _keys(scores):
+        inputs = target.results.out / path_name(dataset) / path_name(degradation) / INPUTS
+        for image in target.results.pictured(dataset):
             paths = {label: inputs / part / f"{image}.png" for part, label in modality_labels(dataset).items()}
             samples[f"samples/{_section(dataset, degradation)} {image}"] = [
                 target.wandb.Image(str(path), caption=f"{label}, {degradation}", mode="RGB")
@@ -216,7 +212,7 @@ def _send_shared(target: _Target, scores: pd.DataFrame, page: Path) -> None:
         run.log_artifact(artifact)
 
 
-def _cells(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+def _keys(rows: pd.DataFrame) -> list[Key]:
     keys = rows[["dataset", "degradation", "method"]].drop_duplicates()
     return [(str(dataset), str(degradation), str(method)) for dataset, degradation, method in keys.to_numpy()]
 

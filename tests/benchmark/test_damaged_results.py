@@ -7,12 +7,11 @@ import shutil
 
 import pytest
 
-from fusionbench.benchmark.results import cells_of
-from fusionbench.benchmark.sources import Sources
 from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.figure import Absent
 from fusionbench.report.pictures import _rows
+from fusionbench.report.tables import read_results
 from tests.pairs import write_pairs
 
 RUN = [
@@ -254,8 +253,7 @@ def test_a_fused_image_of_other_sources_is_in_no_picture(place):
     assert main(RUN) == 0  # The copies have another place.
     write_image(place / "vi" / "0.png", 255 - read_image(place / "vi" / "0.png"))
     assert main([*RUN[:7], "--method", "average", "--metrics", "EN,CC", "--out", "o"]) == 0
-    folder = place / "o" / "folder"
-    (row,) = _rows(folder, "0", {folder / "clean": cells_of(place / "o")}, Sources.read(folder))
+    (row,) = _rows(read_results(place / "o"), "folder", "0")
     assert [panel.label for panel in row.panels] == ["infrared", "visible", "average", "max"]
     assert row.panels[3] == Absent("max", "other sources")
     assert not any(isinstance(panel, Absent) for panel in row.panels[:3])

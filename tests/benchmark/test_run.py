@@ -19,7 +19,7 @@ from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, Execution, MethodChoice
 from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
-from fusionbench.report.tables import score_tables
+from fusionbench.report.tables import read_results
 from tests.pairs import files, write_pairs
 
 SIZES = ((24, 32), (24, 32), (17, 21), (24, 32), (17, 21), (24, 32))
@@ -178,6 +178,6 @@ def test_tables_keep_the_order_of_the_command_line_in_a_copy_too(sources, tmp_pa
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
     for folder in (out, copy):
-        tables = score_tables(folder)
+        tables = read_results(folder).blocks
         assert [block.degradation for block in tables] == ["ll", "clean"]
         assert [list(block.means.index) for block in tables] == [["max", "lap", "average"]] * 2

@@ -18,7 +18,7 @@ from fusionbench.images.files import read_image, write_image
 from fusionbench.methods import METHODS
 from fusionbench.report.figure import Absent, LabelledImage
 from fusionbench.report.pictures import draw_run
-from fusionbench.report.tables import score_tables
+from fusionbench.report.tables import read_results
 from tests.pairs import scene
 
 WHY = "but not for ll and lc"
@@ -76,7 +76,7 @@ def test_tables_say_not_applicable_and_why(mixed):
     assert np.isnan(values.loc[("ll+lc", "drfusion-s", "EN"), "mean"])
     assert values.loc[("ll+lc", "drfusion-s", "EN"), "unable"].endswith(WHY)
     assert values.loc[("noise", "drfusion-s", "EN"), "mean"] > 0
-    first, second = score_tables(Path("out"))
+    first, second = read_results(Path("out")).blocks
     assert list(first.means.index) == list(second.means.index) == ["drfusion-s", "lap"]
     images = pd.read_csv("out/report/per_image.csv").groupby(["degradation", "method"]).size()
     assert dict(images) == {("ll+lc", "lap"): 2, ("noise", "drfusion-s"): 2, ("noise", "lap"): 2}
@@ -93,7 +93,7 @@ def test_a_cell_without_images_says_why_on_disk(mixed):
 def test_pictures_label_the_empty_place(mixed, monkeypatch):
     drawn = []
     monkeypatch.setattr("fusionbench.report.pictures.comparison", lambda rows, path, title: drawn.append(rows) or [])
-    draw_run(Path("out"))
+    draw_run(read_results(Path("out")))
     _, degraded, noisy = drawn[0]
     assert [panel.label for panel in degraded.panels] == ["infrared", "visible", "drfusion-s", "lap"]
     assert degraded.panels[2] == Absent("drfusion-s", "n/a")

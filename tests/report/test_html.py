@@ -18,6 +18,7 @@ from fusionbench.benchmark.score_file import ImageScores
 from fusionbench.files import path_name
 from fusionbench.images.files import write_image
 from fusionbench.report.html import write_html
+from fusionbench.report.tables import read_results
 
 METRICS = ["EN", "QCV", "CC@input"]
 METHODS = ["average", "lap", "<gff> & #1"]
@@ -62,7 +63,7 @@ def write_cell(out, degradation, method, place, rng):
 
 @pytest.fixture(scope="module")
 def page(run):
-    return write_html(run)
+    return write_html(read_results(run))
 
 
 class Links(HTMLParser):
@@ -137,7 +138,7 @@ def test_second_writing_renews_changed_pictures_only(run, page):
     changed = CellFolder(run / "msrs" / "clean" / "lap").image(IMAGES[0])
     later = max(times.values()) + 10**9
     os.utime(changed, ns=(later, later))
-    write_html(run)
+    write_html(read_results(run))
     again = {path: path.stat().st_mtime_ns for path in (page.parent / "assets").rglob("*.jpg")}
     assert set(again) == set(times)
     renewed = [path for path in times if again[path] != times[path]]

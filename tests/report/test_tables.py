@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
+from fusionbench.benchmark import results, score_file
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.score_file import ImageScores
-from fusionbench.report.tables import number, ranks, read_scores, score_tables
+from fusionbench.cli.main import main
+from fusionbench.files import read_csv
+from fusionbench.report.tables import number, ranks, read_results
 from fusionbench.report.text import markdown, tidy, write_report
 
 SCORES = {
@@ -28,21 +33,21 @@ def out(tmp_path):
 
 
 def test_means_are_over_the_images_that_have_the_score(out):
-    (block,) = score_tables(out)
+    (block,) = read_results(out).blocks
     assert block.means.loc["average"].tolist() == [6.5, 200.0]
     assert block.means.loc["lap"].tolist() == [7.25, 500.0]
     assert block.counts.loc["lap"].tolist() == [2, 1]
 
 
 def test_best_and_second_follow_the_direction_of_the_score(out):
-    (block,) = score_tables(out)
+    (block,) = read_results(out).blocks
     marks = ranks(block)
     assert marks["EN"].to_dict() == {"average": 2, "lap": 1, "gff": 0}
     assert marks["QCV"].to_dict() == {"average": 1, "lap": 2, "gff": 0}
 
 
 def test_markdown_marks_directions_partial_runs_and_missing_values(out):
-    text = markdown(score_tables(out))
+    text = markdown(read_results(out).blocks)
     assert "| method | EN ↑ | QCV ↓ |" in text
     assert "2 of 9 images, partial" in text
     assert "**7.250**" in text
@@ -52,22 +57,22 @@ def test_markdown_marks_directions_partial_runs_and_missing_values(out):
 
 
 def test_csv_has_one_line_per_mean(out):
-    frame = tidy(score_tables(out))
+    frame = tidy(read_results(out).blocks)
     assert len(frame) == 6
     assert frame.loc[(frame["method"] == "lap") & (frame["metric"] == "QCV"), "images"].item() == 1
     assert frame["partial"].all()
 
 
 def test_report_files_are_written_and_hold_every_image(out):
-    paths = write_report(out)
+    paths = write_report(read_results(out))
     assert [path.name for path in paths] == ["table.md", "table.csv", "per_image.csv"]
-    assert len(read_scores(out)) == 6
+    assert len(read_results(out).scores) == 6
     assert paths[2].read_text().count("\n") == 7
 
 
 def test_folder_without_results_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no results in"):
-        score_tables(tmp_path)
+        read_results(tmp_path)
 
 
 def test_missing_mean_is_a_dash():
@@ -83,8 +88,16 @@ def test_weights_are_named_beside_every_number(out):
     folder.bind_settings({**shared, "method": "lure-s", "weights": "lure-s@5df8080e"}, {})
     folder.update_meta({"images": {"scored": 2, "available": 9}})
     folder.scores.add(ImageScores("a", "ok", {"EN": 6.0, "QCV": 1.0}, digest="d"), ["EN", "QCV"])
-    table, means, images = write_report(out)
+    table, means, images = write_report(read_results(out))
     assert "\n- Weights: lure-s@5df8080e.\n" in table.read_text()
     assert "msrs,ll,lure-s,lure-s@5df8080e,EN,6.0,1,True," in means.read_text().splitlines()
     assert "msrs,ll,lure-s,lure-s@5df8080e,a,ok,6.0,1.0" in images.read_text().splitlines()
     assert "msrs,ll,lap,,a,ok,7.0,500.0" in images.read_text().splitlines()
+
+
+def test_a_report_reads_each_file_of_a_cell_once(out, monkeypatch):
+    reads, read_meta = [], results._read_meta
+    monkeypatch.setattr(results, "_read_meta", lambda path: reads.append(path.name) or read_meta(path))
+    monkeypatch.setattr(score_file, "read_csv", lambda path: reads.append(path.name) or read_csv(path))
+    assert main(["report", str(out), "--html"]) == 3
+    assert Counter(reads) == {"meta.json": 3, "scores.csv": 3, "provenance.csv": 3}

@@ -17,7 +17,7 @@ import torch
 
 from fusionbench.cli.main import main
 from fusionbench.images.files import read_image, write_image
-from fusionbench.report.tables import read_scores
+from fusionbench.report.tables import read_results
 from fusionbench.report.wandb import SuppressWandbErrors, publish, training_mirror
 
 wandb = pytest.importorskip("wandb", reason="W&B is in the wandb extra")
@@ -119,7 +119,7 @@ def finished(sources, tmp_path_factory):
 def mirrored(finished, tmp_path):
     out = tmp_path / "night"
     shutil.copytree(finished, out)
-    assert publish(out, "offline") == ""
+    assert publish(read_results(out), "offline") == ""
     return out
 
 
@@ -130,7 +130,7 @@ def test_each_method_is_a_run_of_the_benchmark(mirrored):
         assert (run.project, run.run_group) == ("fusionbench", "night")
         if name == "sources":
             continue
-        scores = read_scores(mirrored)
+        scores = read_results(mirrored).scores
         rows = scores[scores["method"] == name]
         assert config["method"] == name
         assert config["degradation"] == ["clean", "ll"]
@@ -180,11 +180,11 @@ def test_missing_package_is_a_warning(sources, finished, tmp_path, monkeypatch, 
     told = " ".join(capsys.readouterr().out.split())
     assert "warning: Weights and Biases failed" in told
     assert "pip install 'fusionbench[wandb]'" in told
-    assert len(read_scores(out)) == 12
+    assert len(read_results(out).scores) == 12
 
 
 def test_refused_login_is_a_warning(finished):
-    reason = publish(finished, "online")
+    reason = publish(read_results(finished), "online")
     assert reason.startswith("Weights and Biases failed (")
     assert reason.endswith("the files on disk are complete")
 
