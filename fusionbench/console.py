@@ -42,12 +42,24 @@ def showing(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
 
     Args:
         quiet: nothing but warnings and errors.
-        verbose: log every step with its time, on a terminal too.
+        verbose: log every image and file with its time, on a terminal too; without it, the steps of a job are logged
+            where there is no terminal for a bar.
     """
+    silent = quiet or (sys.stdout.isatty() and not verbose)
+    token = _QUIET.set(quiet)
+    try:
+        with logging_to_stderr(logging.WARNING if silent else logging.DEBUG if verbose else logging.INFO):
+            yield
+    finally:
+        _QUIET.reset(token)
+
+
+@contextmanager
+def logging_to_stderr(level: int) -> Iterator[None]:
+    """Write what the package logs to standard error, with the time, while the block runs."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    level, before = logging.INFO if verbose or not (quiet or sys.stdout.isatty()) else logging.WARNING, LOG.level
-    token = _QUIET.set(quiet)
+    before = LOG.level
     LOG.addHandler(handler)
     LOG.setLevel(level)
     try:
@@ -55,7 +67,11 @@ def showing(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
     finally:
         LOG.setLevel(before)
         LOG.removeHandler(handler)
-        _QUIET.reset(token)
+
+
+def bars_are_shown() -> bool:
+    """Whether progress is a bar: on a terminal, unless little is to be shown or all is to be logged."""
+    return not (_QUIET.get() or LOG.isEnabledFor(logging.INFO))
 
 
 @contextmanager
@@ -66,7 +82,7 @@ def progress(console: Console | None, total: int) -> Iterator[tuple[Callable[[st
         console: where the bar is shown; no bar without it, or where steps are logged instead.
     """
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = console is None or console.quiet or LOG.isEnabledFor(logging.INFO)
+    hidden = console is None or not bars_are_shown()
     steps = _Steps(total)
     with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("", total=total)

@@ -6,6 +6,7 @@ changed since.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ from fusionbench.version import __version__
 
 if TYPE_CHECKING:
     from fusionbench.data.pairs import Pairs
+
+log = logging.getLogger(__name__)
 
 COLUMNS = (
     "degradation", "name", "ir", "vi", "ir_sha256", "vi_sha256",
@@ -82,6 +85,7 @@ def export_degraded(
             done(len(asked[spec]) - len(missing))
             for record in _written(pairs, folder, spec, missing, execution.workers):
                 done(1)
+                log.debug("%s", record if isinstance(record, str) else f"degraded {folder / spec}: {record['name']}")
                 if isinstance(record, str):
                     problems.append(record)
                     continue

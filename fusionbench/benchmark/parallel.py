@@ -23,6 +23,7 @@ import cv2
 import torch
 
 from fusionbench.benchmark.spec import Execution
+from fusionbench.console import LOG, logging_to_stderr
 from fusionbench.trainer import world_size
 
 POLL_INTERVAL, TERMINATE_TIMEOUT = 0.1, 5.0
@@ -133,7 +134,8 @@ def run_in_processes(
     context = multiprocessing.get_context("spawn")
     progress, said = _Progress(context, len(shards)), context.SimpleQueue()
     threads = max(1, torch.get_num_threads() // len(shards))
-    processes = [context.Process(target=_process, args=(work, shard, threads, progress, said)) for shard in shards]
+    arguments = (threads, LOG.getEffectiveLevel(), progress, said)
+    processes = [context.Process(target=_process, args=(work, shard, *arguments)) for shard in shards]
     # A Ctrl-C while a new process still imports would print a traceback; it inherits that the signal is ignored here.
     with _interrupts_ignored():
         for process in processes:
@@ -202,7 +204,7 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _process(work: Work, shard: Shard, threads: int, progress: _Progress, said: Any) -> None:
+def _process(work: Work, shard: Shard, threads: int, level: int, progress: _Progress, said: Any) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(threads)
@@ -215,7 +217,8 @@ def _process(work: Work, shard: Shard, threads: int, progress: _Progress, said: 
         progress.job[shard.process] = job
 
     try:
-        work(shard, done, reach)
+        with logging_to_stderr(level):
+            work(shard, done, reach)
     except (ValueError, OSError, ImportError) as error:
         said.put((" ".join(str(error).split()) or type(error).__name__, ""))
     except KeyboardInterrupt:

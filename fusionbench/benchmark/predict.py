@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, cast
@@ -23,6 +24,8 @@ from fusionbench.types import Batch, Color, Pair
 
 if TYPE_CHECKING:
     from fusionbench.methods.method import Method
+
+log = logging.getLogger(__name__)
 
 # Raised by broken files, wrong sizes or full memory; anything else is a defect and stops the run.
 RECORDED = (ValueError, OSError, RuntimeError)
@@ -94,7 +97,7 @@ class _Writer(LightningModule):
 
     def predict_step(self, load: _PredictItem, batch_idx: int) -> int:
         for name, reason in load["failures"]:
-            self.folder.fail(name, reason)
+            self._fail(name, reason)
         for batch in load["batches"]:
             self._write(batch)
         finished = len(load["failures"]) + sum(len(batch["name"]) for batch in load["batches"])
@@ -109,12 +112,17 @@ class _Writer(LightningModule):
                 for index in range(len(batch["name"])):
                     self._write(single(batch, index))
             else:
-                self.folder.fail(batch["name"][0], str(error) or type(error).__name__)
+                self._fail(batch["name"][0], str(error) or type(error).__name__)
             return
         for name, image in zip(batch["name"], fused, strict=True):
             if self.sources is not None:
                 self.folder.scores.begin(name, self.sources[name])
             write_image(self.folder.image(name), to_bytes(image))
+            log.debug("fused %s", self.folder.image(name))
+
+    def _fail(self, name: str, reason: str) -> None:
+        self.folder.fail(name, reason)
+        log.debug("not fused: %s: %s", self.folder.image(name), reason)
 
 
 def fuse_batch(method: Method, batch: Batch, tile: int = 0) -> Color:
@@ -171,6 +179,7 @@ def fuse_cell(
     names = pairs.source.names[: selection.limit]
     missing = [index for index, name in enumerate(names) if name not in there]
     done(len(names) - len(missing))
+    log.debug("%d of %d images are in %s already", len(names) - len(missing), len(names), folder.images)
     if not missing:
         return
     loader = DataLoader(

@@ -7,6 +7,7 @@ multiply-adds as FLOPs, so both are given. Memory is the peak of one call beyond
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import statistics
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,12 +28,18 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from fusionbench import methods
+from fusionbench.console import LOG, logging_to_stderr
 from fusionbench.degradations import parse
 from fusionbench.registry import import_object
 from fusionbench.types import Batch
 
 if TYPE_CHECKING:
     from fusionbench.methods.method import Method
+
+log = logging.getLogger(__name__)
+
+SLOW = 1.0
+"""Seconds of a call that has a line of its own while it is timed."""
 
 LEAST_RUNS = 3
 """Least number of timed calls, even if the allowed time is over."""
@@ -149,6 +156,7 @@ def profile_method(request: Request) -> Profile:
     if request.threads is not None:
         torch.set_num_threads(request.threads)
     device = torch.device(request.device)
+    _tell(request, "loading")
     method, weights = _open(request)
     method.to(device)
     batch = _batch(request, device)
@@ -157,9 +165,11 @@ def profile_method(request: Request) -> Profile:
         method.fuse(batch)
 
     with torch.inference_mode():
+        _tell(request, "a call whose memory is measured")
         with peak_memory(device) as memory:
             call()
             _wait(device)
+        _tell(request, "a call whose operations are counted")
         with FlopCounterMode(display=False) as counter:
             call()
         times = timed(call, request, lambda: _wait(device))
@@ -184,8 +194,15 @@ def profile_method(request: Request) -> Profile:
     )
 
 
-def profile_apart(request: Request) -> Profile:
+def _tell(request: Request, step: str) -> None:
+    log.info("%s on %s: %s", request.method, request.device, step)
+
+
+def profile_apart(request: Request, level: int = logging.WARNING) -> Profile:
     """Measure in a separate process, so that memory and settings of other methods have no influence.
+
+    Args:
+        level: of what that process logs to standard error; its steps are of INFO.
 
     Raises:
         FileNotFoundError: a given weight file is missing.
@@ -193,28 +210,32 @@ def profile_apart(request: Request) -> Profile:
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
-            return pool.submit(profile_method, request).result()
+            return pool.submit(_logged, request, level).result()
         except BrokenProcessPool as error:
             raise RuntimeError(f"{request.method} ended its process, perhaps for lack of memory") from error
+
+
+def _logged(request: Request, level: int) -> Profile:
+    with logging_to_stderr(level):
+        return profile_method(request)
 
 
 def profile_all(requests: Iterable[Request], console: Console | None = None) -> tuple[list[Profile], list[str]]:
     """Measure one after the other, each in a separate process.
 
     Args:
-        console: where progress is shown, if given.
+        console: if given and not quiet, each step is logged to standard error.
 
     Returns:
         The measurements, and one sentence for each that failed.
     """
     found, problems = [], []
+    level = logging.WARNING if console is None or console.quiet else min(logging.INFO, LOG.getEffectiveLevel())
     for request in requests:
-        title = f"{request.method} on {request.device}"
         try:
-            with nullcontext() if console is None else console.status(title):
-                found.append(profile_apart(request))
+            found.append(profile_apart(request, level))
         except (ValueError, OSError, RuntimeError) as error:
-            problems.append(f"{title}: {' '.join(str(error).split())}")
+            problems.append(f"{request.method} on {request.device}: {' '.join(str(error).split())}")
     return found, problems
 
 
@@ -249,9 +270,11 @@ def timed(call: Callable[[], None], request: Request, wait: Callable[[], None] =
     Args:
         wait: returns when the device has finished its work.
     """
+    _tell(request, "warm-up")
     for _ in range(request.warm_up):
         call()
     wait()
+    _tell(request, f"timed calls: {request.runs}, or as many as begin within {request.allowed:g} s")
     times: list[float] = []
     end = time.perf_counter() + request.allowed
     while len(times) < request.runs and (len(times) < LEAST_RUNS or time.perf_counter() < end):
@@ -259,6 +282,8 @@ def timed(call: Callable[[], None], request: Request, wait: Callable[[], None] =
         call()
         wait()
         times.append(time.perf_counter() - start)
+        # A line for each quick call would be many.
+        log.log(logging.INFO if times[-1] > SLOW else logging.DEBUG, "call %d: %.3g s", len(times), times[-1])
     return times
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from fusionbench.data.sources.base import RawPair
+
+log = logging.getLogger(__name__)
 
 
 # Decoded sources are cached between the methods of a run, up to this many bytes per dataset.
@@ -61,6 +64,8 @@ def score_cell(
             row = ImageScores(name, failures.get(name) or f"no fused image {path.name}", sources=sources[name])
         if row is not None:
             folder.scores.add(row, metrics)
+            values = ", ".join(f"{metric} {value:.4g}" for metric, value in row.values.items())
+            log.debug("scored %s: %s", path, values if row.status == OK else row.status)
         done(1)
     folder.scores.sort_rows(names, pairs.source.names)
 

@@ -42,7 +42,7 @@ OVERVIEW = {
 EVERYWHERE = {
     "--include PATH": "add what a Python file or package defines (docs/plugins.md)",
     "--quiet": "show warnings and errors only",
-    "--verbose": "log every step, with the time",
+    "--verbose": "log every step, file and image, with the time",
     "--debug": "show the traceback of an error",
     "--version": "show the version",
     "--help": "show this, or the options of a command",

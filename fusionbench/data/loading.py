@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from fusionbench.images.folders import holds_images
 from fusionbench.images.matching import shared_part
 from fusionbench.images.options import AS_STORED, ImageWarning, ReadOptions
 from fusionbench.registry import import_object, lookup
+
+log = logging.getLogger(__name__)
 
 
 def load(
@@ -90,6 +93,8 @@ def load(
     check_names(source.names, sharded or vi_dir or root or name, portable=sharded is not None)
     if names is not None:
         source = _listed(source, Path(names).expanduser(), unmatched)
+    place = sharded or vi_dir or root
+    log.debug("opened %s, split %s: %d pairs%s", name, split, len(source), f" in {place}" if place else "")
     return source if limit is None else Subset(source, range(min(limit, len(source))))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from fusionbench.weights.store import verify as verify_file
 
 if TYPE_CHECKING:
     from fusionbench.methods.method import Method
+
+log = logging.getLogger(__name__)
 
 
 FALLBACKS = {name: f"{name}-s" for name in ("drfusion", "dspfusion", "lure")}
@@ -258,6 +261,7 @@ def load(
         method.check_weights(state)
         load_strict(method.get_submodule(part.submodule), state, part, path)
     method.weights_name = f"{name}@{digest8(*files)}" if files else ""
+    log.debug("loaded %s%s", method.weights_name or name, f" from {', '.join(map(str, files))}" if files else "")
     return method.eval().requires_grad_(False)
 
 

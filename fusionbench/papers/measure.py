@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -289,12 +291,43 @@ def _write_summary(paper: Paper, skipped: Sequence[Skipped], folder: Path) -> li
     return list(texts)
 
 
-def count(comparisons: Sequence[Comparison]) -> tuple[int, int, int]:
-    """How many published values have one of this run beside them, how many a shipped one, and how many there are."""
-    of_run = [(one.published.notna() & one.run_means.notna()).to_numpy().sum() for one in comparisons]
-    both = [(one.published.notna() & one.means.notna()).to_numpy().sum() for one in comparisons]
-    printed = [one.published.notna().to_numpy().sum() for one in comparisons]
-    return int(sum(of_run)), int(sum(both)) - int(sum(of_run)), int(sum(printed))
+class Coverage(NamedTuple):
+    """How far measured values cover the published ones, and what was measured besides.
+
+    Attributes:
+        published: values that the paper prints.
+        of_run: those with a value of this run beside them.
+        shipped: those with a value that comes with the package beside them.
+        others: measured rows of each method that the paper does not have.
+    """
+
+    published: int
+    of_run: int
+    shipped: int
+    others: dict[str, int]
+
+    def __str__(self) -> str:
+        covered = (
+            f"{self.of_run + self.shipped} of {self.published} published values have a measured one beside them: "
+            f"{self.of_run} of this run, {self.shipped} shipped with the package."
+        )
+        rows = ", ".join(f"{method} {count}" for method, count in self.others.items())
+        more = f" Measured rows of methods that the paper does not have: {sum(self.others.values())} ({rows})."
+        return covered + (more if rows else "")
+
+
+def coverage(comparisons: Sequence[Comparison]) -> Coverage:
+    """What was measured of a paper's tables."""
+    published = of_run = both = 0
+    others: Counter[str] = Counter()
+    for one in comparisons:
+        printed = one.published.notna()
+        published += int(printed.to_numpy().sum())
+        of_run += int((printed & one.run_means.notna()).to_numpy().sum())
+        both += int((printed & one.means.notna()).to_numpy().sum())
+        own = one.means.drop(index=list(one.panel.methods)).dropna(how="all")
+        others.update(map(str, own.index))
+    return Coverage(published, of_run, both - of_run, dict(others))
 
 
 def print_result(outcome: MeasureResult, console: Console, *, everything: bool = False) -> None:
@@ -313,12 +346,7 @@ def print_result(outcome: MeasureResult, console: Console, *, everything: bool =
             lines.add_row(Text(f"  {heading}", style="bold"), Text(names))
         console.print(lines)
     console.print(f"\nwritten to {folder}: {', '.join(_brief(outcome.files))}", highlight=False)
-    measured, shipped, printed = count(outcome.comparisons)
-    console.print(
-        f"{measured + shipped} of {printed} published values have a measured one beside them: {measured} of this run, "
-        f"{shipped} shipped with the package.",
-        highlight=False,
-    )
+    console.print(str(coverage(outcome.comparisons)), highlight=False)
 
 
 def _brief(files: Sequence[Path]) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,6 +23,11 @@ from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.method import Method
 from fusionbench.report.figure import FigureRow, LabelledImage, comparison
 from fusionbench.types import Batch
+
+log = logging.getLogger(__name__)
+
+LOG_INTERVAL = 30.0
+"""Seconds between two lines of a training."""
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
 """What interrupts a training: Ctrl-C, the system or a queue, and what queues send before the time is up."""
@@ -149,6 +156,34 @@ class ProgressBar(RichProgressBar):
     def _get_train_description(self, current_epoch: int) -> str:
         described = super()._get_train_description(current_epoch)
         return described.replace("/-2", "")
+
+
+class LogSteps(Callback):
+    """Logs how far a phase is: now and then, its end, and every step where all details are asked for."""
+
+    def __init__(self, phase: str) -> None:
+        self.phase = phase
+        self._told = time.monotonic()
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        due = time.monotonic() - self._told >= LOG_INTERVAL
+        if trainer.is_global_zero and log.isEnabledFor(logging.INFO if due else logging.DEBUG):
+            self._told = time.monotonic()
+            loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+            said = "" if loss is None else f", loss {float(loss):.4g}"
+            log.log(logging.INFO if due else logging.DEBUG, "%s%s", self._place(trainer), said)
+
+    @override
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            log.info("%s: the phase has ended", self._place(trainer))
+
+    def _place(self, trainer: Trainer) -> str:
+        last = f" of {trainer.max_steps}" if trainer.max_steps > 0 else ""
+        return f"{self.phase}: epoch {trainer.current_epoch}, step {trainer.global_step}{last}"
 
 
 class SampleImages(Callback):

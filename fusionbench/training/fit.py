@@ -27,12 +27,20 @@ from torch import Tensor
 
 from fusionbench import methods
 from fusionbench.benchmark.run import environment
+from fusionbench.console import bars_are_shown
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.files import write_atomically
 from fusionbench.registry import check_known
 from fusionbench.report.wandb import Mode, TrainingMirror, training_mirror
 from fusionbench.trainer import is_rank_zero, keyboard_interrupts, silence_lightning
-from fusionbench.training.callbacks import ProgressBar, SampleImages, SaveOnInterrupt, SaveRngState, TerminateOnNaN
+from fusionbench.training.callbacks import (
+    LogSteps,
+    ProgressBar,
+    SampleImages,
+    SaveOnInterrupt,
+    SaveRngState,
+    TerminateOnNaN,
+)
 from fusionbench.training.curves import draw_curves
 from fusionbench.training.plugins import make_plugins
 from fusionbench.training.recipe import TABLES, Recipe, strip_paths
@@ -238,6 +246,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
         *own,
         SaveRngState(),
         TerminateOnNaN(folder / CHECKPOINT),
+        LogSteps(phase),
         SampleImages(folder / "samples", drawn=mirror.picture),
         LearningRateMonitor("step"),
         SaveOnInterrupt(folder / CHECKPOINT),
@@ -251,7 +260,9 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
     ]
     if not any(isinstance(callback, ModelCheckpoint) for callback in own):
         callbacks.append(_best(folder))
-    if options.get("enable_progress_bar", True) and not any(isinstance(each, LightningBar) for each in own):
+    theirs = any(isinstance(each, LightningBar) for each in own)
+    bar = options.get("enable_progress_bar", True) and (theirs or bars_are_shown())
+    if bar and not theirs:
         callbacks.append(ProgressBar())
     others = make_plugins("loggers", recipe.plugins(phase, "loggers"), folder)
     loggers = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20), *others, *mirror.loggers]
@@ -260,7 +271,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
     ours = {"log_every_n_steps": logged, "num_sanity_val_steps": 0, "enable_model_summary": False}
     try:
         return Trainer(
-            **{**ours, **options},
+            **{**ours, **options, "enable_progress_bar": bar},
             default_root_dir=folder,
             callbacks=callbacks,
             logger=loggers,

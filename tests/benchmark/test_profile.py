@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import time
@@ -139,3 +140,20 @@ def test_cuda_is_measured_with_its_own_allocator():
     features = 64 * 480 * 640 * 4
     assert found.memory > 2 * features
     assert found.hardware == torch.cuda.get_device_name(0)
+
+
+@pytest.mark.parametrize(("option", "told"), [("", True), ("--quiet", False)])
+def test_every_step_is_told_while_it_is_measured(option, told, tmp_path, capfd):
+    words = f"profile --method average --device cpu --size 24x40 --warm-up 1 --runs 3 --out {tmp_path} {option}"
+    assert main(words.split()) == 0
+    steps = ["loading", "a call whose memory", "a call whose operations", "warm-up", "timed calls: 3"]
+    error = capfd.readouterr().err
+    assert [f"average on cpu: {step}" in error for step in steps] == [told] * len(steps)
+
+
+def test_a_slow_call_has_a_line_of_its_own(caplog):
+    with caplog.at_level(logging.INFO, "fusionbench"):
+        timed(lambda: time.sleep(0.01), request("average"))
+        assert "call 1" not in caplog.text
+        timed(lambda: time.sleep(1.01), request("average", allowed=0))
+        assert "call 3: 1.01 s" in caplog.text

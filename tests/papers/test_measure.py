@@ -147,6 +147,7 @@ def test_values_of_the_package_are_shown_as_such_and_those_of_the_run_win(campus
     assert "MMDRFuse, shipped 7 0.25" in text
     assert "average, shipped 7 0.25" in text
     assert "1 of 80 published values have a measured one beside them: 0 of this run, 1 shipped" in text
+    assert "Measured rows of methods that the paper does not have: 1 (average 1)." in text
     assert main([*campus, *known]) == 3
     text = told(capsys)
     assert "average, measured 2 " in text
@@ -155,8 +156,12 @@ def test_values_of_the_package_are_shown_as_such_and_those_of_the_run_win(campus
     assert found["origin"].dropna().tolist() == ["run"]
 
 
-def test_small_networks_and_classical_methods_stand_beside_the_papers_methods(tmp_path, campus):
+def test_small_networks_and_classical_methods_stand_beside_the_papers_methods(tmp_path, campus, capsys):
     words = [word for word in campus if word not in ("--methods", "average,max")]
     assert main([*words, "--limit", "1"]) == 3
     found = pd.read_csv(tmp_path / "o" / "report" / "table1.csv").query("origin == 'run'")
     assert set(found["method"]) == {"lure-s", "average", "lap", "gff"}
+    text = told(capsys)
+    assert "of 80 published values have a measured one beside them: 0 of this run, " in text
+    # Of M3FD in this run, of MSRS with the package.
+    assert "methods that the paper does not have: 8 (lure-s 2, average 2, lap 2, gff 2)." in text
