@@ -191,8 +191,7 @@ class ContrastiveScenes(Dataset[Pair]):
             if image.shape != images[0].shape:
                 raise ValueError(f"{path} and {paths[0]} show the same scene but differ in size")
         _, parts = self.crop(draw_seed(rng), **self.crop.enlarge(images=np.stack(images)))
-        shown: Sequence[Bytes] = self.position(position, **parts)[1]["images"]
-        return shown
+        return self.position(position, **parts)[1]["images"]
 
 
 def _released_place(code: str) -> int:

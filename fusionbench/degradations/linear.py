@@ -62,8 +62,7 @@ def _operator(term: Term, gamma: float) -> Operator:
         raise ValueError(
             f"{str(term)!r} has no linear operator that could be inverted; only {known} and 'clean' have one"
         )
-    operator: Operator = import_object(term.kind.operator)(term, gamma)
-    return operator
+    return import_object(term.kind.operator)(term, gamma)
 
 
 def identity(term: Term, gamma: float) -> Operator:

@@ -37,16 +37,14 @@ def add_gaussian(image: Pixels, sigma: float, generator: np.random.Generator) ->
 
 def add_offsets(image: Pixels, offsets: NDArray[np.int16]) -> Pixels:
     """The image plus integers of the same shape, clipped to 8 bits."""
-    total: Pixels = cv2.add(image, offsets, dtype=cv2.CV_8U)
-    return total
+    return cv2.add(image, offsets, dtype=cv2.CV_8U)
 
 
 def add_poisson(image: Pixels, photons: int, generator: np.random.Generator) -> Pixels:
     """The image as seen by a sensor that counts `photons` at white."""
     draws = words(generator, image.shape) >> np.uint16(16 - _POISSON_BITS)
     entries = (image.astype(np.uint32) << np.uint32(_POISSON_BITS)) | draws
-    counted: Pixels = _poisson_table(photons).take(entries, mode="wrap")  # skips the bounds check
-    return counted
+    return _poisson_table(photons).take(entries, mode="wrap")  # skips the bounds check
 
 
 def words(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint16]:
@@ -58,8 +56,7 @@ def words(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.
 
 @lru_cache(maxsize=1)
 def _unit_normal() -> NDArray[np.float64]:
-    quantiles: NDArray[np.float64] = ndtri((np.arange(2**16) + 0.5) / 2**16)
-    return quantiles
+    return ndtri((np.arange(2**16) + 0.5) / 2**16)
 
 
 @lru_cache(maxsize=64)
@@ -71,5 +68,4 @@ def _poisson_table(photons: int) -> Pixels:
     cumulative = np.cumsum(np.exp(counts * np.log(mean) - mean - gammaln(counts + 1)), axis=1)
     levels = np.minimum(np.rint(counts * (255 / photons)), 255).astype(np.uint8)
     picked = np.stack([np.searchsorted(row, draws) for row in cumulative])
-    table: Pixels = levels[np.minimum(picked, len(counts) - 1)].ravel()
-    return table
+    return levels[np.minimum(picked, len(counts) - 1)].ravel()

@@ -112,8 +112,7 @@ class Blur(Operator):
         power = response.abs().square()
         # With gamma = 0, a frequency that the kernel removes stays zero, as with the true pseudo-inverse.
         inverse = torch.where(power + self.gamma > 0, response.conj() / (power + self.gamma), 0)
-        restored: Tensor = torch.fft.irfft2(torch.fft.rfft2(y) * inverse, s=size)
-        return restored
+        return torch.fft.irfft2(torch.fft.rfft2(y) * inverse, s=size)
 
     @override
     def output_size(self, size: Size) -> Size:
@@ -142,8 +141,7 @@ class Blur(Operator):
         spread = like.new_zeros(height * width).index_add(
             0, index.flatten().to(like.device), self.kernel.flatten().to(like)
         )
-        response: Tensor = torch.fft.rfft2(spread.view(height, width))
-        return response
+        return torch.fft.rfft2(spread.view(height, width))
 
 
 class Downsample(Operator):

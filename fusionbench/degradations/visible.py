@@ -67,8 +67,7 @@ def _streaks(
     angles = np.deg2rad(angle + rng.normal(0, 2, count))
     lengths = length * rng.uniform(0.6, 1.2, count)
     starts = ends - np.stack([lengths * np.sin(angles), lengths * np.cos(angles)], axis=1)
-    sixteenths: NDArray[np.int32] = np.rint(16 * np.stack([starts, ends], axis=1)).astype(np.int32)
-    return sixteenths
+    return np.rint(16 * np.stack([starts, ends], axis=1)).astype(np.int32)
 
 
 def _airlight_share(rng: np.random.Generator, severity: float, height: int, width: int) -> Pixels:

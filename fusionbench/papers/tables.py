@@ -234,13 +234,3 @@ def read_values(path: Path) -> dict[Cell, Value]:
             except ValueError as error:
                 raise ValueError(f"{path}: {', '.join(cell)} has the value {row['value_suggested']!r}") from error
     return values
-
-
-def expected_cells(table: Table) -> list[Cell]:
-    """The cells that a table's panels describe."""
-    return [
-        (table.name, panel.printed, panel.scenario, method, metric)
-        for panel in table.panels
-        for method in panel.methods
-        for metric in panel.metrics
-    ]

@@ -123,8 +123,7 @@ class Recipe:
 
     def plugins(self, phase: str, kind: str) -> Sequence[Any]:
         """The 'callbacks' or 'loggers' of a phase."""
-        own: Sequence[Any] = self.phases.get(phase, {}).get(kind, getattr(self, kind))
-        return own
+        return self.phases.get(phase, {}).get(kind, getattr(self, kind))
 
     def initial_share(self, phase: str) -> float:
         """The share of the initial weights of a phase in its final ones."""

@@ -8,7 +8,7 @@ from itertools import groupby
 import pytest
 
 from fusionbench.metrics import METRICS, choose
-from fusionbench.papers.tables import PAPERS, Panel, expected_cells, folder, load_paper, read_values
+from fusionbench.papers.tables import PAPERS, Panel, folder, load_paper, read_values
 
 COUNTS = {"drfusion": (5, 458), "dspfusion": (6, 845), "lure": (6, 425)}
 
@@ -63,6 +63,16 @@ def test_values_are_those_of_the_transcription(shared, name):
         assert [value.printed for value in found] == [row["value"] for row in transcribed]
         suggested = [row["value_suggested"] for row in transcribed]
         assert [value.text for value in found] == suggested
+
+
+def expected_cells(table):
+    """The cells that a table's panels describe."""
+    return [
+        (table.name, panel.printed, panel.scenario, method, metric)
+        for panel in table.panels
+        for method in panel.methods
+        for metric in panel.metrics
+    ]
 
 
 def test_mended_values_keep_what_is_printed():
