@@ -14,7 +14,6 @@ from typing import Any
 
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.spec import Benchmark, MethodChoice, restorers_by_modality
-from fusionbench.degradations import parse
 from fusionbench.methods import METHODS, find, spelled
 from fusionbench.metrics import INPUT, METRICS
 from fusionbench.metrics.pyiqa.preflight import find_files
@@ -187,9 +186,9 @@ def unable_of(benchmark: Benchmark) -> dict[tuple[str, str], str]:
     """Why methods cannot fuse images with a degradation, by method and spec; supported ones are left out."""
     restored = restorers_by_modality(benchmark.pre)
     found = {
-        (choice.name, spec): METHODS[choice.name].unable(parse(spec).without(restored))
+        (choice.name, spec): METHODS[choice.name].unable(degradation.without(restored))
         for choice in benchmark.methods
-        for spec in benchmark.degradations
+        for spec, degradation in benchmark.parsed.items()
     }
     return {key: why for key, why in found.items() if why}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.benchmark.score_file import SCORES, ImageScores, ScoreFile, one_line, ordered
-from fusionbench.files import Journal, csv_line, read_csv, write_atomically
+from fusionbench.files import Journal, csv_line, read_csv, whole_file
 
 REFERENCES, INPUTS = "references", "inputs"
 """Folders of the sources of pictured images: `<dataset>/references` and `<dataset>/<degradation>/inputs`."""
@@ -73,9 +73,12 @@ class CellFolder:
 
     def update_meta(self, entries: Mapping[str, Any]) -> None:
         """Add entries to meta.json next to the settings; None removes one. Nothing is written if nothing changes."""
-        meta = {key: value for key, value in {**self.meta(), **entries}.items() if value is not None}
-        self._meta = json.loads(json.dumps(meta))
-        write_atomically(self.folder / "meta.json", json.dumps(meta, indent=2, sort_keys=True) + "\n")
+        entries = {key: value for key, value in {**self.meta(), **entries}.items() if value is not None}
+        meta = json.loads(json.dumps(entries))
+        if meta != self._meta:
+            self._meta = meta
+            with whole_file(self.folder / "meta.json") as temporary:
+                temporary.write_bytes((json.dumps(meta, indent=2, sort_keys=True) + "\n").encode())
 
     def image(self, name: str) -> Path:
         """The path of the fused image of a pair, which may not exist yet."""

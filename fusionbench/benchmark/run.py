@@ -35,7 +35,6 @@ from fusionbench.benchmark.sources import Sources, listed
 from fusionbench.benchmark.spec import ONE_DEVICE, Benchmark, Cell, Execution, restorers_by_modality
 from fusionbench.console import progress
 from fusionbench.data.sources.base import digests
-from fusionbench.degradations import parse
 from fusionbench.files import path_name, remove_unfinished
 from fusionbench.images.files import write_image
 from fusionbench.images.options import ImageWarning
@@ -80,7 +79,7 @@ def settings_of(benchmark: Benchmark, cell: Cell, weights: str, precision: str) 
         "dataset": cell.dataset.name,
         **cell.dataset.settings,
         "degradation": cell.degradation,
-        "spec": str(parse(cell.degradation)),
+        "spec": str(benchmark.parsed[cell.degradation]),
         "method": cell.method.name,
         "weights": weights,
         "folder": None if cell.method.folder is None else str(cell.method.folder.resolve()),
@@ -231,7 +230,7 @@ class _Job:
             pairs = pairs.some(own)
         sources = digests(pairs.source, self.benchmark.limit)
         if isinstance(method, External) and method.folder is not None:
-            sources = with_files(sources, method, str(parse(cell.degradation)))
+            sources = with_files(sources, method, str(self.benchmark.parsed[cell.degradation]))
         fuse_cell(
             method,
             pairs,
@@ -318,12 +317,13 @@ def _claim(job: _Job, out: Path, precision: str, console: Console | None) -> lis
     before = {dataset: Sources.read(out / dataset) for dataset in now}
     for dataset, sources in now.items():
         changed[dataset] = sources.changed(before[dataset], out / dataset)
-    folders = [CellFolder(out / cell.path) for cell in job.cells]
+    there = cells_of(out)
+    known = {cell.folder: cell for cell in there}
+    folders = [known.get(out / cell.path) or CellFolder(out / cell.path) for cell in job.cells]
     settings = [
         settings_of(benchmark, cell, methods.weights_name(job.methods[cell.method.name]), precision)
         for cell in job.cells
     ]
-    there = cells_of(out)
     check_settings(there, list(zip(folders, settings, strict=True)))
     plugins = [plugins_of(cell.dataset.name, [cell.degradation], cell.method.name) for cell in job.cells]
     check_plugins(there, {what: origin for each in plugins for what, origin in each.items()})

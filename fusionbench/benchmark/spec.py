@@ -6,14 +6,14 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from fusionbench.data import DATASETS
 from fusionbench.data.table import check_limit
-from fusionbench.degradations import parse
+from fusionbench.degradations import Degradation, parse
 from fusionbench.files import digest_of, path_name
 from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.methods import METHODS
@@ -225,6 +225,7 @@ class Benchmark:
         timeout: time limit in seconds for one call of an external or restoration command.
         prompt: a description of the degradation in words, for methods that read text.
         selection: limit, seed, tile and prompt as one value.
+        parsed: the degradation of each spec.
 
     Raises:
         ValueError: a name is unknown or a list is empty.
@@ -243,6 +244,7 @@ class Benchmark:
     timeout: float = 600.0
     prompt: str | None = None
     selection: Selection = field(init=False, repr=False, compare=False)
+    parsed: Mapping[str, Degradation] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for what in ("datasets", "degradations", "methods"):
@@ -252,6 +254,7 @@ class Benchmark:
         object.__setattr__(self, "methods", found)
         # Codes and parameters of degradations are lower case; the rest of a spec is kept as written.
         object.__setattr__(self, "degradations", tuple(spec.lower() for spec in self.degradations))
+        object.__setattr__(self, "parsed", {spec: parse(spec) for spec in self.degradations})
         object.__setattr__(self, "metrics", tuple(canonical(metric) for metric in self.metrics))
         object.__setattr__(self, "protocol", lookup("protocol", self.protocol, PROTOCOLS))
         for metric in self.metrics:
@@ -264,7 +267,7 @@ class Benchmark:
     def _check_repeats(self) -> None:
         named = {
             "dataset": [dataset.name for dataset in self.datasets],
-            "degradation": [str(parse(spec)) for spec in self.degradations],
+            "degradation": [str(self.parsed[spec]) for spec in self.degradations],
             "method": [method.name for method in self.methods],
             "metric": list(self.metrics),
         }

@@ -14,10 +14,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fusionbench.benchmark import results
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.run import run
 from fusionbench.benchmark.spec import Benchmark, DatasetChoice, Execution, MethodChoice
 from fusionbench.cli.main import main
+from fusionbench.degradations import grammar
 from fusionbench.images.files import read_image, write_image
 from fusionbench.report.tables import read_results
 from tests.pairs import files, write_pairs
@@ -181,3 +183,16 @@ def test_tables_keep_the_order_of_the_command_line_in_a_copy_too(sources, tmp_pa
         tables = read_results(folder).blocks
         assert [block.degradation for block in tables] == ["ll", "clean"]
         assert [list(block.means.index) for block in tables] == [["max", "lap", "average"]] * 2
+
+
+def test_a_run_reads_each_spec_and_each_cells_settings_once(sources, tmp_path, monkeypatch):
+    specs, settings, read_spec, read_meta = [], [], grammar.read, results._read_meta
+    monkeypatch.setattr(grammar, "read", lambda spec: specs.append(spec) or read_spec(spec))
+    monkeypatch.setattr(results, "_read_meta", lambda path: settings.append(path) or read_meta(path))
+    asked = benchmark(sources, degradations=("clean", "vi:ll(0.37)"), metrics=("EN",))
+    for _ in range(2):
+        run(asked, tmp_path / "out")
+        cells = sorted((tmp_path / "out").rglob("meta.json"))
+        assert sorted(settings) == cells
+        settings.clear()
+    assert specs.count("vi:ll(0.37)") == 1
