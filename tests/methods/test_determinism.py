@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import samples  # docs/generate is on the path of tests
 import torch
 
 from fusionbench import methods
 from fusionbench.benchmark.predict import fuse_batch, single
-from fusionbench.metrics import METRICS, PROTOCOLS, evaluate, row, samples
+from fusionbench.metrics import METRICS, PROTOCOLS, evaluate, row
 from fusionbench.metrics.pyiqa.rows import FAMILY
 from fusionbench.types import Batch
 from tests.pairs import files, write_pairs

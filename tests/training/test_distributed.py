@@ -87,14 +87,14 @@ def test_two_processes_train_to_the_weights_of_one_with_twice_the_batch(launcher
 RANDOM = """
 import torch
 import torch.distributed as dist
-from fusionbench.training.callbacks import RandomState
+from fusionbench.training.callbacks import SaveRngState
 
 dist.init_process_group("gloo")
 torch.manual_seed(dist.get_rank())
-kept = RandomState().state_dict()
+kept = SaveRngState().state_dict()
 expected = torch.rand(3)
 torch.manual_seed(7)
-restored = RandomState()
+restored = SaveRngState()
 restored.load_state_dict(kept)
 restored.on_train_batch_start(None, None, None, 0)
 assert torch.equal(torch.rand(3), expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
@@ -70,20 +71,19 @@ def test_a_perfect_fusion_costs_nothing(objective):
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("checkpointing", [False, True])
 def test_gradients_are_those_of_the_released_code(shared, official, reference, checkpointing):
-    tensors = reference("official_noise_T3_64x64_grads")
+    """In double precision: in single precision our rounding alone exceeds the tolerance on processors without AVX-512."""
+    tensors = {name: tensor.double() for name, tensor in reference("official_noise_T3_64x64_grads").items()}
     with (shared / "reference" / "drfusion" / "official_noise_T3_64x64_gradnorms.json").open() as file:
         norms = json.load(file)["grad_norms"]
-    official.checkpointing = checkpointing
-    official.zero_grad()
+    diffusion = copy.deepcopy(official).double()
+    diffusion.checkpointing = checkpointing
     observation = Observation(tensors["y1"], tensors["y2"], [LinearModel(Identity(), Identity(), noisy=True)])
-    terms = visible_released(official(observation), tensors["gt1"], tensors["gt2"])
+    terms = visible_released(diffusion(observation), tensors["gt1"], tensors["gt2"])
     sum(terms.values()).backward()
-    official.checkpointing = False
     torch.testing.assert_close(sum(terms.values()).detach()[None], tensors["loss.total"], rtol=1e-4, atol=0.0)
-    found = {name: parameter.grad for name, parameter in official.named_parameters() if parameter.requires_grad}
-    official.zero_grad()
+    found = {name: parameter.grad for name, parameter in diffusion.named_parameters() if parameter.requires_grad}
     for key in (key for key in tensors if key.startswith("grad.")):
         largest = tensors[key].abs().max().item()
         torch.testing.assert_close(found[key.removeprefix("grad.")], tensors[key], rtol=1e-3, atol=1e-4 * largest)
