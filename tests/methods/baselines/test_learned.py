@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -74,9 +76,11 @@ def test_seafusion(official, reference, crop, crop_name):
 
 
 def test_seafusion_inside(official, reference, crop):
-    values, network = reference("seafusion"), official("seafusion").network
+    """In double precision, as rounding differs between processors by more than the tolerance."""
+    values = {name: value.double() for name, value in reference("seafusion").items()}
+    network = copy.deepcopy(official("seafusion").network).double()
     vi, ir = values["msrs.in_vi_y"], values["msrs.in_ir"]
-    y, cr, cb = luma_cr_cb(crop("msrs")["vi"])
+    y, cr, cb = luma_cr_cb(crop("msrs")["vi"].double())
     assert_close(y, vi)
     assert_close(cr, values["msrs.in_vi_cr"])
     assert_close(cb, values["msrs.in_vi_cb"])

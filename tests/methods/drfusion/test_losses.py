@@ -73,7 +73,7 @@ def test_a_perfect_fusion_costs_nothing(objective):
 @pytest.mark.shared
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_gradients_are_those_of_the_released_code(shared, official, reference, checkpointing):
-    """In double precision: in single precision our rounding alone exceeds the tolerance on processors without AVX-512."""
+    """In double precision: in single precision, rounding alone exceeds the tolerance on some processors."""
     tensors = {name: tensor.double() for name, tensor in reference("official_noise_T3_64x64_grads").items()}
     with (shared / "reference" / "drfusion" / "official_noise_T3_64x64_gradnorms.json").open() as file:
         norms = json.load(file)["grad_norms"]

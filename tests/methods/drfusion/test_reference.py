@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
@@ -77,8 +78,9 @@ def test_modes_of_the_paper_step_by_step(official, reference, mode):
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 5])
 def test_released_noise_mode_with_other_numbers_of_steps(official, reference, steps):
-    tensors = reference("official_noise_Tsweep_64x64")
-    diffusion = Diffusion(steps, official.unet).eval()
+    """In double precision: five steps in single precision differ more between processors than the tolerance allows."""
+    tensors = {name: tensor.double() for name, tensor in reference("official_noise_Tsweep_64x64").items()}
+    diffusion = Diffusion(steps, copy.deepcopy(official.unet)).eval().double()
     diffusion.alpha.data = tensors[f"T{steps}.alpha"]
     with torch.no_grad():
         out = diffusion(Observation(tensors["y1"], tensors["y2"], [NOISY]))
