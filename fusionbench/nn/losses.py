@@ -20,6 +20,18 @@ FLAT = 1e-4
 """Least variance that VIF's gradient is taken at, on levels 0..255."""
 
 
+def at_least_single(image: Tensor) -> Tensor:
+    """The same numbers in single precision, or in double precision as they are: what losses are computed in.
+
+    Half precision has whole gray levels near white, and variances in it are noise.
+
+    Example:
+        >>> at_least_single(torch.ones(1, dtype=torch.bfloat16)).dtype, at_least_single(torch.ones(1).double()).dtype
+        (torch.float32, torch.float64)
+    """
+    return image.to(torch.promote_types(image.dtype, torch.float32))
+
+
 def sobel(image: Image, padding: str = "replicate") -> tuple[Image, Image]:
     """Magnitudes of the horizontal and the vertical Sobel response of every channel, not normalised.
 
@@ -47,7 +59,7 @@ def psnr(image: Image, clean: Image) -> Scores:
         >>> psnr(torch.full((1, 1, 2, 2), 0.5), torch.full((1, 1, 2, 2), 0.6))
         tensor([20.0000])
     """
-    errors = F.mse_loss(_whole(image).clamp(0, 1), _whole(clean), reduction="none").flatten(1).mean(1)
+    errors = F.mse_loss(at_least_single(image).clamp(0, 1), at_least_single(clean), reduction="none").flatten(1).mean(1)
     return -10 * errors.clamp_min(torch.finfo(errors.dtype).tiny).log10()
 
 
@@ -76,7 +88,7 @@ def ssim_map(first: Image, second: Image, side: int = 11, sigma: float = 1.5, pa
     height, width = first.shape[-2:]
     if min(height, width) + 2 * padding < side:
         raise ValueError(f"images of {width}x{height} pixels are smaller than the {side}x{side} window of SSIM")
-    first, second = _whole(first), _whole(second)
+    first, second = at_least_single(first), at_least_single(second)
     line = gaussian(side, sigma, first.dtype, first.device)
     mean1, mean2, variance1, variance2, covariance = _statistics(first, second, line, padding)
     numerator = (2 * mean1 * mean2 + SSIM_C1) * (2 * covariance + SSIM_C2)
@@ -102,7 +114,7 @@ def visual_information(source: Gray, image: Gray) -> Scores:
         tensor([1.0000])
     """
     kept, had = [], []
-    first, second = 255 * _whole(source), 255 * _whole(image)
+    first, second = 255 * at_least_single(source), 255 * at_least_single(image)
     for scale, side in enumerate(INFORMATION_SIDES):
         line = gaussian(side, side / 5, first.dtype, first.device)
         if scale:
@@ -128,9 +140,6 @@ def _blurred(image: Image, line: Tensor, padding: int = 0) -> Image:
     return blurred.view(*image.shape[:-2], *blurred.shape[-2:])
 
 
-def _whole(image: Image) -> Image:
-    """In single precision at least."""
-    return image.to(torch.promote_types(image.dtype, torch.float32))
 
 
 def _statistics(first: Image, second: Image, line: Tensor, padding: int = 0) -> tuple[Image, ...]:

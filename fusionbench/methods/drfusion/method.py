@@ -27,7 +27,7 @@ from fusionbench.methods.drfusion.diffusion import Diffusion, State
 from fusionbench.methods.drfusion.losses import OBJECTIVES
 from fusionbench.methods.drfusion.network import NoisePredictor
 from fusionbench.methods.method import UNKNOWN, Method
-from fusionbench.nn.losses import psnr
+from fusionbench.nn.losses import at_least_single, psnr
 from fusionbench.registry import check_known, pick, pick_or_make
 from fusionbench.types import Batch, Color, Gray
 
@@ -186,10 +186,11 @@ class DRFusion(Method):
         """
         ir, vi = self._labels(batch)
         steps = list(self.diffusion.run(self.observed(batch)))
-        terms = self.objective(steps[-1].state, ir, vi)
+        with torch.autocast(ir.device.type, enabled=False):
+            terms = self.objective(at_least_single(steps[-1].state), ir, vi)
         if self.deep_supervision:
             clean = torch.cat([ir, vi], dim=1)
-            errors = [F.mse_loss(step.estimate[:, :2], clean) for step in steps]
+            errors = [F.mse_loss(at_least_single(step.estimate[:, :2]), clean) for step in steps]
             terms["steps"] = self.deep_supervision * torch.stack(errors).sum()
         if self.training and self.global_step < self.restore_first:
             # No term is left out of the graph: in distributed training, every parameter needs a gradient.

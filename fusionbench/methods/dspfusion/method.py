@@ -26,7 +26,7 @@ from fusionbench.methods.dspfusion.losses import OBJECTIVES, contrastive_loss, f
 from fusionbench.methods.dspfusion.network import FusionTransformer, PriorWidths
 from fusionbench.methods.dspfusion.prior_encoder import Prior, PriorEncoder
 from fusionbench.methods.method import Method
-from fusionbench.nn.losses import psnr
+from fusionbench.nn.losses import at_least_single, psnr
 from fusionbench.nn.schedules import constant_then_cosine
 from fusionbench.registry import pick, pick_or_make
 from fusionbench.types import Batch, Color, Image
@@ -214,9 +214,9 @@ class DSPFusion(Method):
             fused, terms = self._diffuse(*sources)
         else:
             fused, terms = self._guide(*sources, batch=batch if contrast and self.needs_contrastive else None)
-        fused = fused[..., :height, :width]
-        with torch.autocast(fused.device.type, enabled=False):  # variances in half precision are noise
-            terms |= fusion_loss(fused.float(), clean[0].float(), clean[1].float(), self.term_weights)
+        fused = at_least_single(fused[..., :height, :width])
+        with torch.autocast(fused.device.type, enabled=False):
+            terms |= fusion_loss(fused, at_least_single(clean[0]), at_least_single(clean[1]), self.term_weights)
         return terms, fused
 
     def _guide(
@@ -237,7 +237,7 @@ class DSPFusion(Method):
         views = [batch["ir_positives"], batch["vi_positives"], batch["negatives"]]
         others = [rearrange(to_rgb(view), "b k c h w -> (k b) c h w") for view in views]
         priors: Prior = self.net_dp(torch.cat([ir, vi, *others]))
-        kinds = self.net_dp.kind(priors).float()
+        kinds = at_least_single(self.net_dp.kind(priors))
         size = len(batch["name"])
         counts = [1, 1, *(view.shape[1] for view in views)]
         vectors = rearrange(kinds, "(k b) c -> k b c", b=size)
@@ -256,7 +256,8 @@ class DSPFusion(Method):
             condition = self._condition(ir, vi, degradation)
         start = self.schedule.noised(clean, torch.randn_like(clean))
         restored = self.schedule.sample(self.net_dm, start, condition)[-1]
-        return self.net_g(ir, vi, restored, degradation), {"prior": prior_loss(restored.float(), clean.float())}
+        loss = prior_loss(at_least_single(restored), at_least_single(clean))
+        return self.net_g(ir, vi, restored, degradation), {"prior": loss}
 
     def _progressive(self, batch: Batch) -> Batch:
         """The part of a batch that is used at this point of the phase."""

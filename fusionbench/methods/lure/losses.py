@@ -7,13 +7,13 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fusionbench.methods.common.color import chroma, luma
 from fusionbench.methods.lure.encoder import Latents, Modality
 from fusionbench.nn.losses import sobel, ssim_map, visual_information
-from fusionbench.types import Color, Gray, Image
+from fusionbench.types import Color, Gray, Image, Scores
 
 Loss = Float[Tensor, ""]
 Similarity = Literal["cosine", "correlation"]
@@ -32,19 +32,34 @@ def task_loss(restored: Color, clean: Color, gradient_weight: float) -> Loss:
     return distance + gradient_weight * F.l1_loss(gradients(restored), gradients(clean))
 
 
-def cosine(first: Latents, second: Latents) -> Loss:
-    """Cosine between the channel vectors of each pixel, averaged over pixels, images and levels."""
-    levels = [F.cosine_similarity(a, b, dim=1).mean() for a, b in zip(first, second, strict=True)]
-    return torch.stack(levels).mean()
+def cosine(first: Latents, second: Latents) -> Scores:
+    """Cosine between the channel vectors of each pixel, averaged over pixels and levels, for each image."""
+    levels = [F.cosine_similarity(a, b, dim=1).mean(dim=(1, 2)) for a, b in zip(first, second, strict=True)]
+    return torch.stack(levels).mean(dim=0)
 
 
-def correlation(first: Latents, second: Latents) -> Loss:
+def correlation(first: Latents, second: Latents) -> Scores:
     """Pearson's correlation of each channel over the pixels, averaged: the ablation's weaker constraint."""
     levels = []
     for a, b in zip(first, second, strict=True):
         a, b = (latent.flatten(2) - latent.flatten(2).mean(dim=2, keepdim=True) for latent in (a, b))
-        levels.append(F.cosine_similarity(a, b, dim=2).mean())
-    return torch.stack(levels).mean()
+        levels.append(F.cosine_similarity(a, b, dim=2).mean(dim=1))
+    return torch.stack(levels).mean(dim=0)
+
+
+def task_shares(labels: Int[Tensor, " b"], counts: Int[Tensor, " t"]) -> Float[Tensor, " b"]:
+    """What each image contributes to a mean over tasks (Eq. 3), each of which is a mean over its images.
+
+    Args:
+        labels: the index of each image's task.
+        counts: images of each task, of these and of those in other processes.
+
+    Example:
+        >>> labels = torch.tensor([0, 0, 2])
+        >>> task_shares(labels, labels.bincount(minlength=3))
+        tensor([0.2500, 0.2500, 0.5000])
+    """
+    return 1 / (counts[labels] * (counts > 0).sum())
 
 
 def centred(first: Latents, second: Latents, modality: Modality) -> tuple[Latents, Latents]:
@@ -63,7 +78,7 @@ def centred(first: Latents, second: Latents, modality: Modality) -> tuple[Latent
     return own, other
 
 
-SIMILARITIES: dict[str, Callable[[Latents, Latents], Loss]] = {
+SIMILARITIES: dict[str, Callable[[Latents, Latents], Scores]] = {
     "correlation": correlation,
     "cosine": cosine,
 }

@@ -6,23 +6,23 @@ training.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, cast
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from typing_extensions import override
 
-from fusionbench.degradations import parse
 from fusionbench.methods.common.color import luma
 from fusionbench.methods.common.padding import padded, run_padded
 from fusionbench.methods.lure.config import GUIDANCES, RULES, SIZES, Guidance, Rule
+from fusionbench.methods.lure.descriptions import canonical, known_tasks
 from fusionbench.methods.lure.encoder import Latents, Text
 from fusionbench.methods.lure.losses import (
     SIMILARITIES,
@@ -33,15 +33,16 @@ from fusionbench.methods.lure.losses import (
     information_loss,
     selection_loss,
     task_loss,
+    task_shares,
 )
 from fusionbench.methods.lure.network import MULTIPLE, LureNetwork
 from fusionbench.methods.lure.perceptual import Features, perceptual_loss, similarity_loss, vgg16
 from fusionbench.methods.lure.restoration_batch import MODALITIES, RestorationBatch, restoration_batch
 from fusionbench.methods.lure.text.encoder import TextEncoder, language_model
 from fusionbench.methods.lure.text.parse import read_prompt
-from fusionbench.methods.lure.text.tasks import CANONICAL, LEARNED, PSEUDO, TASKS, tasks_of
-from fusionbench.methods.method import UNKNOWN, Method
-from fusionbench.nn.losses import psnr
+from fusionbench.methods.lure.text.tasks import CANONICAL, LEARNED, PSEUDO, TASKS
+from fusionbench.methods.method import Method
+from fusionbench.nn.losses import at_least_single, psnr
 from fusionbench.nn.schedules import constant_then_cosine
 from fusionbench.registry import check_known, pick
 from fusionbench.types import Batch, Color, Gray, Image
@@ -53,8 +54,6 @@ PERCEPTUAL = ("latent", "none", "vgg")
 
 LAST_RATE = 1e-6
 """The learning rate at the end of a phase."""
-
-log = logging.getLogger(__name__)
 
 
 class LURE(Method):
@@ -210,12 +209,12 @@ class LURE(Method):
     def _told(self, prompt: str, degradation: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The sentences about the infrared and about the visible image of one pair."""
         if not prompt.strip():
-            return _canonical(_known(degradation, "ir")), _canonical(_known(degradation, "vi"))
+            return canonical(known_tasks(degradation, "ir")), canonical(known_tasks(degradation, "vi"))
         reading = read_prompt(prompt)
         tasks = (*reading.ir, *reading.vi)
         if len(tasks) == 1 and self._agrees(prompt, tasks[0]):
-            return ((prompt,), _canonical(())) if reading.ir else (_canonical(()), (prompt,))
-        return _canonical(reading.ir), _canonical(reading.vi)
+            return ((prompt,), canonical(())) if reading.ir else (canonical(()), (prompt,))
+        return canonical(reading.ir), canonical(reading.vi)
 
     def _agrees(self, prompt: str, task: str) -> bool:
         """Whether the text encoder's head agrees with the task that the parser found in the sentence."""
@@ -282,17 +281,34 @@ class LURE(Method):
         (images,) = padded(torch.cat([triples.degraded, triples.clean]), multiple=MULTIPLE)
         latents = self.network.encode(images, text, triples.modality.repeat(2))
         height, width = triples.clean.shape[-2:]
-        restored, recon = self.network.decoder(latents)[..., :height, :width].chunk(2)
-        labels = torch.cat([triples.labels(), triples.labels().new_full((size,), TASKS.index(PSEUDO))])
-        own, pseudo = [level[:size] for level in latents], [level[size:] for level in latents]
-        if self.centre:
-            own, pseudo = centred(own, pseudo, triples.modality)
-        return {
-            "task": task_loss(restored, triples.clean, self.task_gradient_weight),
-            "unified": self.weights["unified"] * (1 - self.similarity(own, pseudo)),
-            "recon": self.weights["recon"] * F.l1_loss(recon, triples.clean),
-            "text": self.weights["text"] * F.cross_entropy(self.text.logits(text), labels),
-        }
+        both = at_least_single(self.network.decoder(latents)[..., :height, :width])
+        latents = [at_least_single(level) for level in latents]
+        logits = at_least_single(self.text.logits(text))
+        own_labels = triples.labels()
+        labels = torch.cat([own_labels, own_labels.new_full((size,), TASKS.index(PSEUDO))])
+        with torch.autocast(both.device.type, enabled=False):
+            restored, recon = both.chunk(2)
+            own, pseudo = [level[:size] for level in latents], [level[size:] for level in latents]
+            if self.centre:
+                own, pseudo = centred(own, pseudo, triples.modality)
+            apart = self._task_shares(own_labels) * (1 - self.similarity(own, pseudo))
+            return {
+                "task": task_loss(restored, triples.clean, self.task_gradient_weight),
+                "unified": self.weights["unified"] * apart.sum(),
+                "recon": self.weights["recon"] * F.l1_loss(recon, triples.clean),
+                "text": self.weights["text"] * F.cross_entropy(logits, labels),
+            }
+
+    def _task_shares(self, labels: Tensor) -> Tensor:
+        """What each image contributes to the mean over tasks; in training, of the images of all processes."""
+        counts = labels.bincount(minlength=len(TASKS))
+        processes = 1
+        # Validation batches are not equally many in every process, which would wait for each other.
+        if self.training and dist.is_available() and dist.is_initialized():
+            dist.all_reduce(counts)
+            processes = dist.get_world_size()
+        # Gradients are averaged over processes, of which each has its part of the sum.
+        return processes * task_shares(labels, counts)
 
     def fusion_terms(self, batch: Batch) -> dict[str, Tensor]:
         """Equation 7, on clean sources with the pseudo sentence, or on degraded ones with theirs.
@@ -306,6 +322,10 @@ class LURE(Method):
             sources = Batch(**{**batch, "ir": ir, "vi": vi, "degradation": ["clean"] * len(vi)})
             sources.pop("prompt", None)
             fused = self.fused(sources)
+        with torch.autocast(fused.device.type, enabled=False):
+            return self._fusion_losses(at_least_single(fused), ir, vi)
+
+    def _fusion_losses(self, fused: Color, ir: Gray, vi: Color) -> dict[str, Tensor]:
         terms = {
             "colour": colour_loss(fused, vi),
             "gradient": self.fusion_weights["gradient"] * gradient_loss(fused, ir, vi),
@@ -374,18 +394,3 @@ class LURE(Method):
             ValueError: they were trained with another one.
         """
         self.text.check(state, "text.")
-
-
-def _canonical(tasks: Sequence[str]) -> tuple[str, ...]:
-    return tuple(CANONICAL[task] for task in tasks) or (CANONICAL[PSEUDO],)
-
-
-@lru_cache(maxsize=4096)
-def _known(degradation: str, modality: str) -> tuple[str, ...]:
-    """The tasks of a spec; an image that LURE has no task for is fused unrestored, with a warning."""
-    if degradation == UNKNOWN:
-        return ()
-    tasks = tasks_of(degradation, modality)
-    if not tasks and parse(degradation).on(modality):
-        log.warning("lure has no task for %r (%s) and fuses that image without restoring it", degradation, modality)
-    return tasks

@@ -16,6 +16,7 @@ from fusionbench.methods.lure.losses import (
     information_loss,
     selection_loss,
     task_loss,
+    task_shares,
 )
 from fusionbench.methods.lure.perceptual import (
     VGG16,
@@ -45,23 +46,32 @@ def test_task_loss_adds_gradients():
 
 def test_cosine_looks_at_each_pixel(generator):
     first = [torch.randn(2, 4, 6, 6, generator=generator) for _ in range(4)]
-    assert_close(cosine(first, first), torch.tensor(1.0))
-    assert_close(cosine(first, [-level for level in first]), torch.tensor(-1.0))
+    assert_close(cosine(first, first), torch.ones(2))
+    assert_close(cosine(first, [-level for level in first]), -torch.ones(2))
     brighter = [3 * level for level in first]
-    assert_close(cosine(first, brighter), torch.tensor(1.0))
+    assert_close(cosine(first, brighter), torch.ones(2))
 
 
 def test_cosine_by_hand():
     one = torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)
     other = torch.tensor([1.0, 1.0]).view(1, 2, 1, 1)
-    assert_close(cosine([one], [other]), torch.tensor(0.5**0.5))
+    assert_close(cosine([one], [other]), torch.tensor([0.5**0.5]))
+
+
+def test_a_task_counts_as_much_as_another_however_many_images_it_has():
+    labels, apart = torch.tensor([0, 0, 0, 4]), torch.tensor([0.1, 0.2, 0.3, 0.8])
+    shares = task_shares(labels, labels.bincount(minlength=6))
+    assert_close((shares * apart).sum(), torch.tensor((0.2 + 0.8) / 2))
+    # Of several processes, each has its part of the mean over all images.
+    everywhere = torch.tensor([4, 0, 0, 0, 2, 0])
+    assert_close(task_shares(labels, everywhere), torch.tensor([1 / 8, 1 / 8, 1 / 8, 1 / 4]))
 
 
 def test_correlation_does_not_see_an_offset_where_cosine_does(generator):
     first = [torch.randn(1, 4, 6, 6, generator=generator)]
     moved = [first[0] + torch.tensor([5.0, -5.0, 5.0, -5.0]).view(1, 4, 1, 1)]
-    assert_close(correlation(first, moved), torch.tensor(1.0))
-    assert cosine(first, moved) < 0.7
+    assert_close(correlation(first, moved), torch.ones(1))
+    assert cosine(first, moved).item() < 0.7
 
 
 def test_colour_loss_ignores_brightness(generator):
@@ -144,7 +154,7 @@ def test_centred_latents_have_lost_what_all_of_a_modality_share(generator):
     modality = torch.tensor([0, 1, 0])
     shared = torch.tensor([100.0, 50.0, 100.0]).view(3, 1, 1, 1)
     near = cosine([first[0] + shared], [second[0] + shared])
-    assert near > 0.99
+    assert (near > 0.99).all()
     moved = centred([first[0] + shared], [second[0] + shared], modality)
     still = centred(first, second, modality)
     assert_close(moved[1][0], still[1][0], atol=1e-4, rtol=0)
