@@ -39,6 +39,7 @@ from fusionbench.methods import check_able, load
 from fusionbench.methods.common.color import luma
 from fusionbench.methods.method import UNKNOWN
 from fusionbench.types import Batch, Color, Gray, Image
+from fusionbench.weights.read import WeightsWarning
 
 if TYPE_CHECKING:
     from fusionbench.methods.method import Method
@@ -287,7 +288,8 @@ def _fuse_shard(
     reach: Notify,
 ) -> None:
     """What one of several processes does: its images of the folder."""
-    warnings.simplefilter("ignore", ImageWarning)  # The process that started this one says it.
+    for kind in (ImageWarning, WeightsWarning):
+        warnings.simplefilter("ignore", kind)  # The process that started this one says it.
     pairs = _pairs_of(data, selection)
     own = pairs.some(shard.of(len(pairs)))
     folder = CellFolder(out, images=out).shard(shard.process, own.source.names)

@@ -42,6 +42,7 @@ from fusionbench.images.tensors import to_bytes
 from fusionbench.methods.baselines.external import External
 from fusionbench.methods.common.template import check_program
 from fusionbench.version import __version__
+from fusionbench.weights.read import WeightsWarning
 
 if TYPE_CHECKING:
     from fusionbench.data.pairs import Pairs
@@ -256,7 +257,8 @@ class _Job:
 
 def _run_shard(benchmark: Benchmark, out: Path, checked: Preflight, shard: Shard, done: Notify, reach: Notify) -> None:
     """The work of one of several processes: its images of every cell."""
-    warnings.simplefilter("ignore", ImageWarning)  # The parent process has warned.
+    for kind in (ImageWarning, WeightsWarning):
+        warnings.simplefilter("ignore", kind)  # The parent process has warned.
     job = _Job.open(benchmark, out, checked)
     for place, cell in enumerate(job.cells):
         reach(place)

@@ -98,20 +98,22 @@ def _warnings_as_sentences() -> Iterator[None]:
     """The package's own warnings become one line each, shown once; other warnings look as Python shows them."""
     from fusionbench.images.options import ImageWarning
     from fusionbench.registry import RenamedWarning
+    from fusionbench.weights.read import WeightsWarning
 
+    sentences = (ImageWarning, RenamedWarning, WeightsWarning)
     shown: set[str] = set()
     with warnings.catch_warnings():
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **rest: Any) -> None:
-            if not issubclass(category, ImageWarning | RenamedWarning):
+            if not issubclass(category, sentences):
                 others(message, category, *where, **rest)
             elif str(message) not in shown:
                 shown.add(str(message))
                 print(f"fusionbench: warning: {WORDING.get()(str(message))}", file=sys.stderr)  # noqa: T201
 
-        warnings.simplefilter("always", ImageWarning)
-        warnings.simplefilter("always", RenamedWarning)
+        for kind in sentences:
+            warnings.simplefilter("always", kind)
         warnings.showwarning = show
         yield
 

@@ -17,10 +17,17 @@ from fusionbench.metrics.table import spelled
 from fusionbench.registry import import_object, unknown_name
 from fusionbench.weights.card import WeightsCard
 from fusionbench.weights.checksums import FULL, IMPORTED, accept, accepted, sha256
+from fusionbench.weights.entry import file_of, split_entry
+from fusionbench.weights.read import load_strict, read_state
+from fusionbench.weights.safetensors import write_tensors
 from fusionbench.weights.store import IN_PACKAGE, PRETRAINED, cache_path, download, locate, recorded_beside, verify
 
 if TYPE_CHECKING:
+    from fusionbench.methods.method import Method
     from fusionbench.weights.download import Servers
+
+SAFE = ".safetensors"
+"""Suffix of weight files of methods that are trained here."""
 
 MISSING, ALTERED = "missing", "altered or unknown"
 """States of files that cannot be read."""
@@ -150,16 +157,17 @@ def install_files(
     """Put files that a person brings where they are looked for.
 
     Args:
-        source: the file, or a folder that holds the files under the names on their cards or any others with their
-            checksums.
+        source: the file, one of its tables (`FILE#ENTRY`), or a folder that holds the files under the names on their
+            cards or any others with their checksums.
         target: the file to write instead; for one file only.
         unverified: accept bytes that no published checksum speaks for; results will say so.
 
     Raises:
         FileNotFoundError: a file is not there.
-        ValueError: a file is not the published one, and `unverified` is not set.
+        ValueError: a file is not the published one, and `unverified` is not set; or it can never be used, as it is no
+            weight file or of another network.
     """
-    if not source.exists():
+    if not file_of(source).exists():
         raise FileNotFoundError(f"{source} does not exist; pass a weight file or the folder that holds it")
     if owner.importer and not _is_own(owner, source):
         place = target or cache_path(owner.name, owner.cards[0])
@@ -190,11 +198,11 @@ def _missing(owner: WeightsOwner) -> list[str]:
 
 def _is_own(owner: WeightsOwner, source: Path) -> bool:
     """Whether what is brought is in this package's own form already."""
-    return source.is_file() and source.suffix == Path(owner.cards[0].file).suffix
+    return file_of(source).is_file() and file_of(source).suffix == Path(owner.cards[0].file).suffix
 
 
 def _file_of(card: WeightsCard, source: Path, *, alone: bool) -> Path | None:
-    if source.is_file():
+    if file_of(source).is_file():
         known = source.name in (card.file, *card.aliases) or _has_sum(card, source)
         return source if alone or known else None
     for name in (card.file, *card.aliases):
@@ -216,9 +224,39 @@ def _put(owner: WeightsOwner, card: WeightsCard, source: Path, target: Path | No
     place = target or cache_path(owner.name, card).with_name(also.get(sha256(source), card.file))
     if not unverified:
         verify(owner.name, card, source, need=owner.kind == "metric")
-    if source.resolve() != place.resolve():
+    if owner.kind == "metric":
+        _check_kind(source)
+        method = None
+    else:
+        method = _filled(owner, card, source)
+    if method is not None and (split_entry(source)[1] or place.suffix == SAFE != source.suffix):
+        numbers = method.get_submodule(card.submodule).state_dict()
+        write_tensors(numbers, place, {"method": owner.name, "sha256": {source.name: sha256(source)}})
+    elif source.resolve() != place.resolve():
         with whole_file(place) as unfinished:
             shutil.copyfile(source, unfinished)
     if unverified:
         accept(place, f"brought from {source.resolve()}")
     return place
+
+
+def _filled(owner: WeightsOwner, card: WeightsCard, source: Path) -> Method:
+    """The method with a file's tensors in it.
+
+    Raises:
+        ValueError: the file does not fit.
+    """
+    method = methods.build(owner.name)
+    module = method.get_submodule(card.submodule)
+    state = read_state(source, module)
+    method.check_weights(state)
+    load_strict(module, state, card, source)
+    return method
+
+
+def _check_kind(source: Path) -> None:
+    """Refuse what is by its first bytes no file of torch though its name says so; pyiqa fills its networks itself."""
+    with source.open("rb") as stream:
+        start = stream.read(2)
+    if source.suffix in (".pth", ".pt") and start != b"PK" and start[:1] != b"\x80":
+        raise ValueError(f"{source} is no weight file of torch; fetch it again")

@@ -17,6 +17,7 @@ from fusionbench.methods.lure.table import LURE
 from fusionbench.plugins import Table
 from fusionbench.registry import current_names, import_object, lookup
 from fusionbench.weights.checksums import IMPORTED, accept, digest8
+from fusionbench.weights.entry import file_of, split_entry
 from fusionbench.weights.read import load_strict, read_state
 from fusionbench.weights.store import cache_path, locate, recorded_beside, require
 from fusionbench.weights.store import download as download_files
@@ -121,7 +122,7 @@ def weight_files(name: str, weights: Path | None = None, *, option: str = "weigh
     card = card_of(name)
     if weights is not None and not card.weights:
         raise ValueError(f"{name!r} has no weights; leave them out")
-    if weights is not None and len(card.weights) > 1 and Path(weights).expanduser().is_file():
+    if weights is not None and len(card.weights) > 1 and file_of(Path(weights).expanduser()).is_file():
         files = ", ".join(part.file for part in card.weights)
         raise ValueError(f"{name!r} reads several files; pass the folder that holds {files}")
     found, missing = [], []
@@ -232,7 +233,8 @@ def load(
 
     Args:
         name: in METHODS.
-        weights: a file instead of the one found by the method's card, or a folder of its files.
+        weights: a file instead of the one found by the method's card, one of its tables (`FILE#params`), or a folder
+            of its files.
         files: the files of its card, in that order, where they were found and verified before.
         verify: refuse files that differ from the published ones.
         strict: refuse a method whose weights are missing instead of loading its fallback.
@@ -257,10 +259,12 @@ def load(
                 verify_file(name, part, path)
     method = build(name, **options)
     for part, path in zip(METHODS[name].weights, files, strict=True):
-        state = read_state(path)
+        module = method.get_submodule(part.submodule)
+        state = read_state(path, module)
         method.check_weights(state)
-        load_strict(method.get_submodule(part.submodule), state, part, path)
-    method.weights_name = f"{name}@{digest8(*files)}" if files else ""
+        load_strict(module, state, part, path)
+    entries = [f"#{entry}" for path in files if (entry := split_entry(path)[1])]
+    method.weights_name = f"{name}@{digest8(*files)}{''.join(entries)}" if files else ""
     log.debug("loaded %s%s", method.weights_name or name, f" from {', '.join(map(str, files))}" if files else "")
     return method.eval().requires_grad_(False)
 

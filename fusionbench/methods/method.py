@@ -30,7 +30,8 @@ class Method(LightningModule, ABC):
     Attributes:
         phases: names of the training phases in order; empty for methods that are not trained here.
         phase: the phase being trained; empty at inference.
-        weights_name: `<method>@<8 hex of sha256>` of the weight files that were loaded; empty where there are none.
+        weights_name: `<method>@<8 hex of sha256>` of the weight files that were loaded, with `#<entry>` where one of
+            their tables was chosen; empty where there are none.
     """
 
     phases: ClassVar[tuple[str, ...]] = ()

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from fusionbench.files import sha256_of, write_atomically
+from fusionbench.weights.entry import file_of
 
 FULL = 64
 """Hex digits of a whole SHA-256."""
@@ -35,6 +36,7 @@ class Acceptance:
 
 def sha256(path: Path) -> str:
     """The file's SHA-256 in hex; read again only after it changed."""
+    path = file_of(path)
     stat = path.stat()
     return _sha256(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
 
@@ -61,6 +63,7 @@ def digest8(*paths: Path) -> str:
 
 def acceptance(path: Path) -> Path:
     """The note beside a file that says which bytes of it were accepted."""
+    path = file_of(path)
     return path.with_name(f"{path.name}.accepted")
 
 

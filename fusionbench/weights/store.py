@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from fusionbench.weights.card import CONFIG, MODEL, PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import FULL, check_accepted, pin, sha256, short_of_a_checksum
+from fusionbench.weights.entry import file_of
 
 IN_PACKAGE = "in the package"
 """What it returns for a file that comes with fusionbench and has the checksum of the config.json beside it."""
@@ -80,7 +81,8 @@ def require(method: str, card: WeightsCard, override: Path | None = None) -> Pat
 
     Args:
         method: whose; names the folder.
-        override: the file itself, or a folder that holds it under the card's name or as an exported method does.
+        override: the file itself, one of its tables (`FILE#ENTRY`), or a folder that holds it under the card's name or
+            as an exported method does.
 
     Raises:
         FileNotFoundError: it is not there; the message says where it would be.
@@ -91,7 +93,7 @@ def require(method: str, card: WeightsCard, override: Path | None = None) -> Pat
     else:
         looked = search_paths(method, card)
     for path in looked:
-        if path.is_file():
+        if file_of(path).is_file():
             return path
     raise FileNotFoundError(f"{card.file} is not at {' nor at '.join(map(str, looked))}")
 
@@ -197,6 +199,7 @@ def verify(method: str, card: WeightsCard, path: Path, *, need: bool = False) ->
     Raises:
         ValueError: it is another file.
     """
+    path = file_of(path)
     found = check_unchanged(path)
     if PRETRAINED in path.parents and recorded_beside(path):
         return IN_PACKAGE

@@ -13,10 +13,11 @@ import torch
 
 from fusionbench.cli.main import main
 from fusionbench.hub.catalog import all_owners, install_files, iter_owners, owner_of
-from fusionbench.methods import METHODS
+from fusionbench.methods import METHODS, build, load
 from fusionbench.methods.card import MethodCard
 from fusionbench.weights.card import PUBLISHED, WeightsCard
-from fusionbench.weights.checksums import accept, acceptance
+from fusionbench.weights.checksums import accept, acceptance, digest8
+from fusionbench.weights.read import read_state
 from fusionbench.weights.store import download, locate, search_paths, verify
 
 from ..server import Behaviour
@@ -271,7 +272,7 @@ def test_own_copies_are_imported_by_name_or_by_checksum(shared, tmp_path, home, 
 
 def test_own_training_is_imported_only_when_accepted(tmp_path, home, capsys):
     path = tmp_path / "mine.pth"
-    torch.save({"conv": torch.zeros(2)}, path)
+    torch.save(build("ifcnn").get_submodule(METHODS["ifcnn"].weights[0].submodule).state_dict(), path)
     assert main(["weights", "import", "ifcnn", "--from", str(path)]) == 2
     assert "--unverified" in capsys.readouterr().err
     assert not home.exists()
@@ -283,6 +284,45 @@ def test_own_training_is_imported_only_when_accepted(tmp_path, home, capsys):
     locate("ifcnn", card).write_bytes(b"altered")
     assert main(["weights", "verify", "ifcnn"]) == 3
     assert "is not the published IFCNN-MAX.pth" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("to", [[], ["--out", "there.pth"]])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ({"epoch": 1}, "holds no plain table of named tensors"),
+        ({"model": {"conv": torch.zeros(2)}}, "holds weights of another architecture than"),
+        (b"GIF89a", "is no torch weight file or is damaged"),
+    ],
+)
+def test_what_can_never_be_used_is_not_imported(content, why, to, tmp_path, home, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "mine.pth"
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    for name in ("lure-s", "ifcnn"):
+        assert main(["weights", "import", name, "--from", str(path), "--unverified", *to]) == 2
+        assert why in capsys.readouterr().err
+    assert not home.exists()
+    assert [*tmp_path.rglob("*.*")] == [path]
+
+
+@pytest.mark.parametrize("entry", ["", "#params"])
+def test_a_training_of_torch_is_imported_in_the_form_that_is_read(entry, tmp_path, home, capsys):
+    own = build("lure-s").state_dict()
+    other = {name: tensor + 1 for name, tensor in own.items()}
+    torch.save({"params": own, "params_ema": other} if entry else {"model": own, "epoch": 3}, tmp_path / "net.pth")
+    assert main(["weights", "import", "lure-s", "--from", f"{tmp_path}/net.pth{entry}", "--unverified"]) == 0
+    assert "warning" not in capsys.readouterr().err
+    place = home / "lure" / "lure-s.safetensors"
+    torch.testing.assert_close(read_state(place), dict(own))
+    assert load("lure-s", weights=place).weights_name == f"lure-s@{digest8(place)}"
+
+
+def test_the_table_that_was_chosen_stands_in_results(tmp_path):
+    own = build("lure-s").state_dict()
+    torch.save({"params": own, "params_ema": own}, tmp_path / "net.pth")
+    path = tmp_path / "net.pth"
+    assert load("lure-s", weights=tmp_path / "net.pth#params").weights_name == f"lure-s@{digest8(path)}#params"
 
 
 @pytest.mark.parametrize(
@@ -355,6 +395,9 @@ def test_nothing_speaks_for_a_file_without_checksum_until_it_is_accepted(tmp_pat
 def test_one_file_is_brought_for_a_score_that_reads_two(tmp_path, home):
     path = tmp_path / "regressor_koniq10k.pth"
     path.write_bytes(b"numbers")
+    with pytest.raises(ValueError, match="is no weight file of torch"):
+        install_files(owner_of("ARNIQA"), path, unverified=True)
+    path.write_bytes(b"PK numbers")
     with pytest.raises(ValueError, match="nothing speaks for"):
         install_files(owner_of("ARNIQA"), path)
     assert install_files(owner_of("ARNIQA"), path, unverified=True) == [home / "pyiqa" / "regressor_koniq10k.pth"]

@@ -169,7 +169,7 @@ def test_a_cut_file_is_refused(tmp_path, own_file):
         read_state(path)
 
 
-@pytest.mark.parametrize("held", [[torch.zeros(1)], {}, {"a": 1}, {"a": {"b": torch.zeros(1)}}, torch.zeros(3)])
+@pytest.mark.parametrize("held", [[torch.zeros(1)], {}, {"a": 1}, torch.zeros(3)])
 def test_files_without_a_plain_table_are_refused(tmp_path, held):
     path = tmp_path / "odd.pth"
     torch.save(held, path)
