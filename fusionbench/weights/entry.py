@@ -14,8 +14,8 @@ def split_entry(path: Path) -> tuple[Path, str]:
     A file whose own name holds the sign is that file.
 
     Example:
-        >>> split_entry(Path("net.pth#params"))
-        (PosixPath('net.pth'), 'params')
+        >>> [str(part) for part in split_entry(Path("net.pth#params"))]
+        ['net.pth', 'params']
     """
     before, sign, entry = path.name.rpartition("#")
     if not sign or not before or path.exists():
