@@ -11,6 +11,7 @@ from lightning import LightningModule
 from torch import Tensor
 from typing_extensions import override
 
+from fusionbench.degradations.degradation import derive_seed
 from fusionbench.registry import import_object
 from fusionbench.types import Batch, Color, Gray, Scores
 
@@ -100,6 +101,12 @@ class Method(LightningModule, ABC):
             self.begin_phase(self.next_phase)
             if stage == "fit":
                 self.train()
+
+    @override
+    def on_train_start(self) -> None:
+        """Let each process draw noise, dropout and places of its own; the first draws what it would draw alone."""
+        if self.global_rank:
+            torch.manual_seed(derive_seed(torch.initial_seed(), self.phase, self.global_rank, "process") % 2**63)
 
     def check_begun(self) -> None:
         """Refuse to train outside a phase.

@@ -140,8 +140,6 @@ def _blurred(image: Image, line: Tensor, padding: int = 0) -> Image:
     return blurred.view(*image.shape[:-2], *blurred.shape[-2:])
 
 
-
-
 def _statistics(first: Image, second: Image, line: Tensor, padding: int = 0) -> tuple[Image, ...]:
     """Both means, both variances and the covariance in each window."""
     moments = torch.stack([first, second, first.square(), second.square(), first * second])

@@ -91,10 +91,12 @@ def _connected() -> bool:
     return dist.is_available() and dist.is_initialized()
 
 
-class SaveOnInterrupt(Callback):
-    """Ends an interrupted training after its present step, with a checkpoint; a second interruption ends it at once.
+class SaveWhereItStops(Callback):
+    """Saves the step that an interruption or the length of a phase ends a training with.
 
-    Ctrl-C, SIGTERM and SIGUSR1 interrupt. Where one of several processes is told so, all of them stop together.
+    Ctrl-C, SIGTERM and SIGUSR1 interrupt: the present step is finished and saved, and a second interruption ends it at
+    once. Where one of several processes is told so, all of them stop together. A phase that has reached its length is
+    saved before its last epoch counts as whole, so that it can become longer.
     """
 
     def __init__(self, checkpoint: Path) -> None:
@@ -124,9 +126,15 @@ class SaveOnInterrupt(Callback):
         asked = self._asked
         if trainer.world_size > 1:
             asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
-        if asked and stepped:
+        if stepped and (asked or _has_its_length(trainer)):
             trainer.save_checkpoint(self.checkpoint)
+        if stepped and asked:
             raise KeyboardInterrupt
+
+
+def _has_its_length(trainer: Trainer) -> bool:
+    last_epoch = trainer.is_last_batch and trainer.current_epoch + 1 == trainer.max_epochs
+    return last_epoch or trainer.global_step == trainer.max_steps
 
 
 class TerminateOnNaN(Callback):

@@ -12,6 +12,7 @@ import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,16 +38,16 @@ from fusionbench.training.callbacks import (
     LogSteps,
     ProgressBar,
     SampleImages,
-    SaveOnInterrupt,
     SaveRngState,
+    SaveWhereItStops,
     TerminateOnNaN,
 )
 from fusionbench.training.curves import draw_curves
 from fusionbench.training.plugins import make_plugins
 from fusionbench.training.recipe import TABLES, Recipe, strip_paths
-from fusionbench.training.resume import differing_entry, settled
+from fusionbench.training.resume import became_longer, differing_entry, lengths, settled
 from fusionbench.version import __version__
-from fusionbench.weights.safetensors import write_tensors
+from fusionbench.weights.safetensors import read_metadata, write_tensors
 
 if TYPE_CHECKING:
     from lightning import Callback
@@ -132,12 +133,35 @@ def _claim(recipe: Recipe, phases: Sequence[str], out: Path, resume: bool) -> No
             raise ValueError(f"{out} holds a training already; go on with --resume, or choose another --out")
         if difference := differing_entry(path, recipe, phases):
             raise ValueError(f"{out} holds a training of another recipe: {difference}; choose another --out")
+        _check_longer(recipe, phases, out)
     write_atomically(path, json.dumps(settled(recipe.entries()), indent=2, sort_keys=True, default=str) + "\n")
+
+
+def _check_longer(recipe: Recipe, phases: Sequence[str], out: Path) -> None:
+    """Refuse to make a phase longer from whose weights a later one has begun."""
+    for phase, later in pairwise(phases):
+        if _is_finished(out / phase, recipe, phase) is False and any((out / later).glob("*.*")):
+            raise ValueError(
+                f"phase {phase!r} would become longer, and {later!r} has begun from what it ended with; make only the "
+                f"later one longer, with --phases.{later}.trainer.max_steps, or delete {out / later} to train it again"
+            )
+
+
+def _is_finished(folder: Path, recipe: Recipe, phase: str) -> bool | None:
+    """Whether a phase has its length; False for one that had another, None for one that did not end."""
+    path = folder / FINISHED
+    if not path.exists():
+        return None
+    try:
+        notes = read_metadata(path)
+    except ValueError:
+        return True  # It is damaged, which is said where it is read.
+    return not became_longer(notes, recipe.of(phase, "trainer"))
 
 
 def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resume: bool, wandb: Mode | None) -> None:
     finished, checkpoint = folder / FINISHED, folder / CHECKPOINT
-    if resume and finished.exists():
+    if resume and _is_finished(folder, recipe, phase):
         _take_up(method, finished)
         return
     method.begin_phase(phase)
@@ -153,7 +177,7 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
             trainer.fit(method, datamodule=data, ckpt_path=start, weights_only=True)
     _average(method, initial, share)
     if trainer.is_global_zero:
-        write_tensors(method.state_dict(), finished, {"phase": phase})
+        write_tensors(method.state_dict(), finished, {"phase": phase, **lengths(recipe.of(phase, "trainer"))})
         draw_curves(folder / "logs", folder / "curves", f"{recipe.method}, {phase}")
 
 
@@ -249,7 +273,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
         LogSteps(phase),
         SampleImages(folder / "samples", drawn=mirror.picture),
         LearningRateMonitor("step"),
-        SaveOnInterrupt(folder / CHECKPOINT),
+        SaveWhereItStops(folder / CHECKPOINT),
         ModelCheckpoint(
             dirpath=folder,
             filename=Path(CHECKPOINT).stem,

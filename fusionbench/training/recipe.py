@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_type_hints
@@ -18,8 +19,14 @@ from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.registry import check_known, current_names, import_object
 from fusionbench.training.plugins import KINDS, check_plugins
 
-OURS = {"logger", "callbacks", "default_root_dir", "enable_checkpointing"}
-"""Arguments of the Trainer that training sets itself."""
+OURS = {
+    "barebones": "a training without logs and checkpoints cannot go on; leave it out",
+    "callbacks": "give classes as --callbacks",
+    "default_root_dir": "name the folder with --out",
+    "enable_checkpointing": "a training without checkpoints cannot go on; choose how often with --save-every",
+    "logger": "give classes as --loggers",
+}
+"""Arguments of the Trainer that training sets itself, and what to do instead."""
 
 TABLES = ("trainer", "loader")
 """Entries of a recipe that a phase may have, too."""
@@ -92,14 +99,11 @@ class Recipe:
             if not isinstance(part, Mapping):
                 raise ValueError(f"a phase is {part!r}; give a table of its entries {', '.join(ENTRIES)}")
             own = part.get("trainer", {})
-            if isinstance(own, Mapping) and (taken := sorted(OURS.intersection(own))):
-                raise ValueError(
-                    f"trainer option {taken[0]!r} is set by the training itself; give classes as --callbacks and "
-                    "--loggers"
-                )
+            if isinstance(own, Mapping) and (taken := sorted(OURS.keys() & own.keys())):
+                raise ValueError(f"trainer option {taken[0]!r} is set by the training itself; {OURS[taken[0]]}")
             for kind in KINDS:
                 check_plugins(kind, part.get(kind, ()))
-            _check("trainer", own, Trainer, _arguments(Trainer) - OURS)
+            _check("trainer", own, Trainer, _arguments(Trainer) - OURS.keys())
             _check("loader", part.get("loader", {}), FusionDataModule, _arguments(FusionDataModule))
             for name in part:
                 check_known("entry of a phase", name, ENTRIES)
@@ -176,9 +180,7 @@ def _check(what: str, options: object, target: type, known: set[str]) -> None:
 def _readable(hint: Any) -> str:
     """A type as a reader of a message knows it."""
     text = hint.__name__ if isinstance(hint, type) else str(hint)
-    for module in ("typing.", "collections.abc.", "pathlib."):
-        text = text.replace(module, "")
-    return text
+    return re.sub(r"(\w+\.)+", "", text)
 
 
 def parsed(overrides: Sequence[str]) -> dict[str, Any]:

@@ -49,6 +49,26 @@ def differing_entry(path: Path, recipe: Recipe, phases: Sequence[str]) -> str:
     return ""
 
 
+def lengths(options: Mapping[str, Any]) -> dict[str, Any]:
+    """How long the Trainer of a phase trains: its limits, None where there is none."""
+    return {name: options.get(name) for name in LENGTHS}
+
+
+def became_longer(before: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
+    """Whether a phase that ended at its limits has others now; False where it is not known what they were.
+
+    Args:
+        before: the limits that it ended at, by name; of earlier versions there are none.
+        options: of the Trainer now.
+
+    Example:
+        >>> became_longer({"max_steps": 100, "max_epochs": None}, {"max_steps": 200})
+        True
+    """
+    now = lengths(options)
+    return any(name in before and before[name] != now[name] and _longer(before[name], now[name]) for name in LENGTHS)
+
+
 def _entries(recipe: Recipe, phases: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Everything that the result depends on, by name; defaults as if they had been said."""
     yield "method", recipe.method

@@ -114,6 +114,67 @@ def test_every_process_resumes_with_random_numbers_of_its_own(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+NOISE = """
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from safetensors.torch import load_file
+
+from fusionbench.methods.dspfusion.denoiser import Schedule
+from fusionbench.training.fit import train
+from fusionbench.training.recipe import Recipe
+
+out, noised, drawn = Path(sys.argv[1]), Schedule.noised, []
+
+
+def noted(self, prior, noise):
+    drawn.append(noise.clone())
+    return noised(self, prior, noise)
+
+
+Schedule.noised = noted
+
+
+def trained(steps, folder, **options):
+    drawn.clear()
+    loader = dict(datasets="synthetic", limit=10, val_share=0.2, batch_size=2, crop=32, workers=0)
+    trainer = dict(accelerator="cpu", devices=2, strategy="ddp", limit_val_batches=0, enable_progress_bar=False)
+    phases = {"priors": {"trainer": {"max_epochs": 0}}, "diffusion": {"trainer": {"max_steps": steps}}}
+    made = dict(iterations=4, early_crop=24, constant=1.0)
+    recipe = Recipe("dspfusion-s", options=made, loader=loader, trainer=trainer, phases=phases)
+    train(recipe, out / folder, **options)
+    return [*drawn]
+
+
+whole = trained(4, "whole")
+other = [noise.clone() for noise in whole]
+for noise in other:
+    dist.broadcast(noise, 0)
+same = all(torch.equal(*pair) for pair in zip(whole, other, strict=True))
+assert same == (dist.get_rank() == 0), "the second process draws what the first draws"
+parts = [*trained(2, "parts"), *trained(4, "parts", resume=True)]
+assert len(parts) == len(whole) == 4 and all(torch.equal(*pair) for pair in zip(whole, parts, strict=True))
+dist.barrier()
+weights = [load_file(out / folder / "dspfusion-s.safetensors") for folder in ("whole", "parts")]
+assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+dist.barrier()
+dist.destroy_process_group()
+"""
+
+
+def test_processes_draw_noise_of_their_own_and_resume_bit_for_bit(tmp_path):
+    (tmp_path / "program.py").write_text(NOISE)
+    done = subprocess.run(
+        [*LAUNCHERS["torchrun"][:-2], str(tmp_path / "program.py"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_trainer_that_cannot_work_is_refused_with_a_sentence(data, tmp_path):
     recipe = Recipe(
         "lure-s",

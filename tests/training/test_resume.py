@@ -110,6 +110,36 @@ def test_an_interruption_saves_the_step_and_the_resumed_training_ends_as_if_ther
         torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0, msg=name)
 
 
+def drfusion(length: int, unit: str = "max_steps") -> Recipe:
+    trainer = {**TRAINER, "max_epochs": None, unit: length}
+    return Recipe("drfusion-s", loader=LOADER, trainer=trainer, options={"milestones": [1]}, save_every=1000)
+
+
+@pytest.mark.parametrize(("unit", "short", "long"), [("max_steps", 3, 5), ("max_epochs", 1, 2)])
+def test_a_finished_phase_becomes_longer_and_ends_as_if_it_had_been(tmp_path, unit, short, long):
+    whole = load_file(train(drfusion(long, unit), tmp_path / "whole"))
+    train(drfusion(short, unit), tmp_path / "parts")
+    resumed = load_file(train(drfusion(long, unit), tmp_path / "parts", resume=True))
+    for name, tensor in whole.items():
+        torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0, msg=name)
+    before = (tmp_path / "parts/fusion/last.ckpt").stat().st_mtime_ns
+    train(drfusion(long, unit), tmp_path / "parts", resume=True)  # Finished as it is now.
+    assert (tmp_path / "parts/fusion/last.ckpt").stat().st_mtime_ns == before
+
+
+def test_a_phase_does_not_become_longer_under_a_later_one(tmp_path):
+    def both(**lengths: int) -> Recipe:
+        phases = {phase: {"trainer": {"max_steps": steps}} for phase, steps in lengths.items()}
+        trainer = {**TRAINER, "max_epochs": None}
+        return Recipe("dspfusion-s", loader=LOADER, trainer=trainer, phases=phases)
+
+    train(both(priors=1, diffusion=1), tmp_path)
+    with pytest.raises(ValueError, match=r"'priors' would become longer, and 'diffusion' has begun .* delete"):
+        train(both(priors=2, diffusion=2), tmp_path, resume=True)
+    train(both(priors=1, diffusion=2), tmp_path, resume=True)
+    assert torch.load(tmp_path / "diffusion/last.ckpt", weights_only=True)["global_step"] == 2
+
+
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are POSIX")
 def test_a_group_of_processes_with_workers_saves_before_it_ends(tmp_path):
     words = (
@@ -176,6 +206,8 @@ def test_batches_to_overfit_are_the_same_in_every_epoch(tmp_path, monkeypatch):
             "Option 'nam' is not accepted|required",
         ),
         ({"trainer": {"callbacks": []}}, "'callbacks' is set by the training itself; give classes as --callbacks"),
+        ({"trainer": {"default_root_dir": "a"}}, "'default_root_dir' is set by the training itself; name the folder"),
+        ({"trainer": {"plugins": "a"}}, r"it takes Union\[Precision, ClusterEnvironment, CheckpointIO, LayerSync"),
     ],
 )
 def test_classes_that_cannot_be_made_are_refused_at_once(changes, message):
