@@ -1,1 +1,1 @@
-"""Weights of methods and scores, listed and fetched; trained methods given away as folders with a card."""
+"""Weights of methods and metrics: listing, downloading, importing; exporting trained methods with a model card."""

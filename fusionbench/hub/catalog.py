@@ -1,4 +1,4 @@
-"""Weight files of methods and scores under one roof: listed, fetched, brought by a person, checked."""
+"""The catalog of weight files of methods and metrics: listing, downloading, importing, verifying."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ SAFE = ".safetensors"
 """Suffix of weight files of methods that are trained here."""
 
 MISSING, ALTERED = "missing", "altered or unknown"
-"""States of files that cannot be read."""
+"""States of files that are not used."""
 
-RECORDED_LATER = "that of the file is recorded when it is fetched or imported"
+RECORDED_LATER = "that of the file is recorded when it is downloaded or imported"
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class WeightsOwner:
 
     Attributes:
         kind: 'method' or 'metric'.
-        cards: what it reads.
-        published: the authors' files where those are not read as they are.
-        importer: makes the file that is read of the published ones; see MethodCard.
+        cards: the files that it reads.
+        published: the authors' files, if they must be converted first.
+        importer: converts the published files; see MethodCard.
     """
 
     name: str
@@ -53,7 +53,7 @@ class WeightsOwner:
     importer: str = ""
 
     def state(self, card: WeightsCard) -> str:
-        """Whether a file is here, and what speaks for it."""
+        """Whether a file is available, and its provenance."""
         path = locate(self.name, card)
         if path is None:
             return MISSING
@@ -63,7 +63,7 @@ class WeightsOwner:
             return ALTERED
 
     def facts(self, card: WeightsCard) -> dict[str, str]:
-        """Checksum, licence, source and limits of a file; an exported method's folder knows more than the card."""
+        """Checksum, licence, source and limits of a file, with details from an exported method's folder."""
         path = locate(self.name, card)
         try:
             said = recorded_beside(path) if path is not None else {}
@@ -82,13 +82,13 @@ class WeightsOwner:
         }
 
     def lacking(self) -> list[WeightsCard]:
-        """The files that a download fetches: those that are read, or those that these are made of."""
+        """The files to download: those that are read, or those that these are converted from."""
         wanted = [card for card in self.cards if self.state(card) in (MISSING, ALTERED)]
         return list(self.published) if wanted and self.published else wanted
 
 
 def iter_owners() -> Iterator[WeightsOwner]:
-    """All that read weights and are listed: methods, then metrics."""
+    """All listed owners of weights: methods, then metrics."""
     for name, card in methods.METHODS.items():
         if card.weights:
             yield WeightsOwner(name, "method", card.weights, card.published, card.importer)
@@ -97,10 +97,10 @@ def iter_owners() -> Iterator[WeightsOwner]:
 
 
 def owner_of(name: str) -> WeightsOwner:
-    """A method or score by its name; scores of pyiqa also as 'pyiqa:brisque'.
+    """The owner of a name: a method or a metric; metrics of pyiqa also as 'pyiqa:brisque'.
 
     Raises:
-        ValueError: there is none, or it has no weights.
+        ValueError: unknown name, or it has no weights.
     """
     method = {known.casefold(): known for known in methods.METHODS}.get(name.casefold(), "")
     if method:
@@ -117,7 +117,7 @@ def owner_of(name: str) -> WeightsOwner:
 
 
 def all_owners() -> list[WeightsOwner]:
-    """All that read weights, with those scores of pyiqa that have no row of their own."""
+    """All owners of weights, including pyiqa's metrics without a row in METRICS."""
     named = [*iter_owners()]
     rest = sorted(set(NETWORKS) - {pyiqa_name(name) for name in NO_REFERENCE})
     return named + [one for name in rest if (one := _score(f"{PREFIX}{name}")).cards]
@@ -128,10 +128,10 @@ def _score(name: str) -> WeightsOwner:
 
 
 def fetch(owner: WeightsOwner, *, progress: bool = True) -> list[Path]:
-    """Fetch the files of a method or score to where they are looked for; those that are here already stay.
+    """Download the files of a method or metric to where they are searched; existing ones are kept.
 
     Raises:
-        ValueError: a file has no address, or other bytes than its card says.
+        ValueError: a file has no address, or differs from its card.
         OSError: no address could be reached.
     """
     if owner.kind == "method":
@@ -140,7 +140,7 @@ def fetch(owner: WeightsOwner, *, progress: bool = True) -> list[Path]:
 
 
 def check_reachable(owner: WeightsOwner, servers: Servers) -> None:
-    """Find out in a moment that none of a file's servers can be reached, instead of trying each again and again.
+    """Quickly check that at least one of a file's servers can be reached, before retrying each of them.
 
     Raises:
         OSError: none of them answers.
@@ -148,27 +148,27 @@ def check_reachable(owner: WeightsOwner, servers: Servers) -> None:
     for card in owner.lacking():
         if not any(servers.answers(url) for url in card.urls):
             hosts = ", ".join(dict.fromkeys(urlsplit(url).netloc for url in card.urls))
-            raise OSError(f"{card.file} cannot be fetched: no answer from {hosts}")
+            raise OSError(f"{card.file} cannot be downloaded: no answer from {hosts}")
 
 
 def install_files(
     owner: WeightsOwner, source: Path, target: Path | None = None, *, unverified: bool = False
 ) -> list[Path]:
-    """Put files that a person brings where they are looked for.
+    """Install files given by the user to where they are searched.
 
     Args:
-        source: the file, one of its tables (`FILE#ENTRY`), or a folder that holds the files under the names on their
-            cards or any others with their checksums.
+        source: the file, one of its tables (`FILE#ENTRY`), or a folder with the files under their names, or under any
+            names with their checksums.
         target: the file to write instead; for one file only.
-        unverified: accept bytes that no published checksum speaks for; results will say so.
+        unverified: accept files without a matching published checksum; results will say so.
 
     Raises:
-        FileNotFoundError: a file is not there.
-        ValueError: a file is not the published one, and `unverified` is not set; or it can never be used, as it is no
-            weight file or of another network.
+        FileNotFoundError: a file is missing.
+        ValueError: a file differs from the published one, and `unverified` is not set; or it can never be used, as it
+            is not a weight file or is of another network.
     """
     if not file_of(source).exists():
-        raise FileNotFoundError(f"{source} does not exist; pass a weight file or the folder that holds it")
+        raise FileNotFoundError(f"{source} does not exist; pass a weight file or its folder")
     if owner.importer and not _is_own(owner, source):
         place = target or cache_path(owner.name, owner.cards[0])
         import_object(owner.importer)(source, place)
@@ -180,10 +180,10 @@ def install_files(
     else:
         lacking = [] if found else _files(owner)
     if lacking or not found:
-        raise FileNotFoundError(f"{source} is or holds no {' and no '.join(lacking or _files(owner))}")
+        raise FileNotFoundError(f"{source} neither is nor contains {' and '.join(lacking or _files(owner))}")
     if target is not None and len(found) > 1:
         raise ValueError(
-            f"{owner.name!r} reads {len(found)} files, which do not fit into one {target}; leave out --out"
+            f"{owner.name!r} needs {len(found)} files, which cannot be written to one {target}; leave out --out"
         )
     return [_put(owner, card, path, target, unverified) for card, path in found]
 
@@ -197,7 +197,7 @@ def _missing(owner: WeightsOwner) -> list[str]:
 
 
 def _is_own(owner: WeightsOwner, source: Path) -> bool:
-    """Whether what is brought is in this package's own form already."""
+    """Whether the given files are already in this package's format."""
     return file_of(source).is_file() and file_of(source).suffix == Path(owner.cards[0].file).suffix
 
 
@@ -236,7 +236,7 @@ def _put(owner: WeightsOwner, card: WeightsCard, source: Path, target: Path | No
         with whole_file(place) as unfinished:
             shutil.copyfile(source, unfinished)
     if unverified:
-        accept(place, f"brought from {source.resolve()}")
+        accept(place, f"imported from {source.resolve()}")
     return place
 
 
@@ -259,4 +259,4 @@ def _check_kind(source: Path) -> None:
     with source.open("rb") as stream:
         start = stream.read(2)
     if source.suffix in (".pth", ".pt") and start != b"PK" and start[:1] != b"\x80":
-        raise ValueError(f"{source} is no weight file of torch; fetch it again")
+        raise ValueError(f"{source} is no weight file of torch; download it again")

@@ -1,7 +1,7 @@
-"""Model cards: a trained method as a folder that others can read, score and judge.
+"""Exporting a trained method as a folder with a model card, for others to use and evaluate.
 
-`model.safetensors` holds the numbers, `config.json` the method, its options and the numbers' SHA-256, `README.md` what
-a reader has to know: data, degradations, recipe, scores with their protocol, licences.
+`model.safetensors` has the weights, `config.json` the method, its options and the weights' SHA-256, `README.md` the
+model card: data, degradations, recipe, scores with their protocol, licences.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ def export(
     """Write a method as a folder with `model.safetensors`, `config.json` and `README.md`.
 
     Args:
-        run: folder of a run whose scores of this method go into the card.
-        licence: of the numbers; without it, that of the exported folder which they come from.
-        about: a paragraph on what it is for.
-        limits: a sentence on where it fails, which lists of methods show; without it, that of the exported folder
-            which the numbers come from.
-        half: round the numbers to 16 bits, for half the size; the method computes in 32 bits with what is left.
+        run: folder of a run whose scores of this method are added to the card.
+        licence: licence of the weights; by default that of the exported folder that they come from.
+        about: a paragraph on its purpose.
+        limits: a sentence on where it fails, shown in lists of methods; by default that of the exported folder that the
+            weights come from.
+        half: round the weights to 16 bits, for half the size; the method still computes in 32 bits.
 
     Raises:
-        ValueError: the files do not fill the method, or the run's scores are of other weights.
-        FileNotFoundError: the run holds no results.
+        ValueError: the files do not fit the method, or the run's scores are of other weights.
+        FileNotFoundError: the run has no results.
     """
     said = recorded_beside(model.files[0])
     licence, limits = licence or said.get("licence", ""), limits or said.get("limits", "")
     method = methods.load(model.name, weights=_place(model), verify=False, **model.options)
     target = folder / MODEL
-    with tempfile.TemporaryDirectory() as place:  # the folder is as it was until all has been checked
+    with tempfile.TemporaryDirectory() as place:  # the folder is not changed until everything has been checked
         made = Path(place) / MODEL
         _write_model(method, model, made, half)
         title = f"{model.name}@{digest8(made)}"
@@ -91,7 +91,7 @@ def _place(model: Trained) -> Path:
 
 
 def _write_model(method: Method, model: Trained, target: Path, half: bool) -> None:
-    """The very bytes of a safetensors file, so that its name in results stays; other files are put into one."""
+    """Copy a safetensors file unchanged, so that its name in results stays the same; merge other files into one."""
     if len(model.files) == 1 and model.files[0].suffix == ".safetensors" and not half:
         shutil.copyfile(model.files[0], target)
         return
@@ -105,30 +105,32 @@ def _halved(name: str, tensor: Tensor) -> Tensor:
         return tensor
     rounded = tensor.half()
     if not bool(rounded.isfinite().all()):
-        raise ValueError(f"{name} holds numbers beyond 65504, which 16 bits cannot; export it without half")
+        raise ValueError(
+            f"{name} contains numbers beyond 65504, which 16 bits cannot represent; export it without half"
+        )
     return rounded
 
 
 def _part(name: str) -> str:
-    """The submodule that the one file fills: a method's only one as its card says, the whole method of several."""
+    """The submodule of the exported file: that on the card of a method's only file, or the whole method."""
     cards = methods.card_of(name).weights
     return cards[0].submodule if len(cards) == 1 else ""
 
 
 def from_pretrained(folder: Path) -> Method:
-    """Read an exported method back, in evaluation mode.
+    """Load an exported method, in evaluation mode.
 
     Args:
-        folder: what `export` wrote.
+        folder: a folder written by `export`.
 
     Raises:
         FileNotFoundError: the folder lacks one of its files.
-        ValueError: a file is damaged or was changed, or the method is unknown.
+        ValueError: a file is damaged or has been changed, or the method is unknown.
     """
     path = Path(folder).expanduser() / MODEL
     config = _config(path.with_name(CONFIG))
     if not path.is_file():
-        raise FileNotFoundError(f"no {MODEL} in {folder}; an exported method has it beside {CONFIG}")
+        raise FileNotFoundError(f"no {MODEL} in {folder}; an exported method has it next to {CONFIG}")
     check_unchanged(path)
     method = methods.build(config["method"], **config["options"])
     state = read_state(path)
@@ -140,9 +142,9 @@ def from_pretrained(folder: Path) -> Method:
 
 def _config(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise FileNotFoundError(f"no {CONFIG} in {path.parent}; pass a folder that fusionbench weights export wrote")
+        raise FileNotFoundError(f"no {CONFIG} in {path.parent}; pass a folder written by fusionbench weights export")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         return {"method": str(config["method"]), "options": dict(config["options"]), "sha256": str(config["sha256"])}
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no configuration of an exported method ({error})") from error
+        raise ValueError(f"{path} is not the configuration of an exported method ({error})") from error

@@ -1,4 +1,4 @@
-"""README.md of an exported method: front matter that hubs read, then data, degradations, recipe, scores, licences."""
+"""README.md of an exported method: front matter for model hubs, data, degradations, recipe, scores, licences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from fusionbench import from_pretrained, fuse
 fused = fuse(from_pretrained("{name}"), "ir.png", "vi.png")
 ```
 
-`fusionbench run --method {name} --weights {name}={name} ...` scores it, where the folder is called {name}."""
+`fusionbench run --method {name} --weights {name}={name} ...` evaluates it, if the folder is called {name}."""
 
 
 def readme(
@@ -39,14 +39,14 @@ def readme(
     about: str = "",
     limits: str = "",
 ) -> str:
-    """The card's text.
+    """The text of the model card.
 
     Args:
-        title: what results call the exported file, whose bytes may differ from those of the model's own.
+        title: the name of the exported file in results; its bytes may differ from the model's file.
         digest: the exported file's SHA-256.
-        results: of a run, whose scores of this method are shown.
-        licence: of the numbers.
-        about: a paragraph on what it is for.
+        results: results of a run whose scores of this method are shown.
+        licence: licence of the weights.
+        about: a paragraph on its purpose.
         limits: a sentence on where it fails.
     """
     card = METHODS[model.name]
@@ -68,14 +68,14 @@ def readme(
 
 
 def _loaders(recipe: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What each phase reads; one entry without a name where there are no phases."""
+    """Loader arguments of each phase; one entry without a name if there are no phases."""
     common = dict(recipe.get("loader", {}))
     phases: Mapping[str, Mapping[str, Any]] = recipe.get("phases") or {"": {}}
     return {name: {**common, **phase.get("loader", {})} for name, phase in phases.items()}
 
 
 def _by_phase(recipe: Mapping[str, Any], key: str) -> list[str]:
-    """The values of a loader's argument, one line a phase."""
+    """The values of a loader argument, one line per phase."""
     lines = []
     for phase, loader in _loaders(recipe).items():
         if values := loader.get(key):
@@ -114,7 +114,7 @@ def _plain(value: Any) -> Any:
 
 
 def check_scores(model: Trained, results: Results, titles: AbstractSet[str]) -> None:
-    """Refuse scores that say nothing of a model.
+    """Refuse scores that are not of this model.
 
     Args:
         titles: names of the weight files whose scores are this model's.
@@ -123,7 +123,7 @@ def check_scores(model: Trained, results: Results, titles: AbstractSet[str]) -> 
         ValueError: the run's scores are of other weights, or it has none of this method.
     """
     if model.name not in set(results.scores["method"]):
-        raise ValueError(f"{results.out} holds no scores of {model.name!r}")
+        raise ValueError(f"{results.out} has no scores of {model.name!r}")
     for (_, _, method), cell in results.cells.items():
         if method == model.name and (scored := cell.meta()["settings"]["weights"]) not in titles:
             these = " or ".join(sorted(titles))
@@ -140,7 +140,7 @@ def _scores(model: Trained, results: Results) -> str:
 
 
 def _alone(block: ScoreTable, name: str) -> ScoreTable:
-    # The card's title names its weights; those of the run's other methods are nobody's business here.
+    # The card's title names its weights; those of the run's other methods do not belong here.
     return replace(block, means=block.means.loc[[name]], counts=block.counts.loc[[name]], weights={})
 
 
@@ -155,7 +155,7 @@ def _table(name: str, block: ScoreTable) -> str:
 
 
 def _licences(model: Trained, licence: str) -> str:
-    lines = [f"- These numbers: {licence or 'not stated'}."]
+    lines = [f"- These weights: {licence or 'not stated'}."]
     if code := METHODS[model.name].licence:
         lines.append(f"- The authors' code of the method: {code}.")
     lines += [f"- Dataset `{name}`: {DATASETS[name].licence}." for name in _datasets(model.recipe)]

@@ -1,4 +1,4 @@
-"""A trained method as a value: its name, its files, and the recipe that training leaves in their header."""
+"""A trained method: its name, its files, and the recipe that training stores in their header."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fusionbench.weights.safetensors import read_metadata
 
 @dataclass(frozen=True)
 class Trained:
-    """A method with the files that were made for it.
+    """A method with its trained weight files.
 
     Attributes:
-        name: in METHODS.
-        files: what the method reads.
+        name: a name in METHODS.
+        files: the method's weight files.
         options: constructor arguments that differ from those of its row.
-        recipe: how it was trained, as `experiments/*.yaml` say it; empty where it is not known.
+        recipe: how it was trained, as in `experiments/*.yaml`; empty if unknown.
     """
 
     name: str
@@ -31,28 +31,28 @@ class Trained:
 
     @property
     def title(self) -> str:
-        """What results call it: `<method>@<8 hex of sha256>`."""
+        """Its name in results: `<method>@<8 hex of sha256>`."""
         return f"{self.name}@{digest8(*self.files)}"
 
 
 def trained(name: str, weights: Path | None = None, *, option: str = "weights=FILE") -> Trained:
-    """A method's files, with the recipe that training leaves in their header.
+    """A method's files, with the recipe that training stores in their header.
 
     Args:
-        name: in METHODS.
-        weights: the file, or the folder of a training; without it, the files that the method looks for.
-        option: how the caller spells the option that names a file.
+        name: a name in METHODS.
+        weights: the file, or the folder of a training; by default the files that the method finds.
+        option: the caller's option for a file.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: unknown method, one without weights, or a file that was trained for another method.
+        ValueError: unknown method, a method without weights, or a file that was trained for another method.
     """
     name = methods.spelled(name)
     if not methods.card_of(name).weights:
         raise ValueError(f"{name!r} has no weights; there is nothing to export")
     files = tuple(methods.weight_files(name, weights, option=option))
-    notes = read_metadata(files[0]) if files[0].suffix == ".safetensors" else {}
-    if notes.get("method", name) != name:
-        raise ValueError(f"{files[0]} was made for {notes['method']!r} and not for {name!r}")
-    recipe = strip_paths(current_recipe(notes.get("recipe", {})))
+    metadata = read_metadata(files[0]) if files[0].suffix == ".safetensors" else {}
+    if metadata.get("method", name) != name:
+        raise ValueError(f"{files[0]} was made for {metadata['method']!r}, not for {name!r}")
+    recipe = strip_paths(current_recipe(metadata.get("recipe", {})))
     return Trained(name, files, recipe.get("options", {}), recipe)

@@ -1,1 +1,1 @@
-"""From a recipe to weights: every phase of a method in order, resumable in the middle."""
+"""Training: from a recipe to weights, phase by phase, resumable at any step."""

@@ -1,4 +1,4 @@
-"""Lightning callbacks of every training: random state, losses that are numbers, sample pictures."""
+"""Lightning callbacks of every training: random state, interrupts, NaN losses, sample images."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ LOG_INTERVAL = 30.0
 """Seconds between two lines of a training."""
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
-"""What interrupts a training: Ctrl-C, the system or a queue, and what queues send before the time is up."""
+"""Signals that interrupt a training: from Ctrl-C, the system or a job queue, also as a warning before its time
+limit."""
 
 
 class SaveRngState(Callback):
@@ -52,7 +53,7 @@ class SaveRngState(Callback):
     def state_dict(self) -> dict[str, Any]:
         if not _connected():
             return {"processes": [self._own()]}
-        # Lightning collects a checkpoint in every process, and lets the first one write it.
+        # Lightning collects the checkpoint in every process; only rank 0 writes it.
         gathered: list[Any] = [None] * dist.get_world_size()
         dist.all_gather_object(gathered, self._own())
         return {"processes": gathered}
@@ -74,7 +75,7 @@ class SaveRngState(Callback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        # Only here: what Lightning does between loading a checkpoint and the first batch draws numbers too.
+        # Only here, because Lightning draws random numbers between loading a checkpoint and the first batch.
         if self._restored is None:
             return
         state, self._restored = self._restored, None
@@ -94,9 +95,9 @@ def _connected() -> bool:
 class SaveWhereItStops(Callback):
     """Saves the step that an interruption or the length of a phase ends a training with.
 
-    Ctrl-C, SIGTERM and SIGUSR1 interrupt: the present step is finished and saved, and a second interruption ends it at
-    once. Where one of several processes is told so, all of them stop together. A phase that has reached its length is
-    saved before its last epoch counts as whole, so that it can become longer.
+    Ctrl-C, SIGTERM and SIGUSR1 interrupt: the current step is finished and saved, and a second interrupt stops the
+    training at once. If one of several processes is interrupted, all of them stop together. A phase that has reached
+    its length is saved before its last epoch counts as whole, so that it can become longer.
     """
 
     def __init__(self, checkpoint: Path) -> None:
@@ -106,7 +107,7 @@ class SaveWhereItStops(Callback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Lightning puts the handlers back that were there before the fit.
+        # Lightning restores the previous handlers after the fit.
         if threading.current_thread() is threading.main_thread():
             for name in SIGNALS:
                 if hasattr(signal, name):
@@ -121,7 +122,7 @@ class SaveWhereItStops(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        # Gradients that are still gathered for a step would be lost.
+        # In the middle of gradient accumulation, the gradients would be lost.
         stepped, self._steps = trainer.global_step != self._steps, trainer.global_step
         asked = self._asked
         if trainer.world_size > 1:
@@ -138,7 +139,7 @@ def _has_its_length(trainer: Trainer) -> bool:
 
 
 class TerminateOnNaN(Callback):
-    """Stops a training whose loss is NaN or infinite, in any of its processes, before the weights are."""
+    """Stops a training if the loss is NaN or infinite in any process, before the weights become so."""
 
     def __init__(self, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
@@ -147,7 +148,7 @@ class TerminateOnNaN(Callback):
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor) -> None:
         finite = torch.isfinite(loss).all()
         if trainer.world_size > 1:
-            # Together: a process that stopped alone would leave the others waiting for its gradients.
+            # All together: a process that stopped alone would leave the others waiting for its gradients.
             finite = trainer.strategy.reduce(finite.float(), reduce_op="min") > 0
         if not finite:
             kept = f"the last good checkpoint is {self.checkpoint}" if self.checkpoint.exists() else "none was saved"
@@ -158,7 +159,7 @@ class TerminateOnNaN(Callback):
 
 
 class ProgressBar(RichProgressBar):
-    """Lightning's bar; an epoch of a training whose length is in steps is not said to be one of -2."""
+    """Lightning's progress bar without its total of -2 epochs if the length of a training is given in steps."""
 
     @override
     def _get_train_description(self, current_epoch: int) -> str:
@@ -195,10 +196,10 @@ class LogSteps(Callback):
 
 
 class SampleImages(Callback):
-    """Draws what a method makes of the first validation pairs whenever it is validated.
+    """Draws fused images of the first validation pairs at every validation.
 
     Args:
-        drawn: called with every picture and its step.
+        drawn: called with the path and step of every figure.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Learning curves of a training as one picture."""
+"""Learning curves of a training as a figure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ WIDTH, HEIGHT = 3.4, 2.3
 
 
 def read_logs(logs: Path) -> pd.DataFrame:
-    """The logged quantities of a training, one `version_N/metrics.csv` per start, by optimiser step.
+    """The logged values of a training by optimiser step, from one `version_N/metrics.csv` per start.
 
-    Where a resumed run repeats steps, the later ones count.
+    If a resumed run repeats steps, the later values count.
     """
     tables = sorted(logs.glob("version_*/metrics.csv"), key=lambda path: int(path.parent.name.partition("_")[2]))
     if not tables:
@@ -23,14 +23,14 @@ def read_logs(logs: Path) -> pd.DataFrame:
 
 
 def draw_curves(logs: Path, path: Path, title: str) -> Path | None:
-    """Draw every logged quantity over the optimiser steps, training and validation in one panel.
+    """Plot every logged value over the optimiser steps, training and validation in one panel.
 
     Args:
-        logs: folder that Lightning's CSVLogger writes to.
-        path: of the picture without suffix.
+        logs: the folder of Lightning's CSVLogger.
+        path: the figure's path without suffix.
 
     Returns:
-        The picture; None where nothing was logged.
+        The figure's path; None if nothing was logged.
     """
     table = read_logs(logs)
     names = [name for name in table.columns if name not in ("step", "epoch") and table[name].notna().any()]
@@ -45,7 +45,7 @@ def draw_curves(logs: Path, path: Path, title: str) -> Path | None:
         axes = figure.add_subplot(rows, columns, place + 1)
         for name in (name for name in names if (name.partition("/")[2] or name) == panel):
             seen = table[["step", name]].dropna()
-            alone = "o" if len(seen) == 1 else None  # A line through one point shows nothing.
+            alone = "o" if len(seen) == 1 else None  # A line through a single point is invisible.
             axes.plot(seen["step"], seen[name], label=name.partition("/")[0], linewidth=1, marker=alone, markersize=4)
         axes.set_title(panel, fontsize=9)
         axes.tick_params(labelsize=7)

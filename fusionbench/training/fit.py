@@ -1,7 +1,7 @@
-"""Training: every phase of a method in order, each one a fit and a checkpoint, resumable in the middle.
+"""Training: all phases of a method in order, each with a fit and a checkpoint, resumable at any step.
 
-`<out>/<phase>/last.ckpt` is where an interrupted phase goes on, `<out>/<phase>/weights.safetensors` what a finished one
-leaves, and `<out>/<method>.safetensors` the result.
+`<out>/<phase>/last.ckpt` is the checkpoint from which an interrupted phase is resumed,
+`<out>/<phase>/weights.safetensors` the result of a finished phase, and `<out>/<method>.safetensors` the final result.
 """
 
 from __future__ import annotations
@@ -55,31 +55,32 @@ if TYPE_CHECKING:
     from fusionbench.methods.method import Method
 
 CHECKPOINT, BEST, FINISHED = "last.ckpt", "best.ckpt", "weights.safetensors"
-"""Files in the folder of a phase: where it goes on, its best validation, and what it ended with."""
+"""Files in the folder of a phase: the last and the best checkpoint, and the final weights."""
 
 
 def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None = None) -> Path:
     """Train every phase of a method.
 
     Args:
-        out: folder of the checkpoints, logs, curves and weights.
-        resume: go on where an interrupted run of the same recipe stopped, even in the middle of a phase.
-        wandb: 'online' or 'offline' mirrors the logs, sample pictures and the recipe to Weights and Biases.
+        out: folder for checkpoints, logs, curves and weights.
+        resume: resume an interrupted training of the same recipe, even in the middle of a phase.
+        wandb: 'online' or 'offline' mirrors logs, sample images and the recipe to Weights and Biases.
 
     Returns:
         The file of the trained weights.
 
     Raises:
-        ValueError: the method is not trained, the folder holds another recipe, the weights to start from are of another
-            architecture, a checkpoint to go on from is damaged, a loss became NaN or infinite, or the memory did not
-            suffice.
-        FileNotFoundError: the data or the weights to start from are missing.
+        ValueError: the method cannot be trained, the folder has another recipe, the initial weights have another
+            architecture, a checkpoint is damaged, the loss became NaN or infinite, or memory ran out.
+        FileNotFoundError: the data or the initial weights are missing.
     """
-    methods.build(recipe.method, **recipe.options)  # What its first import draws must not move the seed.
+    methods.build(
+        recipe.method, **recipe.options
+    )  # Random numbers drawn during the first import must not affect the seeded ones.
     seed_everything(recipe.seed, verbose=False)
     method = _begun(recipe)
     if not method.phases:
-        raise ValueError(f"{recipe.method!r} has no training phases; it is run as it is")
+        raise ValueError(f"{recipe.method!r} has no training phases and cannot be trained")
     for phase in recipe.phases:
         check_known(f"phase of {recipe.method}", phase, method.phases)
     recipe = _rehearsed(method, recipe, out)
@@ -90,28 +91,28 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
     result = out / f"{recipe.method}.safetensors"
     if is_rank_zero():
         told = recipe.entries(init_from=method.weights_name)
-        notes = {"method": recipe.method, "version": __version__, "recipe": strip_paths(told)}
-        write_tensors(method.state_dict(), result, notes)
+        metadata = {"method": recipe.method, "version": __version__, "recipe": strip_paths(told)}
+        write_tensors(method.state_dict(), result, metadata)
     return result
 
 
 def _begun(recipe: Recipe) -> Method:
-    """The method as the first phase finds it."""
+    """The method with its initial weights."""
     if not recipe.init_from:
         return methods.build(recipe.method, **recipe.options)
     given = Path(recipe.init_from).expanduser()
     if given.exists() or recipe.init_from == recipe.method:
         return methods.load(recipe.method, weights=given if given.exists() else None, strict=True, **recipe.options)
     raise FileNotFoundError(
-        f"no weights to start from at {given}; pass a weight file, the folder of an exported method, or "
-        f"{recipe.method!r} for the weights that it fuses with"
+        f"no initial weights at {given}; pass a weight file, the folder of an exported method, or {recipe.method!r} "
+        "for the weights that it fuses with"
     )
 
 
 def _rehearsed(method: Method, recipe: Recipe, out: Path) -> Recipe:
-    """The recipe with the method's own degradations where it names none.
+    """The recipe, with the method's default degradations if it has none.
 
-    What a later phase would be refused for is refused now, before hours of training and before anything is written.
+    Errors of later phases are raised now, before hours of training and before anything is written.
     """
     phases = {phase: dict(part) for phase, part in recipe.phases.items()}
     with torch.random.fork_rng(devices=[]), silence_lightning():
@@ -125,14 +126,14 @@ def _rehearsed(method: Method, recipe: Recipe, out: Path) -> Recipe:
 
 
 def _claim(recipe: Recipe, phases: Sequence[str], out: Path, resume: bool) -> None:
-    """Write the recipe into a folder that holds no training yet, or holds one of this recipe that shall go on."""
+    """Write the recipe into a folder that has no training yet, or one of this recipe to resume."""
     path = out / "recipe.json"
-    # A recipe alone is that of a training which was refused or ended before its first checkpoint.
+    # A recipe alone is from a training that was refused or ended before its first checkpoint.
     if any(path for pattern in (f"*/{CHECKPOINT}", f"*/{FINISHED}") for path in out.glob(pattern)):
         if not resume:
-            raise ValueError(f"{out} holds a training already; go on with --resume, or choose another --out")
+            raise ValueError(f"{out} already has a training; resume it with --resume, or choose another --out")
         if difference := differing_entry(path, recipe, phases):
-            raise ValueError(f"{out} holds a training of another recipe: {difference}; choose another --out")
+            raise ValueError(f"{out} has a training of another recipe: {difference}; choose another --out")
         _check_longer(recipe, phases, out)
     write_atomically(path, json.dumps(settled(recipe.entries()), indent=2, sort_keys=True, default=str) + "\n")
 
@@ -182,40 +183,40 @@ def _train_phase(method: Method, phase: str, recipe: Recipe, folder: Path, resum
 
 
 def _take_up(method: Method, finished: Path) -> None:
-    """Go on from the weights of a finished phase."""
+    """Load the weights of a finished phase."""
     try:
         method.load_state_dict(load_file(finished))
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ValueError(
-            f"{finished} is damaged or of another network; delete it, and --resume ends phase {finished.parent.name!r} "
-            "again from its last checkpoint"
+            f"{finished} is damaged or of another network; delete it, and --resume repeats the end of phase "
+            f"{finished.parent.name!r} from its last checkpoint"
         ) from error
 
 
 def _check_checkpoint(method: Method, path: Path) -> None:
-    """Refuse a file that this method cannot go on from.
+    """Refuse a checkpoint from which this method cannot be resumed.
 
     Raises:
-        ValueError: it is damaged, no checkpoint of a training, of another network, or holds code.
+        ValueError: it is damaged, not a training checkpoint, of another network, or contains code.
     """
-    remedy = f"delete it, and --resume begins phase {path.parent.name!r} again"
+    remedy = f"delete it, and --resume restarts phase {path.parent.name!r}"
     try:
         held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
-            f"{path} holds more than numbers, and code from a checkpoint is never run; {remedy}"
+            f"{path} contains more than tensors, and code from a checkpoint is never executed; {remedy}"
         ) from error
     except (RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged or no checkpoint; {remedy}") from error
+        raise ValueError(f"{path} is damaged or not a checkpoint; {remedy}") from error
     if not isinstance(held, dict) or not {"state_dict", "optimizer_states", "loops"} <= held.keys():
-        raise ValueError(f"{path} is no checkpoint of a training; {remedy}")
+        raise ValueError(f"{path} is not a training checkpoint; {remedy}")
     shapes = {name: tensor.shape for name, tensor in method.state_dict().items()}
     if shapes != {name: tensor.shape for name, tensor in held["state_dict"].items()}:
         raise ValueError(f"{path} is the checkpoint of another network; {remedy}")
 
 
 def _average(method: Method, initial: Mapping[str, Tensor], share: float) -> None:
-    """Average the weights with the initial ones; counters and other integers stay."""
+    """Average the weights with the initial ones; counters and other integers are unchanged."""
     for name, tensor in method.state_dict().items():
         if name in initial and tensor.is_floating_point():
             tensor.lerp_(initial[name].to(tensor.device), share)
@@ -223,19 +224,19 @@ def _average(method: Method, initial: Mapping[str, Tensor], share: float) -> Non
 
 @contextmanager
 def _sentences(phase: str, checkpoint: Path) -> Iterator[None]:
-    """Say in a sentence what to do about memory that did not suffice, on a device, in this process or a worker."""
+    """Turn out-of-memory errors, on a device, in this process or a worker, into advice."""
     try:
         yield
     except MisconfigurationException as error:
-        raise ValueError(f"the trainer of phase {phase!r} cannot work as asked: {error}") from error
+        raise ValueError(f"the trainer of phase {phase!r} cannot be set up: {error}") from error
     except (MemoryError, RuntimeError) as error:
         kept = f"the last checkpoint is {checkpoint}" if checkpoint.exists() else "no checkpoint was saved yet"
         if "DataLoader worker" in str(error):
-            # What asks all processes of a group to end may reach those that load data first.
+            # A signal to the whole process group may reach the data loading workers first.
             if "signal: Terminated" in str(error) or "signal: Interrupt" in str(error):
                 raise KeyboardInterrupt from error
             raise ValueError(
-                f"phase {phase!r} lost a process that loads data, which the system kills when memory runs out; lower "
+                f"phase {phase!r} lost a data loading worker, which the system kills when memory runs out; lower "
                 f"--loader.workers or --loader.cache_gib; {kept}"
             ) from error
         full = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
@@ -262,7 +263,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
     """The Trainer of a phase.
 
     Raises:
-        ValueError: devices, strategies or other options are such as Lightning refuses.
+        ValueError: Lightning refuses devices, strategies or other options.
     """
     options = recipe.of(phase, "trainer")
     own: list[Callback] = make_plugins("callbacks", recipe.plugins(phase, "callbacks"), folder)
@@ -290,7 +291,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
         callbacks.append(ProgressBar())
     others = make_plugins("loggers", recipe.plugins(phase, "loggers"), folder)
     loggers = [CSVLogger(folder, name="logs", flush_logs_every_n_steps=20), *others, *mirror.loggers]
-    # Lightning's summary counts operations of a forward pass, which these methods do not have, and prints 0.
+    # Lightning's summary would count the operations of `forward`, which these methods do not have, as 0.
     logged = 10 if options.get("max_steps", -1) not in range(100) else 1
     ours = {"log_every_n_steps": logged, "num_sanity_val_steps": 0, "enable_model_summary": False}
     try:
@@ -301,11 +302,11 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
             logger=loggers,
         )
     except (TypeError, ValueError, ImportError, MisconfigurationException) as error:
-        raise ValueError(f"the trainer of phase {phase!r} cannot work as asked: {error}") from error
+        raise ValueError(f"the trainer of phase {phase!r} cannot be set up: {error}") from error
 
 
 def _best(folder: Path) -> ModelCheckpoint:
-    """Keeps the weights of the least validation loss, as a checkpoint to fuse with or to start from."""
+    """Saves the weights of the lowest validation loss, as a checkpoint to fuse with or to start from."""
     return ModelCheckpoint(
         dirpath=folder,
         filename=Path(BEST).stem,

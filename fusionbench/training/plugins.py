@@ -1,4 +1,4 @@
-"""Lightning's callbacks and loggers that a recipe names by class, checked at once and made for each phase."""
+"""Lightning callbacks and loggers in recipes, given by class, checked at once and created for each phase."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from lightning.pytorch.loggers import Logger
 from fusionbench.registry import check_known
 
 KINDS: dict[str, type] = {"callbacks": Callback, "loggers": Logger}
-"""Entries of a recipe that name classes, and what these are subclasses of."""
+"""Entries of a recipe that list classes, and their base classes."""
 
 
 def check_plugins(kind: str, entries: object) -> None:
-    """Refuse entries that are no such classes, or whose arguments those do not take.
+    """Refuse entries that are not such classes, or have arguments that these do not take.
 
     Args:
         kind: a key of KINDS.
-        entries: each a class by its path, or by its name where it is Lightning's, alone or as `class_path` with its
-            arguments in `init_args`.
+        entries: classes by their path, or Lightning's by their name, alone or as `class_path` with arguments in
+            `init_args`.
 
     Raises:
-        ValueError: there is no such class, or it does not take its arguments.
+        ValueError: unknown class, or it does not take its arguments.
 
     Example:
         >>> check_plugins("callbacks", [{"class_path": "EarlyStopping", "init_args": {"monitor": "val/loss"}}])
@@ -39,9 +39,9 @@ def check_plugins(kind: str, entries: object) -> None:
 
 
 def make_plugins(kind: str, entries: Sequence[Any], folder: Path) -> list[Any]:
-    """The callbacks or loggers of one phase; loggers that write files do so in its folder unless told otherwise."""
+    """Create the callbacks or loggers of a phase; loggers write to its folder unless they have another one."""
     parsed = [_parsed(kind, entry, folder) for entry in entries]
-    # jsonargparse 4.49 gave the method another name.
+    # jsonargparse 4.49 renamed the method.
     names = "instantiate", "instantiate_classes"
     makers = [next(getattr(parser, name) for name in names if hasattr(parser, name)) for parser, _ in parsed]
     return [make(config)["value"] for make, (_, config) in zip(makers, parsed, strict=True)]

@@ -29,7 +29,7 @@ OURS = {
 """Arguments of the Trainer that training sets itself, and what to do instead."""
 
 TABLES = ("trainer", "loader")
-"""Entries of a recipe that a phase may have, too."""
+"""Entries of a recipe that a phase may have too."""
 
 ENTRIES = (*TABLES, *KINDS, "average_with_initial")
 """Entries of a phase in a recipe."""
@@ -41,15 +41,15 @@ LISTS = ("datasets", "degradations", "eval_degradations")
 """Arguments of the data module that a command line may write as 'a,b'."""
 
 LENGTHS = ("max_steps", "max_epochs")
-"""Arguments of the Trainer that say how long a phase is; 0 passes it over."""
+"""Arguments of the Trainer for the length of a phase; 0 skips it."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a method is trained; what `experiments/*.yaml` hold.
+    """How a method is trained; the content of `experiments/*.yaml`.
 
     Attributes:
-        method: in METHODS.
+        method: a name in METHODS.
         options: constructor arguments of the method.
         loader: arguments of `FusionDataModule`.
         trainer: arguments of the Lightning Trainer.
@@ -57,9 +57,9 @@ class Recipe:
             weights at the end of the phase with those at its start. It is the share of the initial weights: 0.5 is the
             mean of both. Such weight averaging retains what fine-tuning would forget (WiSE-FT: Wortsman et al., Robust
             fine-tuning of zero-shot models, CVPR 2022).
-        callbacks: Lightning's callbacks or your own, each a class, alone or as `class_path` with `init_args`; those
-            of a phase take the place of the recipe's.
-        loggers: beside the one that writes metrics.csv; likewise.
+        callbacks: Lightning's or your own callbacks, as classes alone or as `class_path` with `init_args`; those of a
+            phase replace the recipe's.
+        loggers: loggers in addition to the one that writes metrics.csv; likewise.
         seed: seed of every random choice.
         save_every: optimiser steps between two checkpoints.
         init_from: initial weights, a file or the folder of an exported method; the method's own name takes the weights
@@ -81,7 +81,7 @@ class Recipe:
     init_from: str = ""
 
     def __post_init__(self) -> None:
-        # The one field that is not taken as it is given; frozen fields are set this way.
+        # Normalised fields; in a frozen dataclass they are set this way.
         object.__setattr__(self, "method", methods.spelled(self.method))
         card = methods.card_of(self.method)
         options = current_names(f"option of {self.method}", self.options, card.renamed)
@@ -89,10 +89,10 @@ class Recipe:
         phases = {name: _current_phase(part) for name, part in self.phases.items()}
         object.__setattr__(self, "phases", phases)
         target = import_object(card.target)
-        _check("method", self.options, target, set(self.options))  # Which names it has is said where it is made.
+        _check("method", self.options, target, set(self.options))  # Unknown names are reported when it is built.
         if "phase" in self.options:
             raise ValueError(
-                "a recipe goes through every phase of its method; leave out the option 'phase', and pass one over with "
+                "a recipe has every phase of its method; leave out the option 'phase', and skip a phase with "
                 "--phases.NAME.trainer.max_epochs 0"
             )
         for part in ({what: getattr(self, what) for what in (*TABLES, *KINDS)}, *self.phases.values()):
@@ -116,7 +116,7 @@ class Recipe:
                 )
 
     def entries(self, **changes: Any) -> dict[str, Any]:
-        """The recipe as a table with these changes, without what is empty of callbacks, loggers and `init_from`."""
+        """The recipe as a table with changes, without callbacks, loggers and `init_from` if they are empty."""
         table = {**asdict(self), **changes}
         return {name: value for name, value in table.items() if name not in ("init_from", *KINDS) or value}
 
@@ -135,7 +135,7 @@ class Recipe:
 
 
 def current_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The table of a recipe that an earlier version wrote, with today's names.
+    """The table of a recipe written by an earlier version, with today's names.
 
     Example:
         >>> current_recipe({"method": "lure-s", "start": "a@b", "phases": {"fusion": {"keep": 0.5}}})
@@ -161,7 +161,7 @@ def _arguments(target: type) -> set[str]:
 
 
 def _check(what: str, options: object, target: type, known: set[str]) -> None:
-    """Refuse options that the target does not have, or whose values are of other types than it takes."""
+    """Refuse options that the target does not have, or values of the wrong type."""
     if not isinstance(options, Mapping):
         raise ValueError(f"{what} is {options!r}; give a table of its options")
     hints = get_type_hints(target.__init__) if options else {}
@@ -178,16 +178,16 @@ def _check(what: str, options: object, target: type, known: set[str]) -> None:
 
 
 def _readable(hint: Any) -> str:
-    """A type as a reader of a message knows it."""
+    """A readable name of a type for messages."""
     text = hint.__name__ if isinstance(hint, type) else str(hint)
     return re.sub(r"(\w+\.)+", "", text)
 
 
 def parsed(overrides: Sequence[str]) -> dict[str, Any]:
-    """The entries that texts such as 'trainer.max_steps=6' set, by their names.
+    """Parse entries such as 'trainer.max_steps=6' to values by name.
 
     Raises:
-        ValueError: one has no value, or is no entry of a recipe's tables.
+        ValueError: one has no value, or is not an entry of a recipe's tables.
 
     Example:
         >>> parsed(["trainer.max_steps=6", "phases.fusion={loader: {crop: 32}}"])
@@ -197,7 +197,7 @@ def parsed(overrides: Sequence[str]) -> dict[str, Any]:
     for text in overrides:
         name, equals, value = text.partition("=")
         if not equals or name.partition(".")[0] not in ("options", "phases", *TABLES):
-            raise ValueError(f"{text!r} sets no entry of a recipe; write such as --overrides trainer.max_steps=6")
+            raise ValueError(f"{text!r} sets no entry of a recipe; write for example --overrides trainer.max_steps=6")
         try:
             found[name] = get_loader("yaml")(value)
         except yaml.YAMLError:
@@ -208,18 +208,18 @@ def parsed(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def overridden(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables of a recipe with some entries changed, which then hold for every phase.
+    """The tables of a recipe with some entries overridden, for every phase.
 
-    What is changed in `trainer` or `loader` is dropped from the phases' own, and a length in steps takes the place of
-    one in epochs and the reverse. Phases of no steps or epochs stay passed over.
+    Overridden entries of `trainer` or `loader` are removed from the phases' own tables, and a length in steps replaces
+    one in epochs and vice versa. Phases of zero length are still skipped.
 
     Args:
         tables: `options`, `loader`, `trainer` and `phases`.
         changes: values by names such as 'trainer.max_steps' or, for one phase, 'phases.fusion.trainer.max_steps', which
-            count more; a table changes each of its entries.
+            take precedence; a table changes each of its entries.
 
     Raises:
-        ValueError: a table is changed to something else.
+        ValueError: a table would be replaced by something else.
 
     Example:
         >>> overridden({"phases": {"fusion": {"trainer": {"max_steps": 9000}}}}, {"trainer.max_epochs": 2})
@@ -235,7 +235,7 @@ def overridden(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[st
 
 
 def _spread(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """The entries that a change makes: a table changes each of its own."""
+    """The single entries of a change; a table changes each of its entries."""
     depth = 2 if path[0] != "phases" else 3 if len(path) > 2 and path[2] not in TABLES else 4
     if len(path) >= depth:
         yield path, value
@@ -247,7 +247,7 @@ def _spread(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...]
 
 
 def _clear(tables: dict[str, Any], what: str, name: str) -> None:
-    """Drop an entry, and the one that says the same in another unit, from the table and from each phase's own."""
+    """Remove an entry, and the same length in another unit, from the table and from each phase's own."""
     names = LENGTHS if name in LENGTHS else (name,)
     phases = tables.get("phases")
     for part in (tables, *(phases.values() if isinstance(phases, Mapping) else ())):
@@ -267,7 +267,7 @@ def _set(tables: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 
 def strip_paths(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe without the folders of its data: equal trainings have equal notes, and others read nothing private.
+    """A recipe without data folders, so that equal trainings have equal metadata and nothing private is published.
 
     Example:
         >>> strip_paths({"loader": {"root": "/me", "crop": 64}, "phases": {"fusion": {"loader": {"root": "/data"}}}})

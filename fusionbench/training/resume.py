@@ -1,4 +1,4 @@
-"""Whether a training may go on in its folder: what changes its result must be what it was."""
+"""Whether a training may be resumed in its folder: settings that affect its result must not have changed."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ FREE = {
         *("check_val_every_n_epoch", "use_distributed_sampler", "val_check_interval"),
     },
 }
-"""What may be other than it was: where and how a training runs, how often it is looked at, and until when."""
+"""Settings that may change: where and how a training runs, how often it is logged, and how long it is."""
 
 TARGETS: dict[str, type] = {"loader": FusionDataModule, "trainer": Trainer}
 
 
 def differing_entry(path: Path, recipe: Recipe, phases: Sequence[str]) -> str:
-    """What a training in a folder was told otherwise, as a clause of a sentence; empty where it may go on.
+    """A clause on how the recipe of a training in a folder differs; empty if it may be resumed.
 
     A phase may become longer.
 
     Args:
-        path: the recipe.json of the folder.
-        recipe: what the training is told now.
-        phases: of the method.
+        path: the folder's recipe.json.
+        recipe: the current recipe.
+        phases: the method's phases.
     """
     try:
         held = Recipe(**current_recipe(json.loads(path.read_text(encoding="utf-8"))))
@@ -70,7 +70,7 @@ def became_longer(before: Mapping[str, Any], options: Mapping[str, Any]) -> bool
 
 
 def _entries(recipe: Recipe, phases: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Everything that the result depends on, by name; defaults as if they had been said."""
+    """All settings that the result depends on, by name, including defaults."""
     yield "method", recipe.method
     yield "seed", recipe.seed
     yield "init_from", _place(recipe.init_from)
@@ -87,22 +87,22 @@ def _entries(recipe: Recipe, phases: Sequence[str]) -> Iterator[tuple[str, Any]]
 
 
 def _longer(old: Any, new: Any) -> bool:
-    """Whether a length grew; -1 and None set no limit."""
+    """Whether a length has grown; -1 and None mean unlimited."""
     return new in (-1, None) or (old not in (-1, None) and isinstance(new, int) and new > old)
 
 
 def _place(path: Any) -> str:
-    """A folder or file as the same text however it is written."""
+    """A canonical text of a folder or file."""
     return str(Path(path).expanduser().resolve()) if path and Path(path).expanduser().exists() else str(path or "")
 
 
 def _plain(value: Any) -> Any:
-    """As a recipe.json gives it back."""
+    """A value as read back from recipe.json."""
     return json.loads(json.dumps(value, default=str))
 
 
 def settled(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's table whose folders are found from everywhere.
+    """A recipe's table with absolute folders.
 
     Example:
         >>> settled({"loader": {"root": "/", "crop": 64}, "seed": 0})

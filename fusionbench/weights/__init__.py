@@ -1,1 +1,1 @@
-"""Weight files: what is known of each, where it lies, whether it is the one it says, and reading it."""
+"""Weight files: their cards, where they are, downloading, verifying and reading them."""

@@ -1,4 +1,4 @@
-"""What is known of a weight file: its addresses, checksum, licence and source."""
+"""The card of a weight file: its addresses, checksum, licence and source."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PUBLISHED = "published checksum"
-"""What `verify` returns for a file whose published checksum it has."""
+"""What `verify` returns for a file with the published checksum."""
 
 
 MODEL = "model.safetensors"
-"""The file in the folder of an exported method."""
+"""The weights in the folder of an exported method."""
 
 
 CONFIG = "config.json"
-"""The file beside it that says which method it is, and the SHA-256 of its numbers."""
+"""The file next to it with the method, its options and the weights' SHA-256."""
 
 
 @dataclass(frozen=True)
 class WeightsCard:
-    """What is known of one published weight file.
+    """One published weight file.
 
     Attributes:
         file: its name on disk.
-        urls: where to fetch it, in order of preference; empty where a person has to.
-        sha256: its checksum, or the first digits where no more is published (names of torch hub files end with
-            eight); empty for files that everybody makes for himself (own training, an import).
-        size: bytes; 0 where it is not known.
-        approximate_size: bytes of the network's tensors, where the size of the file is not known.
-        licence: as its source states it.
-        source: who published it, and in which state: `owner/repository@commit:path`.
+        urls: download addresses in order of preference; empty if it must be downloaded manually.
+        sha256: its checksum, or the first digits if no more is published (names of torch hub files end with eight);
+            empty for files that users create themselves (by training or importing).
+        size: bytes; 0 if unknown.
+        approximate_size: bytes of the network's tensors, if the size of the file is unknown.
+        licence: licence as stated by its source.
+        source: where it is published, with the version: `owner/repository@commit:path`.
         note: what else a user should know.
-        folder: the folder under `weights/`, where it is not the method's name.
+        folder: the folder below `weights/`, if it is not the method's name.
         submodule: the submodule of the method that it fills; empty for the whole method.
-        ignored_keys: patterns of keys in the file that have no effect and are passed over.
-        aliases: other published files with the same numbers, their checksums by file name.
-        caches: caches of other programs that may hold it: 'torch:<folder>' below torch's hub, 'hf:<owner>/<name>'.
+        ignored_keys: patterns of keys in the file that have no effect and are ignored.
+        aliases: other published files with the same weights: their checksums by file name.
+        caches: caches of other programs that may contain it: 'torch:<folder>' below torch's hub, 'hf:<owner>/<name>'.
     """
 
     file: str
@@ -58,17 +58,17 @@ def github_card(source: str, sha256: str, size: int, **details: Any) -> WeightsC
     """The card of a file in a public GitHub repository.
 
     Args:
-        source: `owner/repository@commit:path`, from which the addresses are made.
+        source: `owner/repository@commit:path`, from which the addresses are derived.
         sha256: checksum.
         size: bytes.
-        details: the card's other fields; `file` is the path's last part unless it is given.
+        details: other fields of the card; `file` is the last part of the path by default.
     """
     repository, _, rest = source.partition("@")
     commit, _, path = rest.partition(":")
     addresses = (
         f"https://raw.githubusercontent.com/{repository}/{commit}/{path}",
         f"https://github.com/{repository}/raw/{commit}/{path}",
-        # The newest state, should that commit go away; the checksum says whether the file is still the same.
+        # The latest version, in case that commit disappears; the checksum tells whether the file is still the same.
         f"https://raw.githubusercontent.com/{repository}/HEAD/{path}",
     )
     known = {"file": path.rpartition("/")[2], "urls": addresses, "sha256": sha256, "size": size, "source": source}

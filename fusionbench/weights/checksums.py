@@ -1,7 +1,7 @@
-"""SHA-256 of files, and the notes of files that no published checksum speaks for.
+"""SHA-256 of files, and the pinned hashes of files without a published checksum.
 
-Such a file is taken as it is the first time: `<file>.accepted` beside it holds the SHA-256 of the bytes and where they
-came from. Other bytes are refused from then on, also when the file itself is gone and is fetched again.
+Such a file is trusted on first use: `<file>.accepted` next to it holds the SHA-256 and the origin. Other bytes are
+refused from then on, even if the file itself has been deleted and is downloaded again.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from fusionbench.files import sha256_of, write_atomically
 from fusionbench.weights.entry import file_of
 
 FULL = 64
-"""Hex digits of a whole SHA-256."""
+"""Hex digits of a full SHA-256."""
 
 IMPORTED = "imported from the authors' files"
-"""Where a file came from that was made of others, whose checksums its header holds."""
+"""Origin of a file that was converted from others, whose checksums are in its header."""
 
 
 @dataclass(frozen=True)
-class Acceptance:
-    """Which bytes of a file were accepted.
+class AcceptedHash:
+    """The pinned hash of a file.
 
     Attributes:
-        sha256: of the bytes; empty where the note cannot be read.
-        origin: where they came from.
+        sha256: the hash; empty if the record cannot be read.
+        origin: where the file came from.
     """
 
     sha256: str
@@ -35,7 +35,7 @@ class Acceptance:
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256 in hex; read again only after it changed."""
+    """The file's SHA-256 in hex, cached until the file changes."""
     path = file_of(path)
     stat = path.stat()
     return _sha256(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
@@ -43,12 +43,12 @@ def sha256(path: Path) -> str:
 
 @lru_cache(maxsize=256)
 def _sha256(path: str, size: int, modified: int) -> str:
-    del size, modified  # part of the key only: a rewritten file is hashed anew
+    del size, modified  # only part of the cache key, so that a changed file is hashed again
     return sha256_of(Path(path))
 
 
 def digest8(*paths: Path) -> str:
-    """The eight hex digits that name weights in results; several files of one method give one digest.
+    """The eight hex digits that identify weights in results; one digest for several files of a method.
 
     Example:
         >>> digest8()
@@ -61,59 +61,59 @@ def digest8(*paths: Path) -> str:
     return hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest()[:8]
 
 
-def acceptance(path: Path) -> Path:
-    """The note beside a file that says which bytes of it were accepted."""
+def accepted_path(path: Path) -> Path:
+    """The path of the pinned hash next to a file."""
     path = file_of(path)
     return path.with_name(f"{path.name}.accepted")
 
 
 def accept(path: Path, origin: str) -> None:
-    """Take a file as it is now, though no published checksum speaks for it.
+    """Trust the current content of a file that has no published checksum.
 
     Args:
-        origin: where it came from; told in results.
+        origin: where it came from, as shown in results.
     """
-    write_atomically(acceptance(path), f"{sha256(path)}  {' '.join(origin.split())}\n")
+    write_atomically(accepted_path(path), f"{sha256(path)}  {' '.join(origin.split())}\n")
 
 
-def accepted(path: Path) -> Acceptance | None:
-    """What the note beside a file says, whether or not the file is there."""
-    note = acceptance(path)
+def accepted(path: Path) -> AcceptedHash | None:
+    """The pinned hash of a file, which itself need not exist."""
+    note = accepted_path(path)
     if not note.is_file():
         return None
     digest, _, origin = note.read_text(encoding="utf-8").strip().partition("  ")
-    return Acceptance(digest, origin or "accepted")
+    return AcceptedHash(digest, origin or "accepted")
 
 
 def check_accepted(path: Path) -> str:
-    """Compare a file with the note beside it.
+    """Compare a file with its pinned hash.
 
     Returns:
-        Where the accepted bytes came from; empty without a note.
+        The origin of the trusted file; empty without a pinned hash.
 
     Raises:
-        ValueError: the file has other bytes than those that were accepted.
+        ValueError: the file differs from its pinned hash.
     """
     noted = accepted(path)
     if noted is None:
         return ""
     if noted.sha256 != sha256(path):
         raise ValueError(
-            f"the sha256 of {path} is {sha256(path)[:16]}…, and not the {noted.sha256[:16]}… that "
-            f"{acceptance(path).name} recorded ({noted.origin})"
+            f"the SHA-256 of {path} is {sha256(path)[:16]}…, not the {noted.sha256[:16]}… that "
+            f"{accepted_path(path).name} recorded ({noted.origin})"
         )
     return noted.origin
 
 
 def pin(path: Path, origin: str, published: str = "") -> None:
-    """Accept a file that was fetched without a whole checksum; one that is not what is known of it is removed.
+    """Trust a file that was downloaded without a full checksum; remove it if it contradicts what is known.
 
     Args:
         origin: where it came from.
-        published: the first digits of its checksum, where they are known.
+        published: the first digits of its checksum, if known.
 
     Raises:
-        ValueError: it does not begin with them, or is not what was accepted before.
+        ValueError: its hash does not start with them, or differs from the hash pinned before.
     """
     found, noted = sha256(path), accepted(path)
     if found.startswith(published) and (noted is None or noted.sha256 == found):
@@ -121,26 +121,26 @@ def pin(path: Path, origin: str, published: str = "") -> None:
         return
     path.unlink()
     if not found.startswith(published):
-        raise ValueError(f"{path.name}, {origin}: its sha256 is {found[:16]}… and does not begin with {published}")
+        raise ValueError(f"{path.name}, {origin}: its SHA-256 is {found[:16]}… and does not start with {published}")
     before = f"{noted.sha256[:16]}…, {noted.origin}" if noted else ""
     raise ValueError(
-        f"{path.name}, {origin}: its sha256 is {found[:16]}… and was another before ({before}); if that is meant, "
-        f"remove {acceptance(path)} and fetch it again"
+        f"{path.name}, {origin}: its SHA-256 is {found[:16]}… and was different before ({before}); if this is "
+        f"intended, remove {accepted_path(path)} and download it again"
     )
 
 
 def short_of_a_checksum(file: str, published: str) -> str:
-    """What to tell before a file is fetched whose checksum is not known in full; empty where it is.
+    """The notice before downloading a file without a full published checksum; empty for others.
 
     Args:
         file: its name.
-        published: the published checksum, its first digits, or nothing.
+        published: the published checksum, its first digits, or empty.
 
     Example:
         >>> short_of_a_checksum("net.pth", "")
-        'net.pth: no checksum is published; the SHA-256 of what arrives is recorded, and other bytes are refused later'
+        'net.pth: no checksum is published; the SHA-256 of the download is recorded, and other bytes are refused later'
     """
     if len(published) == FULL:
         return ""
     known = f"only the first {len(published)} digits of its checksum are" if published else "no checksum is"
-    return f"{file}: {known} published; the SHA-256 of what arrives is recorded, and other bytes are refused later"
+    return f"{file}: {known} published; the SHA-256 of the download is recorded, and other bytes are refused later"

@@ -1,7 +1,7 @@
-"""Files from the network: several mirrors, checksums, and transfers that go on where they broke off.
+"""Downloads: several mirrors, checksums, and resumable transfers.
 
-pooch decides whether a file is there and whether it is the right one; the transfer is ours, because pooch begins anew
-after every interruption. An unfinished transfer is `<file>.part`, and `<file>.part.json` says of what.
+pooch checks whether a file exists and is the right one; the transfer itself is ours, because pooch starts again after
+every interruption. An unfinished transfer is `<file>.part`, with its source in `<file>.part.json`.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from fusionbench.console import make_console
 
 ATTEMPTS = 3
-"""How often one mirror is tried without a single new byte before the next one is."""
+"""Number of attempts without a single new byte before the next mirror is tried."""
 
 TIMEOUTS = (10, 60)
-"""Seconds to connect, and between two packets."""
+"""Timeouts in seconds: to connect, and between two packets."""
 
 SPARE = 2**20
-"""Bytes beyond those expected at which a transfer is given up: a server may send without end."""
+"""Tolerated excess in bytes; larger transfers are aborted, because a server may send without end."""
 
 UNKNOWN = 2**33
-"""Bytes that a file of unknown size may have."""
+"""Largest size in bytes of a file of unknown size."""
 
-_CHUNK = 2**14  # what a broken connection can cost
+_CHUNK = 2**14  # at most this much is lost when a connection breaks
 
 Report = Callable[[int, int | None], None]
-"""Called with the bytes that are there and the bytes there will be, where that is known."""
+"""Called with the bytes received and the total, if known."""
 
 
 class _RefusedError(OSError):
-    """A mirror that does not have the file; asking it again is of no use."""
+    """The mirror does not have the file, so a retry is pointless."""
 
 
 class _CutShortError(OSError):
-    """A transfer that ended before the file did."""
+    """The transfer ended before the file was complete."""
 
 
 @dataclass(frozen=True)
 class _Unfinished:
-    """What a `.part` file is the beginning of: enough to know whether another answer continues it."""
+    """The source of a `.part` file, to decide whether a response continues it."""
 
     url: str
     validator: str
@@ -69,27 +69,27 @@ def fetch(
     wait: float = 1.0,
     about: int | None = None,
 ) -> Path:
-    """Bring a file to `target`, from the first of several addresses that has it.
+    """Download a file to `target`, from the first of several addresses that has it.
 
-    A file that is there already, with the right checksum where one is known, is left as it is.
+    An existing file with the right checksum, if one is known, is kept.
 
     Args:
-        urls: the same file at several places, in order of preference.
-        sha256: its checksum; without one the size is all that can be compared.
-        size: its bytes.
-        progress: show a bar on the terminal.
-        wait: seconds before a mirror is tried again, doubled each time.
-        about: roughly its bytes, where they are not known exactly; a file of more than twice as many is refused.
+        urls: addresses of the same file, in order of preference.
+        sha256: its checksum; without it, only the size can be compared.
+        size: its size in bytes.
+        progress: show a progress bar in the terminal.
+        wait: seconds before a retry of a mirror, doubled each time.
+        about: approximate size in bytes, if the exact one is unknown; a file of more than twice that size is refused.
 
     Raises:
-        ValueError: there is no address, or every mirror has another file than expected, or a larger one.
-        OSError: no mirror could be reached or had the file; what was transferred is kept for the next attempt.
+        ValueError: there is no address, or every mirror has a different or larger file than expected.
+        OSError: no mirror could be reached or had the file; a partial transfer is kept for the next attempt.
     """
     if not urls:
-        raise ValueError(f"no address is known for {target.name}; put the file at {target} by hand")
+        raise ValueError(f"no address is known for {target.name}; put the file at {target} manually")
     known_hash = f"sha256:{sha256}" if sha256 else None
     if target.is_file() and not known_hash and size and target.stat().st_size != size:
-        raise ValueError(f"{target} has {target.stat().st_size} bytes, expected {size}; remove it to fetch it again")
+        raise ValueError(f"{target} has {target.stat().st_size} bytes, expected {size}; delete it to download it again")
     pooch.get_logger().setLevel(logging.WARNING)
     problems: list[str] = []
     wrong = 0
@@ -106,24 +106,24 @@ def fetch(
                 problems.append(f"{url}: {_reason(error)}")
             else:
                 return target
-    message = f"could not fetch {target.name}: {'; '.join(problems)}"
+    message = f"could not download {target.name}: {'; '.join(problems)}"
     if wrong == len(urls):
         raise ValueError(message)
-    raise OSError(f"{message}; or put the file at {target} by hand")
+    raise OSError(f"{message}; or put the file at {target} manually")
 
 
 def _retrieve(url: str, known_hash: str | None, target: Path, transfer: _Transfer) -> None:
     try:
         pooch.retrieve(url, known_hash, fname=target.name, path=target.parent, downloader=transfer)
     except ValueError:
-        # The beginning may have been of another file: it came from another mirror, or the file has changed since.
+        # The partial file may be of another version: from another mirror, or the file has changed since.
         if not transfer.resumed:
             raise
         pooch.retrieve(url, known_hash, fname=target.name, path=target.parent, downloader=transfer)
 
 
 class _Transfer:
-    """The step of pooch that brings one URL to one file, going on with an unfinished one where that is safe."""
+    """A downloader for pooch: one URL to one file, resuming a partial file if that is safe."""
 
     def __init__(self, target: Path, size: int | None, most: int, checked: bool, wait: float, report: Report) -> None:
         self.part = target.with_name(f"{target.name}.part")
@@ -154,7 +154,7 @@ class _Transfer:
             found = self._there()
             self._forget()
             raise ValueError(f"it has {found} bytes, expected {self.size}")
-        # Onto pooch's own temporary file, which it checks and moves to its place.
+        # To pooch's temporary file, which it verifies and moves to the target.
         shutil.move(self.part, output_file)
         self._forget()
 
@@ -166,8 +166,8 @@ class _Transfer:
         self.about.unlink(missing_ok=True)
 
     def _get(self, url: str) -> None:
-        """One request: the whole file, or the rest of it."""
-        # A compressed answer could not be continued by bytes of the file.
+        """One request, for the whole file or the rest of it."""
+        # A compressed response could not be continued with bytes of the file.
         headers = {"Accept-Encoding": "identity"}
         start = self._there() if self._continues(url) else 0
         if start:
@@ -180,13 +180,13 @@ class _Transfer:
                 if answer.headers.get("Content-Range", "").endswith(f"/{start}"):
                     return  # All of it had arrived before the process was stopped.
                 self._forget()
-                raise _CutShortError("the unfinished file was longer than the whole; beginning anew")
+                raise _CutShortError("the partial file was longer than the whole; starting again")
             self._check_answer(answer)
             if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
                 start = 0
             elif not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 self._forget()
-                raise _CutShortError("the answer does not continue the unfinished file; beginning anew")
+                raise _CutShortError("the response does not continue the partial file; starting again")
             self.resumed = start > 0
             total = _total(answer, start)
             self._check_room(total or 0, start)
@@ -210,7 +210,7 @@ class _Transfer:
             self._check_room(there, start)
 
     def _check_room(self, total: int, start: int) -> None:
-        """Refuse a file that is larger than expected, or than the disk."""
+        """Refuse a file that is larger than expected, or than the free space."""
         if total > self.most:
             self._forget()
             raise ValueError(f"it has more than the {self.size or self.most} bytes that were expected")
@@ -233,7 +233,7 @@ class _Transfer:
             return _Unfinished("", "")
 
     def _continues(self, url: str) -> bool:
-        """Whether the rest from this URL fits the beginning: certain afterwards with a checksum, guarded without."""
+        """Whether the partial file can be resumed from this URL; a checksum verifies it afterwards."""
         return self.checked or (self._unfinished().url == url and bool(self._unfinished().validator))
 
     def _note(self, unfinished: _Unfinished) -> None:
@@ -242,13 +242,13 @@ class _Transfer:
 
 
 class Servers:
-    """What servers tell of files without sending them; one that does not answer once is not asked again."""
+    """Metadata of files from servers; one that does not answer is not asked again."""
 
     def __init__(self) -> None:
         self._silent: dict[str, bool] = {}
 
     def size(self, urls: Sequence[str]) -> int:
-        """Bytes of a file, 0 where no server tells."""
+        """Size of a file in bytes, 0 if no server provides it."""
         for url in urls:
             answer = self._head(url)
             length = answer.headers.get("Content-Length", "") if answer is not None and answer.ok else ""
@@ -257,7 +257,7 @@ class Servers:
         return 0
 
     def answers(self, url: str) -> bool:
-        """Whether there is anybody at the address's host, which is asked for this once."""
+        """Whether the host of an address answers; it is asked only once."""
         host = urlsplit(url).netloc
         if host not in self._silent:
             self._head(url)
@@ -277,30 +277,30 @@ class Servers:
 
 
 def _ask(method: str, url: str, **options: Any) -> requests.Response:
-    """A request that follows no redirection from https to anything else."""
+    """A request that does not follow redirects from https to anything else."""
     return requests.request(method, url, hooks={"response": _check_redirection}, **options)
 
 
 def _check_redirection(answer: requests.Response, **_: Any) -> None:
-    # The hook is called before the redirection is followed.
+    # The hook is called before the redirect is followed.
     target = urljoin(answer.url, answer.headers.get("Location", ""))
     if answer.is_redirect and urlsplit(answer.url).scheme == "https" != urlsplit(target).scheme:
-        raise _RefusedError(f"it leads from https to {target}, where anybody on the way could change the file")
+        raise _RefusedError(f"it redirects from https to {target}, where the file could be tampered with")
 
 
 def _existing(folder: Path) -> Path:
-    """The nearest folder above that is there already."""
+    """The nearest existing parent folder."""
     return next(place for place in (folder, *folder.absolute().parents) if place.exists())
 
 
 def _validator(answer: requests.Response) -> str:
-    """What tells one state of the file from another; empty without, or with one that equal bytes need not share."""
+    """The strong validator (ETag) of a file's version; empty if there is none or only a weak one."""
     tag = str(answer.headers.get("ETag", ""))
     return str(answer.headers.get("Last-Modified", "")) if not tag or tag.startswith("W/") else tag
 
 
 def _total(answer: requests.Response, start: int) -> int | None:
-    """Bytes of the whole file, as far as the answer tells."""
+    """Size of the whole file in bytes, if the response contains it."""
     _, _, total = answer.headers.get("Content-Range", "").partition("/")
     if total.isdigit():
         return int(total)
@@ -313,7 +313,7 @@ def _is_hopeless(error: Exception) -> bool:
 
 
 def _is_unknown_host(error: Exception) -> bool:
-    """Whether the host has no address: there is no network, so that waiting does not help."""
+    """Whether the host cannot be resolved: there is no network, so a retry is pointless."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(reason, Exception) and isinstance(reason.__context__, socket.gaierror)
 
@@ -331,7 +331,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate is not trusted here"
     if _is_unknown_host(error):
-        return "the host is not known here; is there a network?"
+        return "the host is unknown; is there a network?"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
     return str(error)

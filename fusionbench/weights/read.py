@@ -1,4 +1,4 @@
-"""Reading weight files: named tensors in, a filled network out, and never code.
+"""Reading weight files into networks, without ever executing code.
 
 Programs save a network's tensors in many forms: alone, under a key such as `model` or `params_ema`, beside those of
 other networks, with a prefix on every name. What fits a network completely is found by its names and shapes.
@@ -68,7 +68,9 @@ def read_state(path: Path, module: nn.Module | None = None) -> State:
     file, entry = split_entry(path)
     tables = dict(_tables(_content(file)))
     if not tables:
-        raise ValueError(f"{file} holds no plain table of named tensors; export the network's state_dict and pass that")
+        raise ValueError(
+            f"{file} does not contain a plain table of named tensors; export the network's state_dict and pass that"
+        )
     if entry:
         tables = _of_entry(tables, entry, file)
     if module is None:
@@ -208,7 +210,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         state: dict[str, Tensor] = load_file(path)
     except SafetensorError as error:
-        raise ValueError(f"{path} is no safetensors file or is damaged ({error}); fetch it again") from error
+        raise ValueError(f"{path} is not a safetensors file or is damaged ({error}); download it again") from error
     return state
 
 
@@ -221,20 +223,20 @@ def _torch_file(path: Path) -> object:
             return torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
-            f"{path} is no weight file, or holds more than tensors, and code from a weight file is never run; "
-            "load it once where you trust it and save its state_dict"
+            f"{path} is not a weight file, or contains more than tensors, and code from a weight file is never "
+            "executed; load it once where you trust it and save its state_dict"
         ) from error
     except (RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError, struct.error) as error:
-        raise ValueError(f"{path} is no torch weight file or is damaged; fetch it again") from error
+        raise ValueError(f"{path} is not a torch weight file or is damaged; download it again") from error
 
 
 def load_strict(module: nn.Module, state: Mapping[str, Tensor], card: WeightsCard, path: Path) -> None:
-    """Put a file's tensors into a network, every one of them.
+    """Load a file's tensors into a network, which must match exactly.
 
-    Batch counters (`num_batches_tracked`), which old files lack and inference never reads, may be absent.
+    Only batch counters (`num_batches_tracked`), which old files lack and inference does not use, may be missing.
 
     Raises:
-        ValueError: the file belongs to another architecture; the message names what differs.
+        ValueError: the file is of another architecture; the message lists the differences.
     """
     given = {
         key: value for key, value in state.items() if not any(fnmatchcase(key, rule) for rule in card.ignored_keys)
@@ -250,5 +252,5 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], card: WeightsCar
     if missing or surplus or shapes:
         parts = [("missing", missing), ("surplus", surplus), ("wrong shape", shapes)]
         differences = "; ".join(f"{len(keys)} {word} ({first_few(keys, 3)})" for word, keys in parts if keys)
-        raise ValueError(f"{path} holds weights of another architecture than {type(module).__name__}: {differences}")
+        raise ValueError(f"{path} has weights of another architecture than {type(module).__name__}: {differences}")
     module.load_state_dict(given, strict=False)

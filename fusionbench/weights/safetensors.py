@@ -1,7 +1,7 @@
-"""Safetensors files with notes on how their numbers came about; equal numbers and notes give equal bytes.
+"""Safetensors files with metadata; equal tensors and metadata give equal bytes.
 
-That matters because results name weights by the hash of their file. safetensors writes the entries of a header in an
-order of chance, so all notes are one entry, JSON.
+This matters because results identify weights by the hash of their file. safetensors writes header entries in random
+order, so all metadata is one JSON entry.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ ENTRY = "fusionbench"
 """The header's only entry."""
 
 STRUCTURED = ("recipe", "sha256", "left_out")
-"""Notes that version 0.1 wrote as JSON in entries of their own."""
+"""Metadata that version 0.1 wrote as JSON in separate entries."""
 
 
-def write_tensors(state: Mapping[str, Tensor], target: Path, notes: Mapping[str, Any]) -> Path:
-    """Write named tensors; the file is there as a whole or not at all.
+def write_tensors(state: Mapping[str, Tensor], target: Path, metadata: Mapping[str, Any]) -> Path:
+    """Write named tensors atomically.
 
     Args:
-        notes: what JSON can hold, and paths; their order is kept.
+        metadata: metadata that can be represented in JSON, and paths; the order is kept.
     """
     from safetensors.torch import save_file
 
-    # Tensors that share memory are refused by safetensors, so each becomes one of its own.
+    # safetensors refuses tensors that share memory, so each is copied.
     numbers = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
     with whole_file(target) as unfinished:
-        save_file(numbers, unfinished, {ENTRY: json.dumps(notes, default=str)})
+        save_file(numbers, unfinished, {ENTRY: json.dumps(metadata, default=str)})
     return target
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """The notes in a safetensors file, also in one of version 0.1; none where it holds none.
+    """The metadata of a safetensors file, also of version 0.1; empty if there is none.
 
     Raises:
-        ValueError: it is no safetensors file, is damaged, or its notes are.
+        ValueError: it is not a safetensors file, or the file or its metadata is damaged.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
-            entries: dict[str, str] = dict(file.metadata() or {})
+        with safe_open(path, framework="pt") as header:
+            entries: dict[str, str] = dict(header.metadata() or {})
         if ENTRY in entries:
             return dict(json.loads(entries[ENTRY]))
         return {key: json.loads(text) if key in STRUCTURED else text for key, text in entries.items()}
     except (SafetensorError, ValueError, TypeError) as error:
-        raise ValueError(f"{path} is no safetensors file or is damaged ({error})") from error
+        raise ValueError(f"{path} is not a safetensors file or is damaged ({error})") from error

@@ -1,12 +1,12 @@
-"""Weight files: their cards, where they lie, what they hash to, and how they are read.
+"""Where weight files are stored and searched, and how they are verified.
 
-A file is looked for at `$FUSIONBENCH_HOME/weights/<folder>/<file>` (default `~/.cache/fusionbench`), then in the caches
+A file is searched at `$FUSIONBENCH_HOME/weights/<folder>/<file>` (default `~/.cache/fusionbench`), then in the caches
 of torch and Hugging Face that its card names, then among those that come with the package (`pretrained/<method>`, each
-an exported method), unless a person names another place. Nothing here falls back to random numbers, and nothing
-unpickles code.
+an exported method), unless the user gives another path. There is no fallback to random weights, and no code is
+unpickled.
 
-A file that no published checksum speaks for is taken only after somebody accepted it or fetched it from the address on
-its card; checksums.py remembers its bytes, and others are refused.
+A file without a published checksum is used only if the user accepted it or it was downloaded from the address on its
+card; checksums.py pins its hash, and other bytes are refused.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from fusionbench.weights.checksums import FULL, check_accepted, pin, sha256, sho
 from fusionbench.weights.entry import file_of
 
 IN_PACKAGE = "in the package"
-"""What it returns for a file that comes with fusionbench and has the checksum of the config.json beside it."""
+"""What `verify` returns for a file that comes with fusionbench and matches its config.json."""
 
 
 PRETRAINED = Path(__file__).parent / "pretrained"
-"""Exported methods that come with the package."""
+"""The exported methods that come with the package."""
 
 
 def home() -> Path:
-    """The folder for everything that is downloaded: `$FUSIONBENCH_HOME`, by default `~/.cache/fusionbench`."""
+    """The folder for downloads: `$FUSIONBENCH_HOME`, by default `~/.cache/fusionbench`."""
     return Path(os.environ.get("FUSIONBENCH_HOME") or "~/.cache/fusionbench").expanduser()
 
 
 def cache_path(method: str, card: WeightsCard) -> Path:
-    """Where the card's file is looked for when nobody names another place."""
+    """The default path of a card's file."""
     return home() / "weights" / (card.folder or method) / card.file
 
 
 def search_paths(method: str, card: WeightsCard) -> list[Path]:
-    """Every path at which the card's file is looked for, in this order."""
+    """All paths at which a card's file is searched, in order."""
     own = cache_path(method, card)
     folders = [own.parent, *(folder for cache in card.caches for folder in _cache_folders(cache))]
     found = [folder / file for folder in folders for file in (card.file, *card.aliases)]
@@ -49,13 +49,13 @@ def search_paths(method: str, card: WeightsCard) -> list[Path]:
 
 
 def _cache_folders(cache: str) -> list[Path]:
-    """The folders of another program's cache, by the rules and variables of that program."""
+    """The folders of another program's cache, by that program's rules and environment variables."""
     kind, _, place = cache.partition(":")
     if kind == "torch":
         return [Path(os.environ.get("TORCH_HOME") or _user_cache() / "torch") / "hub" / place]
     if kind == "hf":
         return snapshots(place)
-    raise ValueError(f"unknown cache {cache!r}; write 'torch:<folder>' or 'hf:<owner>/<name>'")
+    raise ValueError(f"unknown cache {cache!r}; use 'torch:<folder>' or 'hf:<owner>/<name>'")
 
 
 def _user_cache() -> Path:
@@ -63,7 +63,7 @@ def _user_cache() -> Path:
 
 
 def snapshots(repository: str) -> list[Path]:
-    """The folders of a repository in Hugging Face's cache; the pattern of their names where there are none."""
+    """The folders of a repository in the Hugging Face cache; the pattern of their names if there are none."""
     hub = Path(
         os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or _user_cache() / "huggingface") / "hub"
     )
@@ -72,7 +72,7 @@ def snapshots(repository: str) -> list[Path]:
 
 
 def locate(method: str, card: WeightsCard) -> Path | None:
-    """The first of its places where the file is."""
+    """The first search path at which the file exists."""
     return next((path for path in search_paths(method, card) if path.is_file()), None)
 
 
@@ -80,12 +80,12 @@ def require(method: str, card: WeightsCard, override: Path | None = None) -> Pat
     """The file that a card describes.
 
     Args:
-        method: whose; names the folder.
-        override: the file itself, one of its tables (`FILE#ENTRY`), or a folder that holds it under the card's name or
-            as an exported method does.
+        method: the owner, which names the folder.
+        override: the file itself, one of its tables (`FILE#ENTRY`), or a folder with it under the card's name or as in
+            an exported method.
 
     Raises:
-        FileNotFoundError: it is not there; the message says where it would be.
+        FileNotFoundError: it is missing; the message says where it is expected.
     """
     if override is not None:
         given = Path(override).expanduser()
@@ -99,16 +99,16 @@ def require(method: str, card: WeightsCard, override: Path | None = None) -> Pat
 
 
 def download(method: str, cards: Sequence[WeightsCard], *, progress: bool = True) -> list[Path]:
-    """Fetch a method's files to where they are looked for; those that are there and right are left as they are.
+    """Download a method's files to where they are searched; existing correct ones are kept.
 
     Raises:
-        ValueError: a file has no address, or every address has another file than the card says.
-        OSError: no address could be reached; what arrived is kept for the next attempt.
+        ValueError: a file has no address, or every address has a different file.
+        OSError: no address could be reached; partial transfers are kept for the next attempt.
     """
     for card in cards:
         if not card.urls:
             raise ValueError(
-                f"{card.file} of {method!r} has no public address; put it at {cache_path(method, card)} by hand"
+                f"{card.file} of {method!r} has no public address; put it at {cache_path(method, card)} manually"
             )
     return [_download(method, card, progress) for card in cards]
 
@@ -123,7 +123,7 @@ def _download(method: str, card: WeightsCard, progress: bool) -> Path:
         verify(method, card, path, need=True)
         return path
     if untold := short_of_a_checksum(card.file, card.sha256):
-        from fusionbench.console import make_console  # reading the tables of weights loads no terminal
+        from fusionbench.console import make_console  # reading the tables does not import terminal code
 
         make_console(stderr=True).print(untold, soft_wrap=True)
     problems = []
@@ -132,20 +132,20 @@ def _download(method: str, card: WeightsCard, progress: bool) -> Path:
             fetch([url], path, size=card.size or None, about=card.approximate_size or None, progress=progress)
             pin(path, f"fetched from {url}", card.sha256)
         except (OSError, ValueError) as error:
-            problems.append(str(error).removeprefix(f"could not fetch {card.file}: ").partition("; or put")[0])
+            problems.append(str(error).removeprefix(f"could not download {card.file}: ").partition("; or put")[0])
         else:
             return path
-    raise OSError(f"could not fetch {card.file}: {'; '.join(problems)}; or put the file at {path} by hand")
+    raise OSError(f"could not download {card.file}: {'; '.join(problems)}; or put the file at {path} manually")
 
 
 def recorded_beside(path: Path) -> dict[str, str]:
-    """What config.json says of the file beside it: `sha256`, and `licence` and `limits`, empty where none is stated.
+    """What config.json says about the weights next to it: `sha256`, `licence` and `limits`, empty if not stated.
 
     Returns:
-        Nothing for a file that is no exported method's.
+        Empty for a file that is not part of an exported method.
 
     Raises:
-        ValueError: config.json is not what an export writes.
+        ValueError: config.json does not have the expected form.
     """
     config = path.with_name(CONFIG)
     if path.name != MODEL or not config.is_file():
@@ -154,15 +154,15 @@ def recorded_beside(path: Path) -> dict[str, str]:
         said = json.loads(config.read_text(encoding="utf-8"))
         return {"sha256": str(said["sha256"]), **{key: str(said.get(key, "")) for key in ("licence", "limits")}}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{config} is no configuration of an exported method ({error})") from error
+        raise ValueError(f"{config} is not the configuration of an exported method ({error})") from error
 
 
 class WeightFile(NamedTuple):
-    """A weight file that was found and verified.
+    """A weight file that was located and verified.
 
     Attributes:
-        path: where it lies.
-        provenance: what speaks for it, as `verify` says.
+        path: its path.
+        provenance: how it was verified, as returned by `verify`.
     """
 
     path: Path
@@ -170,31 +170,31 @@ class WeightFile(NamedTuple):
 
 
 def check_unchanged(path: Path) -> str:
-    """Refuse the numbers of an exported method that are not those its folder was written with.
+    """Refuse the weights of an exported method if they have been changed.
 
     Returns:
-        The file's sha256.
+        The file's SHA-256.
 
     Raises:
-        ValueError: the file was changed.
+        ValueError: the file has been changed.
     """
     found, recorded = sha256(path), recorded_beside(path).get("sha256")
     if recorded not in (None, found):
         raise ValueError(
-            f"{path} was changed: its sha256 is {found[:16]}… and {CONFIG} says {recorded[:16]}…; install or "
-            "export it again"
+            f"{path} was changed: its SHA-256 is {found[:16]}…, {CONFIG} says {recorded[:16]}…; install or export it "
+            "again"
         )
     return found
 
 
 def verify(method: str, card: WeightsCard, path: Path, *, need: bool = False) -> str:
-    """Check that a file is the published one, or one that somebody accepted.
+    """Check that a file is the published one, or one that the user accepted.
 
     Args:
-        need: refuse a file that nothing speaks for also where the card has no checksum; without, it is taken.
+        need: also refuse a file of unknown provenance if its card has no checksum; by default it is used.
 
     Returns:
-        What speaks for it: PUBLISHED, IN_PACKAGE, where an accepted file came from, or nothing.
+        Its provenance: PUBLISHED, IN_PACKAGE, the origin of an accepted file, or empty.
 
     Raises:
         ValueError: it is another file.
@@ -209,20 +209,22 @@ def verify(method: str, card: WeightsCard, path: Path, *, need: bool = False) ->
         "if you know this file (your own training), accept it with "
         f"fusionbench weights import {method} --from {path} --unverified"
     )
-    again = f"remove it and fetch it with fusionbench weights download {method}, or, " if card.urls else ""
+    again = f"delete it and get it with fusionbench weights download {method}, or, " if card.urls else ""
     origin = ""
     try:
         origin = check_accepted(path)
     except ValueError as error:
-        if len(card.sha256) < FULL:  # else the published checksum says more, below
+        if len(card.sha256) < FULL:  # else the message on the published checksum below says more
             raise ValueError(f"{error}; {again}{way_out}") from error
     if card.sha256 and found.startswith(card.sha256):
         return PUBLISHED
     if origin or not (card.sha256 or need):
         return origin
     if not card.sha256:
-        raise ValueError(f"nothing speaks for {path}: no checksum of {card.file} is published; {again}{way_out}")
+        raise ValueError(
+            f"the provenance of {path} is unknown: no checksum of {card.file} is published; {again}{way_out}"
+        )
     raise ValueError(
-        f"{path} is not the published {card.file} of {method!r}: its sha256 is {found[:16]}… and not "
+        f"{path} is not the published {card.file} of {method!r}: its SHA-256 is {found[:16]}…, not "
         f"{card.sha256[:16]}…; {again}{way_out} (verify=False in Python)"
     )

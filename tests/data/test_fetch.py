@@ -63,7 +63,13 @@ def test_an_archive_without_a_checksum_is_compared_with_the_one_of_the_first_tim
     download("toy", tmp_path, progress=False)
     shutil.rmtree(tmp_path / "toy" / "test")
     archive(toy / "toy.zip", {**MEMBERS, "Toy-abc123/test/ir/1.png": png(9)})
-    with pytest.raises(ValueError, match=r"toy\.zip, fetched from .*was another before .*remove .*toy\.zip\.accepted"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"toy\.zip, fetched from .*was different before .*remove "
+            r".*toy\.zip\.accepted"
+        ),
+    ):
         download("toy", tmp_path, progress=False)
     assert not (tmp_path / "toy" / "toy.zip").exists()
     (tmp_path / "toy" / "toy.zip.accepted").unlink()

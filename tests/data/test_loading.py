@@ -34,7 +34,7 @@ def test_cards_say_what_a_user_needs(name):
         assert card.url.startswith("http")
         assert card.mirrors
     for place in card.mirrors:
-        assert bool(place.urls) != bool(place.page), "either fetched or by hand"
+        assert bool(place.urls) != bool(place.page), "either downloaded or manually"
         assert bool(place.urls) == bool(place.file)
         assert bool(place.page) == bool(place.manual_steps)
 

@@ -16,7 +16,7 @@ from fusionbench.hub.catalog import all_owners, install_files, iter_owners, owne
 from fusionbench.methods import METHODS, build, load
 from fusionbench.methods.card import MethodCard
 from fusionbench.weights.card import PUBLISHED, WeightsCard
-from fusionbench.weights.checksums import accept, acceptance, digest8
+from fusionbench.weights.checksums import accept, accepted_path, digest8
 from fusionbench.weights.read import read_state
 from fusionbench.weights.store import download, locate, search_paths, verify
 
@@ -58,7 +58,7 @@ def test_a_missing_file_comes_from_the_mirror(kind, serve, own, home):
     own(urls=(serve("/nothing"), serve("/own.pth", Answers())), sha256=KINDS[kind])
     assert main(["weights", "download", "own"]) == 0
     assert (home / "own" / "own.pth").read_bytes() == CONTENT
-    assert acceptance(home / "own" / "own.pth").exists() == (kind != "whole checksum")
+    assert accepted_path(home / "own" / "own.pth").exists() == (kind != "whole checksum")
 
 
 @pytest.mark.parametrize("kind", ["whole checksum", "first digits"])
@@ -109,9 +109,9 @@ def test_what_was_fetched_without_a_checksum_is_remembered(serve, own, home, cap
     for command in ("download", "verify"):
         assert main(["weights", command, "own"]) != 0
         shown = capsys.readouterr().err
-        assert f"the sha256 of {path} is" in shown
+        assert f"the SHA-256 of {path} is" in shown
         assert f"not the {DIGEST[:16]}… that own.pth.accepted recorded (fetched from {card.urls[0]})" in shown
-        assert "remove it and fetch it with fusionbench weights download own, or, if you know this file" in shown
+        assert "delete it and get it with fusionbench weights download own, or, if you know this file" in shown
 
 
 def test_what_was_accepted_once_is_compared_also_where_no_checksum_is_needed(own, home):
@@ -136,9 +136,9 @@ def test_a_file_that_is_fetched_again_must_be_the_one_of_the_first_time(kind, se
     path.unlink()
     assert main(["weights", "download", "own"]) == 0
     path.unlink()
-    acceptance(path).write_text(f"{DIGEST[:8]}{'0' * 56}  fetched from {url}\n")
+    accepted_path(path).write_text(f"{DIGEST[:8]}{'0' * 56}  fetched from {url}\n")
     assert main(["weights", "download", "own"]) == 2
-    assert f"if that is meant, remove {acceptance(path)} and fetch it again" in capsys.readouterr().err
+    assert f"if this is intended, remove {accepted_path(path)} and download it again" in capsys.readouterr().err
     assert not path.exists()
 
 
@@ -148,9 +148,9 @@ def test_that_no_checksum_is_published_is_said_before_the_file_is_fetched(serve,
     assert " none " in capsys.readouterr().out
     assert main(["weights", "download", "own"]) == 2
     first, *_ = capsys.readouterr().err.splitlines()
-    assert first.startswith("own.pth: no checksum is published; the SHA-256 of what arrives is recorded")
+    assert first.startswith("own.pth: no checksum is published; the SHA-256 of the download is recorded")
     main(["weights", "info", "own"])
-    assert "not published; that of the file is recorded when it is fetched or imported" in capsys.readouterr().out
+    assert "not published; that of the file is recorded when it is downloaded or imported" in capsys.readouterr().out
 
 
 def test_the_digits_that_are_published_are_named(serve, own, home, capsys):
@@ -199,9 +199,10 @@ def test_without_a_network_everything_is_named_and_no_host_is_asked_twice(home, 
     assert len(unreachable) == len(set(unreachable))
     error = capsys.readouterr().err
     assert (
-        "MUSIQ: musiq_koniq_ckpt-e95806b9.pth cannot be fetched: no answer from huggingface.co, hf-mirror.com" in error
+        "MUSIQ: musiq_koniq_ckpt-e95806b9.pth cannot be downloaded: no answer from huggingface.co, hf-mirror.com"
+        in error
     )
-    assert "dspfusion: net_g.pth cannot be fetched: no answer from github.com" in error
+    assert "dspfusion: net_g.pth cannot be downloaded: no answer from github.com" in error
     assert not home.exists()
 
 
@@ -278,7 +279,7 @@ def test_own_training_is_imported_only_when_accepted(tmp_path, home, capsys):
     assert not home.exists()
     assert main(["weights", "import", "ifcnn", "--from", str(path), "--unverified"]) == 0
     card = METHODS["ifcnn"].weights[0]
-    assert verify("ifcnn", card, locate("ifcnn", card)) == f"brought from {path}"
+    assert verify("ifcnn", card, locate("ifcnn", card)) == f"imported from {path}"
     capsys.readouterr()
     assert main(["weights", "verify", "ifcnn"]) == 0
     locate("ifcnn", card).write_bytes(b"altered")
@@ -290,7 +291,7 @@ def test_own_training_is_imported_only_when_accepted(tmp_path, home, capsys):
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ({"epoch": 1}, "holds no plain table of named tensors"),
+        ({"epoch": 1}, "does not contain a plain table of named tensors"),
         ({"model": {"conv": torch.zeros(2)}}, "holds weights of another architecture than"),
         (b"GIF89a", "is no torch weight file or is damaged"),
     ],
@@ -398,7 +399,7 @@ def test_one_file_is_brought_for_a_score_that_reads_two(tmp_path, home):
     with pytest.raises(ValueError, match="is no weight file of torch"):
         install_files(owner_of("ARNIQA"), path, unverified=True)
     path.write_bytes(b"PK numbers")
-    with pytest.raises(ValueError, match="nothing speaks for"):
+    with pytest.raises(ValueError, match="is unknown: no checksum"):
         install_files(owner_of("ARNIQA"), path)
     assert install_files(owner_of("ARNIQA"), path, unverified=True) == [home / "pyiqa" / "regressor_koniq10k.pth"]
 

@@ -114,7 +114,7 @@ def test_the_card_tells_data_degradations_recipe_scores_and_licences(training, s
     assert "folder, clean (2 images)\n\n| EN ↑ | CC ↑ |" in text
     assert "Protocol: exact." in text
     assert "average" not in text.split("## Scores")[1].split("## Licence")[0]
-    assert "- These numbers: CC-BY-4.0." in text
+    assert "- These weights: CC-BY-4.0." in text
     assert "- Dataset `msrs`: " in text
 
 
@@ -158,7 +158,7 @@ def test_what_is_not_known_is_said(training):
     export(trained("lure-s", training), Path("card"))
     text = Path("card/README.md").read_text()
     assert text.count("Not recorded.") == 4
-    assert "- These numbers: not stated." in text
+    assert "- These weights: not stated." in text
 
 
 def test_folders_with_former_names_of_options_are_read(tmp_path):
@@ -265,7 +265,7 @@ def test_what_comes_with_the_package_is_found_where_nothing_was_downloaded(name)
 def test_a_damaged_configuration_is_refused(text, training):
     export(trained("lure-s", training), Path("card"))
     Path("card/config.json").write_text(text)
-    with pytest.raises(ValueError, match="no configuration of an exported method"):
+    with pytest.raises(ValueError, match="not the configuration of an exported method"):
         from_pretrained(Path("card"))
 
 
@@ -279,7 +279,7 @@ def test_a_folder_without_the_files_is_named(training, tmp_path):
 
 
 def test_a_file_of_another_method_is_refused(training):
-    with pytest.raises(ValueError, match="was made for 'lure-s' and not for 'drfusion-s'"):
+    with pytest.raises(ValueError, match="was made for 'lure-s', not for 'drfusion-s'"):
         trained("drfusion-s", training / "lure-s.safetensors")
 
 
@@ -298,7 +298,7 @@ def test_a_network_of_the_package_has_a_licence_and_a_checksum_and_a_card_that_s
     assert (config["licence"], config["sha256"]) == ("Apache-2.0", digest)
     card = (PRETRAINED / name / "README.md").read_text(encoding="utf-8")
     assert "\nlicense: Apache-2.0\n" in card
-    assert "- These numbers: Apache-2.0." in card
+    assert "- These weights: Apache-2.0." in card
     assert f"The SHA-256 of `model.safetensors` is `{digest}`." in card
     assert main(["weights", "info", name]) == 0
     told = capsys.readouterr().out
@@ -328,5 +328,5 @@ def test_an_altered_network_of_the_package_is_refused(place, monkeypatch):
     altered = shutil.copytree(PRETRAINED / "lure-s", place / "pretrained" / "lure-s") / "model.safetensors"
     monkeypatch.setattr(store, "PRETRAINED", place / "pretrained")
     altered.write_bytes(altered.read_bytes()[:-1] + b"x")
-    with pytest.raises(ValueError, match="was changed: its sha256 is"):
+    with pytest.raises(ValueError, match="was changed: its SHA-256 is"):
         methods.load("lure-s")

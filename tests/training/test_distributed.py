@@ -182,7 +182,7 @@ def test_a_trainer_that_cannot_work_is_refused_with_a_sentence(data, tmp_path):
         loader={"datasets": "msrs", "root": str(data)},
         trainer={"accelerator": "cpu", "fast_dev_run": -1},
     )
-    with pytest.raises(ValueError, match=r"the trainer of phase 'representation' cannot work as asked"):
+    with pytest.raises(ValueError, match=r"the trainer of phase 'representation' cannot be set up"):
         train(recipe, tmp_path / "out")
 
 

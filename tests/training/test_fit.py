@@ -136,7 +136,7 @@ def test_the_share_of_the_initial_weights_is_a_number_below_one(share):
 
 
 def test_weights_to_start_from_are_named_where_they_are_missing_or_of_another_method(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no weights to start from at .*nowhere; pass"):
+    with pytest.raises(FileNotFoundError, match=r"no initial weights at .*nowhere; pass"):
         train(recipe(init_from=str(tmp_path / "nowhere")), tmp_path / "run")
     with pytest.raises(ValueError, match="another architecture than LURE"):
         train(recipe(init_from=str(PRETRAINED / "dspfusion-s")), tmp_path / "run")
@@ -185,16 +185,16 @@ def of_another_network(path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda path: path.write_bytes(b""), "is damaged or no checkpoint"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-3000]), "is damaged or no checkpoint"),
-        (lambda path: path.write_bytes(path.read_bytes()[:100]), "is damaged or no checkpoint"),
-        (lambda path: path.write_text("<html>"), "is damaged or no checkpoint|holds more than numbers"),
+        (lambda path: path.write_bytes(b""), "is damaged or not a checkpoint"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-3000]), "is damaged or not a checkpoint"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "is damaged or not a checkpoint"),
+        (lambda path: path.write_text("<html>"), "is damaged or not a checkpoint|contains more than tensors"),
         (
             lambda path: torch.save(torch.load(path, weights_only=True)["state_dict"], path),
-            "no checkpoint of a training",
+            "not a training checkpoint",
         ),
         (of_another_network, "is the checkpoint of another network"),
-        (lambda path: torch.save({"state_dict": Payload()}, path), "code from a checkpoint is never run"),
+        (lambda path: torch.save({"state_dict": Payload()}, path), "code from a checkpoint is never executed"),
     ],
     ids=["empty", "cut", "cut short", "text", "weights", "another network", "payload"],
 )
@@ -204,7 +204,7 @@ def test_a_checkpoint_that_cannot_be_gone_on_from_is_named(stopped, tmp_path, da
     with pytest.raises(ValueError, match=message) as raised:
         train(recipe(save_every=1), tmp_path / "out", resume=True)
     assert str(raised.value).startswith(str(checkpoint))
-    assert str(raised.value).endswith("delete it, and --resume begins phase 'single' again")
+    assert str(raised.value).endswith("delete it, and --resume restarts phase 'single'")
 
 
 def test_damaged_weights_of_a_finished_phase_are_named(tmp_path):
@@ -240,7 +240,7 @@ def test_a_training_that_ended_before_its_first_checkpoint_claims_nothing(tmp_pa
 
 def test_what_a_later_phase_is_refused_for_is_said_before_the_first_begins(tmp_path):
     later = {"fusion": {"trainer": {"strategy": "ddpp"}}}
-    with pytest.raises(ValueError, match="the trainer of phase 'fusion' cannot work as asked"):
+    with pytest.raises(ValueError, match="the trainer of phase 'fusion' cannot be set up"):
         train(recipe(options={"perceptual": "none"}, phases=later), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -111,14 +111,14 @@ def test_every_typed_entry_reaches_the_recipe(typed, expected, monkeypatch):
     ("typed", "message"),
     [
         ("--trainer.max_steps many", "trainer option 'max_steps' is 'many'; it takes int"),
-        ("--trainer.devices -5", "the trainer of phase 'representation' cannot work as asked: `devices` selected"),
+        ("--trainer.devices -5", "the trainer of phase 'representation' cannot be set up: `devices` selected"),
         ("--trainer.max_step 5", "unknown trainer option 'max_step'; did you mean 'max_steps'"),
-        ("--trainer.strategy ddpp", "phase 'representation' cannot work as asked: You selected an invalid strategy"),
+        ("--trainer.strategy ddpp", "phase 'representation' cannot be set up: You selected an invalid strategy"),
         ("--loader.batch_size few", "loader option 'batch_size' is 'few'; it takes int"),
         ("--loader 5", "loader is 5; give a table of its entries"),
         ("--loader.degradations ll,lcc", "unknown degradation 'lcc'; did you mean 'lc'"),
         ("--options.learning_rate fast", "method option 'learning_rate' is 'fast'; it takes float"),
-        ("--options.phase fusion", "a recipe goes through every phase of its method"),
+        ("--options.phase fusion", "a recipe has every phase of its method"),
         ("--phases.fusion 3", "phases.fusion is 3; give a table"),
         ("--phases.fusio.trainer.max_steps 3", "unknown phase of lure-s 'fusio'; did you mean 'fusion'"),
         ("--overrides nothing=3", "'nothing=3' sets no entry of a recipe"),
@@ -180,7 +180,7 @@ def test_former_options_of_the_command_line_are_read_with_one_line_about_it(type
     (tmp_path / "former.yaml").write_text("start: nowhere\n", encoding="utf-8")
     assert main(f"train --method lure-s --options.perceptual none --out out {typed}".split()) == 2
     said = capsys.readouterr().err
-    assert "no weights to start from at nowhere" in said
+    assert "no initial weights at nowhere" in said
     assert said.count("'start' is now called 'init_from'") == 1
 
 

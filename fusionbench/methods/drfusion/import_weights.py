@@ -42,11 +42,11 @@ def import_official(source: Path, target: Path) -> Path:
     if surplus:
         log.warning("%s contains %d surplus tensors, which are left out: %s", path, len(surplus), ", ".join(surplus))
     load_strict(method, {PREFIX + name: value for name, value in state.items() if name not in surplus}, IMPORTED, path)
-    notes = {
+    metadata = {
         "method": "drfusion",
         "source": f"{REPOSITORY} at 9954f17",
         "licence": "none stated by the authors",
         "sha256": {path.name: sha256(path)},
         "left_out": surplus,
     }
-    return write_tensors(method.state_dict(), target, notes)
+    return write_tensors(method.state_dict(), target, metadata)

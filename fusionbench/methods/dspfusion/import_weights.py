@@ -39,14 +39,14 @@ def import_official(folder: Path, target: Path) -> Path:
             problems.append(str(error))
     if problems:
         raise ValueError("; ".join(problems))
-    notes = {
+    metadata = {
         "method": "dspfusion",
         "source": f"{REPOSITORY}, release v1.0",
         "licence": "none stated by the authors",
         "sha256": {path.name: sha256(path) for path in paths.values()},
         "stretch": "the published images are stretched to [0, 1] by their extremes",
     }
-    return write_tensors(method.state_dict(), target, notes)
+    return write_tensors(method.state_dict(), target, metadata)
 
 
 def _path(folder: Path, card: WeightsCard) -> Path:

@@ -97,7 +97,7 @@ def test_missing_files_and_folders_are_named(release, tmp_path):
 
 def test_files_that_run_code_are_refused(release, tmp_path):
     torch.save({"params": {"weight": print}}, release / "net_g.pth")
-    with pytest.raises(ValueError, match="code from a weight file is never run"):
+    with pytest.raises(ValueError, match="code from a weight file is never executed"):
         import_official(release, tmp_path / "x.safetensors")
 
 
@@ -121,9 +121,9 @@ def test_weights_import_names_missing_and_surplus_keys_of_every_file(release, ho
     changed(release / "net_sp.pth", lambda state: state.update(stray=torch.zeros(2)))
     assert main(["weights", "import", "dspfusion", "--from", str(release)]) == 2
     error = capsys.readouterr().err
-    assert f"{release / 'net_g.pth'} holds weights of another architecture" in error
+    assert f"{release / 'net_g.pth'} has weights of another architecture" in error
     assert "1 missing (output.weight)" in error
-    assert f"{release / 'net_sp.pth'} holds weights of another architecture" in error
+    assert f"{release / 'net_sp.pth'} has weights of another architecture" in error
     assert "1 surplus (stray)" in error
     assert error.count("\n") == 1
     (release / "net_dp.pth").unlink()

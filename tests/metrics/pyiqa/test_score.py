@@ -54,7 +54,7 @@ def test_without_weights_files_and_places_are_named_at_once(name, home, lookups)
 @pytest.mark.parametrize("name", NO_REFERENCE)
 def test_random_numbers_under_the_right_name_are_refused(name, put, lookups):
     put(pyiqa_name(name), accepted=False)
-    with pytest.raises(ValueError, match=r"is not the published|nothing speaks for"):
+    with pytest.raises(ValueError, match=r"is not the published|the provenance of"):
         pyiqa_score(noise(name), pyiqa_name(name))
     assert lookups == []
 
