@@ -1,1 +1,1 @@
-"""The papers' tables as data, measured with what is at hand, and set beside what was printed."""
+"""The papers' tables as data, measured as far as possible, and compared with the published values."""

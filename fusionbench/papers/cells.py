@@ -11,48 +11,48 @@ from fusionbench.report.significance import Difference
 
 NOTHING = "-"
 
-MENDED = "†"
-"""Marks numbers that differ from what is printed; the notes say how."""
+CORRECTED = "†"
+"""Marks values that differ from the print; the notes say how."""
 
 SHIPPED = "‡"
-"""Marks measured numbers that come with the package, where they stand in a row with others."""
+"""Marks measured values that come with the package, if they are in a row with others."""
 
 TAU_FROM = 4
-"""Methods that a ranking must have before its agreement with another one is shown."""
+"""Least number of methods in a ranking for which its agreement with another one is shown."""
 
 GAP = 2
-"""Characters between columns of the terminal's tables."""
+"""Characters between columns of terminal tables."""
 
 LEGEND = (
-    "Bold: best, underlined: second best of the published numbers, and of those measured on the same images. "
-    f"{MENDED}: a reading error of the print is mended."
+    "Bold: best, underlined: second best of the published values, and of those measured on the same images. "
+    f"{CORRECTED}: a transcription error is corrected."
 )
 
 ROWS = (
     "Rows: published by the paper; measured in this run; shipped, that is measured before and installed with the "
-    f"package. In brackets: difference to the published number. {LEGEND} [skipped.md](skipped.md) says what was not "
-    "measured and how to get it."
+    f"package. In parentheses: difference to the published value. {LEGEND} [skipped.md](skipped.md) lists what was "
+    "not measured and how to get it."
 )
 
 
 @dataclass(frozen=True)
 class CellText:
-    """What a cell shows.
+    """The content of a cell.
 
     Attributes:
-        published: as printed, or mended; empty for methods that the paper does not have.
-        measured: with as many decimals; empty where there is none.
+        published: as printed, or corrected; empty for methods that are not in the paper.
+        measured: with as many decimals; empty if there is none.
         difference: measured minus published, signed.
-        mended: whether the published number differs from what is printed.
-        shipped: whether the measured number comes with the package.
-        published_place: 1 or 2 for the best and the second best published number of the column, else 0.
-        measured_place: the same among the measured ones.
+        corrected: whether the published value differs from the print.
+        shipped: whether the measured value comes with the package.
+        published_place: 1 or 2 for the best and the second best published value of the column, else 0.
+        measured_place: the same among the measured values.
     """
 
     published: str
     measured: str
     difference: str
-    mended: bool
+    corrected: bool
     shipped: bool
     published_place: int
     measured_place: int
@@ -72,7 +72,7 @@ def cell_texts(comparison: Comparison) -> dict[tuple[str, str], CellText]:
                 published="" if value is None else value.text or NOTHING,
                 measured="" if math.isnan(mean) else f"{mean:.{digits}f}",
                 difference=f"{mean - number:+.{digits}f}" if both else "",
-                mended=value is not None and value.mended,
+                corrected=value is not None and value.corrected,
                 shipped=(method, metric) in comparison.used,
                 published_place=int(lookup(published_places, method, metric)),
                 measured_place=int(lookup(measured_places, method, metric)),
@@ -81,7 +81,7 @@ def cell_texts(comparison: Comparison) -> dict[tuple[str, str], CellText]:
 
 
 def tau_text(comparison: Comparison, metric: str) -> str:
-    """Kendall's tau with the number of methods it is over; none where these are too few to say anything."""
+    """Kendall's tau with its number of methods; '-' if these are too few."""
     tau, count = comparison.tau(metric)
     return f"{NOTHING} ({count})" if tau is None or count < TAU_FROM else f"{tau:.2f} ({count})"
 
@@ -105,13 +105,13 @@ def _p(value: float | None) -> str:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a table that shows published and measured numbers one below the other.
+    """A row of a table with published and measured values below each other.
 
     Attributes:
-        method: whose numbers.
+        method: the method.
         origin: 'published', 'measured' in this run, or 'shipped' with the package.
-        images: how many the mean is over; 0 where it is not told.
-        cells: text by metric; metrics without a number are absent.
+        images: number of images of the mean; 0 if unknown.
+        cells: text by metric; metrics without a value are absent.
     """
 
     method: str
@@ -121,7 +121,7 @@ class Line:
 
 
 def lines_of(one: Comparison) -> list[Line]:
-    """The rows of a panel: of each method what is published, what was measured in this run, what is shipped."""
+    """The rows of a block: published, measured and shipped values of each method."""
     texts = cell_texts(one)
     found = []
     for method in one.methods:

@@ -1,7 +1,7 @@
-"""A published panel beside what was measured: differences, agreement of rankings, whether the two may be compared.
+"""A published block next to measured values: differences, agreement of rankings, comparability.
 
-Measured values are of two origins: those of the run at hand, and those that come with the package (`measured.py`),
-which stand in where the run has none.
+Measured values have two origins: the current run, and the package (`measured.py`), whose values are used where the run
+has none.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from fusionbench.data import DATASETS
 from fusionbench.metrics import PROTOCOLS
 from fusionbench.metrics.table import row
 from fusionbench.papers.measured import Measurement, image_set
-from fusionbench.papers.tables import Panel, Paper, Table, Value
+from fusionbench.papers.tables import TableBlock, Paper, Table, Value
 from fusionbench.report.significance import Difference, differences, kendall_tau
-from fusionbench.report.tables import places
+from fusionbench.report.tables import column_ranks
 from fusionbench.version import __version__
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of a panel.
+    """The measured part of a block.
 
     Attributes:
         scores: one row per method and image with the columns `method`, `image` and the panel's metrics, all named as
-            printed; methods that the paper does not have carry their own names.
-        images: how many images were asked for.
-        available: how many there are.
-        restored: what images were restored with before fusion, by modality; empty where nothing was.
-        notes: what else a reader must know: weights, files behind scores, hardware.
+            printed; methods that are not in the paper have their own names.
+        images: number of requested images.
+        available: number of available images.
+        restored: restoration commands before fusion, by modality; empty if there were none.
+        notes: further notes: weights, files of metrics, hardware.
     """
 
     scores: pd.DataFrame
@@ -47,24 +47,24 @@ class Measured:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One panel of a table, published and measured.
+    """One block of a table, published and measured.
 
     Attributes:
-        measured: in this run; None where nothing was.
-        shipped: what comes with the package, by method and metric as printed.
-        seed: of the bootstrap.
+        measured: values of this run; None if there are none.
+        shipped: values that come with the package, by method and metric as printed.
+        seed: seed of the bootstrap.
     """
 
     paper: Paper
     table: Table
-    panel: Panel
+    panel: TableBlock
     measured: Measured | None = None
     shipped: Mapping[tuple[str, str], Measurement] = field(default_factory=dict)
     seed: int = 0
 
     @cached_property
     def methods(self) -> list[str]:
-        """Rows: those of the paper, then others that were measured."""
+        """Rows: those of the paper, then other measured methods."""
         found = [] if self.measured is None else list(self.measured.scores["method"])
         return list(dict.fromkeys([*self.panel.methods, *found, *(method for method, _ in self.shipped)]))
 
@@ -74,7 +74,7 @@ class Comparison:
         return self.panel.metrics
 
     def value(self, method: str, metric: str) -> Value | None:
-        """What is printed in a cell; None for methods that the paper does not have."""
+        """The published value of a cell; None for methods that are not in the paper."""
         return self.paper.values.get((self.table.name, self.panel.printed, self.panel.scenario, method, metric))
 
     def higher_is_better(self, metric: str) -> bool:
@@ -88,7 +88,7 @@ class Comparison:
 
     @cached_property
     def published(self) -> pd.DataFrame:
-        """Printed numbers, NaN where there is none."""
+        """Published values, NaN if there is none."""
         numbers = {
             metric: [
                 np.nan if (v := self.value(name, metric)) is None or v.number is None else v.number
@@ -100,23 +100,23 @@ class Comparison:
 
     @cached_property
     def run_means(self) -> pd.DataFrame:
-        """Means over the images of this run, NaN where there is none."""
+        """Means over the images of this run, NaN if there is none."""
         return self._by_method("mean")
 
     @cached_property
     def means(self) -> pd.DataFrame:
-        """Measured means, of this run where it has one and else of the package; NaN where there is none."""
+        """Measured means of this run, or else of the package; NaN if there is none."""
         return self.run_means.fillna(self._of_package("mean"))
 
     @cached_property
     def counts(self) -> pd.DataFrame:
-        """How many images each mean is over."""
+        """Number of images of each mean."""
         of_run = self._by_method("count").where(self.run_means.notna())
         return of_run.fillna(self._of_package("images")).fillna(0).astype(int)
 
     @cached_property
     def used(self) -> dict[tuple[str, str], Measurement]:
-        """The values of the package that this run does not replace."""
+        """The package's values that this run does not replace."""
         return {cell: line for cell, line in self.shipped.items() if np.isnan(lookup(self.run_means, *cell))}
 
     def _by_method(self, what: str) -> pd.DataFrame:
@@ -134,12 +134,12 @@ class Comparison:
         return pd.DataFrame(lines, index=self.methods, columns=list(self.metrics), dtype=float)
 
     def marks(self, numbers: pd.DataFrame) -> pd.DataFrame:
-        """1 and 2 for the best and the second best number of each column, 0 for the rest."""
-        return pd.DataFrame({m: places(numbers[m], self.higher_is_better(m)) for m in self.metrics})
+        """1 and 2 for the best and the second best value of each column, 0 for the rest."""
+        return pd.DataFrame({m: column_ranks(numbers[m], self.higher_is_better(m)) for m in self.metrics})
 
     @cached_property
     def rankable(self) -> pd.DataFrame:
-        """The measured means of each column that are over the same images as most others there; NaN for the rest."""
+        """The measured means of each column that are over the same images as most others in it; NaN for the rest."""
         return pd.DataFrame({metric: self._alike(metric) for metric in self.metrics})
 
     def _alike(self, metric: str) -> pd.Series[float]:
@@ -154,12 +154,12 @@ class Comparison:
         return pd.Series([means[method] if sets.get(method) == most else np.nan for method in means.index], means.index)
 
     def decimals(self, metric: str) -> int:
-        """Digits that the paper prints in a column."""
+        """Decimals of the paper in a column."""
         values = (self.value(method, metric) for method in self.panel.methods)
         return max((value.decimals for value in values if value is not None), default=3)
 
     def tau(self, metric: str) -> tuple[float | None, int]:
-        """Kendall's tau between printed and measured numbers of the same images, and over how many methods."""
+        """Kendall's tau between published and measured values on the same images, and its number of methods."""
         both = self.published[metric].notna() & self.rankable[metric].notna()
         return kendall_tau(self.published.loc[both, metric].tolist(), self.means.loc[both, metric].tolist()), int(
             both.sum()
@@ -167,7 +167,7 @@ class Comparison:
 
     @cached_property
     def differences(self) -> list[Difference]:
-        """Every pair of measured methods under every score; none where methods have one number, not one per image."""
+        """Every pair of measured methods by every metric; none if methods have one value instead of one per image."""
         if self.measured is None or self.panel.size:
             return []
         columns = [metric for metric in self.metrics if metric in self.measured.scores]
@@ -175,26 +175,26 @@ class Comparison:
 
 
 COMMANDS = 200
-"""Characters of restoration commands that a caption repeats."""
+"""Longest restoration command in a caption, in characters."""
 
 
 def lookup(numbers: pd.DataFrame, method: str, metric: str) -> float:
-    """One number of a table of methods by metrics."""
+    """One value of a table of methods by metrics."""
     return cast("float", numbers.loc[method, metric])
 
 
 def title(comparison: Comparison) -> str:
-    """Which part of which table of which paper."""
+    """Paper, table and block."""
     return f"Table {comparison.table.name} of {comparison.paper.title}, {comparison.panel.title}"
 
 
 def caption(comparison: Comparison) -> str:
-    """Which part of which table it is, and its conditions. A few lines, whatever is missing."""
+    """Paper, table and block, and the conditions, in a few lines."""
     return f"{title(comparison)}: {comparison.table.caption}. {conditions(comparison)}"
 
 
 def conditions(comparison: Comparison) -> str:
-    """What was measured on what, and whether it may be compared with the print."""
+    """What was measured on what, and whether it is comparable with the published values."""
     panel = comparison.panel
     if panel.unmeasured:
         return f"Published values only: {panel.unmeasured}."
@@ -208,7 +208,7 @@ def conditions(comparison: Comparison) -> str:
 
 
 def is_measured(comparison: Comparison) -> bool:
-    """Whether a value of this run or of the package stands beside the print."""
+    """Whether there is a measured value of this run or of the package."""
     return bool(comparison.means.notna().any(axis=None))
 
 
@@ -221,7 +221,7 @@ def _on_images(comparison: Comparison) -> str:
         f"Metrics: protocol {protocol}, {PROTOCOLS[protocol].title}.",
     ]
     if any(row(score_name(comparison.paper, metric)).reads == "sources" for metric in comparison.metrics):
-        parts.append("Those that read the sources compare with the clean ones.")
+        parts.append("Source-based metrics compare with the clean sources.")
     return " ".join(parts)
 
 
@@ -240,29 +240,29 @@ def _images(comparison: Comparison) -> str:
 
 
 def score_name(paper: Paper, metric: str) -> str:
-    """A printed score as the package calls it."""
+    """The package's name of a printed metric."""
     return paper.scores.get(metric, metric)
 
 
 def comparability(comparison: Comparison) -> str:
-    """Whether printed and measured numbers may be compared, and why not."""
+    """Whether published and measured values are comparable, or why not."""
     panel, measured = comparison.panel, comparison.measured
     reasons = [f"it is not known {panel.unknown}"] if panel.unknown else []
     counts = {line.images for line in comparison.used.values()} | ({measured.images} if measured is not None else set())
     if panel.images is not None and (others := sorted(counts - {panel.images})):
-        reasons.append(f"the paper has {panel.images} images, here are {' or '.join(map(str, others))}")
+        reasons.append(f"the paper has {panel.images} images, here there are {' or '.join(map(str, others))}")
     if panel.restored:
         commands = ", ".join(measured.restored) if measured is not None else ""
-        how = f"here by {shorten(commands, COMMANDS)}" if commands else "here they are fused as they are"
+        how = f"here by {shorten(commands, COMMANDS)}" if commands else "here they are fused unrestored"
         excepted = f", except for {' and '.join(panel.end_to_end)}" if panel.end_to_end else ""
-        reasons.append(f"the paper restores images before it fuses them by {panel.restored}{excepted}; {how}")
+        reasons.append(f"the paper restores images before fusion by {panel.restored}{excepted}; {how}")
     if not reasons:
-        return "Published and measured numbers are of the same images."
-    return f"Published and measured numbers are not comparable: {'; '.join(reasons)}."
+        return "Published and measured values are on the same images."
+    return f"Published and measured values are not comparable: {'; '.join(reasons)}."
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """What is odd about the print, what is missing, and what the measurements rest on."""
+    """Notes on oddities of the print, missing values, and the origin of measurements."""
     found: dict[str, list[str]] = {}
     for metric in comparison.metrics:
         for method in comparison.panel.methods:
@@ -282,7 +282,7 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def origins_of_shipped(comparison: Comparison) -> list[str]:
-    """Where the values of the package come from: images, weights, version and date."""
+    """The origin of the package's values: images, weights, version and date."""
     groups: dict[tuple[int, str, str], dict[str, None]] = {}
     for (method, _), line in comparison.used.items():
         name = f"{method} ({line.weights})" if line.weights else method
@@ -302,8 +302,8 @@ def _some(cells: Sequence[str]) -> str:
 TESTS = (
     "Differences of means over the images that both methods have, first minus second; 95 % percentile bootstrap "
     "interval over images (10,000 draws); p of Wilcoxon's signed-rank test, exact up to 50 images, Holm-corrected over "
-    "all tests of this panel; no p where fewer than six images differ, which can show nothing at 5 %. Images count as "
-    "independent, which frames of one sequence are not."
+    "all tests of this block; no p if fewer than six images differ, which cannot be significant at 5 %. Images are "
+    "treated as independent, which frames of a sequence are not."
 )
 """The footnote of tables of differences."""
 
@@ -325,7 +325,7 @@ def tidy(comparisons: Sequence[Comparison]) -> pd.DataFrame:
                         "method": method,
                         "metric": metric,
                         "higher_is_better": one.higher_is_better(metric),
-                        "printed": "" if value is None else value.printed,
+                        "printed": "" if value is None else value.reported,
                         "published": number,
                         "measured": mean,
                         "difference": mean - number,
@@ -341,7 +341,7 @@ def tidy(comparisons: Sequence[Comparison]) -> pd.DataFrame:
 
 
 def tidy_differences(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """One line per pair of measured methods and score."""
+    """One line per pair of measured methods and metric."""
     columns = [
         "table",
         "dataset",

@@ -1,4 +1,4 @@
-"""What a trained DSPFusion or LURE takes degradations for: vectors, a picture and sentences."""
+"""How a trained DSPFusion or LURE represents degradations: vectors, a plot and a summary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Batches = Callable[[], Iterator[Batch]]
 
 SPECS = {"dspfusion": "clean,ll,oe,rain,vi:blur,vi:rn,lc,sn,ir:rn", "lure": "ll,oe,haze,lc,sr4,sr8"}
-"""What each method is shown by default: degradations that it is trained on."""
+"""Default degradations by method: those that it is trained on."""
 
 
 def picture(
@@ -37,12 +37,12 @@ def picture(
     """Draw `tsne.png` and write `embedding.csv`.
 
     Args:
-        specs: degradations; those that the method is trained on where there are none.
-        selection: how many pairs are shown, and the seed of the degradations, of the map and of the untrained LURE.
-        crop: side of the square in the middle of each image that is shown; 0 shows whole images.
+        specs: degradations; by default those that the method is trained on.
+        selection: the number of pairs, and the seed of the degradations, of t-SNE and of the untrained LURE.
+        crop: side of the centre crop of each image; 0 for whole images.
 
     Returns:
-        What they show, in sentences.
+        Sentences that summarise the result.
 
     Raises:
         ValueError: the method has no such vectors.
@@ -59,13 +59,13 @@ def picture(
         specs = specs or SPECS["lure"].split(",")
         return _latents(choice.name, opened, specs, _shown(data, specs, selection, crop), selection.seed, out)
     raise ValueError(
-        f"{choice.name!r} has neither degradation priors nor latents of tasks; embed reads DSPFusion and LURE, such as "
+        f"{choice.name!r} has neither degradation priors nor task latents; embed supports DSPFusion and LURE, such as "
         "dspfusion-s and lure-s"
     )
 
 
 def _shown(data: DatasetChoice, specs: Sequence[str], selection: Selection, crop: int) -> Batches:
-    """The pairs under each degradation, one at a time, as often as they are asked for."""
+    """The pairs under each degradation, one at a time; can be iterated repeatedly."""
     from fusionbench.benchmark.inputs import load_pairs
     from fusionbench.data.pairs import collate
 
@@ -81,7 +81,7 @@ def _shown(data: DatasetChoice, specs: Sequence[str], selection: Selection, crop
 
 
 def _middle(batch: Batch, side: int) -> Batch:
-    """The middle square of every image."""
+    """The centre crop of every image."""
     from torch import Tensor
 
     height, width = batch["vi"].shape[-2:]
@@ -110,7 +110,7 @@ def _priors(method: DSPFusion, batches: Batches, view: Literal["kind", "prior"],
     _write(out, pd.concat([labels, pd.DataFrame(found.vectors).add_prefix("v")], axis=1))
     return [
         f"{method.weights_name}: of {len(found.names)} images, {agreement(found):.1%} are most similar to one of "
-        f"another scene that is degraded alike; by chance {_chance(found.labels):.1%}"
+        f"another scene with the same degradation; by chance {_chance(found.labels):.1%}"
     ]
 
 
@@ -129,7 +129,7 @@ def _latents(name: str, method: LURE, specs: Sequence[str], batches: Batches, se
         for state, encoder in {"untrained": _untrained(name, seed), method.weights_name: method}.items()
     }
     if not states:
-        raise ValueError(f"{','.join(specs)} leaves no image with a task of lure; give {SPECS['lure']} or some of them")
+        raise ValueError(f"{','.join(specs)} gives no image with a task of lure; give {SPECS['lure']} or some of them")
     said, panels, tables = [], {}, []
     for title, each in states.items():
         found = separation(each)
@@ -145,7 +145,7 @@ def _latents(name: str, method: LURE, specs: Sequence[str], batches: Batches, se
 
 
 def _untrained(name: str, seed: int) -> LURE:
-    """The method before training; the caller's random state stays as it is."""
+    """The method before training; the caller's random state is preserved."""
     import torch
 
     from fusionbench import methods
@@ -157,8 +157,8 @@ def _untrained(name: str, seed: int) -> LURE:
 
 def _sentence(title: str, found: Separation) -> str:
     return (
-        f"{title}: task means lie {found.distance:.2f} apart, in units of the spread within tasks; of unseen scenes, "
-        f"the nearest mean finds {found.nearest:.0%} of the tasks, a ridge classifier {found.probe:.0%}, "
+        f"{title}: task means are {found.distance:.2f} standard deviations within tasks apart; on unseen scenes, the "
+        f"nearest mean finds {found.nearest:.0%} of the tasks, a ridge classifier {found.probe:.0%}, "
         f"guessing {found.chance:.0%}"
     )
 
@@ -171,5 +171,5 @@ def _write(out: Path, table: pd.DataFrame) -> None:
 
 
 def _chance(labels: list[str]) -> float:
-    """The share of alike pairs, were similarity drawn by lot."""
+    """The expected fraction of equal pairs by chance."""
     return sum((labels.count(label) / len(labels)) ** 2 for label in set(labels))

@@ -1,4 +1,4 @@
-"""Comparisons as LaTeX: one table per panel to input, and a document that shows all tables of a paper."""
+"""Comparisons as LaTeX: one table per block to input, and a document with all tables of a paper."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fusionbench.papers.cells import (
     LEGEND,
-    MENDED,
+    CORRECTED,
     NOTHING,
     SHIPPED,
     TAU_FROM,
@@ -44,7 +44,7 @@ _SPECIAL = {
     '"': r"\textquotedbl{}",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
-    MENDED: r"\textdagger{}",
+    CORRECTED: r"\textdagger{}",
     SHIPPED: r"\textdaggerdbl{}",
     "\u00d7": r"$\times$",
     "…": r"\ldots{}",
@@ -59,12 +59,12 @@ def escape(text: str) -> str:
         'R\\&D\\_50\\%'
     """
     known = "".join(_SPECIAL.get(character, character) for character in text)
-    # Paths and messages may hold anything; what the fonts do not have would stop the compiler.
+    # Paths and messages may contain anything; characters that the fonts lack would stop the compiler.
     return "".join(character if ord(character) < 0x250 else "?" for character in known)
 
 
 def fragment(comparisons: Sequence[Comparison]) -> str:
-    """The panels of a table, a `table` each; needs the packages booktabs and graphicx."""
+    """The blocks of a table, a `table` each; needs the packages booktabs and graphicx."""
     return "\n".join(_panel(one) for one in comparisons)
 
 
@@ -112,7 +112,7 @@ def _body(one: Comparison, measured: bool) -> list[str]:
 
 
 def _parts(text: CellText, measured: bool) -> list[str]:
-    published = _emphasis(text.published, text.published_place) + (escape(MENDED) if text.mended else "")
+    published = _emphasis(text.published, text.published_place) + (escape(CORRECTED) if text.corrected else "")
     if not measured:
         return [published]
     mean = _emphasis(text.measured, text.measured_place) + (escape(SHIPPED) if text.shipped else "")
@@ -139,7 +139,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def difference_tables(comparisons: Sequence[Comparison]) -> str:
-    """The differences between measured methods, a `longtable` per panel; needs booktabs and longtable."""
+    """The differences between measured methods, a `longtable` per block; needs booktabs and longtable."""
     return "\n".join(_differences(one) for one in comparisons if one.differences)
 
 

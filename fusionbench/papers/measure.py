@@ -28,7 +28,7 @@ from fusionbench.papers.compare import Comparison, Measured
 from fusionbench.papers.latex import document
 from fusionbench.papers.measured import Measurement
 from fusionbench.papers.requirements import Available, Inputs, check_available, rows_of, select_methods, shipped
-from fusionbench.papers.tables import Panel, Paper, Table
+from fusionbench.papers.tables import TableBlock, Paper, Table
 from fusionbench.papers.text import show, write_table
 from fusionbench.registry import lookup
 from fusionbench.report.provenance import origins
@@ -105,17 +105,17 @@ def measure(
     known: Sequence[Measurement] = (),
     console: Console | None = None,
 ) -> MeasureResult:
-    """Measure tables as far as possible and write them beside the published values, below `out/report`.
+    """Measure tables as far as possible and write them next to the published values, below `out/report`.
 
-    An interrupted bench of the same settings goes on in the same folder. Panels that share a dataset, a degradation
-    and a method share its images and scores.
+    An interrupted bench with the same settings is resumed in the same folder. Blocks with the same dataset, degradation
+    and method share its images and scores.
 
     Args:
-        known: values that were measured before; they are shown where this bench measures none.
-        console: where progress is shown; nothing is shown without.
+        known: values that were measured before, shown where this bench measures none.
+        console: where progress is shown, if given.
 
     Raises:
-        ValueError: an input is wrong, or the folder holds other settings.
+        ValueError: an input is invalid, or the folder has other settings.
     """
     settings = replace(settings, only=check_only(paper, settings.only))
     bench_ = _Bench(paper, out, inputs, settings, console)
@@ -139,10 +139,10 @@ def measure(
 
 
 class _Bench:
-    """One panel after the other, with what is at hand.
+    """Measures one block after the other with the available inputs.
 
     Attributes:
-        problems: one sentence per image or score that failed so far.
+        problems: one sentence for each image or metric that failed so far.
     """
 
     def __init__(
@@ -151,8 +151,8 @@ class _Bench:
         self.paper, self.out, self.inputs, self.settings, self.console = paper, out, inputs, settings, console
         self.problems: list[str] = []
 
-    def measure(self, table: Table, panel: Panel) -> tuple[Measured | None, list[Skipped]]:
-        """What can be measured of a panel, and what cannot."""
+    def measure(self, table: Table, panel: TableBlock) -> tuple[Measured | None, list[Skipped]]:
+        """Measure a block as far as possible, and list what cannot be measured."""
         if panel.unmeasured:
             return None, [Skipped("unpublished", (panel.title,), panel.unmeasured)]
         if panel.size and not self.settings.efficiency:
@@ -162,11 +162,11 @@ class _Bench:
         available = check_available(self.paper, panel, self.inputs, self.settings.only)
         return self._scores(table, panel, available), available.skipped
 
-    def _tell(self, table: Table, panel: Panel) -> None:
+    def _tell(self, table: Table, panel: TableBlock) -> None:
         if self.console is not None:
             self.console.print(f"table {table.name}: {panel.title}", style="dim", highlight=False)
 
-    def _scores(self, table: Table, panel: Panel, available: Available) -> Measured | None:
+    def _scores(self, table: Table, panel: TableBlock, available: Available) -> Measured | None:
         if not (available.data and available.methods and available.metrics):
             return None
         self._tell(table, panel)
@@ -184,7 +184,7 @@ class _Bench:
         names = load_pairs(benchmark.datasets[0], benchmark.degradations)[panel.degradation].source.names
         return _collect(benchmark, available, self.out, names, restored)
 
-    def _benchmark(self, panel: Panel, available: Available) -> Benchmark:
+    def _benchmark(self, panel: TableBlock, available: Available) -> Benchmark:
         selection = self.settings.selection
         limits = [count for count in (selection.limit, panel.images) if count is not None]
         return Benchmark(
@@ -200,7 +200,7 @@ class _Bench:
             timeout=self.settings.timeout,
         )
 
-    def _efficiency(self, table: Table, panel: Panel) -> tuple[Measured | None, list[Skipped]]:
+    def _efficiency(self, table: Table, panel: TableBlock) -> tuple[Measured | None, list[Skipped]]:
         self._tell(table, panel)
         height, width = parse_size(panel.size)
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -220,13 +220,13 @@ class _Bench:
 
 
 def check_only(paper: Paper, only: Sequence[str]) -> tuple[str, ...]:
-    """The methods to measure, as the paper prints them or METHODS spells them.
+    """The methods to measure, named as in the paper or in METHODS.
 
     Raises:
-        ValueError: neither has one.
+        ValueError: a name is in neither.
     """
     printed = {name for table in paper.tables.values() for panel in table.panels for name in panel.methods}
-    # A name in print often differs from the package's in case alone; both choose the same method.
+    # A printed name often differs from the package's only in case; both select the same method.
     either = {name.casefold(): name for name in (*printed, *METHODS)}.values()
     return tuple(name if name in printed else lookup("method", name, either) for name in only)
 
@@ -234,7 +234,7 @@ def check_only(paper: Paper, only: Sequence[str]) -> tuple[str, ...]:
 def _collect(
     benchmark: Benchmark, available: Available, out: Path, names: Sequence[str], restored: Sequence[str]
 ) -> Measured:
-    """The scores of a panel's cells, under the names in print."""
+    """The scores of a block's cells, under the printed names."""
     lines: list[dict[str, object]] = []
     remarks: list[str] = []
     asked = names[: benchmark.limit]
@@ -253,7 +253,7 @@ def _collect(
     return Measured(pd.DataFrame(lines), len(asked), len(names), restored, tuple(dict.fromkeys(remarks)))
 
 
-def _costs(panel: Panel, found: Mapping[str, Profile]) -> Measured:
+def _costs(panel: TableBlock, found: Mapping[str, Profile]) -> Measured:
     lines = [
         {"method": printed, "image": panel.size, **{metric: EFFICIENCY[metric](cost) for metric in panel.metrics}}
         for printed, cost in found.items()
@@ -263,12 +263,12 @@ def _costs(panel: Panel, found: Mapping[str, Profile]) -> Measured:
         f"Measured on {cost.hardware}, {cost.threads} threads, torch {torch.__version__}: median time of a call."
     ]
     if random := [printed for printed, cost in found.items() if cost.weights == "random"]:
-        remarks.append(f"Random weights, on which nothing here depends: {', '.join(random)}.")
+        remarks.append(f"Random weights, which do not affect these values: {', '.join(random)}.")
     return Measured(pd.DataFrame(lines), notes=remarks)
 
 
 def _profiled(request: Request, folder: Path, console: Console | None) -> tuple[Profile | None, list[str]]:
-    """A method's cost, from an earlier bench of this version where there is one."""
+    """A method's cost, from an earlier bench of this version if there is one."""
     path = folder / f"{request.height}x{request.width}" / f"{path_name(request.method)}-{request.device}.json"
     if path.exists():
         kept = json.loads(path.read_text(encoding="utf-8"))
@@ -282,8 +282,8 @@ def _profiled(request: Request, folder: Path, console: Console | None) -> tuple[
 
 
 def _write_summary(paper: Paper, skipped: Sequence[Skipped], folder: Path) -> list[Path]:
-    """The list of what was skipped, and a document of all tables."""
-    # Tables of earlier benches in the same folder belong into the document too.
+    """Write the list of what was skipped, and a document with all tables."""
+    # The document includes tables of earlier benches in the same folder.
     parts = sorted(path.name for path in folder.glob("table*.tex"))
     texts = {folder / SKIPPED: page(paper.title, skipped), folder / f"{paper.name}.tex": document(paper, parts)}
     for path, text in texts.items():
@@ -292,13 +292,13 @@ def _write_summary(paper: Paper, skipped: Sequence[Skipped], folder: Path) -> li
 
 
 class Coverage(NamedTuple):
-    """How far measured values cover the published ones, and what was measured besides.
+    """How many published values have a measured one, and what else was measured.
 
     Attributes:
-        published: values that the paper prints.
-        of_run: those with a value of this run beside them.
-        shipped: those with a value that comes with the package beside them.
-        others: measured rows of each method that the paper does not have.
+        published: number of values in the paper.
+        of_run: those that this run measured.
+        shipped: those for which only the package has a measured value.
+        others: number of measured rows of each method that the paper does not have.
     """
 
     published: int
@@ -308,8 +308,8 @@ class Coverage(NamedTuple):
 
     def __str__(self) -> str:
         covered = (
-            f"{self.of_run + self.shipped} of {self.published} published values have a measured one beside them: "
-            f"{self.of_run} of this run, {self.shipped} shipped with the package."
+            f"{self.of_run + self.shipped} of {self.published} published values have a measured one: "
+            f"{self.of_run} from this run, {self.shipped} shipped with the package."
         )
         rows = ", ".join(f"{method} {count}" for method, count in self.others.items())
         more = f" Measured rows of methods that the paper does not have: {sum(self.others.values())} ({rows})."
@@ -317,7 +317,7 @@ class Coverage(NamedTuple):
 
 
 def coverage(comparisons: Sequence[Comparison]) -> Coverage:
-    """What was measured of a paper's tables."""
+    """Count the measured values of a paper's tables."""
     published = of_run = both = 0
     others: Counter[str] = Counter()
     for one in comparisons:
@@ -331,10 +331,10 @@ def coverage(comparisons: Sequence[Comparison]) -> Coverage:
 
 
 def print_result(outcome: MeasureResult, console: Console, *, everything: bool = False) -> None:
-    """Print the tables, where the files are, and what is missing: a line for each kind of reason.
+    """Print the tables, the written files, and what is missing: one line for each kind of reason.
 
     Args:
-        everything: print the tables of which nothing was measured too.
+        everything: print also tables without measured values.
     """
     show(outcome.comparisons, console, everything=everything)
     print_missing(console, outcome.problems)
@@ -350,7 +350,7 @@ def print_result(outcome: MeasureResult, console: Console, *, everything: bool =
 
 
 def _brief(files: Sequence[Path]) -> list[str]:
-    """File names, those that differ in their suffix alone as one.
+    """File names; those that differ only in their suffix are merged.
 
     Example:
         >>> _brief([Path("a.md"), Path("a.csv"), Path("b.tex")])

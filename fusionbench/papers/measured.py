@@ -1,7 +1,7 @@
 """Measured means that come with the package, in `benchmarks/measured/*.csv`: one line per cell of a run and metric.
 
-A line is known by what it was measured on (dataset, split, degradation, seed, protocol, method, metric) and says what
-with (weights, versions, date) and over which images. `make measured` renews the files from runs.
+A line is identified by what was measured (dataset, split, degradation, seed, protocol, method, metric) and records
+weights, versions, date and images. `make measured` updates the files from runs.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ class Measurement:
     """The mean of one metric over the images of one cell.
 
     Attributes:
-        dataset: in DATASETS.
-        split: of the dataset.
-        degradation: its spec in canonical form.
-        seed: of the degradation.
-        protocol: in PROTOCOLS; the variant of a metric that names none.
-        method: in METHODS.
+        dataset: a name in DATASETS.
+        split: split of the dataset.
+        degradation: spec in canonical form.
+        seed: seed of the degradation.
+        protocol: a name in PROTOCOLS, for metrics without their own.
+        method: a name in METHODS.
         weights: `<method>@<8 hex of sha256>`; empty for methods without.
-        metric: as on the command line.
-        mean: over the images that have a value.
+        metric: name as on the command line.
+        mean: mean over the images with a value.
         std: their standard deviation (n - 1); 0 for a single image.
-        images: how many these are.
-        image_set: which these are: lines of equal sets speak of the same images.
-        version: of fusionbench.
-        torch: its version.
+        images: number of these images.
+        image_set: a hash of their names: equal for the same images.
+        version: version of fusionbench.
+        torch: version of torch.
         date: when it was measured, YYYY-MM-DD.
     """
 
@@ -64,12 +64,12 @@ class Measurement:
 
     @property
     def key(self) -> Key:
-        """What it was measured on."""
+        """What was measured."""
         return (self.dataset, self.split, self.degradation, self.seed, self.protocol, self.method, self.metric)
 
     @property
     def outdated(self) -> bool:
-        """Whether its method's weights come with the package, and are other ones by now."""
+        """Whether its method's weights come with the package but have changed since."""
         path = PRETRAINED / self.method / MODEL
         return path.is_file() and self.weights != f"{self.method}@{digest8(path)}"
 
@@ -78,7 +78,7 @@ COLUMNS = tuple(field.name for field in fields(Measurement))
 
 
 def image_set(names: Iterable[str]) -> str:
-    """Eight hex digits that are equal for equal sets of image names.
+    """Eight hex digits that identify a set of image names.
 
     Example:
         >>> image_set(["b", "a"]) == image_set(["a", "b"])
@@ -88,10 +88,10 @@ def image_set(names: Iterable[str]) -> str:
 
 
 def read_measured(folder: Path) -> list[Measurement]:
-    """The lines of all files of a folder.
+    """Read the lines of all files in a folder.
 
     Raises:
-        ValueError: a line is not of the form, or two lines have one key.
+        ValueError: a line is invalid, or two lines have the same key.
     """
     found: dict[Key, Path] = {}
     lines: list[Measurement] = []
@@ -106,10 +106,10 @@ def read_measured(folder: Path) -> list[Measurement]:
 
 
 def read_file(path: Path) -> list[Measurement]:
-    """The lines of one file.
+    """Read the lines of a file.
 
     Raises:
-        ValueError: it has other columns, or a line is not of the form.
+        ValueError: it has other columns, or a line is invalid.
     """
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
@@ -126,14 +126,14 @@ def _line(row: Mapping[str, Any], place: str) -> Measurement:
         means = {name: float(row[name]) for name in ("mean", "std")}
         spec = str(parse(row["degradation"]))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{place} is no measurement: {error}") from error
+        raise ValueError(f"{place} is not a measurement: {error}") from error
     if spec != row["degradation"]:
         raise ValueError(f"{place} has the degradation {row['degradation']!r}; in canonical form it is {spec!r}")
     return Measurement(**{**row, **numbers, **means})
 
 
 def write_file(path: Path, lines: Iterable[Measurement]) -> None:
-    """Write lines, sorted by what they were measured on."""
+    """Write lines, sorted by key."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -147,6 +147,6 @@ def write_file(path: Path, lines: Iterable[Measurement]) -> None:
 def matching(
     lines: Sequence[Measurement], dataset: str, split: str, degradation: str, protocol: str, seed: int
 ) -> dict[tuple[str, str], Measurement]:
-    """The lines of one dataset and degradation by method and metric, without those of earlier weights."""
+    """The lines of one dataset and degradation by method and metric, without those of outdated weights."""
     wanted = (dataset, split, str(parse(degradation)), seed, protocol)
     return {(line.method, line.metric): line for line in lines if line.key[:5] == wanted and not line.outdated}

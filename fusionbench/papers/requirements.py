@@ -1,4 +1,4 @@
-"""What is at hand to measure a published table with, and what is not: data, weights, outputs of others."""
+"""The requirements of a published table: available and missing data, weights and external images."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.methods import FALLBACKS, METHODS, fallback, fallback_notice, weight_files
 from fusionbench.papers.compare import score_name
 from fusionbench.papers.measured import Measurement, matching
-from fusionbench.papers.tables import Panel, Paper
+from fusionbench.papers.tables import TableBlock, Paper
 from fusionbench.report.skipped import Skipped
 
 DATASET = "{dataset}"
-"""Stands for the dataset in folders of images made elsewhere."""
+"""Placeholder for the dataset in folders of external images."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a person gives.
+    """The user's inputs.
 
     Attributes:
         home: folder with datasets in folders of their names.
-        homes: folders of datasets that lie elsewhere.
+        homes: folders of datasets elsewhere.
         weights: weight file by method.
-        folders: folder of fused images by method; `{dataset}` and `{degradation}` in it stand for both.
+        folders: folder of fused images by method, with the placeholders `{dataset}` and `{degradation}`.
         commands: command template by method.
-        pre: restoration commands, 'vi:COMMAND', for methods that the paper gives restored images.
-        strict: leave a method without its own weights out, instead of adding a row of its fallback.
-        lists: file with the names of the pairs to use by dataset; all of the split without.
-        resize: bring infrared images to the size of the visible ones where they differ.
-        unmatched: whether images without a partner are refused or left out.
-        reading: how infrared files are read where they leave it open.
+        pre: restoration commands, 'vi:COMMAND', for methods that fuse restored images in the paper.
+        strict: leave out a method without weights, instead of adding a row for its fallback.
+        lists: file with the names of the pairs to use, by dataset; by default, all pairs of the split.
+        resize: resize infrared images to the size of the visible ones if they differ.
+        unmatched: whether images without a partner are refused or skipped.
+        reading: how ambiguous infrared files are read.
     """
 
     home: Path | None = None
@@ -54,8 +54,8 @@ class Inputs:
     unmatched: Literal["refuse", "skip"] = "refuse"
     reading: ReadOptions = AS_STORED
 
-    def dataset(self, panel: Panel) -> DatasetChoice:
-        """Where the panel's pairs are looked for."""
+    def dataset(self, panel: TableBlock) -> DatasetChoice:
+        """The block's dataset."""
         root = self.homes.get(panel.dataset, self.home)
         return DatasetChoice(
             panel.dataset,
@@ -67,8 +67,8 @@ class Inputs:
             reading=self.reading,
         )
 
-    def method(self, name: str, panel: Panel) -> MethodChoice:
-        """A method with what it is given for a panel."""
+    def method(self, name: str, panel: TableBlock) -> MethodChoice:
+        """A method with its inputs for a block."""
         folder = self.folders.get(name)
         return MethodChoice(
             name,
@@ -80,13 +80,13 @@ class Inputs:
 
 @dataclass
 class Available:
-    """What of a panel can be measured.
+    """What can be measured of a block.
 
     Attributes:
-        data: whether its pairs are there.
-        methods: choice by name in print.
-        metrics: score by name in print.
-        end_to_end: names in print of the methods that are given the degraded images.
+        data: whether its pairs are available.
+        methods: choices by printed name.
+        metrics: metrics by printed name.
+        end_to_end: printed names of the methods that get the degraded images.
         skipped: what cannot be measured, and why.
     """
 
@@ -97,12 +97,12 @@ class Available:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def select_methods(paper: Paper, panel: Panel, only: Sequence[str]) -> dict[str, str]:
-    """The methods to measure: name in METHODS by name in print, '' where the package has none.
+def select_methods(paper: Paper, panel: TableBlock, only: Sequence[str]) -> dict[str, str]:
+    """The methods to measure: name in METHODS by printed name, '' if the package has none.
 
     Args:
-        only: names in METHODS or in print; without it all of the panel's, and its baselines. Names that the panel does
-            not have are added.
+        only: printed names or names in METHODS; by default all of the block and its baselines. Names that are not in
+            the block are added.
     """
     rows = {printed: paper.methods.get(printed, "") for printed in panel.methods}
     if not only:
@@ -112,10 +112,10 @@ def select_methods(paper: Paper, panel: Panel, only: Sequence[str]) -> dict[str,
     return chosen | others
 
 
-def rows_of(paper: Paper, panel: Panel, inputs: Inputs, only: Sequence[str] = ()) -> dict[str, str]:
-    """The methods to measure as `select_methods` says, and the fallbacks of those whose own weights are missing.
+def rows_of(paper: Paper, panel: TableBlock, inputs: Inputs, only: Sequence[str] = ()) -> dict[str, str]:
+    """The methods from `select_methods`, and the fallbacks of those whose weights are missing.
 
-    A fallback is a row of its own: the published numbers of a method stay without measured ones of another.
+    A fallback is a separate row: the published values of a method are never compared with those of another.
     """
     rows = select_methods(paper, panel, only)
     small = filter(None, (_fallback(name, inputs) for name in rows.values()))
@@ -123,19 +123,19 @@ def rows_of(paper: Paper, panel: Panel, inputs: Inputs, only: Sequence[str] = ()
 
 
 def _fallback(name: str, inputs: Inputs) -> str:
-    """The small network that runs in a method's place here; empty where none does."""
+    """The small network that runs instead of a method; empty if there is none."""
     return "" if inputs.strict or not name else fallback(name, inputs.weights.get(name))
 
 
 def shipped(
-    paper: Paper, panel: Panel, known: Sequence[Measurement], rows: Mapping[str, str], seed: int = 0
+    paper: Paper, panel: TableBlock, known: Sequence[Measurement], rows: Mapping[str, str], seed: int = 0
 ) -> dict[tuple[str, str], Measurement]:
-    """Values that were measured before of what a panel asks for, by method and metric as printed.
+    """Values of a block that were measured before, by method and metric as printed.
 
     Args:
-        known: all of them, such as those that come with the package.
-        rows: name in METHODS by name in print.
-        seed: of the degradations.
+        known: all such values, for example those that come with the package.
+        rows: name in METHODS by printed name.
+        seed: seed of the degradations.
     """
     if not panel.dataset:
         return {}
@@ -147,10 +147,10 @@ def shipped(
     }
 
 
-def check_available(paper: Paper, panel: Panel, inputs: Inputs, only: Sequence[str] = ()) -> Available:
-    """Look for everything that a panel of scores needs, without running anything.
+def check_available(paper: Paper, panel: TableBlock, inputs: Inputs, only: Sequence[str] = ()) -> Available:
+    """Check everything that a block of metrics needs, without running anything.
 
-    What else is missing is said of panels without data too, so that one list is enough.
+    Other missing inputs are listed for blocks without data too, so that a single list suffices.
     """
     found = Available()
     try:
@@ -160,7 +160,7 @@ def check_available(paper: Paper, panel: Panel, inputs: Inputs, only: Sequence[s
         found.skipped.append(Skipped("data", (panel.dataset,), str(error)))
     rows = rows_of(paper, panel, inputs, only)
     whole = {printed for printed in panel.end_to_end if printed in rows}
-    # A small network restores as the method does that it is one of.
+    # A small network restores if its full method does.
     small = {FALLBACKS.get(rows[printed]) for printed in whole}
     found.end_to_end = whole | {printed for printed, name in rows.items() if name in small}
     for printed, name in rows.items():
@@ -183,16 +183,16 @@ def check_available(paper: Paper, panel: Panel, inputs: Inputs, only: Sequence[s
     return found
 
 
-def _unable(name: str, panel: Panel, pre: Sequence[str]) -> str:
-    """Why a method cannot fuse the images of a panel; empty where it can."""
+def _unable(name: str, panel: TableBlock, pre: Sequence[str]) -> str:
+    """Why a method cannot fuse the images of a block; empty if it can."""
     restored = restorers_by_modality(pre) if panel.restored else {}
     return METHODS[name].unable(parse(panel.degradation).without(restored)) if name in METHODS else ""
 
 
 def why_missing(printed: str, choice: MethodChoice) -> Skipped | None:
-    """What a method needs before it can run; None where it can."""
+    """What a method needs before it can run; None if it can."""
     if choice.name not in METHODS:
-        return Skipped("elsewhere", (printed,), "no method of this package: --fused external=DIR", name="external")
+        return Skipped("elsewhere", (printed,), "not a method of this package: --fused external=DIR", name="external")
     card = METHODS[choice.name]
     try:
         if card.family == "external":

@@ -1,7 +1,6 @@
-"""The papers' tables as data: what was measured on what, and the values that were printed.
+"""The papers' tables as data: their conditions and published values.
 
-Each paper is `<paper>.yaml` and `reported/<paper>.csv` in the folder `benchmarks`; its README.md says what the entries
-mean.
+Each paper is `<paper>.yaml` and `reported/<paper>.csv` in the folder `benchmarks`; its README.md explains the entries.
 """
 
 from __future__ import annotations
@@ -21,38 +20,38 @@ from fusionbench.registry import lookup, unknown_name
 PAPERS = ("drfusion", "dspfusion", "lure")
 
 MEASURED = "measured"
-"""Folder beside the papers' files with what was measured of their tables."""
+"""The folder of measured values next to the papers' files."""
 
 
 def folder() -> Path:
-    """Where the papers' files are.
+    """The folder of the papers' files.
 
     Raises:
-        FileNotFoundError: neither in the package nor beside it.
+        FileNotFoundError: neither in the package nor next to it.
     """
     return resources("benchmarks")
 
 
 @dataclass(frozen=True)
-class Panel:
-    """The part of a table that shares a dataset and a scenario.
+class TableBlock:
+    """The part of a table with a common dataset and scenario.
 
     Attributes:
-        printed: the dataset as the table prints it.
-        scenario: what was done to the images, as the table prints it.
-        methods: rows, as the table prints them.
-        metrics: columns, as the table prints them.
-        dataset: in DATASETS; empty where nothing is run on images.
-        split: of the dataset.
-        images: how many the paper scored; None where it does not say.
+        printed: the dataset as printed.
+        scenario: the degradation as printed.
+        methods: rows as printed.
+        metrics: columns as printed.
+        dataset: a name in DATASETS; empty if nothing is run on images.
+        split: split of the dataset.
+        images: number of images in the paper; None if it does not say.
         degradation: the scenario as a spec.
-        size: 'HEIGHTxWIDTH' of the images that efficiency is measured with; empty where scores are.
-        known: what is known of the authors' images.
-        unknown: what is not; empty only where measured numbers may be compared with the printed ones.
-        restored: what the paper restores images with before it fuses them; empty where it does not.
-        end_to_end: the methods that it gives the degraded images.
-        unmeasured: why nothing is measured here; empty where something is.
-        baselines: methods of this package that are measured beside those of the paper.
+        size: 'HEIGHTxWIDTH' of the images for measuring efficiency; empty for metrics.
+        known: what is known about the authors' images.
+        unknown: what is not known; empty only if measured values are comparable with the published ones.
+        restored: how the paper restores images before fusion; empty if it does not.
+        end_to_end: the methods that get the degraded images in the paper.
+        unmeasured: why nothing is measured here; else empty.
+        baselines: methods of this package that are measured in addition to those of the paper.
     """
 
     printed: str
@@ -92,40 +91,40 @@ class Table:
 
     name: str
     caption: str
-    panels: tuple[Panel, ...]
+    panels: tuple[TableBlock, ...]
 
 
 @dataclass(frozen=True)
 class Value:
-    """One printed value.
+    """A published value.
 
     Attributes:
-        printed: as it is read from the page.
-        text: the number, with reading errors mended; empty where that cannot be decided.
-        higher_is_better: as the table's arrow says.
+        reported: the value as printed.
+        text: the number, with transcription errors corrected; empty if that is impossible.
+        higher_is_better: according to the table's arrow.
         note: what is wrong with the print.
     """
 
-    printed: str
+    reported: str
     text: str
     higher_is_better: bool
     note: str = ""
 
     @property
     def number(self) -> float | None:
-        """The number that the text says."""
+        """The number in `text`."""
         return float(self.text) if self.text else None
 
     @property
     def decimals(self) -> int:
-        """Digits after the point."""
+        """Digits after the decimal point."""
         return len(self.text.partition(".")[2])
 
     @property
-    def mended(self) -> bool:
-        """Whether the number is other than what is printed."""
+    def corrected(self) -> bool:
+        """Whether the number differs from the print."""
         try:
-            return float(self.printed) != self.number
+            return float(self.reported) != self.number
         except ValueError:
             return True
 
@@ -136,16 +135,16 @@ Cell = tuple[str, str, str, str, str]
 
 @dataclass(frozen=True)
 class Paper:
-    """The tables of a paper and its values.
+    """The tables and values of a paper.
 
     Attributes:
-        name: key of PAPERS.
-        title: as the paper calls its method.
-        citation: of the paper.
-        protocol: in PROTOCOLS; how it computes its scores.
-        methods: name in METHODS by name in print.
-        scores: name in METRICS by name in print, where the two differ.
-        values: what is printed in each cell.
+        name: a key of PAPERS.
+        title: the paper's name of its method.
+        citation: citation of the paper.
+        protocol: a name in PROTOCOLS, for its metrics.
+        methods: name in METHODS by printed name.
+        scores: name in METRICS by printed name, if they differ.
+        values: the published value of each cell.
     """
 
     name: str
@@ -158,10 +157,10 @@ class Paper:
     values: Mapping[Cell, Value] = field(default_factory=dict)
 
     def choose(self, tables: Sequence[str]) -> list[Table]:
-        """Some tables by name, or all.
+        """Tables by name, or all.
 
         Raises:
-            ValueError: there is no such table.
+            ValueError: unknown table.
         """
         tables = [lookup(f"table of {self.title}", name, self.tables) for name in tables]
         return [table for name, table in self.tables.items() if name in tables or not tables]
@@ -171,12 +170,12 @@ def load_paper(name: str, place: Path | None = None) -> Paper:
     """The tables and values of a paper.
 
     Args:
-        name: in PAPERS.
-        place: folder of the files; the package's own without it.
+        name: a key of PAPERS.
+        place: folder of the files; by default the package's.
 
     Raises:
         FileNotFoundError: its files are missing.
-        ValueError: there is no such paper, or its files are wrong.
+        ValueError: unknown paper, or its files are invalid.
     """
     import yaml
 
@@ -186,7 +185,7 @@ def load_paper(name: str, place: Path | None = None) -> Paper:
     try:
         text: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {error}") from error
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
     baselines = text.get("baselines", [])
     return Paper(
         name=name,
@@ -201,7 +200,7 @@ def load_paper(name: str, place: Path | None = None) -> Paper:
 
 
 def _table(name: str, entry: Mapping[str, Any], path: Path) -> Table:
-    known = {part.name for part in fields(Panel)}
+    known = {part.name for part in fields(TableBlock)}
     shared = {key: value for key, value in entry.items() if key not in ("caption", "blocks")}
     panels = []
     for block in entry["blocks"]:
@@ -210,17 +209,17 @@ def _table(name: str, entry: Mapping[str, Any], path: Path) -> Table:
             raise ValueError(f"{path}, table {name}: {unknown_name('entry', key, known)}")
         lists: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in merged.items()}
         try:
-            panels.append(Panel(**lists))
+            panels.append(TableBlock(**lists))
         except TypeError as error:
             raise ValueError(f"{path}, table {name}: {block} lacks an entry ({error})") from error
     return Table(name, entry["caption"], tuple(panels))
 
 
 def read_values(path: Path) -> dict[Cell, Value]:
-    """The values of `reported/<paper>.csv`, in its order.
+    """The values in `reported/<paper>.csv`, in order.
 
     Raises:
-        ValueError: a cell is given twice or its value is no number.
+        ValueError: a cell is given twice, or its value is not a number.
     """
     values: dict[Cell, Value] = {}
     with path.open(newline="", encoding="utf-8") as stream:

@@ -1,4 +1,4 @@
-"""Published and measured numbers side by side, as markdown, in a terminal, and in the files of a table."""
+"""Published and measured values side by side, as markdown, in the terminal, and in files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table as Terminal
 from fusionbench.files import write_atomically
 from fusionbench.papers.cells import (
     GAP,
-    MENDED,
+    CORRECTED,
     NOTHING,
     ROWS,
     TAU_FROM,
@@ -41,7 +41,7 @@ from fusionbench.report.text import column_runs
 
 
 def markdown(table: Table, comparisons: Sequence[Comparison]) -> str:
-    """All panels of a table, each with its caption, the agreement of its rankings, its notes and differences."""
+    """All blocks of a table, each with its caption, the agreement of its rankings, its notes and differences."""
     first = comparisons[0]
     parts = [f"# {first.paper.title}, Table {table.name}: {table.caption}", f"{first.paper.citation}.", ROWS]
     for one in comparisons:
@@ -68,7 +68,7 @@ def _cell(line: Line, metric: str) -> str:
     if text is None:
         return NOTHING
     if line.origin == "published":
-        return ranked(text.published, text.published_place) + (MENDED if text.mended else "")
+        return ranked(text.published, text.published_place) + (CORRECTED if text.corrected else "")
     difference = f" ({text.difference})" if text.difference else ""
     return ranked(text.measured, text.measured_place) + difference
 
@@ -81,7 +81,7 @@ def _details(found: Sequence[Difference]) -> str:
 
 
 def show(comparisons: Sequence[Comparison], console: Console, *, everything: bool = False) -> None:
-    """Print the panels that have a measured number; the others are one line.
+    """Print the blocks with a measured value, and list the others in one line.
 
     Args:
         everything: print the others too.
@@ -91,7 +91,7 @@ def show(comparisons: Sequence[Comparison], console: Console, *, everything: boo
         console.print(f"\n{title(one)}", style="bold", highlight=False)
         for metrics in _fitting(one, console.width):
             console.print(_terminal(one, metrics))
-        # Neighbours often share it.
+        # Neighbouring blocks often share it.
         if is_measured(one) and comparability(one) not in map(comparability, shown[place + 1 : place + 2]):
             console.print(comparability(one), style="dim", highlight=False)
     bare = Counter(one.table.name for one in comparisons if not (everything or is_measured(one)))
@@ -101,7 +101,7 @@ def show(comparisons: Sequence[Comparison], console: Console, *, everything: boo
 
 
 def _fitting(one: Comparison, width: int) -> list[list[str]]:
-    """The metrics, cut into runs of columns that fit beside the methods' names."""
+    """The metrics, divided into groups of columns that fit next to the methods' names."""
     lines = lines_of(one)
     needed = {
         metric: max(len(text) for text in (one.head(metric), *(_plain(line, metric) for line in lines)))
@@ -131,7 +131,7 @@ def _terminal(one: Comparison, metrics: Sequence[str]) -> Terminal:
 
 
 def write_table(table: Table, comparisons: Sequence[Comparison], folder: Path) -> list[Path]:
-    """Write `table<N>.{md,csv,tex}`, and `table<N>_differences.{csv,tex}` where methods can be compared."""
+    """Write `table<N>.{md,csv,tex}`, and `table<N>_differences.{csv,tex}` if methods can be compared."""
     stem = f"table{table.name}"
     texts = {
         f"{stem}.md": markdown(table, comparisons),
@@ -140,7 +140,7 @@ def write_table(table: Table, comparisons: Sequence[Comparison], folder: Path) -
     }
     found = tidy_differences(comparisons)
     for name in (f"{stem}_differences.csv", f"{stem}_differences.tex"):
-        (folder / name).unlink(missing_ok=True)  # of a run that measured more
+        (folder / name).unlink(missing_ok=True)  # left by a run that measured more
     if len(found):
         texts |= {
             f"{stem}_differences.csv": found.to_csv(index=False),

@@ -1,1 +1,1 @@
-"""What is made of a finished run: tables, figures, a page, Weights and Biases."""
+"""Reports of a finished run: tables, figures, an HTML page, Weights and Biases."""

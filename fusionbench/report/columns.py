@@ -1,4 +1,4 @@
-"""Tables of text: a line a row for a terminal of any width, CSV and JSON for programs."""
+"""Tables of text: one line per row for terminals of any width, CSV and JSON for programs."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def show(
     """Print rows.
 
     Args:
-        rows: texts by column, the same columns in each; the first is the name.
-        long: the column that gets the room that the others leave.
-        least: how wide it is at least; the last columns are left out where the terminal is too narrow for it.
-        cut: whether its texts are cut between words, to keep to one line, or wrapped.
-        below: a column of sentences that few rows have; they are printed below the table, however narrow it is.
-        form: 'csv' and 'json' have every row and column in full.
+        rows: texts by column, with the same columns in each row; the first is the name.
+        long: the column that gets the remaining width.
+        least: its minimum width; the last columns are hidden if the terminal is too narrow.
+        cut: whether its texts are shortened to one line instead of wrapped.
+        below: a column of sentences for a few rows, printed below the table at any width.
+        form: 'csv' and 'json' contain every row and column in full.
     """
     if form == "json":
         console.print(json.dumps([dict(row) for row in rows], indent=2, ensure_ascii=False), soft_wrap=True)
@@ -60,14 +60,14 @@ def show(
     console.print(table)
     if rows and (hidden := [column for column in rows[0] if column not in columns]):
         console.print(
-            f"not shown for want of room: {', '.join(hidden)} (--format csv has all)", style="dim", soft_wrap=True
+            f"hidden for lack of space: {', '.join(hidden)} (--format csv shows all)", style="dim", soft_wrap=True
         )
     for name, sentence in sentences.items():
         console.print(f"\n{name}: {sentence}")
 
 
 def show_facts(facts: Mapping[str, str], console: Console) -> None:
-    """Print a text under each heading that has one; a terminal wraps them, so that addresses can be copied whole."""
+    """Print headings with their texts; the terminal wraps them, so that URLs can be copied whole."""
     width = max(map(len, facts)) + GAP
     for heading, text in facts.items():
         for index, line in enumerate(text.splitlines()):
@@ -75,7 +75,7 @@ def show_facts(facts: Mapping[str, str], console: Console) -> None:
 
 
 def fitting(rows: Sequence[Row], long: str, width: int, least: int) -> tuple[list[str], int]:
-    """The columns that a terminal has room for, and the width that is left for the long one.
+    """The columns that fit into a terminal, and the remaining width for the long one.
 
     Example:
         >>> fitting([{"name": "gff", "paper": "x" * 90, "licence": "Apache-2.0"}], "paper", 80, 40)
@@ -92,7 +92,7 @@ def fitting(rows: Sequence[Row], long: str, width: int, least: int) -> tuple[lis
 
 
 def shortened(text: str, width: int) -> str:
-    """A text of at most so many characters, cut between two words.
+    """A text shortened to at most `width` characters between two words.
 
     Example:
         >>> shortened("Burt, Adelson, The Laplacian pyramid", 24)

@@ -1,4 +1,4 @@
-"""Which parts of a pair are worth enlarging: where one source shows what the other hides."""
+"""Choosing the parts of a pair to enlarge: where one source shows what the other does not."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _Map = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Crop:
-    """A rectangle of an image, as shares of its height and width, so that it means the same at any resolution.
+    """A rectangle in an image, in fractions of its height and width, independent of the resolution.
 
     Attributes:
         top: upper edge, 0 to 1.
         left: left edge, 0 to 1.
-        height: greater than 0; the lower edge lies within the image.
-        width: greater than 0; the right edge lies within the image.
+        height: greater than 0; the lower edge must be within the image.
+        width: greater than 0; the right edge must be within the image.
     """
 
     top: float
@@ -32,10 +32,10 @@ class Crop:
     def __post_init__(self) -> None:
         starts, sizes = min(self.top, self.left), min(self.height, self.width)
         if starts < 0 or sizes <= 0 or self.top + self.height > 1 + 1e-6 or self.left + self.width > 1 + 1e-6:
-            raise ValueError(f"{self} leaves the image; edges are shares of its height and width, from 0 to 1")
+            raise ValueError(f"{self} exceeds the image; edges are fractions of its height and width, from 0 to 1")
 
     def pixels(self, image: Image) -> tuple[int, int, int, int]:
-        """Top, left, bottom and right edge in pixels of an image; at least one pixel lies between them."""
+        """Top, left, bottom and right edge in pixels of an image, at least one pixel apart."""
         rows, columns = image.shape[:2]
         top, left = min(round(self.top * rows), rows - 1), min(round(self.left * columns), columns - 1)
         bottom = min(max(round((self.top + self.height) * rows), top + 1), rows)
@@ -49,29 +49,29 @@ class Crop:
 
 
 def salient_crops(ir: Image, vi: Image, count: int = 2, *, share: float = 0.24, aspect: float = 4 / 3) -> list[Crop]:
-    """Rectangles of a pair that tell methods apart.
+    """Rectangles of a pair in which methods differ visibly.
 
-    The first holds what infrared shows and the visible image hides (people at night); the second what the visible
-    image shows and infrared hides; and so on in turn, without overlap.
+    The first contains what infrared shows and the visible image hides (people at night), the second the opposite, and
+    so on alternately, without overlap.
 
     Args:
         ir: (H, W).
         vi: (H, W, 3), of the same size.
-        count: rectangles at most; fewer where the image has no room for more.
-        share: width of a rectangle as a share of the image's.
-        aspect: width of a rectangle in pixels over its height.
+        count: number of rectangles; fewer if the image has no room for more.
+        share: width of a rectangle as a fraction of the image's.
+        aspect: ratio of a rectangle's width to its height in pixels.
 
     Raises:
-        ValueError: the two differ in size.
+        ValueError: the images differ in size.
     """
     if ir.shape[:2] != vi.shape[:2]:
-        raise ValueError(f"infrared is {ir.shape[:2]} and visible {vi.shape[:2]}; crops need one size")
+        raise ValueError(f"infrared is {ir.shape[:2]} and visible {vi.shape[:2]}; crops need equal sizes")
     rows, columns = ir.shape[:2]
     width = min(max(round(share * columns), 2), columns)
     height = min(max(round(width / aspect), 2), rows)
     warm, seen = _conspicuous(_luma(ir)), _conspicuous(_luma(vi))
     gains = (np.maximum(warm - seen, 0), np.maximum(seen - warm, 0))
-    # Weights that fall toward the edges of the rectangle put what stands out into its middle.
+    # Weights that decrease towards the edges of the rectangle centre it on salient parts.
     totals = [cv2.GaussianBlur(gain, (0, 0), width / 5, sigmaY=height / 5) for gain in gains]
     crops: list[Crop] = []
     middle = (
@@ -95,7 +95,7 @@ def _luma(image: Image) -> _Map:
 
 
 def _conspicuous(luma: _Map) -> _Map:
-    """How far each pixel stands out from its surroundings, a twelfth of the image wide."""
+    """The contrast of each pixel to its surroundings, which are a twelfth of the image wide."""
     reach = max(min(luma.shape) / 12, 1.0)
     around = cv2.GaussianBlur(luma, (0, 0), reach)
     return cv2.GaussianBlur(np.abs(luma - around), (0, 0), max(reach / 12, 0.5))

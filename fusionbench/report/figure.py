@@ -1,7 +1,7 @@
 """Comparison figures for papers and web pages: a grid of images with enlarged details, as PNG and PDF.
 
-Lengths are inches; the drawing area is laid out by hand, so that cells of any aspect share one width and the page has
-no blank space that a layout engine would leave.
+Lengths are in inches; the layout is computed here, so that cells of any aspect ratio have the same width and there is
+no blank space as from a layout engine.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from fusionbench.files import whole_file
 from fusionbench.report.crops import Crop, Image, salient_crops
 
 COLOURS = ("#ff3b30", "#19b3ff", "#ffcc00", "#34c759")
-"""Of the rectangles, in order; apart from each other for colour-blind readers and from most scenes."""
+"""Colours of the rectangles, in order; distinct for colour-blind readers and from most scenes."""
 
 FORMATS = ("png", "pdf")
 
 _GAP, _HEADER, _NOTE, _SIDE, _TITLE, _MARGIN = 0.045, 0.19, 0.15, 0.22, 0.30, 0.06
 _FONT, _SMALL, _SMALLEST = 8.0, 6.5, 4.0
-_ROUNDING = 0.12  # the same crop of a smaller image differs so much in shape, by whole pixels
+_ROUNDING = 0.12  # tolerance for crops of smaller images, whose shape is rounded to whole pixels
 _INK, _FAINT = "#1a1a1a", "#5c5c5c"
 
 
@@ -38,8 +38,8 @@ class LabelledImage:
 
     Attributes:
         image: (H, W) or (H, W, 3) uint8.
-        label: what made it ('infrared', 'lap'); stands above the column.
-        note: stands below the image, such as a score.
+        label: its origin ('infrared', 'lap'), shown above the column.
+        note: shown below the image, such as a score.
     """
 
     image: Image
@@ -57,11 +57,11 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class Absent:
-    """A place of the grid without an image.
+    """A cell of the grid without an image.
 
     Attributes:
-        label: what should have made it.
-        why: stands in its place.
+        label: the missing origin.
+        why: shown instead of the image.
     """
 
     label: str
@@ -70,12 +70,12 @@ class Absent:
 
 @dataclass(frozen=True, eq=False)
 class FigureRow:
-    """One line of the grid.
+    """One row of the grid.
 
     Attributes:
-        label: what its images have in common (image name, degradation); stands at the left.
+        label: what its images have in common (image name, degradation), shown on the left.
         panels: from left to right; None leaves a cell empty, without a label.
-        crops: what is enlarged in this row, in place of the choice for the whole figure.
+        crops: the crops of this row, instead of those of the whole figure.
     """
 
     label: str
@@ -90,7 +90,7 @@ class FigureRow:
 
 @dataclass(frozen=True)
 class _Line:
-    """A row with its place: heights of its images, of the details below them, and what text it carries."""
+    """The layout of a row: heights of its images and of the details below them, and its labels."""
 
     row: FigureRow
     crops: Sequence[Crop]
@@ -116,23 +116,23 @@ def comparison(
 ) -> list[Path]:
     """Write a grid of images, each with enlarged details below it.
 
-    Labels stand above the first row and above every row whose labels differ from those of the row before.
+    Labels are shown above the first row and above every row whose labels differ from the previous one's.
 
     Args:
-        rows: lines of the grid; images may differ in size, from row to row and within a row.
-        path: of the figure without suffix; '.png' and '.pdf' are replaced.
+        rows: rows of the grid; images may differ in size, between rows and within a row.
+        path: the figure's path without suffix; '.png' and '.pdf' are replaced.
         zoom: rectangles to enlarge in every row; 'auto' compares the first two panels of a row, infrared and visible,
-            and takes two rectangles where one shows what the other hides; None enlarges nothing.
-        title: stands above the grid.
+            and chooses two rectangles in which one shows what the other does not; None enlarges nothing.
+        title: shown above the grid.
         cell: width of an image on the page in inches.
         dpi: dots per inch of the PNG; the PDF has at least 300.
         formats: 'png', 'pdf' or both.
 
     Returns:
-        the files written.
+        The files written.
 
     Raises:
-        ValueError: no rows, an empty row, an unknown format, or 'auto' where a row does not begin with a pair.
+        ValueError: no rows, an empty row, an unknown format, or 'auto' with a row that does not start with a pair.
     """
     if not rows or not all(row.shown for row in rows):
         raise ValueError("a figure needs at least one row, and every row at least one image")
@@ -169,7 +169,7 @@ def _crops(row: FigureRow, zoom: Sequence[Crop] | Literal["auto"] | None) -> Seq
         raise ValueError(f"unknown zoom {zoom!r}; give crops, 'auto' or None")
     pair = [panel for panel in row.panels[:2] if isinstance(panel, LabelledImage)]
     if len(pair) < 2:
-        raise ValueError(f"row {row.label!r} does not begin with infrared and visible; give its crops or zoom=None")
+        raise ValueError(f"row {row.label!r} does not start with infrared and visible; give its crops or zoom=None")
     return salient_crops(pair[0].image, pair[1].image)
 
 
@@ -178,7 +178,7 @@ def _labels(row: FigureRow) -> list[str]:
 
 
 class _Page:
-    """A figure measured in inches from its upper left corner."""
+    """A figure with coordinates in inches from its upper left corner."""
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
@@ -186,7 +186,7 @@ class _Page:
         self.renderer: Any = FigureCanvasAgg(self.figure).get_renderer()  # type: ignore[no-untyped-call]
 
     def image(self, image: Image, x: float, y: float, width: float, height: float, smooth: str = "auto") -> Any:
-        """Show an image in a box, centred and as large as its aspect lets it be."""
+        """Show an image in a box, centred and as large as its aspect ratio allows."""
         tall = image.shape[0] / image.shape[1]
         if abs(height / width / tall - 1) < _ROUNDING:
             tall = height / width
@@ -204,7 +204,7 @@ class _Page:
         return axes
 
     def text(self, words: str, x: float, y: float, room: float, size: float, **style: Any) -> None:
-        """Write words centred on a point, smaller or cut where they need more room."""
+        """Write text centred on a point, reduced or cut if it needs more room."""
         made = self.figure.text(x / self.width, 1 - y / self.height, words, fontsize=size, va="center", **style)
         while self._length(made) > room and size > _SMALLEST:
             size -= 0.5
@@ -282,7 +282,7 @@ def _save(figure: Figure, path: Path, formats: Sequence[str], dpi: int) -> list[
     written = []
     for suffix in formats:
         target = path.with_name(f"{stem}.{suffix}")
-        # Type 42 embeds fonts as journals ask; without dates the same figure has the same bytes.
+        # Type 42 embeds fonts as journals require; without dates, equal figures have equal bytes.
         with whole_file(target) as unfinished, mpl.rc_context({"pdf.fonttype": 42}):
             dates: dict[str, Any] = {"CreationDate": None} if suffix == "pdf" else {"Software": None}
             figure.savefig(unfinished, format=suffix, dpi=max(dpi, 300) if suffix == "pdf" else dpi, metadata=dates)

@@ -1,4 +1,4 @@
-"""The report page of a run: one static file and its pictures, which work from disk and ask the network for nothing."""
+"""The report page of a run: a static file with its images, which works from disk without network access."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from fusionbench.report.tables import (
 from fusionbench.report.thumbnails import THUMB, Album, gallery
 
 PICKS = 3
-"""Best and worst images that are shown of each method and score."""
+"""Number of best and worst images shown for each method and metric."""
 
 LISTED = 100
-"""Missing values that the page lists; all of them are in per_image.csv."""
+"""Number of missing values that the page lists; all of them are in per_image.csv."""
 
 MARKS = ("", "best", "second")
 BETTER = {True: "higher", False: "lower", None: "none"}
@@ -38,7 +38,7 @@ VARYING = {"dataset", "degradation", "spec", "method", "weights", "folder", "com
 
 
 def write_html(results: Results) -> Path:
-    """Write `report/index.html` of a run, and the pictures that it shows below `report/assets`.
+    """Write `report/index.html` of a run, and its images below `report/assets`.
 
     Returns:
         The page.
@@ -54,7 +54,7 @@ def write_html(results: Results) -> Path:
         name=results.out.resolve().name,
         summary=_summary(tables),
         blocks=[_table(block) for block in tables],
-        notes=[*footnotes(tables), "Pictures are JPEG copies; the run's folder holds the images that were scored."],
+        notes=[*footnotes(tables), "Images are JPEG copies; the scored images are in the run's folder."],
         missing=_missing(scores),
         settings=_settings(results),
         data=_data(album),
@@ -121,7 +121,7 @@ def _missing(scores: pd.DataFrame) -> list[str]:
 
 
 def _settings(results: Results) -> list[tuple[str, str]]:
-    """What was set and where it was computed; values that differ between cells are all named."""
+    """The settings and the environment; values that differ between cells are all listed."""
     found: dict[str, list[str]] = {}
     for block in results.blocks:
         for method in block.means.index:
@@ -136,7 +136,7 @@ def _settings(results: Results) -> list[tuple[str, str]]:
 
 
 def _data(album: Album) -> dict[str, Any]:
-    """What the scripts of the page read."""
+    """The data for the page's scripts."""
     tables, scores = album.results.blocks, album.results.scores
     metrics = dict.fromkeys(str(metric) for block in tables for metric in block.means.columns)
     methods = dict.fromkeys(str(method) for block in tables for method in block.means.index)
@@ -190,7 +190,7 @@ def _block(album: Album, block: ScoreTable) -> dict[str, Any]:
 
 
 def _picks(values: pd.Series[float], metric: str) -> list[list[str]]:
-    """Names of the best and of the worst images; no image is in both lists."""
+    """Names of the best and the worst images; no image is in both lists."""
     ordered = values.dropna().sort_values(ascending=higher_is_better(metric) is False, kind="stable").index
     names = [str(name) for name in ordered]
     count = min(PICKS, max(len(names) // 2, 1))
@@ -198,5 +198,5 @@ def _picks(values: pd.Series[float], metric: str) -> list[list[str]]:
 
 
 def _plain(value: float) -> float | None:
-    """Six digits are more than a chart shows; NaN is no JSON."""
+    """A value rounded to six digits; None for NaN, which JSON does not have."""
     return None if math.isnan(value) else float(f"{value:.6g}")

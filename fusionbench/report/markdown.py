@@ -1,4 +1,4 @@
-"""Markdown: tables, and how the best numbers are marked."""
+"""Markdown tables, and marks of the best values."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
-    """A table; texts stand at the left, numbers at the right.
+    """A table with texts aligned to the left and numbers to the right.
 
     Args:
-        head: of the columns.
+        head: headings of the columns.
         rows: texts, one for each column.
-        left: how many columns hold texts, from the first on.
+        left: number of leading columns with texts.
 
     Example:
         >>> print(markdown_table(["method", "EN"], [["gff", "6.90"]]))
@@ -24,5 +24,5 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: 
 
 
 def ranked(text: str, place: int) -> str:
-    """The best number of a column in bold, the second underlined, others as they are."""
+    """The best value of a column in bold, the second underlined, others unchanged."""
     return {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(place, text)

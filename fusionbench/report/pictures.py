@@ -1,4 +1,4 @@
-"""The comparison pictures of a run, drawn from what its folder holds."""
+"""The comparison figures of a run, drawn from its folder."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from fusionbench.report.tables import NOT_APPLICABLE, Results
 
 
 def draw_run(results: Results) -> list[Path]:
-    """Write `report/<dataset>_<image>.{png,pdf}` for every pictured image of a run.
+    """Write `report/<dataset>_<image>.{png,pdf}` for every image of a run whose sources were kept.
 
-    One row per degradation: the sources as the methods saw them, then what each method made of them.
+    One row per degradation: the sources as the methods read them, then the fused image of each method.
     """
     written = []
     for dataset in sorted({dataset for dataset, _, _ in results.cells}):
@@ -62,5 +62,5 @@ def _fused(folder: CellFolder, image: str, sources: Sources) -> LabelledImage | 
     try:
         return LabelledImage(read_image(folder.image(image)), folder.folder.name)
     except (ValueError, OSError):
-        # Damaged or missing; the table says why its scores are.
+        # Damaged or missing; the table says why.
         return Absent(folder.folder.name, "no image")

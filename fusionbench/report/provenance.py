@@ -1,4 +1,4 @@
-"""Footnotes on files behind numbers: which network computed a score, or why none did; which weights a method read."""
+"""Footnotes on the provenance of values: files of metrics, why metrics are missing, weights of methods."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DIGITS = 8
 
 
 def origins(meta: Mapping[str, Any]) -> list[str]:
-    """What a cell's meta.json says of its scores and weights, one sentence each.
+    """One sentence for each metric and weight file in a cell's meta.json.
 
     Example:
         >>> files = {"modelparameters.mat": "fa2aa4d12dd9595c"}
@@ -27,7 +27,7 @@ def origins(meta: Mapping[str, Any]) -> list[str]:
     notes += [f"Missing: {why}." for why in meta.get("missing", {}).values()]
     weights: Mapping[str, str] = meta.get("weights", {})
     return notes + [
-        f"{meta['settings']['method']} read {file}, not as published: {how}." for file, how in weights.items()
+        f"{meta['settings']['method']} read {file}, which is not as published: {how}." for file, how in weights.items()
     ]
 
 

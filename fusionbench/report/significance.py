@@ -1,7 +1,7 @@
-"""Whether a difference between two methods is more than chance, and whether two tables rank methods alike.
+"""Statistical tests of differences between methods, and agreement of rankings.
 
-Everything here is paired: the same images under two methods. Images are taken as independent; where they are frames
-of sequences, as in MSRS or LLVIP, intervals are too narrow and p-values too small.
+All tests are paired: the same images under two methods. Images are treated as independent; for frames of sequences, as
+in MSRS or LLVIP, intervals are too narrow and p-values too small.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from scipy import stats
 Numbers = npt.NDArray[np.float64]
 
 RESAMPLES = 10_000
-"""Of the bootstrap; the ends of a 95 % interval then move by a percent of its width from seed to seed."""
+"""Number of bootstrap resamples; the ends of a 95 % interval then vary by a percent of its width between seeds."""
 
 LEVEL = 0.95
 
 EXACT = 50
-"""Images up to which the distribution of rank sums is counted out."""
+"""Number of images up to which the distribution of rank sums is computed exactly."""
 
 _BLOCK = 2**22
-"""Numbers that the bootstrap holds at a time."""
+"""Number of values that the bootstrap keeps in memory at a time."""
 
 
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Kendall's tau-b of two rankings of the same things: 1 the same order, -1 the opposite one.
+    """Kendall's tau-b of two rankings of the same items: 1 for the same order, -1 for the opposite one.
 
     Returns:
-        None where there are fewer than two things or one ranking has only ties.
+        None if there are fewer than two items or one ranking has only ties.
 
     Example:
         >>> kendall_tau([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
@@ -46,20 +46,20 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None
 
 
 def wilcoxon(differences: Numbers) -> float | None:
-    """Two-sided p-value of the signed-rank test; differences of zero are left out, as Wilcoxon does.
+    """Two-sided p-value of the signed-rank test; zero differences are dropped, as by Wilcoxon.
 
-    Up to 50 images the distribution is exact, with ties too; beyond, it is normal with a correction for ties.
+    Up to 50 images the distribution is exact, including ties; beyond, it is normal with a correction for ties.
 
     Returns:
-        None of fewer than six images, or where fewer than six differ though some do: even if all of them do so in one
-        direction, chance does as much in more than 5 % of cases. 1 where none of six or more differs.
+        None for fewer than six images, or if some but fewer than six differ: even if all differ in one direction, the
+        p-value cannot be below 5 %. 1 if none of six or more images differs.
 
     Example:
-        >>> wilcoxon(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))  # all of one sign: 2 of 2^6 signings are as far out
+        >>> wilcoxon(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))  # all of one sign: 2 of 2^6 sign patterns are as extreme
         0.03125
     """
     present = differences[differences != 0]
-    speaking = len(present) or len(differences)  # That none differs is a verdict, too.
+    speaking = len(present) or len(differences)  # That none differs is a result, too.
     if 2 / 2**speaking > 1 - LEVEL:
         return None
     if len(present) == 0:
@@ -70,8 +70,8 @@ def wilcoxon(differences: Numbers) -> float | None:
 
 
 def _signed_rank_p(differences: Numbers) -> float:
-    """The share of all signings of the ranks whose sum of positive ranks is at least as far from the middle."""
-    # Ties have ranks with halves, so that twice as much is a whole number.
+    """The fraction of all sign patterns whose sum of positive ranks is at least as far from the centre."""
+    # Tied ranks can be half-integers, so they are doubled.
     ranks = (2 * stats.rankdata(np.abs(differences))).astype(int)
     shares = np.ones(1)
     for rank in ranks:
@@ -84,7 +84,7 @@ def _signed_rank_p(differences: Numbers) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values of a family of tests, adjusted so that the chance of any false alarm keeps to the level (Holm, 1979).
+    """P-values of a family of tests, adjusted to control the family-wise error rate (Holm, 1979).
 
     Example:
         >>> holm([0.01, 0.04, 0.03])  # 3 x 0.01; 2 x 0.03; 1 x 0.04, not below the one before
@@ -98,12 +98,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def bootstrap_interval(values: Numbers, *, level: float = LEVEL, seed: int = 0) -> tuple[float, float]:
-    """Percentile interval of the mean over images drawn with replacement.
+    """Percentile bootstrap interval of the mean.
 
     Args:
-        values: one per image.
-        level: share of the resampled means that lies inside.
-        seed: of the draws.
+        values: one value per image.
+        level: confidence level.
+        seed: seed of the resampling.
 
     Example:
         >>> bootstrap_interval(np.full(7, 2.5))
@@ -121,18 +121,18 @@ def bootstrap_interval(values: Numbers, *, level: float = LEVEL, seed: int = 0) 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two methods under one score, over the images that both have.
+    """Two methods compared by one metric, over the images that both have.
 
     Attributes:
-        metric: the score.
+        metric: the metric.
         first: a method.
         second: another one.
-        images: how many both have.
-        mean: of first minus second.
-        low: lower end of its 95 % bootstrap interval; None of a single image.
+        images: number of common images.
+        mean: mean of first minus second.
+        low: lower end of its 95 % bootstrap interval; None for a single image.
         high: upper end.
-        p: of Wilcoxon's signed-rank test; None where there are too few images for any verdict.
-        adjusted: the same after Holm's correction over all tests of the family.
+        p: p-value of Wilcoxon's signed-rank test; None if there are too few images.
+        adjusted: the p-value after Holm's correction over all tests of the family.
     """
 
     metric: str
@@ -147,12 +147,12 @@ class Difference:
 
 
 def differences(scores: pd.DataFrame, metrics: Sequence[str], *, seed: int = 0) -> list[Difference]:
-    """Every pair of methods under every score; all of them make one family for Holm's correction.
+    """Every pair of methods by every metric; all tests form one family for Holm's correction.
 
     Args:
         scores: rows of one dataset and degradation with the columns `method`, `image` and the metrics.
         metrics: columns to compare.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
     """
     found: list[dict[str, Any]] = []
     methods = list(dict.fromkeys(scores["method"]))

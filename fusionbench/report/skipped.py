@@ -1,4 +1,4 @@
-"""What a bench could not measure, and how to get it: a line per kind of reason on the screen, all of it in a file."""
+"""What could not be measured and how to get it: one line per kind of reason in the terminal, details in a file."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ Kind = Literal["data", "fallback", "weights", "elsewhere", "metrics", "efficienc
 KINDS: dict[Kind, tuple[str, str]] = {
     "data": (
         "datasets",
-        "`fusionbench data info NAME` says where to get one; DATA=DIR or --data DIR says where it is",
+        "`fusionbench data info NAME` says where to get one; give its folder with DATA=DIR or --data DIR",
     ),
     "fallback": (
         "small network",
-        "the one that comes with the package has a row of its own; `fusionbench weights info METHOD` says how to get "
-        "the weights of the full one",
+        "the network that comes with the package has a separate row; `fusionbench weights info METHOD` says how to "
+        "get the full network's weights",
     ),
     "weights": ("weights", "`fusionbench weights info METHOD` says how to get them"),
     "elsewhere": (
         "authors' code",
-        "give a method's images, --fused METHOD=DIR, or its command, --cmd 'METHOD=COMMAND'",
+        "give a method's images with --fused METHOD=DIR, or its command with --cmd 'METHOD=COMMAND'",
     ),
-    "metrics": ("metrics", "`fusionbench weights download METRIC` fetches what one needs"),
-    "efficiency": ("efficiency", "measured when asked for: --efficiency, or --table with its number"),
+    "metrics": ("metrics", "`fusionbench weights download METRIC` downloads what one needs"),
+    "efficiency": ("efficiency", "measured on request: --efficiency, or --table with its number"),
     "unpublished": ("not possible", "the paper does not say enough to measure parts of these"),
-    "refused": ("refused", "these methods cannot be measured so"),
+    "refused": ("refused", "these methods cannot be measured this way"),
 }
-"""What is missing and the way out, for each kind of reason, in the order in which they are told."""
+"""What is missing and what to do, for each kind of reason, in the order in which they are shown."""
 
 PARTS = ("efficiency", "unpublished")
-"""Kinds that keep parts of a table from being measured, whatever the method."""
+"""Kinds that prevent parts of a table from being measured for all methods."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """What is not measured for one reason.
+    """What is not measured for a single reason.
 
     Attributes:
-        kind: of the reason.
-        what: datasets, methods, metrics or parts of tables, as printed.
+        kind: kind of the reason.
+        what: datasets, methods, metrics or parts of tables, as printed in the paper.
         why: what is missing and how to get it.
-        tables: which tables lack it.
-        name: in the package, where that is one method.
-        code: address of that method's own code, where it runs elsewhere.
-        licence: of that code.
+        tables: the tables concerned.
+        name: the method's name in the package, if it is a single method.
+        code: address of that method's code, if it is external.
+        licence: licence of that code.
     """
 
     kind: Kind
@@ -60,7 +60,7 @@ class Skipped:
 
 
 def group_by_reason(entries: Iterable[Skipped]) -> list[Skipped]:
-    """Entries of one reason as one, in the order of their first appearance.
+    """Merge entries with the same reason, in order of first appearance.
 
     Example:
         >>> first = Skipped("metrics", ("EN",), "x", ("2",))
@@ -81,7 +81,7 @@ def _joined(same: Sequence[Skipped]) -> Skipped:
 
 
 def summary(entries: Sequence[Skipped]) -> Iterator[tuple[str, str]]:
-    """For each kind of reason: what is missing, and of what, with the way out."""
+    """For each kind of reason: what is missing, and what to do."""
     for kind, (heading, way_out) in KINDS.items():
         same = [entry for entry in entries if entry.kind == kind]
         if kind in PARTS:
@@ -93,10 +93,10 @@ def summary(entries: Sequence[Skipped]) -> Iterator[tuple[str, str]]:
 
 
 def page(title: str, entries: Sequence[Skipped]) -> str:
-    """All of it as markdown.
+    """All details as markdown.
 
     Args:
-        title: of the paper.
+        title: the paper's title.
     """
     parts = [f"# {title}: what was not measured, and how to get it"]
     for kind, (heading, way_out) in KINDS.items():

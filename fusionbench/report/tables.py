@@ -1,4 +1,4 @@
-"""Rows of scores on disk to tables of means: one block per dataset and degradation, methods by metrics."""
+"""From score files to tables of means: one table per dataset and degradation, methods by metrics."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from fusionbench.metrics import row
 from fusionbench.report.provenance import origins
 from fusionbench.version import __version__
 
-# Two means closer than this fraction are the same number printed twice; both are marked.
+# Two means closer than this relative difference count as ties; both are marked.
 TIE = 1e-9
 
-CHANGED = "the sources changed since; the same command fuses and scores it again"
-"""The status of an image that was made from other sources than the others of its table."""
+CHANGED = "the sources have changed; the same command fuses and scores it again"
+"""The status of an image that was made from outdated sources."""
 
 NOT_APPLICABLE = "n/a"
-"""What is shown of a method that cannot fuse images that are so degraded."""
+"""Shown for a method that does not support a degradation."""
 
 KEYS = ("dataset", "degradation", "method")
-"""Settings that tell the cells of a run apart."""
+"""Settings that identify the cells of a run."""
 
 LABELS = (*KEYS, "weights", "image", "status")
 
@@ -39,18 +39,18 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """The table of one dataset under one degradation.
+    """The table of one dataset and degradation.
 
     Attributes:
-        means: methods by metrics; NaN where no image has a score.
-        counts: how many images each mean is over.
-        images: how many images the block was asked for.
-        available: how many the split has; more than `images` when a limit was set.
-        settings: what all cells of the block share (seed, split, protocol, ...).
-        origins: sentences on the files behind the numbers.
-        missing: scores that could not be computed at all; `origins` says why.
-        weights: `<method>@<8 hex of sha256>` of the methods that read weights.
-        unable: why methods cannot fuse images that are so degraded, by method; they have no images.
+        means: methods by metrics; NaN if no image has a value.
+        counts: number of images of each mean.
+        images: number of requested images.
+        available: number of images in the split; more than `images` if a limit was set.
+        settings: common settings of the cells (seed, split, protocol, ...).
+        origins: sentences on the provenance of the values.
+        missing: metrics that could not be computed at all; `origins` says why.
+        weights: `<method>@<8 hex of sha256>` of methods with weights.
+        unable: why methods do not support the degradation, by method; they have no images.
     """
 
     dataset: str
@@ -67,27 +67,27 @@ class ScoreTable:
 
     @property
     def title(self) -> str:
-        """Dataset, degradation and number of images, and whether that is all of them."""
+        """Dataset, degradation and number of images, and whether these are all."""
         partial = self.images < self.available
         count = f"{self.images} of {self.available} images, partial" if partial else f"{self.images} images"
         return f"{self.dataset}, {self.degradation} ({count})"
 
     def text(self, method: Any, metric: Any) -> str:
-        """What a cell of the table shows: a mean, '-' where it is missing, 'n/a' where there cannot be one."""
+        """The text of a cell: a mean, '-' if it is missing, 'n/a' if the degradation is not supported."""
         return NOT_APPLICABLE if method in self.unable else number(self.means.loc[method, metric])
 
 
 @dataclass(frozen=True)
 class Results:
-    """What the folder of a run holds, read once for tables, pictures and pages.
+    """The results of a run, read once for tables, pictures and pages.
 
     Attributes:
         out: the folder.
         cells: in the order in which they were asked for.
         sources: what each dataset's images were made from, by its name.
         scores: all rows: dataset, degradation, method, its weights, image, status, then the metrics.
-        blocks: the tables, in the order in which their cells were asked for.
-        problems: one sentence for each image that lacks something, and for each cell that lacks images.
+        blocks: the tables, in the order in which they were requested.
+        problems: one sentence for each incomplete image and each incomplete cell.
     """
 
     out: Path
@@ -105,11 +105,11 @@ class Results:
 
 
 def read_results(out: Path) -> Results:
-    """Everything that a run has scored.
+    """Read the results of a run.
 
     Raises:
         FileNotFoundError: the folder holds no results.
-        ValueError: a file is not what a run writes, or cells of different runs lie in one folder.
+        ValueError: a file is invalid, or cells of different runs are in one folder.
     """
     frames: list[pd.DataFrame] = []
     sources: dict[str, Sources] = {}
@@ -130,7 +130,7 @@ def read_results(out: Path) -> Results:
     if not frames:
         raise FileNotFoundError(f"no results in {out}; expected <dataset>/<degradation>/<method>/scores.csv below it")
     columns = list(dict.fromkeys(column for frame in frames for column in frame.columns))
-    # Cells without images have columns, but no rows whose types could be told.
+    # Cells without images have columns but no rows, so their types are unknown.
     scores = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     scores = scores.reindex(columns=columns)
     tables = [
@@ -145,7 +145,7 @@ def read_results(out: Path) -> Results:
 
 
 def _read(folder: CellFolder, sources: Sources) -> pd.DataFrame:
-    """The rows of the images that were asked for; those of sources that have changed since have no values."""
+    """The rows of the requested images; rows of changed sources have no values."""
     metrics = folder.scores.metrics
     rows = list(folder.checked_rows().values())[: folder.meta().get("images", {}).get("scored")]
     stale = {each.image for each in rows if sources.contradict(each.image, each.sources)}
@@ -159,17 +159,17 @@ def _setting(folder: CellFolder, key: str) -> str:
     for name in (key, "protocol", "split", "version"):
         if not isinstance(folder.meta()["settings"].get(name), str):
             raise ValueError(
-                f"{folder.folder / 'meta.json'} is not what this version or an earlier one writes: its settings say no "
-                f"{name}; delete the folder {folder.folder} and run again"
+                f"{folder.folder / 'meta.json'} was written neither by this version nor by an earlier one: its "
+                f"settings have no {name}; delete the folder {folder.folder} and run again"
             )
     return str(folder.meta()["settings"][key])
 
 
 def _by_key(cells: Sequence[CellFolder]) -> dict[Key, CellFolder]:
-    """The cells of one run, whose tables name one protocol, seed and version.
+    """Cells by their labels; cells of different runs are refused, as a table has one protocol, seed and version.
 
     Raises:
-        ValueError: two of them differ in what the cells of a run share, or hold the same.
+        ValueError: two of them differ in common settings, or are duplicates.
     """
     of_dataset: dict[str, CellFolder] = {}
     known: dict[Key, CellFolder] = {}
@@ -181,7 +181,7 @@ def _by_key(cells: Sequence[CellFolder]) -> dict[Key, CellFolder]:
             for key in shared:
                 if key in own and key in theirs and own[key] != theirs[key]:
                     raise ValueError(
-                        f"{other.folder} and {cell.folder} are not of one run, as {key} is {theirs[key]!r} and "
+                        f"{other.folder} and {cell.folder} are not of the same run: {key} is {theirs[key]!r} and "
                         f"{own[key]!r}; move one of them elsewhere"
                     )
         twin = known.setdefault((dataset, degradation, method), cell)
@@ -194,7 +194,7 @@ def _by_key(cells: Sequence[CellFolder]) -> dict[Key, CellFolder]:
 
 
 def _problems(label: str, cell: CellFolder) -> list[str]:
-    """Whether a cell lacks images that were asked for."""
+    """Sentences on missing images of a cell."""
     meta, rows = cell.meta(), len(cell.rows())
     if UNABLE in meta:
         return []
@@ -202,17 +202,17 @@ def _problems(label: str, cell: CellFolder) -> list[str]:
         return [
             f"{label}: {asked - rows} of {asked} images have no scores; the command that wrote the folder adds them"
         ]
-    # Earlier versions said neither how many images there are nor what they were made from.
+    # Earlier versions recorded neither the number of images nor their sources.
     if "images" not in meta and (cell.scores.made or not rows):
-        return [f"{label}: it was not finished; the command that wrote the folder goes on there"]
+        return [f"{label}: it is incomplete; the command that wrote the folder resumes it"]
     return []
 
 
 def folder_table(out: Path, name: str) -> ScoreTable:
-    """The table of one scored folder of fused images.
+    """The table of a scored folder of fused images.
 
     Args:
-        name: what the table calls the method that made them.
+        name: the method's name in the table.
     """
     folder = CellFolder(out)
     frame = _read(folder, Sources.read(out))
@@ -225,7 +225,7 @@ def _score_table(
 ) -> ScoreTable:
     metrics = [column for column in scores.columns if column not in LABELS]
     by_method = scores.groupby("method", sort=False)[metrics]
-    # Methods that cannot fuse such images, or whose rows are gone, have a line without numbers.
+    # Methods that do not support the degradation, or whose rows are gone, have a line without values.
     means, counts = by_method.mean().reindex(list(by_name)), by_method.count().reindex(list(by_name), fill_value=0)
     metas = list(by_name.values())
     found = scores["image"].nunique()
@@ -247,31 +247,31 @@ def _score_table(
 
 
 def higher_is_better(metric: str) -> bool | None:
-    """The direction of a column, whatever protocol or reference its name carries; None where there is none."""
+    """The direction of a metric, ignoring protocol and reference in its name; None if there is none."""
     try:
         return row(metric).higher_is_better
-    except ValueError:  # a column that an older or newer version wrote
+    except ValueError:  # a column from an older or newer version
         return None
 
 
 def arrow(metric: str) -> str:
-    """Which way is better, as the papers' tables show it."""
+    """An arrow for the better direction, as in the papers' tables."""
     better = higher_is_better(metric)
     return "" if better is None else "↑" if better else "↓"
 
 
 def ranks(block: ScoreTable) -> pd.DataFrame:
-    """1 for the best method of each metric and 2 for the second, 0 for the rest; ties share a rank."""
+    """1 for the best method of each metric, 2 for the second, 0 for the rest; ties share a rank."""
     marks = pd.DataFrame(0, index=block.means.index, columns=block.means.columns)
     for metric in block.means.columns:
         better = higher_is_better(metric)
         if better is not None:
-            marks[metric] = places(block.means[metric], better)
+            marks[metric] = column_ranks(block.means[metric], better)
     return marks
 
 
-def places(values: pd.Series[float], higher_is_better: bool) -> pd.Series[int]:
-    """1 for the best of a column and 2 for the second, 0 for the rest and where there is nothing to compare with."""
+def column_ranks(values: pd.Series[float], higher_is_better: bool) -> pd.Series[int]:
+    """1 for the best value of a column, 2 for the second, 0 for the rest or a single value."""
     found = pd.Series(0, index=values.index)
     present = values.dropna()
     for place in (1, 2) if len(present) > 1 else ():
@@ -284,7 +284,7 @@ def places(values: pd.Series[float], higher_is_better: bool) -> pd.Series[int]:
 
 
 def number(value: float) -> str:
-    """A mean with three significant digits at least, '-' where there is none."""
+    """A mean with at least three significant digits; '-' if it is missing."""
     if pd.isna(value):
         return "-"
     if abs(value) >= 100:
@@ -293,26 +293,25 @@ def number(value: float) -> str:
 
 
 def footnotes(tables: Sequence[ScoreTable]) -> list[str]:
-    """What a reader must know to read the numbers: references, protocol, seed, what is missing."""
+    """Explanations of the values: references, protocol, seed, what is missing."""
     settings = tables[0].settings
-    # Images that were made elsewhere have no seed of ours.
+    # Images that were made elsewhere have no seed.
     seed = f"Seed of the degradations: {settings['seed']}. " if "seed" in settings else ""
     notes = [
-        "Mean over images. Bold: best, underlined: second best of a column. "
-        "Source-based metrics compare with the clean sources where these are known; "
-        "a name with @input compares with the degraded ones.",
+        "Mean over images. Bold: best, underlined: second best of a column. Source-based metrics compare with the "
+        "clean sources if these are known; those with @input compare with the degraded ones.",
         f"Protocol: {settings['protocol']}. {seed}Split: {settings['split']}. fusionbench {settings['version']}.",
     ]
     if (version := settings["version"]) != __version__:
         notes.append(
-            f"These numbers are of fusionbench {version}, and this is {__version__}: metrics may be defined otherwise "
-            "now, and `run` adds nothing to this folder."
+            f"These values are from fusionbench {version}, and this is {__version__}: metrics may have changed, and "
+            "`run` does not add to this folder."
         )
     if names := dict.fromkeys(name for block in tables for name in block.weights.values()):
         notes.append(f"Weights: {', '.join(names)}.")
     for block in tables:
         notes += [
-            f"{block.degradation}: {method} is {NOT_APPLICABLE}, as {why}." for method, why in block.unable.items()
+            f"{block.degradation}: {method} is {NOT_APPLICABLE}, because {why}." for method, why in block.unable.items()
         ]
         asked = block.counts.drop(index=list(block.unable), columns=block.missing, errors="ignore")
         short = asked.lt(block.images)

@@ -32,7 +32,7 @@ def write_report(results: Results) -> list[Path]:
 
 
 def tidy(tables: Sequence[ScoreTable]) -> pd.DataFrame:
-    """One line per dataset, degradation, method and metric: mean, number of images, why there can be none."""
+    """One line per dataset, degradation, method and metric: mean, number of images, why it is not supported."""
     lines: list[dict[str, Any]] = [
         {
             "dataset": block.dataset,
@@ -53,7 +53,7 @@ def tidy(tables: Sequence[ScoreTable]) -> pd.DataFrame:
 
 
 def markdown(tables: Sequence[ScoreTable]) -> str:
-    """The tables as markdown, best bold and second underlined, with their footnotes."""
+    """The tables as markdown, with the best values bold, the second underlined, and footnotes."""
     parts = []
     for block in tables:
         marks = ranks(block)
@@ -68,7 +68,7 @@ def markdown(tables: Sequence[ScoreTable]) -> str:
 
 
 def show(tables: Sequence[ScoreTable], console: Console) -> None:
-    """Print the tables and their footnotes; a table that is wider than the terminal is continued below itself."""
+    """Print the tables and their footnotes; tables wider than the terminal are split."""
     for block in tables:
         console.print(f"\n{block.title}", style="bold", highlight=False)
         for metrics in _fitting(block, console.width):
@@ -78,7 +78,7 @@ def show(tables: Sequence[ScoreTable], console: Console) -> None:
 
 
 def _fitting(block: ScoreTable, width: int) -> list[list[str]]:
-    """The metrics, cut into runs of columns that fit beside the methods' names."""
+    """The metrics, divided into groups of columns that fit next to the methods' names."""
     methods = block.means.index
     widths = {
         metric: max(map(len, (f"{metric} {arrow(metric)}", *(block.text(method, metric) for method in methods))))
@@ -88,11 +88,11 @@ def _fitting(block: ScoreTable, width: int) -> list[list[str]]:
 
 
 def column_runs(widths: Mapping[str, int], gap: int, room: int) -> list[list[str]]:
-    """Columns in their order, cut into runs that fit into so many characters.
+    """Columns in order, divided into groups that fit into `room` characters.
 
     Args:
-        widths: of the columns by their names.
-        gap: characters beside each.
+        widths: widths of the columns by name.
+        gap: characters between columns.
 
     Example:
         >>> column_runs({"EN": 4, "MI": 4, "Qabf": 6}, 2, 14)

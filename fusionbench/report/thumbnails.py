@@ -1,4 +1,4 @@
-"""The pictures of a report page: small JPEG copies below `report/assets`, so that the page can be moved and sent."""
+"""The images of a report page: small JPEG copies below `report/assets`, so that the page can be moved and sent."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from fusionbench.report.crops import salient_crops
 from fusionbench.report.tables import Results
 
 FULL, THUMB = 1600, 360
-"""Longest side in pixels of a picture in the gallery and of a small one."""
+"""Longest side in pixels of a gallery image and of a thumbnail."""
 
 QUALITY = 92
 SHOWN = 4
-"""Images of each dataset in the gallery; those whose sources are kept come first, and all of those are shown."""
+"""Number of images of each dataset in the gallery; those whose sources are kept come first, and all of them are
+shown."""
 
 ZOOM = 4.0
 
 
 class Album:
-    """Copies pictures of a run into its report; what is up to date already is not made again.
+    """Copies images of a run into its report; copies that are up to date are kept.
 
     Args:
-        results: of the run.
-        hidden: pictures that are not shown.
+        results: results of the run.
+        hidden: images that are not shown.
     """
 
     def __init__(self, results: Results, hidden: Collection[Path] = ()) -> None:
@@ -40,10 +41,10 @@ class Album:
         self._used: set[Path] = set()
 
     def copy(self, source: Path, side: int) -> str | None:
-        """The address of a copy, as the page writes it; None where there is no such picture.
+        """The address of a copy for the page; None if the image does not exist.
 
         Args:
-            side: the longest side of the copy in pixels; smaller pictures keep their size.
+            side: the longest side of the copy in pixels; smaller images keep their size.
         """
         target = (self.page / "assets" / str(side) / source.relative_to(self.run)).with_suffix(".jpg")
         if target not in self._used:
@@ -53,12 +54,12 @@ class Album:
                 try:
                     _shrink(source, target, side)
                 except (ValueError, OSError):
-                    return None  # A damaged picture; the table says why its scores are missing.
+                    return None  # A damaged image; the table says why its scores are missing.
             self._used.add(target)
         return quote(target.relative_to(self.page).as_posix())
 
     def prune(self) -> None:
-        """Remove the copies that the page no longer shows."""
+        """Remove copies that the page no longer shows."""
         for path in (self.page / "assets").rglob("*.jpg"):
             if path not in self._used:
                 path.unlink()
@@ -68,12 +69,12 @@ def _shrink(source: Path, target: Path, side: int) -> None:
     copy = Image.fromarray(read_image(source))
     copy.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=None)
     with whole_file(target) as unfinished:
-        # Colour at full resolution: these pictures are compared at several times their size.
+        # No chroma subsampling, because these images are compared at several times their size.
         copy.save(unfinished, format="JPEG", quality=QUALITY, subsampling=0)
 
 
 def gallery(album: Album, cells: dict[str, dict[str, list[str]]], images: dict[str, list[str]]) -> list[dict[str, Any]]:
-    """What the gallery shows.
+    """The data of the gallery.
 
     Args:
         cells: methods by dataset and degradation.
@@ -126,7 +127,7 @@ def _entry(
 def _pictures(
     album: Album, dataset: str, degradation: str, methods: list[str], image: str
 ) -> Iterator[tuple[str, str]]:
-    """Label and address of every picture of one image under one degradation: sources, references, results."""
+    """Labels and addresses of all pictures of one image under one degradation: sources, references, results."""
     block = album.run / dataset / path_name(degradation)
     seen, clean = block / INPUTS, album.run / dataset / REFERENCES
     names = modality_labels(dataset)

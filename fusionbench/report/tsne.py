@@ -1,4 +1,4 @@
-"""Maps of vectors by t-SNE, which keeps neighbours together."""
+"""t-SNE plots of vectors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Points = npt.NDArray[np.floating]
 
 
 def tsne(vectors: Points, *, seed: int = 0, metric: str = "euclidean") -> Points:
-    """The vectors in two dimensions, (n, 2).
+    """The vectors embedded in two dimensions, (n, 2).
 
     Args:
         vectors: (n, channels).
-        seed: of the map.
-        metric: how far two vectors are apart, as scikit-learn calls it.
+        seed: seed of t-SNE.
+        metric: scikit-learn's name of the distance.
 
     Raises:
         ModuleNotFoundError: scikit-learn is not installed.
@@ -36,17 +36,17 @@ def tsne(vectors: Points, *, seed: int = 0, metric: str = "euclidean") -> Points
     except ImportError as error:
         raise ModuleNotFoundError(f"t-SNE needs the package scikit-learn; {install_command('embed')}") from error
     if len(vectors) < 4:
-        raise ValueError(f"{len(vectors)} vectors make no map; embed four or more")
+        raise ValueError(f"{len(vectors)} vectors are too few for t-SNE; embed at least four")
     perplexity = min(30, (len(vectors) - 1) / 3)
     return TSNE(perplexity=perplexity, metric=metric, random_state=seed, init="pca").fit_transform(vectors)
 
 
 def draw_maps(panels: Mapping[str, tuple[Points, Sequence[str]]], path: Path) -> None:
-    """Draw maps side by side, one colour per label.
+    """Draw plots side by side, one colour per label.
 
     Args:
         panels: points (n, 2) and their labels, by title.
-        path: of the picture; its suffix chooses the format.
+        path: the figure's path; its suffix determines the format.
     """
     figure = Figure(figsize=(4.2 * len(panels), 4.5), layout="constrained")
     every = sorted({label for _, labels in panels.values() for label in labels})

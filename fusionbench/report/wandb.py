@@ -1,6 +1,6 @@
 """Runs and trainings mirrored to Weights and Biases: one W&B run per method, grouped by benchmark.
 
-The files on disk stay the truth. Whatever goes wrong inside W&B is told in a sentence and harms nothing.
+The files on disk are authoritative. Errors of W&B are reported in one sentence and have no other effect.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ Mode = Literal["offline", "online"]
 
 PROJECT = "fusionbench"
 SOURCES = "sources"
-"""Name of the W&B run that holds what all methods share: the source images and the report page."""
+"""Name of the W&B run for what all methods share: the source images and the report page."""
 
 
 class SuppressWandbErrors:
-    """Lets the block end early where W&B is missing or fails; errors of this package go on their way.
+    """Ends the block early if W&B is missing or fails; errors of this package are propagated.
 
     Attributes:
-        reason: why nothing, or not everything, was sent; empty if all went well.
+        reason: why nothing, or not everything, was sent; empty if all was sent.
     """
 
     reason = ""
@@ -55,7 +55,7 @@ class SuppressWandbErrors:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        # W&B raises dozens of classes without a common base, so where an error comes from decides.
+        # W&B raises dozens of classes without a common base, so the origin of an error decides.
         missing = isinstance(error, ImportError) and str(error.name).partition(".")[0] == "wandb"
         if not isinstance(error, Exception) or not (missing or _passes_wandb(trace)):
             return False
@@ -178,7 +178,7 @@ def _section(dataset: str, degradation: str) -> str:
 
 
 def _samples(target: _Target, method: str, rows: pd.DataFrame) -> dict[str, Any]:
-    """The fused images of those pairs whose sources the run kept."""
+    """The fused images of pairs whose sources were kept."""
     found = {}
     stale = rows[rows["status"] == CHANGED]
     hidden = set(zip(stale["dataset"], stale["degradation"], stale["image"], strict=True))
@@ -205,7 +205,7 @@ def _send_shared(target: _Target, page: Path) -> None:
                 if path.exists()
             ]
     with target.run(SOURCES, {"methods": [str(name) for name in scores["method"].unique()]}) as run:
-        # One step, the same as the methods', so that a panel shows them side by side.
+        # One step, the same as for the methods, so that a panel shows them side by side.
         run.log(samples)
         artifact = target.wandb.Artifact(f"report-{path_name(target.group)}", type="report")
         artifact.add_dir(str(page.parent))
@@ -218,11 +218,11 @@ def _keys(rows: pd.DataFrame) -> list[Key]:
 
 
 class TrainingMirror:
-    """What of one phase of a training goes to W&B.
+    """The mirror of one training phase in W&B.
 
     Attributes:
-        loggers: for the Trainer; none where nothing is mirrored.
-        reason: why pictures were not sent; empty if they were.
+        loggers: loggers for the Trainer; none if nothing is mirrored.
+        reason: why images were not sent; empty if they were.
     """
 
     def __init__(self) -> None:
@@ -230,7 +230,7 @@ class TrainingMirror:
         self.reason = ""
 
     def picture(self, path: Path, step: int) -> None:
-        """Send a sample picture."""
+        """Send a figure of sample images."""
         with SuppressWandbErrors() as outcome:
             for logger in self.loggers:
                 logger.log_image("samples", [str(path)], step=step)  # type: ignore[attr-defined]
@@ -241,13 +241,13 @@ class TrainingMirror:
 def training_mirror(
     mode: Mode | None, folder: Path, *, method: str, phase: str, recipe: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> Iterator[TrainingMirror]:
-    """Mirror one phase of a training; nothing where W&B is missing or fails.
+    """Mirror one phase of a training; nothing if W&B is missing or fails.
 
     Args:
         mode: None mirrors nothing.
-        folder: of the phase; offline files go to its `wandb`.
-        recipe: of the training, a file of the run.
-        settings: of the phase and its surroundings, the run's config.
+        folder: folder of the phase; offline files go to its `wandb`.
+        recipe: the training's recipe, a file of the W&B run.
+        settings: settings of the phase and its environment, the W&B run's config.
     """
     from lightning.pytorch.utilities import rank_zero_only
 

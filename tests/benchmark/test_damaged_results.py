@@ -112,7 +112,7 @@ def test_report_misses_a_file_of_scores_and_a_cell_that_was_not_finished(place, 
     assert main(["report", "o"]) == 3
     told = capsys.readouterr().out
     assert "missing: folder, clean, average: 2 of 2 images have no scores" in told
-    assert "missing: folder, clean, max: it was not finished" in told
+    assert "missing: folder, clean, max: it is incomplete" in told
 
 
 def test_report_says_what_failed(place, capsys):
@@ -143,7 +143,7 @@ def test_cells_of_different_runs_make_no_table(key, value, place, capsys):
     path.write_text(json.dumps(meta))
     assert main(["report", "o"]) == 2
     error = capsys.readouterr().err
-    assert f"are not of one run, as {key} is {value!r} and" in error
+    assert f"are not of the same run: {key} is {value!r} and" in error
     assert "; move one of them elsewhere" in error
 
 
@@ -193,7 +193,7 @@ def test_settings_that_report_needs_are_named(place, capsys):
     del meta["settings"]["dataset"]
     path.write_text(json.dumps(meta))
     assert main(["report", "o"]) == 2
-    assert "its settings say no dataset" in capsys.readouterr().err
+    assert "its settings have no dataset" in capsys.readouterr().err
 
 
 def test_report_reads_what_an_earlier_version_wrote(place, capsys):
@@ -210,7 +210,7 @@ def test_report_reads_what_an_earlier_version_wrote(place, capsys):
     (place / "o" / "folder" / "sources.json").unlink()
     capsys.readouterr()
     assert main(["report", "o"]) == 0
-    assert "These numbers are of fusionbench 0.0.9, and this is" in capsys.readouterr().out
+    assert "These values are from fusionbench 0.0.9, and this is" in capsys.readouterr().out
     assert before == [(place / "o" / "report" / name).read_text() for name in ("table.csv", "per_image.csv")]
     assert main(RUN) == 2
     assert "version was '0.0.9'" in capsys.readouterr().err

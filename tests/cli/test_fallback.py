@@ -169,7 +169,7 @@ def test_a_paper_keeps_its_row_and_the_small_network_has_one_of_its_own(campus, 
     assert set(measured["method"]) == {"average", "lure-s"}
     assert measured["published"].isna().all()
     assert table.loc[table["method"] == "LURE", "published"].notna().any()
-    assert "small network LURE: the one that comes with the package" in " ".join(capsys.readouterr().out.split())
+    assert "small network LURE: the network that comes with the package" in " ".join(capsys.readouterr().out.split())
     page = Path("out/report/skipped.md").read_text(encoding="utf-8")
     assert "- LURE (table 1): the weights of 'lure' are missing, so 'lure-s' runs" in page
 

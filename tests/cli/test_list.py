@@ -36,7 +36,9 @@ def shown(capsys, monkeypatch, tmp_path):
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a_table_fits_80_columns_without_broken_words(words, shown):
     narrow, wide = shown(words, 80), shown(words)
-    table = narrow[: next((index for index, line in enumerate(narrow) if line.startswith("not shown")), len(narrow))]
+    table = narrow[
+        : next((index for index, line in enumerate(narrow) if line.startswith("hidden for lack of space")), len(narrow))
+    ]
     assert all(len(line) <= 80 for line in table)
     # What a program wrote is there in full, so every word on the terminal must be one of its words or the end of a cut.
     words_in_full = set(" ".join(wide).split())

@@ -13,7 +13,7 @@ from fusionbench.papers.cells import cell_texts
 from fusionbench.papers.compare import Comparison, Measured, caption, comparability, notes, tidy, tidy_differences
 from fusionbench.papers.latex import difference_tables, document, escape, fragment
 from fusionbench.papers.measured import Measurement, image_set
-from fusionbench.papers.tables import PAPERS, Panel, Paper, Table, Value, load_paper
+from fusionbench.papers.tables import PAPERS, TableBlock, Paper, Table, Value, load_paper
 from fusionbench.papers.text import markdown, show, write_table
 
 VALUES = {
@@ -31,9 +31,9 @@ SCORES = {
 }
 
 
-def panel(**changes) -> Panel:
+def panel(**changes) -> TableBlock:
     given = {"dataset": "msrs", "images": 361, "known": "the official test split", **changes}
-    return Panel("MSRS", "typical fusion", ("A", "B", "C"), ("EN", "MI"), **given)
+    return TableBlock("MSRS", "typical fusion", ("A", "B", "C"), ("EN", "MI"), **given)
 
 
 def comparison(measured=True, shipped=None, **changes) -> Comparison:
@@ -82,8 +82,8 @@ def test_cells_have_the_digits_of_the_print_and_signed_differences():
     assert (texts["A", "MI"].measured, texts["A", "MI"].difference) == ("2.20", "-0.85")
     assert (texts["B", "EN"].measured, texts["B", "EN"].difference) == ("", "")
     assert texts["lap_2", "EN"].published == ""
-    assert texts["A", "EN"].mended
-    assert not texts["B", "EN"].mended
+    assert texts["A", "EN"].corrected
+    assert not texts["B", "EN"].corrected
 
 
 def test_published_and_measured_numbers_are_marked_apart():
@@ -94,7 +94,7 @@ def test_published_and_measured_numbers_are_marked_apart():
 
 def test_numbers_that_cannot_be_decided_are_missing_and_marked():
     text = cell_texts(comparison())["C", "EN"]
-    assert (text.published, text.mended, text.difference) == ("-", True, "")
+    assert (text.published, text.corrected, text.difference) == ("-", True, "")
 
 
 def test_tau_is_over_methods_that_have_both_numbers():
@@ -106,7 +106,7 @@ def test_tau_is_over_methods_that_have_both_numbers():
 
 def test_agreement_of_rankings_is_shown_from_four_methods_on():
     names = "ABCD"
-    one = Panel("MSRS", "typical fusion", tuple(names), ("EN",), dataset="msrs", unknown="which")
+    one = TableBlock("MSRS", "typical fusion", tuple(names), ("EN",), dataset="msrs", unknown="which")
     values = {
         ("1", "MSRS", "typical fusion", name, "EN"): Value(f"{n}.0", f"{n}.0", True) for n, name in enumerate(names)
     }
@@ -135,9 +135,9 @@ def test_every_pair_of_measured_methods_is_tested_in_one_family():
 
 def test_numbers_may_be_compared_only_on_the_same_images():
     one = comparison()
-    assert "not comparable: the paper has 361 images, here are 3." in comparability(one)
+    assert "not comparable: the paper has 361 images, here there are 3." in comparability(one)
     same = Comparison(one.paper, one.table, one.panel, scores(images=361, available=361))
-    assert comparability(same) == "Published and measured numbers are of the same images."
+    assert comparability(same) == "Published and measured values are on the same images."
 
 
 @pytest.mark.parametrize("name", PAPERS)
@@ -159,7 +159,7 @@ def test_caption_names_what_the_numbers_depend_on():
     ):
         assert part in text
     assert "protocol dspfusion" in text
-    assert "compare with the clean ones" in text
+    assert "compare with the clean sources" in text
     one = comparison()
     partial = Comparison(one.paper, one.table, one.panel, scores(images=3, available=9))
     assert "the first 3 of 9 images" in caption(partial)
@@ -168,7 +168,7 @@ def test_caption_names_what_the_numbers_depend_on():
 
 def test_restoration_before_fusion_is_told():
     one = comparison(degradation="rain", restored="NeRD-Rain", end_to_end=("C",))
-    assert "by NeRD-Rain, except for C; here they are fused as they are" in comparability(one)
+    assert "by NeRD-Rain, except for C; here they are fused unrestored" in comparability(one)
     restored = Comparison(one.paper, one.table, one.panel, scores(restored=("vi:derain {in} {out}",)))
     assert "here by vi:derain {in} {out}" in comparability(restored)
 
@@ -251,9 +251,9 @@ def test_values_over_other_images_are_not_ranked_together():
 
 def test_values_of_the_package_are_compared_only_on_the_papers_images():
     cells = {("A", "EN"): line("A", "EN", 6.5)}
-    assert "of the same images" in comparability(comparison(False, cells))
+    assert "on the same images" in comparability(comparison(False, cells))
     cells["C", "EN"] = line("C", "EN", 6.5, 34)
-    assert "not comparable: the paper has 361 images, here are 34." in comparability(comparison(False, cells))
+    assert "not comparable: the paper has 361 images, here there are 34." in comparability(comparison(False, cells))
     assert "mean over 34 or 361 images" in caption(comparison(False, cells))
     assert "over 34 of 361 images: C." in " ".join(notes(comparison(False, cells)))
     assert "not known which" in comparability(comparison(False, cells, unknown="which"))

@@ -32,7 +32,9 @@ def test_latents_of_lure_are_drawn_before_and_after_training(tmp_path, capsys):
     table = pd.read_csv(tmp_path / "o" / "embedding.csv")
     assert set(table["task"]) == {"ll", "hz", "lc", "pseudo"}
     said = capsys.readouterr().out
-    distances = [float(found) for found in re.findall(r"task means lie ([\d.]+) apart", said)]
+    distances = [
+        float(found) for found in re.findall(r"task means are ([\d.]+) standard deviations within tasks apart", said)
+    ]
     untrained, trained, infrared_untrained, infrared_trained = distances
     assert trained < untrained
     assert infrared_trained < infrared_untrained
@@ -41,9 +43,9 @@ def test_latents_of_lure_are_drawn_before_and_after_training(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("--method average", "has neither degradation priors nor latents"),
+        ("--method average", "has neither degradation priors nor task latents"),
         ("--limit 1", "give 2 or more"),
-        ("--method lure-s --degradation clean", "leaves no image with a task"),
+        ("--method lure-s --degradation clean", "gives no image with a task"),
         ("--crop -4", "side of a square"),
     ],
 )

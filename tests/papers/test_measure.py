@@ -61,7 +61,7 @@ def test_efficiency_is_measured_only_when_it_is_asked_for(tmp_path, capsys):
     words += ["--methods", "average"]
     times = tmp_path / "o" / "efficiency"
     assert main(words) == 3
-    assert "efficiency table 5: measured when asked for" in told(capsys)
+    assert "efficiency table 5: measured on request" in told(capsys)
     assert not times.exists()
     assert main([*words, "--efficiency"]) == 3
     assert "efficiency table" not in told(capsys)
@@ -146,7 +146,7 @@ def test_values_of_the_package_are_shown_as_such_and_those_of_the_run_win(campus
     text = told(capsys)
     assert "MMDRFuse, shipped 7 0.25" in text
     assert "average, shipped 7 0.25" in text
-    assert "1 of 80 published values have a measured one beside them: 0 of this run, 1 shipped" in text
+    assert "1 of 80 published values have a measured one: 0 from this run, 1 shipped" in text
     assert "Measured rows of methods that the paper does not have: 1 (average 1)." in text
     assert main([*campus, *known]) == 3
     text = told(capsys)

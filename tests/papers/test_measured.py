@@ -55,8 +55,8 @@ def test_what_is_written_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (",0.5,", ",half,", "line 2 is no measurement: could not convert string to float: 'half'"),
-        ("ll(0.5)", "vi:fog", "line 2 is no measurement: unknown degradation"),
+        (",0.5,", ",half,", "line 2 is not a measurement: could not convert string to float: 'half'"),
+        ("ll(0.5)", "vi:fog", "line 2 is not a measurement: unknown degradation"),
         ("ll(0.5)", "vi:ll(0.5)", "has the degradation 'vi:ll(0.5)'; in canonical form it is 'll(0.5)'"),
         ("dataset,", "set,", "has the columns set, split"),
     ],

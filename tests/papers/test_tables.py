@@ -8,7 +8,7 @@ from itertools import groupby
 import pytest
 
 from fusionbench.metrics import METRICS, choose
-from fusionbench.papers.tables import PAPERS, Panel, folder, load_paper, read_values
+from fusionbench.papers.tables import PAPERS, TableBlock, folder, load_paper, read_values
 
 COUNTS = {"drfusion": (5, 458), "dspfusion": (6, 845), "lure": (6, 425)}
 
@@ -60,7 +60,7 @@ def test_values_are_those_of_the_transcription(shared, name):
         with path.open(newline="") as stream:
             transcribed = list(csv.DictReader(stream))
         found = [values[cell] for cell in cells]
-        assert [value.printed for value in found] == [row["value"] for row in transcribed]
+        assert [value.reported for value in found] == [row["value"] for row in transcribed]
         suggested = [row["value_suggested"] for row in transcribed]
         assert [value.text for value in found] == suggested
 
@@ -77,7 +77,7 @@ def expected_cells(table):
 
 def test_mended_values_keep_what_is_printed():
     value = load_paper("dspfusion").values["1", "MSRS", "typical fusion", "DeFusion", "EN"]
-    assert (value.printed, value.number, value.mended) == ("6350", 6.35, True)
+    assert (value.reported, value.number, value.corrected) == ("6350", 6.35, True)
     assert "decimal point" in value.note
 
 
@@ -94,7 +94,7 @@ def test_unknown_tables_and_papers_are_named():
 )
 def test_panels_are_checked_when_they_are_made(changes):
     with pytest.raises(ValueError, match=r"one of|did you mean"):
-        Panel("MSRS", "typical", ("A",), ("EN",), **changes)
+        TableBlock("MSRS", "typical", ("A",), ("EN",), **changes)
 
 
 def test_a_value_that_is_given_twice_is_refused(tmp_path):

@@ -148,7 +148,7 @@ def test_same_figure_has_the_same_bytes(pair, tmp_path):
         (lambda p: LabelledImage(np.zeros((4, 4, 2), np.uint8), "x"), "shape \\(4, 4, 2\\)"),
         (
             lambda p: comparison([FigureRow("r", [LabelledImage(textured(9, 9), "ir")])], p),
-            "row 'r' does not begin with infrared",
+            "row 'r' does not start with infrared",
         ),
         (
             lambda p: comparison([FigureRow("r", [LabelledImage(textured(9, 9), "ir")])], p, zoom="people"),
@@ -158,9 +158,9 @@ def test_same_figure_has_the_same_bytes(pair, tmp_path):
             lambda p: comparison([FigureRow("r", [LabelledImage(textured(9, 9), "ir")])], p, formats=["svg"]),
             "'svg'; choose from png",
         ),
-        (lambda p: Crop(0.5, 0.5, 0.6, 0.1), "leaves the image"),
-        (lambda p: Crop(0.5, 0.5, 0.0, 0.1), "leaves the image"),
-        (lambda p: salient_crops(textured(9, 9), textured(9, 8, 3)), "crops need one size"),
+        (lambda p: Crop(0.5, 0.5, 0.6, 0.1), "exceeds the image"),
+        (lambda p: Crop(0.5, 0.5, 0.0, 0.1), "exceeds the image"),
+        (lambda p: salient_crops(textured(9, 9), textured(9, 8, 3)), "crops need equal sizes"),
     ],
 )
 def test_bad_input_gets_its_sentence(make, message, tmp_path):

@@ -32,7 +32,7 @@ def test_maps_keep_clusters_together_and_repeat_with_the_seed(metric):
 
 
 def test_few_vectors_make_no_map():
-    with pytest.raises(ValueError, match="2 vectors make no map"):
+    with pytest.raises(ValueError, match="2 vectors are too few for t-SNE"):
         tsne(clusters()[:2])
 
 
