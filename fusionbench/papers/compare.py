@@ -19,7 +19,7 @@ from fusionbench.data import DATASETS
 from fusionbench.metrics import PROTOCOLS
 from fusionbench.metrics.table import row
 from fusionbench.papers.measured import Measurement, image_set
-from fusionbench.papers.tables import TableBlock, Paper, Table, Value
+from fusionbench.papers.tables import Paper, Table, TableBlock, Value
 from fusionbench.report.significance import Difference, differences, kendall_tau
 from fusionbench.report.tables import column_ranks
 from fusionbench.version import __version__

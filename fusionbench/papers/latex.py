@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fusionbench.papers.cells import (
-    LEGEND,
     CORRECTED,
+    LEGEND,
     NOTHING,
     SHIPPED,
     TAU_FROM,

@@ -28,7 +28,7 @@ from fusionbench.papers.compare import Comparison, Measured
 from fusionbench.papers.latex import document
 from fusionbench.papers.measured import Measurement
 from fusionbench.papers.requirements import Available, Inputs, check_available, rows_of, select_methods, shipped
-from fusionbench.papers.tables import TableBlock, Paper, Table
+from fusionbench.papers.tables import Paper, Table, TableBlock
 from fusionbench.papers.text import show, write_table
 from fusionbench.registry import lookup
 from fusionbench.report.provenance import origins

@@ -17,7 +17,7 @@ from fusionbench.images.options import AS_STORED, ReadOptions
 from fusionbench.methods import FALLBACKS, METHODS, fallback, fallback_notice, weight_files
 from fusionbench.papers.compare import score_name
 from fusionbench.papers.measured import Measurement, matching
-from fusionbench.papers.tables import TableBlock, Paper
+from fusionbench.papers.tables import Paper, TableBlock
 from fusionbench.report.skipped import Skipped
 
 DATASET = "{dataset}"

@@ -167,7 +167,7 @@ class Paper:
 
 
 def load_paper(name: str, place: Path | None = None) -> Paper:
-    """The tables and values of a paper.
+    """Load the tables and values of a paper.
 
     Args:
         name: a key of PAPERS.

@@ -12,8 +12,8 @@ from rich.table import Table as Terminal
 
 from fusionbench.files import write_atomically
 from fusionbench.papers.cells import (
-    GAP,
     CORRECTED,
+    GAP,
     NOTHING,
     ROWS,
     TAU_FROM,

@@ -331,7 +331,7 @@ def test_the_table_that_was_chosen_stands_in_results(tmp_path):
     [
         ("weights import ifcnn --from nowhere", "nowhere does not exist"),
         ("weights import ifcnn", "needs --from"),
-        ("weights import cscfuse --from {empty}", "is or holds no LISTA_Base_Train.model"),
+        ("weights import cscfuse --from {empty}", "neither is nor contains LISTA_Base_Train.model"),
         ("weights import lap --from {empty}", "'lap' has no weights"),
         ("weights import pyiqa:piqe --from {empty}", "'pyiqa:piqe' has no weights"),
         ("weights info ifnn", "did you mean 'ifcnn'"),

@@ -13,7 +13,7 @@ from fusionbench.papers.cells import cell_texts
 from fusionbench.papers.compare import Comparison, Measured, caption, comparability, notes, tidy, tidy_differences
 from fusionbench.papers.latex import difference_tables, document, escape, fragment
 from fusionbench.papers.measured import Measurement, image_set
-from fusionbench.papers.tables import PAPERS, TableBlock, Paper, Table, Value, load_paper
+from fusionbench.papers.tables import PAPERS, Paper, Table, TableBlock, Value, load_paper
 from fusionbench.papers.text import markdown, show, write_table
 
 VALUES = {
