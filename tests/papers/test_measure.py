@@ -162,6 +162,6 @@ def test_small_networks_and_classical_methods_stand_beside_the_papers_methods(tm
     found = pd.read_csv(tmp_path / "o" / "report" / "table1.csv").query("origin == 'run'")
     assert set(found["method"]) == {"lure-s", "average", "lap", "gff"}
     text = told(capsys)
-    assert "of 80 published values have a measured one beside them: 0 of this run, " in text
+    assert "of 80 published values have a measured one: 0 from this run, " in text
     # Of M3FD in this run, of MSRS with the package.
     assert "methods that the paper does not have: 8 (lure-s 2, average 2, lap 2, gff 2)." in text
