@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import inspect
 import re
-import shlex
 from argparse import SUPPRESS, Action
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 import yaml
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, auto_cli
 from typing_extensions import override
 
+from fusionbench.cli.wording import expected, in_options
 from fusionbench.console import WORDING
 from fusionbench.plugins import include_all
 from fusionbench.registry import current_names, join_or, similar_names
@@ -63,14 +62,6 @@ _REWRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"subcommands:\n.*?Available subcommands:\n", "commands:\n"),
 )
 """What jsonargparse writes into a help, and what a person reads there."""
-
-WAYS = ("ir", "ir_suffix", "names", "resize", "split", "suffix", "unmatched", "vi", "vi_suffix")
-"""Arguments that the library names in sentences as Python has them, and a command as its options."""
-
-WAY = re.compile(rf"\b({'|'.join(WAYS)})=(?:'([^']*)'|True\b)")
-
-OF_LOADERS = {"ir_suffix", "resize", "unmatched", "vi_suffix"}
-"""Those of them that a training takes for its loaders."""
 
 _TRUTHS = ("true", "false")
 _SHOWN = 60
@@ -320,32 +311,6 @@ def own_name(typed: str, names: Collection[str]) -> str:
     return found + typed[len(head) :].replace("-", "_") if found else ""
 
 
-def in_options(sentence: str, options: Collection[str]) -> str:
-    """A sentence of the library with its ways out as a command's options, without those that the command lacks.
-
-    Example:
-        >>> in_options("2 have no partner: rename them, or leave them out with unmatched='skip'", {"unmatched"})
-        '2 have no partner: rename them, or leave them out with --unmatched skip'
-        >>> in_options("2 have no partner: rename them, or leave them out with unmatched='skip'", {"limit"})
-        '2 have no partner: rename them'
-    """
-
-    def own(name: str) -> str:
-        return name if name in options else f"loader.{name}" if name in OF_LOADERS and "loader" in options else ""
-
-    def way_out(clause: re.Match[str]) -> str:
-        return clause[0] if all(own(way[1]) for way in WAY.finditer(clause[0])) else ""
-
-    def option(way: re.Match[str]) -> str:
-        name, value = f"--{own(way[1]).replace('_', '-')}", "true" if way[2] is None else shlex.quote(way[2])
-        if not own(way[1]):
-            return way[0]
-        switch = way[2] is None and "." not in name
-        return name if switch else f"{name}={value}" if value.startswith("-") else f"{name} {value}"
-
-    return WAY.sub(option, re.sub(r", or (?:(?!, or )[^;:])*", way_out, sentence))
-
-
 def no_option(command: str, typed: str, names: Iterable[str]) -> str:
     """The sentence for an option that a command does not have."""
     options = {name.replace("_", "-") for name in names}
@@ -353,23 +318,6 @@ def no_option(command: str, typed: str, names: Iterable[str]) -> str:
     mark = "--" if typed.startswith("-") else ""
     hint = f"did you mean {join_or(mark + name for name in alike)}?" if alike else f"see {PROGRAM} {command} --help"
     return f"{command} has no option {_short(typed)}; {hint}"
-
-
-def expected(kind: Any) -> str:
-    """What an option takes, in words.
-
-    Example:
-        >>> expected(int | None), expected(Literal["offline", "online"]), expected(bool)
-        ('a whole number', 'offline or online', 'true or false')
-    """
-    if get_origin(kind) in (Union, UnionType):
-        parts = [expected(part) for part in get_args(kind) if part is not NoneType and get_origin(part) is not list]
-        return " or ".join(dict.fromkeys(parts))
-    if get_origin(kind) is Literal:
-        return join_or(get_args(kind))
-    if get_origin(kind) is dict:
-        return "options by name, such as {devices: 2}"
-    return {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}.get(kind, "text")
 
 
 def _check_config(typed: str, path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from fusionbench.cli.commands import COMMANDS
 from fusionbench.cli.main import EVERYWHERE, main
-from fusionbench.cli.parsing import ABOUT, WAYS, Command, own_name
+from fusionbench.cli.parsing import ABOUT, Command, own_name
+from fusionbench.cli.wording import WAYS
 from fusionbench.images.files import write_image
 
 PACKAGE = Path(__file__).parents[2] / "fusionbench"
