@@ -292,8 +292,8 @@ def test_own_training_is_imported_only_when_accepted(tmp_path, home, capsys):
     ("content", "why"),
     [
         ({"epoch": 1}, "does not contain a plain table of named tensors"),
-        ({"model": {"conv": torch.zeros(2)}}, "holds weights of another architecture than"),
-        (b"GIF89a", "is no torch weight file or is damaged"),
+        ({"model": {"conv": torch.zeros(2)}}, "has weights of another architecture than"),
+        (b"GIF89a", "is not a torch weight file or is damaged"),
     ],
 )
 def test_what_can_never_be_used_is_not_imported(content, why, to, tmp_path, home, capsys, monkeypatch):
