@@ -6,6 +6,8 @@ Images are float32 RGB in [0, 1], channels first. `ir` is the single-channel sou
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
@@ -17,6 +19,22 @@ Color = Float[Tensor, "*b 3 h w"]
 Image = Float[Tensor, "*b c h w"]
 Scores = Float[Tensor, "*b"]
 Bytes = npt.NDArray[np.uint8]
+
+
+class CropPlace(NamedTuple):
+    """Where a crop lies in its image.
+
+    Attributes:
+        top: first row.
+        left: first column.
+        size: height and width of the whole image.
+        flipped: whether the crop was flipped left to right.
+    """
+
+    top: int
+    left: int
+    size: tuple[int, int]
+    flipped: bool
 
 
 class Pair(TypedDict):
@@ -31,6 +49,7 @@ class Pair(TypedDict):
         vi_clean: (3, H, W), the visible source before degradation.
         ir_scale: by which factor per side the infrared source was smaller before it was resized.
         vi_scale: the same for the visible source.
+        crop: where the crop lies in its image, if the pair is one.
         prompt: a description of the degradation in words, for methods that read text.
         ir_positives: (K, 1, H, W), infrared images of other scenes with this pair's infrared degradation.
         vi_positives: (K, 3, H, W), the same of visible images.
@@ -45,6 +64,7 @@ class Pair(TypedDict):
     vi_clean: NotRequired[Color]
     ir_scale: int
     vi_scale: int
+    crop: NotRequired[CropPlace]
     prompt: NotRequired[str]
     ir_positives: NotRequired[Gray]
     vi_positives: NotRequired[Color]
@@ -62,6 +82,7 @@ class Batch(TypedDict):
     vi_clean: NotRequired[Color]
     ir_scale: list[int]
     vi_scale: list[int]
+    crop: NotRequired[list[CropPlace]]
     prompt: NotRequired[list[str]]
     ir_positives: NotRequired[Gray]
     vi_positives: NotRequired[Color]

@@ -50,8 +50,8 @@ class Augmentation:
             images = self._enlarge(**images)
         return images
 
-    def __call__(self, seed: int, **images: Any) -> tuple[Box, dict[str, Any]]:
-        """Where the crop was made, and the crop of each image, flipped and rotated.
+    def __call__(self, seed: int, **images: Any) -> tuple[Box, bool, dict[str, Any]]:
+        """Where the crop was made, whether it was flipped left to right, and the crop of each image, turned.
 
         Args:
             seed: of the random draws; the same seed makes the same crop of all images of one size.
@@ -61,10 +61,11 @@ class Augmentation:
         self._show.set_random_state(np.random.default_rng(seed), random.Random(seed))
         shown: dict[str, Any] = self._show(**images)
         applied = dict(shown.pop("applied_transforms"))
+        flipped = "HorizontalFlip" in applied
         if "RandomCrop" not in applied:
-            return Box(0, 0, *_size(images)), shown
+            return Box(0, 0, *_size(images)), flipped, shown
         left, top, right, bottom = applied["RandomCrop"]["crop_coords"]
-        return Box(top, left, bottom, right), shown
+        return Box(top, left, bottom, right), flipped, shown
 
 
 def _size(images: Mapping[str, Any]) -> tuple[int, int]:

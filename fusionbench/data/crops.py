@@ -18,7 +18,7 @@ from fusionbench.data.augmentation import Augmentation, Box
 from fusionbench.data.pairs import applicable_specs, degrade, specs, to_tensors
 from fusionbench.data.sources.base import RawPair, Source
 from fusionbench.degradations import Degradation, Degraded, Range, Term, draw
-from fusionbench.types import Bytes, Pair
+from fusionbench.types import Bytes, CropPlace, Pair
 
 
 class EpochIndex(NamedTuple):
@@ -69,8 +69,10 @@ class TrainingPairs(Dataset[Pair]):
         raw = self.source.read(index)
         fitting = applicable_specs(raw, self.degradations)
         drawn = draw(fitting, name=self.source.names[index], seed=self.seed, epoch=epoch)
-        raw = enlarge(raw, self.augmentation)
-        return to_tensors(*cut(raw, drawn.degradation, drawn.seed, self.augmentation, draw_seed(rng)))
+        enlarged = enlarge(raw, self.augmentation)
+        part, degraded, place = cut(enlarged, drawn.degradation, drawn.seed, self.augmentation, draw_seed(rng))
+        # What is degraded on disk was so before it was enlarged.
+        return to_tensors(part, degraded, place if enlarged.vi.shape == raw.vi.shape else None)
 
 
 def draw_seed(rng: np.random.Generator) -> int:
@@ -85,26 +87,27 @@ def enlarge(raw: RawPair, augmentation: Augmentation) -> RawPair:
 
 def cut(
     raw: RawPair, degradation: Degradation, seed: int, augmentation: Augmentation, place: int
-) -> tuple[RawPair, Degraded | None]:
-    """A crop of a pair, clean and degraded; only as much of the image is degraded as necessary.
+) -> tuple[RawPair, Degraded | None, CropPlace]:
+    """A crop of a pair, clean and degraded, and where it is; only as much of the image is degraded as necessary.
 
     Args:
         seed: of the degradation.
         place: seed of the augmentation; the same one makes the same crop.
     """
-    box, shown = augmentation(place, **_images(raw))
+    box, flipped, shown = augmentation(place, **_images(raw))
     part = _with_images(raw, shown)
-    size = raw.vi.shape[:2]
+    size = raw.vi.shape[0], raw.vi.shape[1]
+    where = CropPlace(box.top, box.left, size, flipped)
     window = receptive_field(degradation, box, size)
     rows, columns = slice(window.top, window.bottom), slice(window.left, window.right)
     degraded = degrade(replace(raw, ir=raw.ir[rows, columns], vi=raw.vi[rows, columns]), degradation, seed)
     if degraded is None:
-        return part, None
+        return part, None, where
     # The augmentation crops whole images; the crop shows nothing of what stays empty here.
     ir, vi = np.empty_like(raw.ir), np.empty_like(raw.vi)
     ir[rows, columns], vi[rows, columns] = degraded.ir, degraded.vi
-    shown = augmentation(place, image=vi, ir=ir)[1]
-    return part, replace(degraded, ir=shown["ir"], vi=shown["image"])
+    shown = augmentation(place, image=vi, ir=ir)[2]
+    return part, replace(degraded, ir=shown["ir"], vi=shown["image"]), where
 
 
 def receptive_field(degradation: Degradation, box: Box, size: Sequence[int]) -> Box:

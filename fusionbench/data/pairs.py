@@ -11,7 +11,7 @@ from typing_extensions import override
 from fusionbench.data.sources.base import RawPair, Source, Subset
 from fusionbench.degradations import Degradation, Degraded, draw, parse
 from fusionbench.images.tensors import to_tensor
-from fusionbench.types import Batch, Pair
+from fusionbench.types import Batch, CropPlace, Pair
 
 
 class Pairs(Dataset[Pair]):
@@ -95,8 +95,12 @@ def degrade(raw: RawPair, degradation: Degradation, seed: int) -> Degraded | Non
     return degradation.apply(raw.ir, raw.vi, name=raw.name, seed=seed)
 
 
-def to_tensors(raw: RawPair, degraded: Degraded | None) -> Pair:
-    """Bytes to floats, with the known clean references: an undegraded image is its own reference."""
+def to_tensors(raw: RawPair, degraded: Degraded | None, crop: CropPlace | None = None) -> Pair:
+    """Bytes to floats, with the known clean references: an undegraded image is its own reference.
+
+    Args:
+        crop: where the images lie in those that were degraded, if it is known.
+    """
     undamaged = raw.degradation == "clean"
     ir_clean = raw.ir if raw.ir_clean is None and undamaged else raw.ir_clean
     vi_clean = raw.vi if raw.vi_clean is None and undamaged else raw.vi_clean
@@ -112,13 +116,15 @@ def to_tensors(raw: RawPair, degraded: Degraded | None) -> Pair:
         pair["ir_clean"] = to_tensor(ir_clean)
     if vi_clean is not None:
         pair["vi_clean"] = to_tensor(vi_clean)
+    if crop is not None:
+        pair["crop"] = crop
     if raw.prompt is not None:
         pair["prompt"] = raw.prompt
     return pair
 
 
 def collate(pairs: list[Pair]) -> Batch:
-    """Stack pairs of one size. References are kept if every pair has them; a missing prompt becomes ''.
+    """Stack pairs of one size. References and places are kept if every pair has them; a missing prompt becomes ''.
 
     Raises:
         ValueError: there are no pairs, or their sizes differ.
@@ -144,6 +150,8 @@ def collate(pairs: list[Pair]) -> Batch:
         batch["ir_clean"] = torch.stack([pair["ir_clean"] for pair in pairs])
     if all("vi_clean" in pair for pair in pairs):
         batch["vi_clean"] = torch.stack([pair["vi_clean"] for pair in pairs])
+    if all("crop" in pair for pair in pairs):
+        batch["crop"] = [pair["crop"] for pair in pairs]
     if any("prompt" in pair for pair in pairs):
         batch["prompt"] = [pair.get("prompt", "") for pair in pairs]
     return batch

@@ -1,7 +1,7 @@
-"""Operators for a crop or tile of a degraded image whose position is unknown.
+"""Operators for a crop or tile of a degraded image.
 
 Two degradations depend on where the image begins: the patches of a low resolution have an origin, and a blur over black
-surroundings darkens the outermost lines. Both are visible in the crop itself.
+surroundings darkens the outermost lines. Training crops come with their place; in tiles, both are visible.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.degradations.operators import Blur, Border, Borders, Composition, Operator, Pixelate
-from fusionbench.types import Gray
+from fusionbench.types import CropPlace, Gray
 
 REPEATED = 1e-6
 """Largest difference between neighbours that count as one repeated value."""
@@ -52,6 +52,30 @@ def crop_info(image: Gray, operator: Operator) -> CropInfo:
     return CropInfo(origin, ((top, bottom), (left, right)))
 
 
+def placed_crop_info(place: CropPlace, height: int, width: int, operator: Operator) -> CropInfo:
+    """How a crop of known place was cut; looks at no pixel, so that a device need not be waited for.
+
+    Args:
+        place: of the crop.
+        height: of the crop.
+        width: of the crop.
+        operator: the operator of the whole image.
+    """
+    factors = operator.factors if isinstance(operator, Composition) else (operator,)
+    right = place.left + width
+    origin = (0, 0)
+    if isinstance(factors[0], Pixelate):
+        scale = factors[0].scale
+        origin = (-place.top % scale, (right if place.flipped else -place.left) % scale)
+    if not any(isinstance(factor, Blur) and _darkens(factor) for factor in factors):
+        return CropInfo(origin)
+    sides = (place.left > 0, right < place.size[1])
+    return CropInfo(
+        origin,
+        ((place.top > 0, place.top + height < place.size[0]), (sides[1], sides[0]) if place.flipped else sides),
+    )
+
+
 def crop_operator(operator: Operator, frame: CropInfo) -> Operator:
     """The operator for a crop that was cut this way."""
     if isinstance(operator, Composition):
@@ -59,7 +83,7 @@ def crop_operator(operator: Operator, frame: CropInfo) -> Operator:
     if isinstance(operator, Pixelate):
         return Pixelate(operator.scale, frame.origin)
     if isinstance(operator, Blur) and _darkens(operator):
-        return Blur(operator.kernel, operator.gamma, _borders(operator.borders, frame))
+        return operator.with_borders(_borders(operator.borders, frame))
     return operator
 
 

@@ -31,8 +31,7 @@ def random_noise(image: Pixels, rng: np.random.Generator, sigma: float, photons:
 
 def add_gaussian(image: Pixels, sigma: float, generator: np.random.Generator) -> Pixels:
     """The image plus white Gaussian noise, clipped to 8 bits."""
-    offsets = np.rint(sigma * _unit_normal()).astype(np.int16)
-    return add_offsets(image, offsets.take(words(generator, image.shape)))
+    return add_offsets(image, _gaussian_table(sigma).take(words(generator, image.shape)))
 
 
 def add_offsets(image: Pixels, offsets: NDArray[np.int16]) -> Pixels:
@@ -57,6 +56,12 @@ def words(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.
 @lru_cache(maxsize=1)
 def _unit_normal() -> NDArray[np.float64]:
     return ndtri((np.arange(2**16) + 0.5) / 2**16)
+
+
+@lru_cache(maxsize=64)
+def _gaussian_table(sigma: float) -> NDArray[np.int16]:
+    """What is added to a gray level, indexed by a 16-bit random number."""
+    return np.rint(sigma * _unit_normal()).astype(np.int16)
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ argument.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 import torch
@@ -23,6 +23,10 @@ Size: TypeAlias = tuple[int, int]
 Kernel: TypeAlias = Float[Tensor, "k l"]
 Border: TypeAlias = Literal["zero", "mirror", "periodic"]
 Borders: TypeAlias = tuple[tuple[Border, Border], tuple[Border, Border]]
+
+
+KEPT = 8
+"""Tensors made of a kernel that a blur keeps: for a few sizes of images."""
 
 
 class Operator(ABC):
@@ -86,6 +90,13 @@ class Blur(Operator):
             raise ValueError(f"gamma is a ratio of powers and cannot be {gamma}; use 0 or more")
         self.kernel, self.gamma = kernel, gamma
         self.borders: Borders = ((border, border), (border, border)) if isinstance(border, str) else border
+        self._made: dict[tuple[object, ...], Tensor] = {}
+
+    def with_borders(self, border: Border | Borders) -> Blur:
+        """The same blur of images that are continued otherwise; what both compute of the kernel is computed once."""
+        other = Blur(self.kernel, self.gamma, border)
+        other._made = self._made
+        return other
 
     @override
     def apply(self, x: Image) -> Image:
@@ -93,12 +104,11 @@ class Blur(Operator):
         for dim in (-2, -1):
             places, kept = self._continuation(dim, continued.shape[dim], continued)
             continued = continued.index_select(dim, places) * kept
-        # conv2d correlates; a convolution is a correlation with the flipped kernel.
-        return F.conv2d(continued, self.kernel.flip(0, 1).to(x)[None, None]).reshape(x.shape)
+        return F.conv2d(continued, self._correlated(x)).reshape(x.shape)
 
     @override
     def adjoint(self, y: Image, size: Size) -> Image:
-        folded = F.conv_transpose2d(y.flatten(0, -3)[:, None], self.kernel.flip(0, 1).to(y)[None, None])
+        folded = F.conv_transpose2d(y.flatten(0, -3)[:, None], self._correlated(y))
         for dim in (-2, -1):
             places, kept = self._continuation(dim, size[dim], folded)
             shape = list(folded.shape)
@@ -108,10 +118,7 @@ class Blur(Operator):
 
     @override
     def pinv(self, y: Image, size: Size) -> Image:
-        response = self._response(y)
-        power = response.abs().square()
-        # With gamma = 0, a frequency that the kernel removes stays zero, as with the true pseudo-inverse.
-        inverse = torch.where(power + self.gamma > 0, response.conj() / (power + self.gamma), 0)
+        inverse = self._once(("inverse", y.shape[-2:]), y, self._inverse)
         return torch.fft.irfft2(torch.fft.rfft2(y) * inverse, s=size)
 
     @override
@@ -131,6 +138,27 @@ class Blur(Operator):
         else:
             places = (side - 1) - (places % (2 * side - 2) - (side - 1)).abs()
         return places, kept[:, None] if dim == -2 else kept
+
+    def _once(self, what: tuple[object, ...], like: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
+        """Something made of the kernel, on the device of `like`; kept for the next images of its kind."""
+        key = (*what, like.dtype, like.device)
+        if key not in self._made:
+            if len(self._made) >= KEPT:
+                self._made.clear()
+            # What a validation makes in inference mode could not be trained with.
+            with torch.inference_mode(mode=False), torch.no_grad():
+                self._made[key] = make(like)
+        return self._made[key]
+
+    def _correlated(self, like: Tensor) -> Tensor:
+        # conv2d correlates; a convolution is a correlation with the flipped kernel.
+        return self._once(("kernel",), like, lambda image: self.kernel.flip(0, 1).to(image)[None, None])
+
+    def _inverse(self, like: Tensor) -> Tensor:
+        response = self._response(like)
+        power = response.abs().square()
+        # With gamma = 0, a frequency that the kernel removes stays zero, as with the true pseudo-inverse.
+        return torch.where(power + self.gamma > 0, response.conj() / (power + self.gamma), 0)
 
     def _response(self, like: Tensor) -> Tensor:
         """The kernel's transfer function at the size of `like`, its centre at the origin."""

@@ -150,11 +150,11 @@ def test_degrading_a_window_gives_what_degrading_the_whole_gives(code):
     whole = degradation.apply(raw.ir, raw.vi, name="a", seed=0)
     augmentation = Augmentation((16, 16), flip=True)
     for place in range(20):
-        part, degraded = cut(raw, degradation, 0, augmentation, place)
-        shown = augmentation(place, image=whole.vi, ir=whole.ir)[1]
+        part, degraded, _ = cut(raw, degradation, 0, augmentation, place)
+        shown = augmentation(place, image=whole.vi, ir=whole.ir)[2]
         np.testing.assert_array_equal(degraded.ir, shown["ir"])
         np.testing.assert_array_equal(degraded.vi, shown["image"])
-        np.testing.assert_array_equal(part.vi, augmentation(place, image=raw.vi)[1]["image"])
+        np.testing.assert_array_equal(part.vi, augmentation(place, image=raw.vi)[2]["image"])
 
 
 @pytest.mark.parametrize("sides", [(24, 24), (16, 24)])
@@ -163,11 +163,11 @@ def test_crops_from_every_part_are_flipped_as_often(sides):
     augmentation = Augmentation(sides, flip=True)
     flips = {False: [], True: []}
     for seed in range(400):
-        box, shown = augmentation(seed, image=np.dstack([columns] * 3), ir=rows, ir_clean=rows)
+        box, flipped, shown = augmentation(seed, image=np.dstack([columns] * 3), ir=rows, ir_clean=rows)
         np.testing.assert_array_equal(shown["ir"], shown["ir_clean"])
         np.testing.assert_array_equal(shown["ir"][:, 0], np.arange(box.top, box.bottom))
         first, last = shown["image"][0, [0, -1], 0]
-        assert {first, last} == {box.left, box.right - 1}
+        assert (last, first) == (box.left, box.right - 1) if flipped else (first, last) == (box.left, box.right - 1)
         flips[box.top > (40 - sides[0]) / 2].append(first > last)
     assert all(np.mean(each) == pytest.approx(0.5, abs=0.15) for each in flips.values())
 
@@ -189,7 +189,7 @@ def test_turns_show_all_eight_positions_of_a_square():
     square = np.arange(25, dtype=np.uint8).reshape(5, 5)
     positions = {np.rot90(each, turns).tobytes() for each in (square, square[:, ::-1]) for turns in range(4)}
     augmentation = Augmentation(None, turn=True)
-    shown = [augmentation(seed, images=np.stack([np.dstack([square] * 3)] * 2))[1]["images"] for seed in range(60)]
+    shown = [augmentation(seed, images=np.stack([np.dstack([square] * 3)] * 2))[2]["images"] for seed in range(60)]
     assert {np.ascontiguousarray(each[0, ..., 0]).tobytes() for each in shown} == positions
     assert all((each[0] == each[1]).all() for each in shown)
 
@@ -214,7 +214,7 @@ def test_noise_of_a_crop_is_distributed_as_that_of_the_image():
     flat = RawPair("a", np.full((400, 400), 128, np.uint8), np.full((400, 400, 3), 128, np.uint8))
     degradation = parse("ir:sn(7,stripe=6)+vi:noise(12)").fix(name="a", seed=0)
     whole = degradation.apply(flat.ir, flat.vi, name="a", seed=0)
-    _, crop = cut(flat, degradation, 1, Augmentation((200, 200)), 0)
+    _, crop, _ = cut(flat, degradation, 1, Augmentation((200, 200)), 0)
     assert crop.ir.mean(axis=0).std() == pytest.approx(whole.ir.mean(axis=0).std(), rel=0.2)
     assert crop.ir.std(axis=0).mean() == pytest.approx(whole.ir.std(axis=0).mean(), rel=0.05)
     assert crop.vi.std() == pytest.approx(whole.vi.std(), rel=0.02)

@@ -7,9 +7,13 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from fusionbench.data.augmentation import Augmentation
+from fusionbench.data.crops import cut
+from fusionbench.data.sources.base import RawPair
 from fusionbench.degradations import parse
-from fusionbench.degradations.crop_operators import CropInfo, crop_info, crop_operator
+from fusionbench.degradations.crop_operators import CropInfo, crop_info, crop_operator, placed_crop_info
 from fusionbench.degradations.linear import linear_model
+from fusionbench.types import CropPlace
 
 HEIGHT, WIDTH = 96, 120
 
@@ -42,6 +46,27 @@ def test_patches_are_found_wherever_a_part_begins(clean, spec, top, left):
     image, operator = observed(clean, spec)
     scale = parse(spec).scale("ir")
     assert crop_info(image[:, top:, left:], operator).origin == (-top % scale, -left % scale)
+
+
+@pytest.mark.parametrize("spec", ["blur", "composite", "ir:lr(4)+vi:lr(8)", "noise"])
+def test_a_training_crop_says_what_can_be_seen_in_it(clean, spec):
+    raw = RawPair("a", 200 + clean // 8, np.stack([200 + clean // 8] * 3, axis=-1))
+    operator, augmentation, seen = linear_model(parse(spec)).ir, Augmentation((40, 56), flip=True), set()
+    for seed in range(24):
+        _, degraded, place = cut(raw, parse(spec), 0, augmentation, seed)
+        told = placed_crop_info(place, 40, 56, operator)
+        found = crop_info(as_tensor(degraded.ir), operator)
+        # In noise, dark borders are sometimes missed.
+        assert told.origin == found.origin if spec == "composite" else told == found
+        seen.add(told)
+    assert (len(seen) > 1) == (spec != "noise")
+
+
+def test_a_crop_at_an_edge_goes_on_at_the_other_sides():
+    operator = linear_model(parse("blur")).ir
+    corner = CropPlace(0, WIDTH - 56, (HEIGHT, WIDTH), flipped=False)
+    assert placed_crop_info(corner, 40, 56, operator).continues == ((False, True), (True, False))
+    assert placed_crop_info(corner._replace(flipped=True), 40, 56, operator).continues == ((False, True), (False, True))
 
 
 def test_patches_are_found_in_a_mirrored_part(clean):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from fusionbench.degradations import parse
-from fusionbench.degradations.crop_operators import CropInfo, crop_info, crop_operator
+from fusionbench.degradations.crop_operators import CropInfo, crop_info, crop_operator, placed_crop_info
 from fusionbench.degradations.linear import CLEAN_GAMMA, NOISY_GAMMA, LinearModel, linear_model
 from fusionbench.degradations.operators import Operator, Pixelate, compose
 from fusionbench.methods.common.color import chroma, luma, rgb
@@ -123,29 +124,25 @@ class DRFusion(Method):
         """The sources of a batch with the operators of their degradations; equal degradations share a model."""
         ir, vi = batch["ir"], luma(batch["vi"])
         told = list(zip(batch["degradation"], batch["ir_scale"], batch["vi_scale"], strict=True))
-        whole = {key: self._model(*key) for key in dict.fromkeys(told)}
-        # Crops and tiles come with the spec of the whole image; how they were cut is found from their pixels.
-        frames = [
-            (crop_info(first, whole[key].ir), crop_info(second, whole[key].vi))
-            for key, first, second in zip(told, ir, vi, strict=True)
-        ]
+        whole = {key: _model(*key, **self.gammas) for key in dict.fromkeys(told)}
+        # Crops and tiles come with the spec of the whole image.
+        if "crop" in batch:
+            height, width = ir.shape[-2:]
+            frames = [
+                (
+                    placed_crop_info(place, height, width, whole[key].ir),
+                    placed_crop_info(place, height, width, whole[key].vi),
+                )
+                for key, place in zip(told, batch["crop"], strict=True)
+            ]
+        else:
+            frames = [
+                (crop_info(first, whole[key].ir), crop_info(second, whole[key].vi))
+                for key, first, second in zip(told, ir, vi, strict=True)
+            ]
         seen = list(zip(told, frames, strict=True))
         models = {(key, pair): _framed(whole[key], *pair) for key, pair in dict.fromkeys(seen)}
         return Observation(ir, vi, [models[image] for image in seen], self.order)
-
-    def _model(self, degradation: str, ir_scale: int, vi_scale: int) -> LinearModel:
-        if degradation == UNKNOWN:
-            raise ValueError(
-                "DRFusion is not blind: it inverts the given degradation, and none is given; give noise, blur, "
-                "composite or another linear one, or 'clean'"
-            )
-        parsed = parse(degradation)
-        model = linear_model(parsed, **self.gammas)
-        return LinearModel(
-            _stored(model.ir, ir_scale, parsed.scale("ir")),
-            _stored(model.vi, vi_scale, parsed.scale("vi")),
-            model.noisy,
-        )
 
     @override
     def check_weights(self, state: Mapping[str, Tensor]) -> None:
@@ -211,6 +208,24 @@ class DRFusion(Method):
         optimizer = torch.optim.Adam(trained, lr=self.learning_rate)
         scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, self.milestones, gamma=0.5)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
+
+
+@lru_cache(maxsize=32)
+@torch.inference_mode(mode=False)  # Kernels that a validation makes could not be trained with.
+def _model(degradation: str, ir_scale: int, vi_scale: int, clean_gamma: float, noisy_gamma: float) -> LinearModel:
+    """The operators of a degradation, which keep what they compute of their kernels."""
+    if degradation == UNKNOWN:
+        raise ValueError(
+            "DRFusion is not blind: it inverts the given degradation, and none is given; give noise, blur, "
+            "composite or another linear one, or 'clean'"
+        )
+    parsed = parse(degradation)
+    model = linear_model(parsed, clean_gamma=clean_gamma, noisy_gamma=noisy_gamma)
+    return LinearModel(
+        _stored(model.ir, ir_scale, parsed.scale("ir")),
+        _stored(model.vi, vi_scale, parsed.scale("vi")),
+        model.noisy,
+    )
 
 
 def _framed(model: LinearModel, ir: CropInfo, vi: CropInfo) -> LinearModel:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from lightning import Trainer
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 
 from fusionbench import methods, metrics
 from fusionbench.data import load
+from fusionbench.data.crops import TrainingPairs
 from fusionbench.data.pairs import Pairs, collate
 from fusionbench.methods.common.color import luma
 from fusionbench.methods.drfusion.config import Architecture
@@ -117,6 +119,43 @@ def test_a_quiet_start_lets_sources_pass(scenes):
         state = method.restored(batch)
     torch.testing.assert_close(state[:, :1], batch["ir"], rtol=0.0, atol=1e-5)
     torch.testing.assert_close(state[:, 1:2], luma(batch["vi"]), rtol=0.0, atol=1e-5)
+
+
+class Waits(TorchDispatchMode):
+    """Counts the numbers that Python asks a tensor for, upon each of which the host waits for a device."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("spec", ["blur", "composite", "noise"])
+def test_a_step_waits_for_no_number(spec):
+    pairs = TrainingPairs(load("synthetic", limit=2), spec, crop=48)
+    batch, method = collate([pairs[0], pairs[1]]), DRFusion(TINY)
+    method.begin_phase("fusion")
+    with Waits() as waits:
+        sum(method.terms(batch).values()).backward()
+    assert waits.count == 0
+    batch.pop("crop")
+    with Waits() as waits:
+        method.terms(batch)
+    assert (waits.count > 0) == (spec != "noise")  # Where a crop was is then found in its pixels.
+
+
+def test_what_is_made_of_a_kernel_is_made_once_and_can_be_trained_with():
+    batch, method = collate([TrainingPairs(load("synthetic", limit=1), "blur", crop=48)[0]]), DRFusion(TINY)
+    with torch.inference_mode():
+        method.fuse(batch)
+    first, again = (method.observed(batch).models[0].ir for _ in range(2))
+    assert first._made is again._made
+    assert {key[0] for key in first._made} == {"kernel", "inverse"}
+    method.begin_phase("fusion")
+    sum(method.terms(batch).values()).backward()
 
 
 def test_restoring_first_needs_something_to_minimise():
