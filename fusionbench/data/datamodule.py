@@ -34,7 +34,7 @@ from fusionbench.data.sources.restoration import RESTORATION, restoration
 from fusionbench.data.sources.shards import blocks_of
 from fusionbench.data.table import DATASETS, check_limit
 from fusionbench.images.options import read_options
-from fusionbench.registry import lookup
+from fusionbench.registry import check_known, lookup
 from fusionbench.types import Pair
 
 GIB = 2**30
@@ -76,6 +76,9 @@ class FusionDataModule(LightningDataModule):
         ir_channel: the channel of infrared files that is the infrared image, counted from 0, or 'luma'.
         contrasts: add contrastive samples to training pairs; None does so where the trained method needs them
             (`needs_contrastive`).
+        only: degradations to keep of a dataset that is degraded on disk, by its name, such as {'ems': ['lc']}.
+        shares: how much of an epoch each dataset has, by its name and in any unit; without it, each has as much as it
+            has pairs. A dataset with one degradation, or two, so gives one task, or two, the share of its own.
         limit: at most this many pairs of each dataset and split, for quick trials.
     """
 
@@ -104,6 +107,8 @@ class FusionDataModule(LightningDataModule):
         ir_channel: int | str | None = None,
         contrasts: bool | None = None,
         limit: int | None = None,
+        only: dict[str, list[str]] | None = None,
+        shares: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
         # Loggers get the method's settings, some of which have the same names.
@@ -136,9 +141,17 @@ class FusionDataModule(LightningDataModule):
         self.opening |= {"ir_suffix": ir_suffix, "vi_suffix": vi_suffix, "reading": read_options(ir_range, ir_channel)}
         self.contrasts = contrasts
         self.limit = limit
+        self.only, self.shares = only or {}, shares or {}
+        for argument, value in (("only", self.only), ("shares", self.shares)):
+            for name in value:
+                check_known(f"dataset of {argument}", name, self.datasets)
+        missing = [name for name in self.datasets if self.shares and not self.shares.get(name, 0) > 0]
+        if missing:
+            raise ValueError(f"shares has no positive number for {missing[0]!r}; give one to each of {self.datasets}")
         self.train_pairs: TrainingSet | None = None
         self._asked: tuple[bool, list[str]] | None = None
         self.blocks: list[list[int]] = []
+        self.parts: list[int] = []
         self.val_pairs: Pairs | None = None
         self.test_pairs: Pairs | None = None
 
@@ -152,8 +165,12 @@ class FusionDataModule(LightningDataModule):
             self._asked = contrasts, degradations
             divided = [self._train_and_val(name) for name in self.datasets]
             train = _joined([train for train, _ in divided])
-            self.blocks = blocks_of(train)
+            self.blocks, self.parts = blocks_of(train), [len(train) for train, _ in divided]
+            if self.blocks and self.shares:
+                raise ValueError("shards are read block by block, and cannot have shares; train on the image folders")
             drawn = (degradations, self.seed, self.crop, self.flip)
+            if contrasts and self.only:
+                raise ValueError("contrasts are all files of a scene; leave 'only' out, or train without contrasts")
             if contrasts:
                 self.train_pairs = contrastive(train, *drawn, cached=self._cached)
             else:
@@ -178,7 +195,9 @@ class FusionDataModule(LightningDataModule):
         }
         if getattr(trainer, "overfit_batches", 0):  # set by Lightning, not declared
             return DataLoader(cast("Any", pairs), sampler=FixedOrder(pairs), **options)
-        sampler = EpochSampler(pairs, **self._share(), blocks=self.blocks)
+        # A dataset that is named several times divides its share.
+        shares = [self.shares[name] / self.datasets.count(name) for name in self.datasets] if self.shares else []
+        sampler = EpochSampler(pairs, **self._share(), blocks=self.blocks, parts=self.parts, shares=shares)
         # After a resume, the Trainer sets a sampler's epoch only once it has begun iterating over it.
         sampler.set_epoch(0 if trainer is None else trainer.current_epoch)
         return ResumableLoader(
@@ -214,10 +233,12 @@ class FusionDataModule(LightningDataModule):
 
     def _load(self, name: str, split: str) -> Source:
         if name in RESTORATION:
+            if name in self.only:
+                raise ValueError(f"{name!r} has images of one kind; leave it out of 'only'")
             check_limit(self.limit)
             source = restoration(name, candidates(name, self.root), self.opening["reading"])
             return source if self.limit is None else Subset(source, range(min(self.limit, len(source))))
-        return load(name, root=self.root, split=split, limit=self.limit, **self.opening)
+        return load(name, root=self.root, split=split, limit=self.limit, only=self.only.get(name), **self.opening)
 
     def _train_and_val(self, name: str) -> tuple[Source, Source]:
         train = self._load(name, self.train_split)

@@ -11,6 +11,7 @@ from torch.utils.data.distributed import DistributedSampler
 from typing_extensions import override
 
 from fusionbench.data.crops import EpochIndex
+from fusionbench.degradations.degradation import derive_seed
 
 SHUFFLE_BUFFER = 8
 """Number of blocks that are shuffled together."""
@@ -41,13 +42,24 @@ class EpochSampler(DistributedSampler[Any]):
 
     Args:
         blocks: indices of the pairs that are stored together; without it, pairs are shuffled individually.
+        parts: numbers of pairs of several datasets, one after the other, with `shares`.
+        shares: how much of an epoch each part has, in any unit; without them each has as much as it has pairs. An epoch
+            is about as long as without: of a part that is too small for its share, pairs come several times, each time
+            cropped and degraded anew, and of one that is too large the next epoch has others.
 
     Attributes:
         start: number of samples of this process to skip once, because an interrupted run has already used them.
     """
 
     def __init__(
-        self, pairs: TrainingSet, *, processes: int = 1, process: int = 0, blocks: Sequence[Sequence[int]] = ()
+        self,
+        pairs: TrainingSet,
+        *,
+        processes: int = 1,
+        process: int = 0,
+        blocks: Sequence[Sequence[int]] = (),
+        parts: Sequence[int] = (),
+        shares: Sequence[float] = (),
     ) -> None:
         check_enough(len(pairs), processes, "training")
         super().__init__(
@@ -60,12 +72,34 @@ class EpochSampler(DistributedSampler[Any]):
         )
         self.start = 0
         self.blocks = blocks
+        self.parts = list(parts)
+        self.counts = [max(1, round(len(pairs) * share / sum(shares))) for share in shares]
+        if self.counts:
+            self.num_samples = sum(self.counts) // processes
 
     @override
     def __iter__(self) -> Iterator[EpochIndex]:
-        order = (self._by_block() if self.blocks else list(super().__iter__()))[self.start :]
-        self.start = 0
+        start, self.start = self.start, 0
+        if self.counts:
+            return iter(self._by_share()[self.rank :: self.num_replicas][: self.num_samples][start:])
+        order = (self._by_block() if self.blocks else list(super().__iter__()))[start:]
         return (EpochIndex(index, self.epoch) for index in order)
+
+    def _by_share(self) -> list[EpochIndex]:
+        """All processes' items of the epoch: of each part the next of its endless series of random orders."""
+        items, first = [], 0
+        for number, (size, count) in enumerate(zip(self.parts, self.counts, strict=True)):
+            orders: dict[int, list[int]] = {}
+            for place in range(self.epoch * count, (self.epoch + 1) * count):
+                turn, index = divmod(place, size)
+                if turn not in orders:
+                    seed = derive_seed(self.seed, "order", turn, str(number)) % 2**63
+                    orders[turn] = torch.randperm(size, generator=torch.Generator().manual_seed(seed)).tolist()
+                # The turn in place of the epoch, so that a pair that comes again is drawn anew.
+                items.append(EpochIndex(first + orders[turn][index], turn))
+            first += size
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        return [items[place] for place in torch.randperm(len(items), generator=generator)]
 
     def _by_block(self) -> list[int]:
         generator = torch.Generator().manual_seed(self.seed + self.epoch)

@@ -9,6 +9,8 @@ from torch import nn
 from fusionbench.data.datamodule import EMSDataModule, FusionDataModule, M3FDDataModule, MSRSDataModule, whole_pairs
 from fusionbench.data.loading import load
 from fusionbench.data.pairs import Pairs
+from fusionbench.data.samplers import EpochSampler
+from tests.pairs import Counted
 
 # Two cores are few, and how many workers to start is the user's choice.
 # Lightning 2.6 asks torch 2.15 a deprecated question about its own loaders.
@@ -126,6 +128,65 @@ def test_several_data_sets_train_together(msrs, make_pairs):
     assert data.val_pairs.source.names == ["msrs__08", "msrs__09", "tno__01"]
 
 
+@pytest.fixture
+def two_sets(msrs, make_pairs):
+    """Eight and forty training pairs."""
+    root = msrs / "m3fd" / "train"
+    make_pairs(root / "ir", root / "vi", [f"{n:02d}" for n in range(42)], size=(32, 40))
+    return msrs
+
+
+def test_a_share_of_its_own_shows_a_small_dataset_as_often_as_a_large_one(tmp_path, two_sets):
+    def pairs(**options) -> FusionDataModule:
+        given = {"batch_size": 4, "workers": 0, "crop": 16, "val_share": 0.05}
+        return FusionDataModule(["msrs", "m3fd"], two_sets, **given, shares={"msrs": 1, "m3fd": 1}, **options)
+
+    whole = Recorder()
+    trainer(tmp_path, max_epochs=3).fit(whole, datamodule=pairs())
+    for epoch in range(3):
+        shown = [name.partition("__")[0] for at, name, _ in whole.shown if at == epoch]
+        assert abs(shown.count("msrs") - shown.count("m3fd")) <= 1
+    # What comes several times in an epoch is cropped anew, and no pair waits for more than its turn.
+    names = [name for _, name, _ in whole.shown]
+    assert len({mean for *_, mean in whole.shown}) == len(whole.shown)
+    counts = {which: [names.count(name) for name in set(names) if name.startswith(which)] for which in ("msrs", "m3fd")}
+    assert all(max(each) - min(each) <= 1 for each in counts.values())
+    # Interrupted and resumed as without shares; with workers as without.
+    first, second, begun = Recorder(), Recorder(), trainer(tmp_path, max_epochs=2)
+    begun.fit(first, datamodule=pairs())
+    begun.save_checkpoint(tmp_path / "two.ckpt")
+    trainer(tmp_path, max_epochs=3).fit(second, datamodule=pairs(), ckpt_path=tmp_path / "two.ckpt")
+    assert first.shown + second.shown == whole.shown
+
+
+def test_processes_divide_an_epoch_of_shares():
+    counted = Counted(48, 0)
+    samplers = [
+        EpochSampler(counted, processes=count, process=process, parts=[8, 40], shares=[2, 1])
+        for count, process in ((1, 0), (2, 0), (2, 1))
+    ]
+    for sampler in samplers:
+        sampler.set_epoch(3)
+    whole, *halves = map(list, samplers)
+    assert [item for pair in zip(*halves, strict=True) for item in pair] == whole
+    assert len(whole) == len(samplers[0]) == 48
+    assert sum(item.place < 8 for item in whole) == 32
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shares": {"msrs": 1}}, "shares has no positive number for 'm3fd'"),
+        ({"shares": {"msrs": 1, "m3fd": 0}}, "shares has no positive number for 'm3fd'"),
+        ({"shares": {"mrsr": 1}}, "unknown dataset of shares 'mrsr'; did you mean 'msrs'"),
+        ({"only": {"ems": ["lc"]}}, "unknown dataset of only 'ems'"),
+    ],
+)
+def test_shares_and_selections_of_other_datasets_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        FusionDataModule(["msrs", "m3fd"], **options)
+
+
 def test_pairs_that_are_degraded_on_disk_train_as_they_are(tmp_path, save):
     for split in ("train", "val"):
         for folder, names in (
@@ -143,6 +204,10 @@ def test_pairs_that_are_degraded_on_disk_train_as_they_are(tmp_path, save):
     assert batch["vi"].shape == batch["vi_clean"].shape == (4, 3, 16, 16)
     assert {round(float(image.mean() * 255)) for image in batch["ir_clean"]} == {10}
     assert len(data.val_pairs) == 4
+    data = EMSDataModule(root=tmp_path, crop=16, workers=0, batch_size=1, only={"ems": ["sn"]})
+    data.setup("fit")
+    (batch,) = data.train_dataloader()
+    assert batch["degradation"] == ["sn"]
 
 
 def test_settings_are_saved_with_the_model(msrs):

@@ -13,7 +13,7 @@ import torch
 from lightning import Trainer
 
 from fusionbench import methods
-from fusionbench.data.datamodule import FusionDataModule
+from fusionbench.data.datamodule import EMSDataModule, FusionDataModule
 from fusionbench.images.files import write_image
 from fusionbench.methods.dspfusion.method import PAPER
 from fusionbench.methods.lure.text.tasks import LEARNED
@@ -163,3 +163,21 @@ def test_the_code_of_the_notebook_runs_and_has_no_outputs(tmp_path, monkeypatch)
 
 def test_a_time_alone_may_limit_a_training():
     fit(methods.build("dspfusion-s"), data(), max_steps=-1, max_time="00:00:00:01", limit_val_batches=0)
+
+
+def test_lure_learns_low_contrast_from_ems(tmp_path):
+    rng = np.random.default_rng(0)
+    for split, scenes in (("train", "abc"), ("val", "d")):
+        for folder, codes in {"IR": "Norm LC SN", "VI": "Norm Rain"}.items():
+            for name in [f"{scene}_{code}" for scene in scenes for code in codes.split()]:
+                write_image(tmp_path / split / folder / f"{name}.png", rng.integers(0, 256, (32, 32, 3), np.uint8))
+            for scene in scenes:
+                image = rng.integers(0, 256, (32, 32, 3), np.uint8)
+                write_image(tmp_path / split / f"{folder}_enhanced" / f"{scene}.png", image)
+    options = {"root": tmp_path, "crop": 32, "batch_size": 3, "workers": 0}
+    pairs = EMSDataModule(**options, only={"ems": ["lc"]})
+    trainer = fit(methods.build("lure-s", perceptual="none"), pairs)
+    assert pairs.train_pairs.source.names == [f"{scene}_Norm_LC" for scene in "abc"]
+    assert trainer.logged_metrics["train/unified"].isfinite()
+    with pytest.raises(ValueError, match="contrasts are all files of a scene"):
+        fit(methods.build("dspfusion-s"), pairs)
