@@ -190,8 +190,8 @@ class ContrastiveScenes(Dataset[Pair]):
         for path, image in zip(paths, images, strict=True):
             if image.shape != images[0].shape:
                 raise ValueError(f"{path} and {paths[0]} show the same scene but differ in size")
-        _, parts = self.crop(draw_seed(rng), **self.crop.enlarge(images=np.stack(images)))
-        return self.position(position, **parts)[1]["images"]
+        *_, parts = self.crop(draw_seed(rng), **self.crop.enlarge(images=np.stack(images)))
+        return self.position(position, **parts)[2]["images"]
 
 
 def _released_place(code: str) -> int:

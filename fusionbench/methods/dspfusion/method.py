@@ -14,7 +14,7 @@ from typing import Any, ClassVar, cast
 import torch
 from einops import rearrange
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from typing_extensions import override
 
@@ -23,10 +23,13 @@ from fusionbench.methods.common.padding import padded
 from fusionbench.methods.dspfusion.config import SIZES, Architecture
 from fusionbench.methods.dspfusion.denoiser import Denoiser, Schedule, start_noise
 from fusionbench.methods.dspfusion.losses import OBJECTIVES, contrastive_loss, fusion_loss, prior_loss
+from fusionbench.methods.dspfusion.modulation import DegradationModulation, GuidedFusion, SemanticIntegration
 from fusionbench.methods.dspfusion.network import FusionTransformer, PriorWidths
 from fusionbench.methods.dspfusion.prior_encoder import Prior, PriorEncoder
 from fusionbench.methods.method import Method
+from fusionbench.nn.checkpointing import recompute
 from fusionbench.nn.losses import at_least_single, psnr
+from fusionbench.nn.restormer import CrossMDTA, RestormerBlock
 from fusionbench.nn.schedules import constant_then_cosine
 from fusionbench.registry import pick, pick_or_make
 from fusionbench.types import Batch, Color, Image
@@ -69,6 +72,7 @@ class DSPFusion(Method):
         clip: largest gradient norm; the Trainer's value takes precedence.
         early_crop: side of the random part of each crop that is used during the constant part; 0 for the whole crop.
         late_batch: number of pairs of each batch that are used afterwards; 0 for all.
+        checkpointing: gradient checkpointing: less memory in training, and longer steps.
         phase: the phase that a fit trains; 'priors' if empty.
     """
 
@@ -94,6 +98,7 @@ class DSPFusion(Method):
         clip: float = 0.01,
         early_crop: int = 0,
         late_batch: int = 0,
+        checkpointing: bool = False,
         phase: str = "",
     ) -> None:
         super().__init__()
@@ -123,7 +128,14 @@ class DSPFusion(Method):
         self.degradation_rate = degradation_rate
         self.betas, self.weight_decay, self.clip = betas, weight_decay, clip
         self.early_crop, self.late_batch = early_crop, late_batch
+        if checkpointing:
+            self._recompute()
         self.choose_phase(phase)
+
+    def _recompute(self) -> None:
+        recompute(self.net_g, RestormerBlock, CrossMDTA, SemanticIntegration, DegradationModulation, GuidedFusion)
+        for encoder in (network for network in self.children() if isinstance(network, PriorEncoder)):
+            recompute(encoder.blocks, nn.Sequential)
 
     @property
     @override

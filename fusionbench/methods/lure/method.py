@@ -96,6 +96,7 @@ class LURE(Method):
         weight_decay: AdamW's weight decay.
         warm_up: fraction of a phase's steps in which the learning rate rises.
         seed: seed of the random sentences in training.
+        checkpointing: gradient checkpointing: less memory in training, and longer steps.
         phase: the phase that a fit trains; 'representation' if empty.
     """
 
@@ -130,6 +131,7 @@ class LURE(Method):
         weight_decay: float = 1e-4,
         warm_up: float = 0.05,
         seed: int = 0,
+        checkpointing: bool = False,
         phase: str = "",
     ) -> None:
         super().__init__()
@@ -146,7 +148,9 @@ class LURE(Method):
                 "there are none; train with --options.perceptual latent or vgg, or --options.similarity_weight 0"
             )
         shape = pick("size of lure", size, SIZES)
-        self.network = LureNetwork(shape, guidance, inner_residual=inner_residual, rule=rule)
+        self.network = LureNetwork(
+            shape, guidance, inner_residual=inner_residual, rule=rule, checkpointing=checkpointing
+        )
         self.text = TextEncoder(language_model(text_encoder, text_model), shape.text)
         self.similarity, self.centre = pick("similarity of lure", similarity, SIMILARITIES), centre
         self.weights = {"unified": unified_weight, "recon": recon_weight, "text": text_weight}

@@ -7,8 +7,10 @@ from torch import nn
 from typing_extensions import override
 
 from fusionbench.methods.lure.config import Guidance, Rule, Size
-from fusionbench.methods.lure.decoder import Decoder, Fusion
-from fusionbench.methods.lure.encoder import INFRARED, VISIBLE, Encoder, Latents, Modality, Text
+from fusionbench.methods.lure.decoder import CrossAttention, Decoder, Fusion
+from fusionbench.methods.lure.encoder import INFRARED, VISIBLE, Encoder, Latents, Modality, Text, TextGuidedBlock
+from fusionbench.nn.checkpointing import recompute
+from fusionbench.nn.nafnet import NAFBlock
 from fusionbench.types import Color, Gray
 
 MULTIPLE = 8
@@ -22,15 +24,24 @@ class LureNetwork(nn.Module):
         guidance: how the text guides the encoder; 'gate' is the ablation "TGA -> Gate".
         inner_residual: False is the ablation without it.
         rule: the prior rule that fuses latents; 'none' is the ablation without it.
+        checkpointing: keep only the inputs of blocks in training; see `recompute`.
     """
 
     def __init__(
-        self, size: Size, guidance: Guidance = "attention", *, inner_residual: bool = True, rule: Rule = "l1"
+        self,
+        size: Size,
+        guidance: Guidance = "attention",
+        *,
+        inner_residual: bool = True,
+        rule: Rule = "l1",
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = Encoder(size, guidance, inner_residual=inner_residual)
         self.decoder = Decoder(size)
         self.fusion = Fusion(size, rule)
+        if checkpointing:
+            recompute(self, TextGuidedBlock, NAFBlock, CrossAttention)
 
     def encode(self, image: Color | Gray, text: Text, modality: Modality) -> Latents:
         """Latents of images whose degradations the text describes; gray images become three equal channels."""
