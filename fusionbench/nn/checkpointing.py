@@ -22,7 +22,7 @@ def recompute(network: nn.Module, *kinds: type[nn.Module]) -> None:
     """
     for module in network.modules():
         if isinstance(module, kinds):
-            module.forward = partial(_recomputed, module.forward)  # type: ignore[method-assign]
+            module.forward = partial(_recomputed, module.forward)
 
 
 def _recomputed(forward: Callable[..., Any], *inputs: Any) -> Any:
