@@ -14,12 +14,13 @@ from typing import Any
 
 from fusionbench.benchmark.results import CellFolder
 from fusionbench.benchmark.spec import Benchmark, MethodChoice, restorers_by_modality
-from fusionbench.methods import METHODS, find, spelled
+from fusionbench.methods import METHODS, find, spelled, varies, weight_files
 from fusionbench.metrics import INPUT, METRICS
 from fusionbench.metrics.pyiqa.preflight import find_files
 from fusionbench.metrics.pyiqa.rows import pyiqa_name
 from fusionbench.weights.card import PUBLISHED
 from fusionbench.weights.checksums import sha256
+from fusionbench.weights.entry import CellName
 from fusionbench.weights.store import IN_PACKAGE, WeightFile, snapshots, verify
 
 COMPUTED, MISSING, WEIGHTS = "metrics", "missing", "weights"
@@ -95,7 +96,11 @@ def _brief(identity: Mapping[str, Any]) -> str:
 
 
 def settle(
-    choices: Sequence[MethodChoice], *, strict: bool = False, option: str = OPTION
+    choices: Sequence[MethodChoice],
+    *,
+    strict: bool = False,
+    option: str = OPTION,
+    cells: Mapping[str, Sequence[CellName]] | None = None,
 ) -> tuple[tuple[MethodChoice, ...], list[str]]:
     """The methods that will run, with their weight files, which are located and verified once, here.
 
@@ -105,6 +110,7 @@ def settle(
     Args:
         strict: refuse a method whose weights are missing.
         option: the caller's option for a weight file.
+        cells: the datasets and degradations that a method is to fuse, by its name, if there are any.
 
     Returns:
         The methods, and one sentence for each fallback.
@@ -115,9 +121,14 @@ def settle(
     """
     choices = [replace(choice, name=spelled(choice.name)) for choice in choices]
     chosen = {choice.name for choice in choices}
-    found, notices, missing = [], [], []
+    found = list[tuple[MethodChoice, list[Path]]]()
+    notices, missing = list[str](), list[str]()
     for choice in choices:
-        name = choice.name
+        name, own = choice.name, (cells or {}).get(choice.name, ())
+        if own and varies(name, choice.weights, own):
+            by_cell = _by_cell(choice, own, option.format(name=name), missing)
+            found.append((replace(choice, by_cell=by_cell), []))
+            continue
         try:
             name, files, notice = find(name, choice.weights, strict=strict, option=option.format(name=name))
         except FileNotFoundError as error:
@@ -129,7 +140,22 @@ def settle(
         missing += _missing_models(name)
     if missing:
         raise FileNotFoundError("; ".join(missing))
-    return tuple(replace(choice, files=_verified(choice.name, files)) for choice, files in found), notices
+    return tuple(
+        choice if choice.by_cell else replace(choice, files=_verified(choice.name, files)) for choice, files in found
+    ), notices
+
+
+def _by_cell(
+    choice: MethodChoice, cells: Sequence[CellName], option: str, missing: list[str]
+) -> dict[tuple[str, str], tuple[WeightFile, ...]]:
+    """The weight files of a method for each dataset and degradation; what is missing is added to a list."""
+    found = dict[tuple[str, str], tuple[WeightFile, ...]]()
+    for cell in cells:
+        try:
+            found[cell] = _verified(choice.name, weight_files(choice.name, choice.weights, option=option, cell=cell))
+        except FileNotFoundError as error:
+            missing.append(str(error))
+    return found
 
 
 def _missing_models(name: str) -> list[str]:
@@ -170,7 +196,7 @@ def check(benchmark: Benchmark, *, strict: bool = False, option: str = OPTION) -
     """
     checked = check_metrics(benchmark.metrics)
     try:
-        methods, notices = settle(benchmark.methods, strict=strict, option=option)
+        methods, notices = settle(benchmark.methods, strict=strict, option=option, cells=_cells(benchmark))
     except FileNotFoundError as error:
         raise FileNotFoundError("; ".join([str(error), *checked.problems])) from error
     if strict and checked.missing:
@@ -180,6 +206,20 @@ def check(benchmark: Benchmark, *, strict: bool = False, option: str = OPTION) -
     if strict and checked.unable:
         raise ValueError("; ".join(checked.exceptions))
     return benchmark, checked
+
+
+def _cells(benchmark: Benchmark) -> dict[str, list[CellName]]:
+    """What each method can fuse of a benchmark: its datasets and degradations."""
+    unable = unable_of(benchmark)
+    return {
+        choice.name: [
+            CellName(dataset.name, spec)
+            for dataset in benchmark.datasets
+            for spec in benchmark.degradations
+            if (choice.name, spec) not in unable
+        ]
+        for choice in benchmark.methods
+    }
 
 
 def unable_of(benchmark: Benchmark) -> dict[tuple[str, str], str]:

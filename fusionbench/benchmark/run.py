@@ -32,7 +32,7 @@ from fusionbench.benchmark.settings import (
     with_files,
 )
 from fusionbench.benchmark.sources import Sources, listed
-from fusionbench.benchmark.spec import ONE_DEVICE, Benchmark, Cell, Execution, restorers_by_modality
+from fusionbench.benchmark.spec import ONE_DEVICE, Benchmark, Cell, Execution, MethodChoice, restorers_by_modality
 from fusionbench.console import progress
 from fusionbench.data.sources.base import digests
 from fusionbench.files import path_name, remove_unfinished
@@ -43,6 +43,7 @@ from fusionbench.methods.baselines.external import External
 from fusionbench.methods.common.template import check_program
 from fusionbench.version import __version__
 from fusionbench.weights.read import WeightsWarning
+from fusionbench.weights.store import WeightFile
 
 if TYPE_CHECKING:
     from fusionbench.data.pairs import Pairs
@@ -187,6 +188,14 @@ def run_checked(
     return outcome
 
 
+MethodKey = tuple[str, tuple[WeightFile, ...]]
+"""A method with its weights, which may be others for each dataset and degradation."""
+
+
+def _key(choice: MethodChoice) -> MethodKey:
+    return choice.name, choice.files or ()
+
+
 @dataclass(frozen=True)
 class _Job:
     """All cells of a benchmark, with the pairs and methods of this process."""
@@ -194,18 +203,26 @@ class _Job:
     benchmark: Benchmark
     cells: list[Cell]
     pairs: dict[str, dict[str, Pairs]]
-    methods: dict[str, Method]
+    methods: dict[MethodKey, Method]
     restore: Restorer | None
     checked: Preflight
 
     @classmethod
     def open(cls, benchmark: Benchmark, out: Path, checked: Preflight) -> _Job:
         opened = {each.name: load_pairs(each, benchmark.degradations, benchmark.seed) for each in benchmark.datasets}
+        cells = list(benchmark.cells())
+        # Without files are only those that cannot fuse a cell and have weights for each.
+        used = {_key(cell.method): cell.method for cell in cells if cell.method.files is not None}
         loaded = {
-            choice.name: load_method(choice, log=out / LOGS / f"{choice.name}.txt", timeout=benchmark.timeout)
-            for choice in benchmark.methods
+            key: load_method(choice, log=out / LOGS / f"{choice.name}.txt", timeout=benchmark.timeout)
+            for key, choice in used.items()
         }
-        return cls(benchmark, list(benchmark.cells()), opened, loaded, _restorer(benchmark, out), checked)
+        return cls(benchmark, cells, opened, loaded, _restorer(benchmark, out), checked)
+
+    def weights_name(self, cell: Cell) -> str:
+        """What results call the weights of a cell; empty without, also where the method cannot fuse it."""
+        method = self.methods.get(_key(cell.method))
+        return "" if method is None else methods.weights_name(method)
 
     def pairs_of(self, cell: Cell) -> Pairs:
         """All pairs of a cell."""
@@ -224,7 +241,7 @@ class _Job:
         if (cell.method.name, cell.degradation) in self.checked.unable:
             done(2 * len(shard.of(len(self.names(cell)))))
             return
-        pairs, names, method = self.pairs_of(cell), self.names(cell), self.methods[cell.method.name]
+        pairs, names, method = self.pairs_of(cell), self.names(cell), self.methods[_key(cell.method)]
         if shard.processes > 1:
             own = shard.of(len(names))
             folder = folder.shard(shard.process, [names[index] for index in own])
@@ -322,10 +339,7 @@ def _claim(job: _Job, out: Path, precision: str, console: Console | None) -> lis
     there = cells_of(out)
     known = {cell.folder: cell for cell in there}
     folders = [known.get(out / cell.path) or CellFolder(out / cell.path) for cell in job.cells]
-    settings = [
-        settings_of(benchmark, cell, methods.weights_name(job.methods[cell.method.name]), precision)
-        for cell in job.cells
-    ]
+    settings = [settings_of(benchmark, cell, job.weights_name(cell), precision) for cell in job.cells]
     check_settings(there, list(zip(folders, settings, strict=True)))
     plugins = [plugins_of(cell.dataset.name, [cell.degradation], cell.method.name) for cell in job.cells]
     check_plugins(there, {what: origin for each in plugins for what, origin in each.items()})

@@ -187,6 +187,7 @@ class MethodChoice:
         folder: fused images made elsewhere, for external methods.
         command: a command template that creates them.
         files: its weight files, once `preflight.settle` has found and verified them.
+        by_cell: likewise where they depend on dataset and degradation, by these.
     """
 
     name: str
@@ -194,6 +195,11 @@ class MethodChoice:
     folder: Path | None = None
     command: str | None = None
     files: tuple[WeightFile, ...] | None = None
+    by_cell: Mapping[tuple[str, str], tuple[WeightFile, ...]] = field(default_factory=dict, hash=False)
+
+    def of_cell(self, dataset: str, degradation: str) -> MethodChoice:
+        """The method with the weights that it has for a dataset and a degradation."""
+        return replace(self, files=self.by_cell.get((dataset, degradation), self.files), by_cell={})
 
 
 @dataclass(frozen=True)
@@ -280,4 +286,4 @@ class Benchmark:
         for dataset in self.datasets:
             for degradation in self.degradations:
                 for method in self.methods:
-                    yield Cell(dataset, degradation, method)
+                    yield Cell(dataset, degradation, method.of_cell(dataset.name, degradation))

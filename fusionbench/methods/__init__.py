@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +17,7 @@ from fusionbench.methods.lure.table import LURE
 from fusionbench.plugins import Table
 from fusionbench.registry import current_names, import_object, lookup
 from fusionbench.weights.checksums import IMPORTED, accept, digest8
-from fusionbench.weights.entry import file_of, split_entry
+from fusionbench.weights.entry import CellName, depends_on_cell, file_of, split_entry
 from fusionbench.weights.read import load_strict, read_state
 from fusionbench.weights.store import cache_path, locate, recorded_beside, require
 from fusionbench.weights.store import download as download_files
@@ -106,13 +106,16 @@ def check_able(name: str, degradation: str | None) -> None:
         raise ValueError(f"{spelled(name)!r} cannot fuse these images: {why}")
 
 
-def weight_files(name: str, weights: Path | None = None, *, option: str = "weights=FILE") -> list[Path]:
+def weight_files(
+    name: str, weights: Path | None = None, *, option: str = "weights=FILE", cell: CellName | None = None
+) -> list[Path]:
     """The weight files of a method, in the order of its card.
 
     Args:
         name: in METHODS.
         weights: a file instead of the method's only one, or a folder with its files under their names.
         option: the caller's option for a file.
+        cell: for which dataset and degradation, where files depend on them.
 
     Raises:
         FileNotFoundError: one is missing; the message says how to get it.
@@ -128,12 +131,13 @@ def weight_files(name: str, weights: Path | None = None, *, option: str = "weigh
     found, missing = [], []
     for part in card.weights:
         try:
-            found.append(require(name, part, weights))
+            found.append(require(name, part, weights, cell))
         except FileNotFoundError as error:
             missing.append(str(error))
     if missing:
         remedy = "give a file that exists" if weights else f"get what is missing with {ways(name, option)}"
-        raise FileNotFoundError(f"no weights for {name!r}: {'; '.join(missing)}; {remedy}")
+        where = f" on {', '.join(cell)}" if cell else ""
+        raise FileNotFoundError(f"no weights for {name!r}{where}: {'; '.join(missing)}; {remedy}")
     return found
 
 
@@ -193,14 +197,23 @@ def ways(name: str, option: str = "") -> str:
     return listed + (f", or pass {option}" if option else "")
 
 
-def fallback(name: str, weights: Path | None = None) -> str:
+def varies(name: str, weights: Path | None, cells: Iterable[CellName]) -> bool:
+    """Whether the weights of a method depend on dataset and degradation: by their path, or as such files are there."""
+    if weights is not None or not any(part.per_cell for part in METHODS[name].weights):
+        return depends_on_cell(weights)
+    parts = METHODS[name].weights
+    return any(locate(name, part, cell) != locate(name, part) for cell in cells for part in parts)
+
+
+def fallback(name: str, weights: Path | None = None, cell: CellName | None = None) -> str:
     """The small network that runs instead of a method whose weights are missing; empty if there is none.
 
     Args:
         weights: weights given by the user; with those, there is no fallback.
+        cell: for which dataset and degradation.
     """
     name = spelled(name)
-    if weights is not None or name not in FALLBACKS or all(locate(name, part) for part in METHODS[name].weights):
+    if weights is not None or name not in FALLBACKS or all(locate(name, part, cell) for part in METHODS[name].weights):
         return ""
     return FALLBACKS[name]
 

@@ -31,6 +31,8 @@ class MethodCard:
         published: the authors' files, if they must be converted first.
         importer: the function that converts those to the method's weight file, as 'package.module:function'; called
             with their folder and the file to write.
+        starter: the function that fills a new network with those files, of which some may be missing, for a training to
+            start from, as 'package.module:function'; called with the network and their folder, it returns the files.
         backbones: pretrained models that it reads from the Hugging Face cache, by repository name.
         training: arguments of `fusionbench train` that train it; empty if it is not trained here.
         inverts: whether it inverts a given degradation, which must be linear; other methods accept any image.
@@ -47,6 +49,7 @@ class MethodCard:
     note: str = ""
     published: tuple[WeightsCard, ...] = ()
     importer: str = ""
+    starter: str = ""
     backbones: tuple[str, ...] = ()
     training: str = ""
     inverts: bool = False

@@ -34,6 +34,7 @@ from fusionbench.registry import lookup
 from fusionbench.report.provenance import origins
 from fusionbench.report.skipped import Skipped, group_by_reason, page, summary
 from fusionbench.version import __version__
+from fusionbench.weights.entry import depends_on_cell
 
 REPORT = "report"
 
@@ -208,7 +209,10 @@ class _Bench:
         skipped: list[Skipped] = []
         for printed, name in select_methods(self.paper, panel, self.settings.only).items():
             try:
-                request = Request(name, self.inputs.weights.get(name), height, width, device, allowed=ALLOWED)
+                weights = self.inputs.weights.get(name)
+                # Neither time nor size depends on the numbers.
+                weights = None if depends_on_cell(weights) else weights
+                request = Request(name, weights, height, width, device, allowed=ALLOWED)
             except ValueError as error:
                 skipped.append(Skipped("refused", (printed,), str(error)))
                 continue

@@ -19,6 +19,7 @@ from fusionbench.papers.compare import score_name
 from fusionbench.papers.measured import Measurement, matching
 from fusionbench.papers.tables import Paper, TableBlock
 from fusionbench.report.skipped import Skipped
+from fusionbench.weights.entry import CellName, of_cell
 
 DATASET = "{dataset}"
 """Placeholder for the dataset in folders of external images."""
@@ -70,9 +71,10 @@ class Inputs:
     def method(self, name: str, panel: TableBlock) -> MethodChoice:
         """A method with its inputs for a block."""
         folder = self.folders.get(name)
+        weights = self.weights.get(name)
         return MethodChoice(
             name,
-            weights=self.weights.get(name),
+            weights=None if weights is None else of_cell(weights, _cell(panel)),
             folder=None if folder is None else Path(str(folder).replace(DATASET, panel.dataset)),
             command=self.commands.get(name),
         )
@@ -118,13 +120,17 @@ def rows_of(paper: Paper, panel: TableBlock, inputs: Inputs, only: Sequence[str]
     A fallback is a separate row: the published values of a method are never compared with those of another.
     """
     rows = select_methods(paper, panel, only)
-    small = filter(None, (_fallback(name, inputs) for name in rows.values()))
+    small = filter(None, (_fallback(name, panel, inputs) for name in rows.values()))
     return rows | {name: name for name in small if name not in rows.values()}
 
 
-def _fallback(name: str, inputs: Inputs) -> str:
+def _cell(panel: TableBlock) -> CellName:
+    return CellName(panel.dataset, panel.degradation)
+
+
+def _fallback(name: str, panel: TableBlock, inputs: Inputs) -> str:
     """The small network that runs instead of a method; empty if there is none."""
-    return "" if inputs.strict or not name else fallback(name, inputs.weights.get(name))
+    return "" if inputs.strict or not name else fallback(name, inputs.weights.get(name), _cell(panel))
 
 
 def shipped(
@@ -165,12 +171,12 @@ def check_available(paper: Paper, panel: TableBlock, inputs: Inputs, only: Seque
     found.end_to_end = whole | {printed for printed, name in rows.items() if name in small}
     for printed, name in rows.items():
         choice = inputs.method(name, panel)
-        if _fallback(name, inputs):
+        if _fallback(name, panel, inputs):
             why = fallback_notice(name, WEIGHTS.format(name=name))
             found.skipped.append(Skipped("fallback", (printed,), why, name=name))
         elif why := _unable(name, panel, () if printed in found.end_to_end else inputs.pre):
             found.skipped.append(Skipped("refused", (printed,), why, name=name))
-        elif lacks := why_missing(printed, choice):
+        elif lacks := why_missing(printed, choice, _cell(panel)):
             found.skipped.append(lacks)
         else:
             found.methods[printed] = choice
@@ -189,7 +195,7 @@ def _unable(name: str, panel: TableBlock, pre: Sequence[str]) -> str:
     return METHODS[name].unable(parse(panel.degradation).without(restored)) if name in METHODS else ""
 
 
-def why_missing(printed: str, choice: MethodChoice) -> Skipped | None:
+def why_missing(printed: str, choice: MethodChoice, cell: CellName | None = None) -> Skipped | None:
     """What a method needs before it can run; None if it can."""
     if choice.name not in METHODS:
         return Skipped("elsewhere", (printed,), "not a method of this package: --fused external=DIR", name="external")
@@ -198,7 +204,7 @@ def why_missing(printed: str, choice: MethodChoice) -> Skipped | None:
         if card.family == "external":
             load_method(choice)
         else:
-            weight_files(choice.name, choice.weights, option=WEIGHTS.format(name=choice.name))
+            weight_files(choice.name, choice.weights, option=WEIGHTS.format(name=choice.name), cell=cell)
     except (FileNotFoundError, ValueError) as error:
         if card.family != "external":
             return Skipped("weights", (printed,), str(error), name=choice.name)

@@ -31,7 +31,7 @@ from fusionbench.benchmark.run import environment
 from fusionbench.console import bars_are_shown
 from fusionbench.data.datamodule import FusionDataModule
 from fusionbench.files import write_atomically
-from fusionbench.registry import check_known
+from fusionbench.registry import check_known, import_object
 from fusionbench.report.wandb import Mode, TrainingMirror, training_mirror
 from fusionbench.trainer import is_rank_zero, keyboard_interrupts, silence_lightning
 from fusionbench.training.callbacks import (
@@ -47,6 +47,8 @@ from fusionbench.training.plugins import make_plugins
 from fusionbench.training.recipe import TABLES, Recipe, strip_paths
 from fusionbench.training.resume import became_longer, differing_entry, lengths, settled
 from fusionbench.version import __version__
+from fusionbench.weights.card import MODEL
+from fusionbench.weights.checksums import digest8
 from fusionbench.weights.safetensors import read_metadata, write_tensors
 
 if TYPE_CHECKING:
@@ -101,6 +103,12 @@ def _begun(recipe: Recipe) -> Method:
     if not recipe.init_from:
         return methods.build(recipe.method, **recipe.options)
     given = Path(recipe.init_from).expanduser()
+    card = methods.card_of(recipe.method)
+    own = (given / name for name in (MODEL, *(part.file for part in card.weights)))
+    if card.starter and given.is_dir() and not any(path.is_file() for path in own):
+        method = methods.build(recipe.method, **recipe.options)
+        method.weights_name = f"{recipe.method}@{digest8(*import_object(card.starter)(method, given))}"
+        return method
     if given.exists() or recipe.init_from == recipe.method:
         return methods.load(recipe.method, weights=given if given.exists() else None, strict=True, **recipe.options)
     raise FileNotFoundError(

@@ -29,6 +29,8 @@ class WeightsCard:
             empty for files that users create themselves (by training or importing).
         size: bytes; 0 if unknown.
         approximate_size: bytes of the network's tensors, if the size of the file is unknown.
+        per_cell: name of the file for one dataset and degradation, with `{dataset}` and `{degradation}` in it, for
+            methods with a file for each; it is searched before `file`.
         licence: licence as stated by its source.
         source: where it is published, with the version: `owner/repository@commit:path`.
         note: what else a user should know.
@@ -52,6 +54,7 @@ class WeightsCard:
     aliases: Mapping[str, str] = field(default_factory=dict)
     caches: tuple[str, ...] = ()
     approximate_size: int = 0
+    per_cell: str = ""
 
 
 def github_card(source: str, sha256: str, size: int, **details: Any) -> WeightsCard:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from fusionbench.weights.card import CONFIG, MODEL, PUBLISHED, WeightsCard
 from fusionbench.weights.checksums import FULL, check_accepted, pin, sha256, short_of_a_checksum
-from fusionbench.weights.entry import file_of
+from fusionbench.weights.entry import CellName, file_of, of_cell
 
 IN_PACKAGE = "in the package"
 """What `verify` returns for a file that comes with fusionbench and matches its config.json."""
@@ -39,13 +39,18 @@ def cache_path(method: str, card: WeightsCard) -> Path:
     return home() / "weights" / (card.folder or method) / card.file
 
 
-def search_paths(method: str, card: WeightsCard) -> list[Path]:
-    """All paths at which a card's file is searched, in order."""
+def search_paths(method: str, card: WeightsCard, cell: CellName | None = None) -> list[Path]:
+    """All paths at which a card's file is searched, in order.
+
+    Args:
+        cell: for which dataset and degradation, for methods that have a file for each.
+    """
     own = cache_path(method, card)
     folders = [own.parent, *(folder for cache in card.caches for folder in _cache_folders(cache))]
     found = [folder / file for folder in folders for file in (card.file, *card.aliases)]
     shipped = PRETRAINED / method / MODEL
-    return [*found, shipped] if shipped.is_file() else found
+    special = [of_cell(own.with_name(card.per_cell), cell)] if card.per_cell and cell is not None else []
+    return [*special, *found, *([shipped] if shipped.is_file() else [])]
 
 
 def _cache_folders(cache: str) -> list[Path]:
@@ -71,27 +76,29 @@ def snapshots(repository: str) -> list[Path]:
     return sorted(folder.glob("*")) or [folder / "*"]
 
 
-def locate(method: str, card: WeightsCard) -> Path | None:
+def locate(method: str, card: WeightsCard, cell: CellName | None = None) -> Path | None:
     """The first search path at which the file exists."""
-    return next((path for path in search_paths(method, card) if path.is_file()), None)
+    return next((path for path in search_paths(method, card, cell) if path.is_file()), None)
 
 
-def require(method: str, card: WeightsCard, override: Path | None = None) -> Path:
+def require(method: str, card: WeightsCard, override: Path | None = None, cell: CellName | None = None) -> Path:
     """The file that a card describes.
 
     Args:
         method: the owner, which names the folder.
         override: the file itself, one of its tables (`FILE#ENTRY`), or a folder with it under the card's name or as in
-            an exported method.
+            an exported method; with `{dataset}` and `{degradation}` in it if it depends on them.
+        cell: for which dataset and degradation.
 
     Raises:
         FileNotFoundError: it is missing; the message says where it is expected.
+        ValueError: the path depends on a cell, and there is none.
     """
     if override is not None:
-        given = Path(override).expanduser()
+        given = of_cell(Path(override).expanduser(), cell)
         looked = [given / card.file, given / MODEL] if given.is_dir() else [given]
     else:
-        looked = search_paths(method, card)
+        looked = search_paths(method, card) if cell is None else search_paths(method, card, cell)
     for path in looked:
         if file_of(path).is_file():
             return path

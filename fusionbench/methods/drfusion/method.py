@@ -11,9 +11,12 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, ClassVar
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from PIL import Image
 from torch import Tensor
 from typing_extensions import override
 
@@ -21,6 +24,7 @@ from fusionbench.degradations import parse
 from fusionbench.degradations.crop_operators import CropInfo, crop_info, crop_operator, placed_crop_info
 from fusionbench.degradations.linear import CLEAN_GAMMA, NOISY_GAMMA, LinearModel, linear_model
 from fusionbench.degradations.operators import Operator, Pixelate, compose
+from fusionbench.images.tensors import to_bytes, to_tensor
 from fusionbench.methods.common.color import chroma, luma, rgb
 from fusionbench.methods.drfusion.config import SIZES, Architecture
 from fusionbench.methods.drfusion.data_consistency import Observation, Order
@@ -45,6 +49,8 @@ class DRFusion(Method):
         constrained: correct every step by the observations; False is the paper's ablation.
         order: how the last step of noisy pairs is corrected: as 'released' or as in the 'paper'.
         objective: the training objective, a key of OBJECTIVES.
+        colour: 'exact' keeps the chroma of the visible image; 'released' writes it as the authors' script does, with
+            which their published colour images were made.
         deep_supervision: weight of the squared errors of both sources in the estimates of all steps; not in the paper.
             A source is restored by the difference between the noise predicted in the last two steps, by one network
             from nearly the same input; without a loss for each step, it learns to predict the same.
@@ -67,6 +73,7 @@ class DRFusion(Method):
         constrained: bool = True,
         order: Order = "released",
         objective: str = "visible",
+        colour: str = "exact",
         deep_supervision: float = 0.0,
         restore_first: int = 0,
         zero_init: bool = False,
@@ -87,6 +94,8 @@ class DRFusion(Method):
                 "restore_first has nothing to minimise while deep_supervision is 0; set it to a positive weight"
             )
         check_known("order of DRFusion's correction", order, ["released", "paper"])
+        check_known("colour of DRFusion", colour, ["exact", "released"])
+        self.colour = colour
         self.objective = pick("objective of DRFusion", objective, OBJECTIVES)
         self.order: Order = order
         self.deep_supervision, self.restore_first = deep_supervision, restore_first
@@ -114,7 +123,8 @@ class DRFusion(Method):
         return self._coloured(self.restored(batch), batch)
 
     def _coloured(self, state: State, batch: Batch) -> Color:
-        return rgb(state[:, 2:].clamp(0, 1), chroma(batch["vi"]))
+        fused = state[:, 2:].clamp(0, 1)
+        return released_colour(fused, batch["vi"]) if self.colour == "released" else rgb(fused, chroma(batch["vi"]))
 
     def restored(self, batch: Batch) -> State:
         """Both restored sources and their fusion, one channel each, unclamped."""
@@ -226,6 +236,29 @@ def _model(degradation: str, ir_scale: int, vi_scale: int, clean_gamma: float, n
         _stored(model.vi, vi_scale, parsed.scale("vi")),
         model.noisy,
     )
+
+
+def released_colour(y: Gray, vi: Color) -> Color:
+    """The colour image of the authors' script, in steps of 1/255.
+
+    It cuts the fractions of the fused luma off, takes Cb for Cr and Cr for Cb, and writes red where blue belongs. The
+    two exchanges almost cancel each other, but the factors of red and blue stay exchanged, and green's.
+
+    Source:
+        YShi-cool/DRFusion@9954f17, test.py: Pillow's YCbCr, cv2.COLOR_YCrCb2RGB, cv2.imwrite.
+
+    Example:
+        >>> vi = torch.tensor([200.0, 60.0, 40.0]).view(1, 3, 1, 1) / 255
+        >>> (released_colour(luma(vi), vi) * 255).round().flatten().tolist()
+        [225.0, 99.0, 51.0]
+    """
+    images = []
+    for one, seen in zip(y, vi, strict=True):
+        pixels = np.array(Image.fromarray(to_bytes(seen)).convert("YCbCr"))
+        # Not rounded: the script assigns floats to an array of bytes.
+        pixels[..., 0] = (one[0] * 255).cpu().numpy()
+        images.append(to_tensor(np.ascontiguousarray(cv2.cvtColor(pixels, cv2.COLOR_YCrCb2RGB)[..., ::-1])))
+    return torch.stack(images).to(vi)
 
 
 def _framed(model: LinearModel, ir: CropInfo, vi: CropInfo) -> LinearModel:

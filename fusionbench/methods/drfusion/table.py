@@ -29,12 +29,18 @@ IMPORTED = WeightsCard(
     note="converted from it by fusionbench weights import drfusion; each dataset and scenario has its own file",
     folder="drfusion",
     approximate_size=127_092_484,  # of the network's tensors
+    per_cell="{dataset}-{degradation}.safetensors",
 )
 
 _SIZES: dict[str, Variant] = {
     "drfusion": ({"size": "paper"}, "the released network, 31.8 million parameters"),
     "drfusion-s": ({"size": "small"}, "a million parameters; trains on a CPU"),
 }
+
+_COLOURED: Variant = (
+    {"size": "paper", "colour": "released"},
+    "the released network, with the colour of the released script, which swaps the chroma on the way",
+)
 
 _STUDIES: dict[str, Variant] = {
     "medical": ({"objective": "medical"}, "trained for medical pairs"),
@@ -51,7 +57,7 @@ RECIPES = {"drfusion": "drfusion-ivif", "drfusion-medical": "drfusion-medical", 
 
 
 def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
-    official = name == "drfusion"
+    official = name in ("drfusion", "drfusion-released-colour")
     return MethodCard(
         "fusionbench.methods.drfusion.method:DRFusion",
         "learned",
@@ -64,11 +70,13 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
         note=f"{note}; inverts the degradation, which must be given",
         published=(RELEASED,) if official else (),
         importer="fusionbench.methods.drfusion.import_weights:import_official" if official else "",
+        starter="fusionbench.methods.drfusion.import_weights:start_official" if official else "",
         training=training_of(name, RECIPES),
         inverts=True,
     )
 
 
 _BASES = {name: options for name, (options, _) in _SIZES.items()}
-DRFUSION = {name: _row(name, *variant) for name, variant in sorted((_SIZES | studied(_BASES, _STUDIES)).items())}
+_ROWS = _SIZES | studied(_BASES, _STUDIES) | {"drfusion-released-colour": _COLOURED}
+DRFUSION = {name: _row(name, *variant) for name, variant in sorted(_ROWS.items())}
 """Sorted by name."""

@@ -58,6 +58,7 @@ def _row(name: str, options: Mapping[str, Any], note: str) -> MethodCard:
         note=note,
         published=RELEASED if official else (),
         importer="fusionbench.methods.dspfusion.import_weights:import_official" if official else "",
+        starter="fusionbench.methods.dspfusion.import_weights:start_official" if official else "",
         training=training_of(name, RECIPES),
     )
 

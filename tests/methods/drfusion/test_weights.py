@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import logging
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from fusionbench import methods
+from fusionbench.images.tensors import to_bytes, to_tensor
 from fusionbench.methods.drfusion.import_weights import import_official
+from fusionbench.methods.drfusion.method import released_colour
 from fusionbench.methods.drfusion.table import DRFUSION
+from fusionbench.training.fit import _begun
+from fusionbench.training.recipe import Recipe
 from fusionbench.weights.safetensors import read_metadata
 
 
@@ -26,7 +34,9 @@ def release(official_state, tmp_path):
 def test_rows_are_sorted_and_name_every_study():
     assert list(DRFUSION) == sorted(DRFUSION)
     suffixes = ["", "-medical", "-t1", "-t2", "-t4", "-t5", "-unconstrained"]
-    assert set(DRFUSION) == {base + suffix for base in ("drfusion", "drfusion-s") for suffix in suffixes}
+    assert set(DRFUSION) == {base + suffix for base in ("drfusion", "drfusion-s") for suffix in suffixes} | {
+        "drfusion-released-colour"
+    }
     assert set(DRFUSION) <= set(methods.METHODS)
 
 
@@ -52,6 +62,33 @@ def test_a_released_checkpoint_fills_every_key(release, official_state, tmp_path
 
 def test_the_file_itself_can_be_named(release, tmp_path):
     assert import_official(release / "net_params.pkl", tmp_path / "drfusion.safetensors").is_file()
+
+
+def test_the_last_epoch_of_an_official_training_is_taken(official_state, tmp_path):
+    for epoch in (10, 100, 20):
+        scaled = {name: tensor * epoch / 100 for name, tensor in official_state.items()}
+        torch.save(scaled, tmp_path / f"net_params_{epoch}.pkl")
+    target = import_official(tmp_path, tmp_path / "new.safetensors")
+    assert list(read_metadata(target)["sha256"]) == ["net_params_100.pkl"]
+    method = _begun(Recipe("drfusion", init_from=str(tmp_path)))
+    assert torch.equal(method.diffusion.alpha, official_state["alpha"])
+
+
+def test_both_rows_of_colour_read_the_same_file():
+    cards = [DRFUSION[name].weights[0] for name in ("drfusion", "drfusion-released-colour")]
+    assert cards[0] == cards[1]
+
+
+def test_the_released_colour_is_that_of_the_released_script():
+    rng = np.random.default_rng(0)
+    vi = rng.integers(256, size=(16, 24, 3), dtype=np.uint8)
+    fused = rng.random((16, 24))
+    ycbcr = np.array(Image.fromarray(vi).convert("YCbCr"))
+    ycbcr[:, :, 0] = fused * 255
+    written = cv2.imencode(".png", cv2.cvtColor(ycbcr, cv2.COLOR_YCrCb2RGB))[1]
+    expected = np.array(Image.open(io.BytesIO(written.tobytes())))
+    found = released_colour(torch.tensor(fused).view(1, 1, 16, 24), to_tensor(vi)[None].double())
+    assert np.array_equal(to_bytes(found[0]), expected)
 
 
 def test_what_the_network_has_no_place_for_is_named_and_left_out(release, official_state, tmp_path, caplog):

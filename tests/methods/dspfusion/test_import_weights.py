@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -13,6 +15,8 @@ from fusionbench.methods.dspfusion.import_weights import import_official
 from fusionbench.methods.dspfusion.method import DSPFusion
 from fusionbench.methods.dspfusion.table import DSPFUSION, PARTS, RELEASED
 from fusionbench.registry import import_object
+from fusionbench.training.fit import _begun
+from fusionbench.training.recipe import Recipe
 from fusionbench.weights.checksums import sha256
 from fusionbench.weights.safetensors import read_metadata
 
@@ -72,6 +76,33 @@ def test_files_of_an_official_training_are_found(release, tmp_path):
     for part in PARTS:
         (release / f"{part}.pth").rename(release / f"{part}_latest.pth")
     assert import_official(release, tmp_path / "dspfusion.safetensors").is_file()
+
+
+def test_both_phases_of_an_official_training_are_found_below_one_folder(release, tmp_path):
+    for part, folder in zip(PARTS, ("S1", "S1", "S1", "S2"), strict=True):
+        (release / folder / "models").mkdir(parents=True, exist_ok=True)
+        (release / f"{part}.pth").rename(release / folder / "models" / f"{part}_latest.pth")
+    assert import_official(release, tmp_path / "dspfusion.safetensors").is_file()
+    shutil.copytree(release / "S2", release / "S3")
+    with pytest.raises(ValueError, match=r"holds several net_dm: .*S2.*, .*S3.*; give one of them"):
+        import_official(release, tmp_path / "dspfusion.safetensors")
+
+
+def test_the_second_phase_starts_from_an_official_first_one(original, release, capsys):
+    (release / "net_dm.pth").unlink()
+    assert main(["weights", "import", "dspfusion", "--from", str(release)]) == 2
+    said = capsys.readouterr().err
+    assert "no net_dm.pth in" in said
+    command = re.search(r"`fusionbench (train .*? --init-from .*?--phases\.priors\.trainer\.max_epochs 0)`", said)
+    assert command
+    method = _begun(Recipe("dspfusion", init_from=str(release)))
+    for part in ("net_g", "net_dp", "net_sp"):
+        for name, value in original.get_submodule(part).state_dict().items():
+            assert torch.equal(method.get_submodule(part).state_dict()[name], value)
+    assert method.weights_name.startswith("dspfusion@")
+    (release / "net_g.pth").unlink()
+    with pytest.raises(FileNotFoundError, match=r"no net_g\.pth in"):
+        _begun(Recipe("dspfusion", init_from=str(release)))
 
 
 def test_whatever_differs_is_named_in_one_message(release, tmp_path):
