@@ -42,7 +42,7 @@ def main() -> None:
     """Measure what is not done yet and write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="", help="folder that holds datasets, and NAME=DIR,... for those elsewhere")
-    parser.add_argument("--weights", default="", help="METHOD=FILE,... in place of the files that methods look for")
+    parser.add_argument("--weights", default="", help="METHOD=FILE,... weight files to use instead of the default ones")
     parser.add_argument("--papers", default=",".join(PAPERS), help="which papers' tables")
     parser.add_argument("--table", default="", help="which tables of them; all without")
     parser.add_argument("--methods", default="", help="which methods; all of the tables' and their baselines without")

@@ -36,7 +36,7 @@ def main() -> None:
     """Run what is not done yet and write both files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the datasets in folders")
-    parser.add_argument("--weights", default="", help="METHOD=FILE,... in place of the files that methods look for")
+    parser.add_argument("--weights", default="", help="METHOD=FILE,... weight files to use instead of the default ones")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "small")
     parser.add_argument("--only", nargs="+", help="networks to run; all without")
     parser.add_argument("--limit", type=int, help="at most so many images of each dataset")

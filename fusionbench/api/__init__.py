@@ -1,1 +1,1 @@
-"""The front door in Python: fusing, running, scoring, and lists of what there is."""
+"""The public functions: fusing, running, scoring and listing."""

@@ -50,17 +50,17 @@ def read_image(
 ) -> Image:
     """Read an image file, (1 or 3, H, W) in [0, 1], the right way up.
 
-    What the file says of itself is followed. 16-bit files are scaled by their full range, and rounded to 8 bits as
-    everywhere here.
+    The file's orientation and colour metadata are applied. 16-bit files are scaled by their full range, and rounded to
+    8 bits as everywhere in this package.
 
     Args:
         ir_range: the values that become black and white, (low, high), for raw frames, temperatures and other files
             without a range of their own; 'auto' takes the 0.1 and 99.9 % quantiles.
-        ir_channel: the only channel to read, counted from 0; 'luma' gives the luma of colours.
+        ir_channel: the only channel to read, counted from 0; 'luma' converts colours to gray.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, no image, or leaves open what it shows; the message names the way out.
+        ValueError: the file is damaged, not an image, or ambiguous; the message says what to do.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -73,7 +73,7 @@ def read_image(
 
 
 def write_image(path: str | Path, image: ImageLike) -> None:
-    """Write an image with 8 bits and without loss; the file appears complete or not at all.
+    """Write an image losslessly with 8 bits; the file is complete or does not exist.
 
     Args:
         path: its suffix chooses the format: .png, .bmp, .tif or .tiff.
@@ -81,7 +81,7 @@ def write_image(path: str | Path, image: ImageLike) -> None:
             a Pillow image.
 
     Raises:
-        ValueError: the format loses information, or this is no image.
+        ValueError: the format loses information, or `image` is not an image.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -113,16 +113,16 @@ def fuse(
     (H, W), (H, W, 3) or (1 or 3, H, W). Folders are fused by `run`.
 
     Args:
-        method: its name, or one that was loaded before (`fusionbench.methods.load`), which saves the time to load it.
+        method: its name, or a loaded method (`fusionbench.methods.load`), which saves loading it again.
         ir: infrared image.
         vi: visible image, of the same size.
-        degradation: what is wrong with the images, for methods that are told; nothing is degraded here.
-        prompt: the same in words, for methods that read text.
-        name: what methods that draw random numbers derive them from.
-        tile: side of the tiles to fuse at a time, in pixels; 0 fuses the whole image.
-        weights: a file in place of the one that the method looks for, or a folder of its files.
-        strict: refuse a method whose own weights are missing, instead of fusing, with a warning, by the small network
-            that comes with the package.
+        degradation: spec of the degradation that the images have, for methods that need it; nothing is degraded here.
+        prompt: description of the degradation in words, for methods that read text.
+        name: the image's name, from which methods derive their random numbers.
+        tile: tile size in pixels, to fuse a large image in tiles; 0 fuses the whole image.
+        weights: weight file to use instead of the default one, or a folder of the files.
+        strict: refuse a method whose own weights are missing, instead of falling back, with a warning, to the small
+            network that comes with the package.
         ir_range: the values of an infrared file that become black and white, (low, high), for raw frames and
             temperatures; 'auto' takes the 0.1 and 99.9 % quantiles.
         ir_channel: the channel of an infrared file that is the infrared image, counted from 0, or 'luma'.
@@ -132,8 +132,8 @@ def fuse(
 
     Raises:
         FileNotFoundError: an image or the method's weights are missing.
-        ValueError: an image is none, has another range, or leaves open what it shows; it is a folder; the sizes
-            differ; a name is unknown; or the method cannot fuse images that are so degraded.
+        ValueError: an image is invalid, ambiguous, a folder or of another range; the sizes differ; a name is unknown;
+            or the method does not support the degradation.
 
     Example:
         >>> ir, vi = torch.zeros(1, 8, 8), torch.ones(3, 8, 8)
@@ -171,7 +171,7 @@ def fuse(
 
 
 def told(degradation: str | None) -> str:
-    """What a batch says of a degradation that a person names, or does not.
+    """The spec in a batch for a degradation that is given by the user, or is unknown (None).
 
     Raises:
         ValueError: the spec is wrong.
@@ -188,7 +188,8 @@ def _infrared(given: ImageLike, reading: ReadOptions) -> Gray:
         coloured = len(image) == 3 and is_coloured(to_bytes(image))
     if coloured:
         warnings.warn(
-            "ir is in colour; its luma is taken, which false colours put out of order: give the channel that is meant",
+            "ir is in colour; its luma is used, which does not follow temperature in false colours: give its channel "
+            "instead",
             ImageWarning,
             stacklevel=3,
         )
@@ -208,20 +209,20 @@ def fuse_files(
     selection: Selection = ALL_PAIRS,
     execution: Execution = ONE_DEVICE,
 ) -> tuple[list[Path], dict[str, str]]:
-    """Fuse two files or two folders into PNGs; earlier ones of the same names are overwritten.
+    """Fuse two files or two folders into PNG files; existing ones are overwritten.
 
     Args:
-        data: two folders, or two files in their place.
-        selection: how many pairs, and what methods are told of the images; nothing is degraded here.
-        execution: on which devices; images are divided to as many processes.
+        data: two folders, or two files instead.
+        selection: number of pairs, and the degradation that methods are told; nothing is degraded here.
+        execution: the devices; images are sharded across as many processes.
 
     Returns:
-        The images written, and the reason of each that is missing, by name.
+        The images written, and for each missing one the reason, by name.
 
     Raises:
         FileNotFoundError: a source or the method's weights are missing.
         ValueError: one source is a file and the other a folder, files do not pair, `out` would overwrite sources, or
-            the method cannot fuse images that are so degraded.
+            the method does not support the degradation.
     """
     check_able(choice.name, selection.degradation)
     ir, vi = data.ir_dir, data.vi_dir
@@ -252,9 +253,9 @@ def fuse_files(
 
 
 def _stretched_where_unclear(data: DatasetChoice, selection: Selection) -> tuple[DatasetChoice, Pairs]:
-    """The sources and their pairs; infrared images of unknown range are stretched each by itself, which is told.
+    """The sources and their pairs; infrared images of unknown range are each stretched, with a warning.
 
-    A picture is better made with a guess that is told than not at all; what is scored is refused instead.
+    For fusing, a guess with a warning is better than no image; scoring refuses such images instead.
     """
     try:
         return data, _pairs_of(data, selection)
@@ -287,9 +288,9 @@ def _fuse_shard(
     done: Notify,
     reach: Notify,
 ) -> None:
-    """What one of several processes does: its images of the folder."""
+    """Fuse the shard of one of several processes."""
     for kind in (ImageWarning, WeightsWarning):
-        warnings.simplefilter("ignore", kind)  # The process that started this one says it.
+        warnings.simplefilter("ignore", kind)  # The parent process has warned already.
     pairs = _pairs_of(data, selection)
     own = pairs.some(shard.of(len(pairs)))
     folder = CellFolder(out, images=out).shard(shard.process, own.source.names)
@@ -298,7 +299,7 @@ def _fuse_shard(
 
 
 def _keep_sources(ir: Path, vi: Path, out: Path) -> None:
-    """Refuse an output among the sources: images of one name would replace them, and failures delete them."""
+    """Refuse an output among the sources: fused images would overwrite them, and failures delete them."""
     if ir.is_dir():
         for source in (ir.resolve(), vi.resolve()):
             if source == out.resolve() or source in out.resolve().parents:

@@ -1,4 +1,4 @@
-"""What `fusionbench list` shows and `list_methods()` returns, read from the tables without importing what they name."""
+"""The lists of `fusionbench list` and `list_methods()`, read from the tables without importing their entries."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ BETTER = {True: "higher", False: "lower", None: ""}
 
 @dataclass(frozen=True)
 class Listing:
-    """One of the tables.
+    """One of the lists.
 
     Attributes:
-        about: what it holds.
+        about: its content.
         rows: its rows; the first column is the name.
-        long: the column that gets the room that the others leave.
-        least: how wide that column is at least.
+        long: the column that gets the remaining width.
+        least: minimum width of that column.
         cut: whether its texts are cut to one line.
-        folded: whether a name is a variant that is shown only when asked for.
-        below: the column whose texts stand below the table, a line each.
-        note: a sentence below it.
-        table: the table that plugins add rows to; theirs say where they come from.
+        folded: whether a name is a variant, which is shown on request only.
+        below: the column whose texts are shown below the list, one per line.
+        note: a sentence below the list.
+        table: the table to which plugins add rows; their origin is shown.
     """
 
     about: str
@@ -45,11 +45,11 @@ class Listing:
     table: Table[Any] | None = None
 
     def chosen(self, match: str = "", *, every: bool = False) -> list[Row]:
-        """Its rows.
+        """The rows to show.
 
         Args:
-            match: a pattern such as 'lure*' that names must fit, in any case; without it, variants are left out.
-            every: keep the variants in any case.
+            match: pattern of the names, such as 'lure*', case-insensitive; without it, variants are left out.
+            every: include variants.
         """
         pattern = match.casefold()
         named = [(next(iter(row.values())), row) for row in self.rows()]
@@ -143,21 +143,21 @@ LISTINGS = {
         "metrics of fused images, for --metrics",
         _metrics,
         "title",
-        note=lambda: f"Any other no-reference metric of pyiqa goes by its name there: pyiqa:brisque. {LICENCE}",
+        note=lambda: f"Other no-reference metrics of pyiqa are written with their name there: pyiqa:brisque. {LICENCE}",
         table=METRICS,
     ),
     "protocols": Listing("ways to compute metrics, for --protocol", _protocols, "title"),
 }
-"""Every table that can be listed, by the word that the command takes."""
+"""All lists, by their word on the command line."""
 
 
 def list_methods(match: str = "", *, ready: bool = False, every: bool = False) -> list[str]:
     """Names of methods.
 
     Args:
-        match: a pattern that names must fit, such as 'lure*'; without it, variants and ablations are left out.
-        ready: only methods that run here as they are: they need no weights, or these are here.
-        every: variants and ablations, too.
+        match: pattern of the names, such as 'lure*'; without it, variants and ablations are left out.
+        ready: only methods that can run now, because they need no weights or these are available.
+        every: include variants and ablations.
 
     Example:
         >>> list_methods("lure*", ready=True)
@@ -170,7 +170,7 @@ def list_metrics(match: str = "") -> list[str]:
     """Names of metrics.
 
     Args:
-        match: a pattern that names must fit, in any case.
+        match: pattern of the names, case-insensitive.
 
     Example:
         >>> list_metrics("vif*")
@@ -183,7 +183,7 @@ def list_datasets(match: str = "") -> list[str]:
     """Names of datasets.
 
     Args:
-        match: a pattern that names must fit, in any case.
+        match: pattern of the names, case-insensitive.
 
     Example:
         >>> list_datasets("harvard*")
@@ -193,10 +193,10 @@ def list_datasets(match: str = "") -> list[str]:
 
 
 def list_degradations(match: str = "") -> list[str]:
-    """Codes of degradations, which a spec joins by '+', and names of scenarios.
+    """Codes of degradations, which specs join by '+', and names of scenarios.
 
     Args:
-        match: a pattern that names must fit, in any case.
+        match: pattern of the names, case-insensitive.
 
     Example:
         >>> list_degradations("l*")
@@ -206,10 +206,10 @@ def list_degradations(match: str = "") -> list[str]:
 
 
 def list_protocols(match: str = "") -> list[str]:
-    """Names of protocols, each a paper's or toolkit's way to compute metrics.
+    """Names of protocols, each the way in which a paper or toolkit computes metrics.
 
     Args:
-        match: a pattern that names must fit, in any case.
+        match: pattern of the names, case-insensitive.
 
     Example:
         >>> list_protocols("vifb*")
@@ -223,7 +223,7 @@ def _names(table: str, match: str, every: bool = False) -> list[str]:
 
 
 def overview() -> list[Row]:
-    """The tables themselves, with how many rows each has."""
+    """The lists themselves, with their numbers of rows."""
     return [
         {"table": name, "rows": str(len(listing.chosen(every=True))), "what": listing.about}
         for name, listing in LISTINGS.items()

@@ -1,4 +1,4 @@
-"""The commands `run` and `score` in Python: the same folders on disk, and the numbers as a table, a row an image."""
+"""The commands `run` and `score` in Python, with the same folders on disk; they return a table with a row per image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Names = str | Sequence[str]
 Place = str | Path
 
 WEIGHTS = "weights={{'{name}': FILE}}"
-"""How `run` is told of a weight file."""
+"""How weight files are given to `run`."""
 
 
 def run(
@@ -57,43 +57,43 @@ def run(
     workers: int = 0,
     trainer: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Degrade, fuse and score images, as `fusionbench run` does; what is done already in `out` is not done again.
+    """Degrade, fuse and score images, like `fusionbench run`; what is already in `out` is not computed again.
 
     Args:
         method: methods by name; see `list_methods`.
-        dataset: datasets by name; see `list_datasets`. When none is named, those that `data` or $FUSIONBENCH_DATA
-            holds, and without any, the generated scenes that come with the package.
-        data: a dataset's folder, one that holds datasets under their names, or folders by name.
-        split: which pairs of the dataset.
+        dataset: datasets by name; see `list_datasets`. By default those in `data` or $FUSIONBENCH_DATA, or else the
+            generated scenes that come with the package.
+        data: a dataset's folder, a folder that contains datasets under their names, or folders by name.
+        split: the split of the datasets.
         degradation: specs, such as 'll+lc'; see `list_degradations`.
-        metrics: by name; see `list_metrics`. Eleven common ones without it.
-        protocol: which variant of a metric is meant where its name has none.
-        out: the run's folder, with images, scores and settings; None keeps nothing.
-        seed: what degradations and methods draw from, together with each image's name.
-        limit: use only the first so many pairs.
-        ir: folder of infrared images of your own.
-        vi: folder of visible images of your own.
-        resize: bring infrared images to the size of the visible ones where they differ.
-        unmatched: 'refuse' raises for images without a partner, 'skip' leaves them out.
-        names: text file with the names of the pairs to use, one a line.
-        ir_suffix: what infrared file names have behind the name of their pair, such as '_ir'; or a pattern, 'IR*'.
-        vi_suffix: the same of visible file names.
+        metrics: metrics by name; see `list_metrics`. By default eleven common ones.
+        protocol: decides the variant of metrics without one; see `list_protocols`.
+        out: the run's folder for images, scores and settings; None keeps nothing.
+        seed: random seed; degradations and methods derive their random numbers from it and each image's name.
+        limit: use only the first N pairs.
+        ir: folder of your own infrared images.
+        vi: folder of your own visible images.
+        resize: resize infrared images to the size of the visible ones if they differ.
+        unmatched: 'refuse' raises an error for images without a partner, 'skip' leaves them out.
+        names: text file with the names of the pairs to use, one per line.
+        ir_suffix: what follows the name of the pair in infrared file names, such as '_ir'; or a pattern such as 'IR*'.
+        vi_suffix: the same for visible file names.
         ir_range: the values 'LOW,HIGH' of infrared files that become black and white, or 'auto'.
-        ir_channel: the channel of infrared files that is the infrared image, from 0, or 'luma'.
-        weights: weight files by method, in place of those that the methods look for.
-        prompt: what is wrong with the images, in words, for methods that read text.
-        tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
-        strict: raise where a metric cannot be computed or a method's own weights are missing.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0, or 'luma'.
+        weights: weight files by method, to use instead of the default ones.
+        prompt: description of the degradation in words, for methods that read text.
+        tile: tile size in pixels, to fuse large images in tiles; 0 fuses whole images.
+        strict: raise an error if a metric cannot be computed or a method's own weights are missing.
         workers: processes that read and degrade images.
         trainer: arguments of the Lightning Trainer: accelerator, devices, precision.
 
     Returns:
-        One row for each image of each dataset, degradation and method: these names, the weights, the status ('ok' or
-        why something is missing) and a column for each metric, NaN where it is missing.
+        One row per image of each dataset, degradation and method: these names, the weights, the status ('ok' or why
+        something is missing) and a column for each metric, NaN if it is missing.
 
     Raises:
         FileNotFoundError: a dataset or a weight file is missing.
-        ValueError: a name is unknown, or the folder holds results of other settings.
+        ValueError: a name is unknown, or the folder has results of other settings.
 
     Example:
         >>> table = run("average,max", metrics="EN,VIF", limit=2, out=None)
@@ -149,31 +149,31 @@ def score(
     limit: int | None = None,
     out: Place | None = None,
 ) -> pd.DataFrame:
-    """Score a folder of fused images, made anywhere, against its sources, as `fusionbench score` does.
+    """Score a folder of images fused anywhere, against its sources, like `fusionbench score`.
 
     Args:
-        fused: folder of fused images; they pair with the sources by name.
+        fused: folder of fused images, named as the sources.
         ir: folder of infrared images.
         vi: folder of visible images.
-        dataset: a known dataset in place of `ir` and `vi`.
-        data: the dataset's folder, or one that holds it under its name.
-        split: which pairs of the dataset.
-        metrics: by name; see `list_metrics`. Eleven common ones without it.
-        protocol: which variant of a metric is meant where its name has none.
-        resize: bring infrared images to the size of the visible ones where they differ.
+        dataset: a known dataset instead of `ir` and `vi`.
+        data: the dataset's folder, or a folder that contains it under its name.
+        split: the split of the dataset.
+        metrics: metrics by name; see `list_metrics`. By default eleven common ones.
+        protocol: decides the variant of metrics without one; see `list_protocols`.
+        resize: resize infrared images to the size of the visible ones if they differ.
         ir_range: the values 'LOW,HIGH' of infrared files that become black and white, or 'auto'.
-        ir_channel: the channel of infrared files that is the infrared image, from 0, or 'luma'.
-        unmatched: 'refuse' raises for files without a partner, 'skip' leaves them out.
-        suffix: what the names of fused files have behind that of their pair, such as '_CBF'; or a pattern, 'CBF_*'.
-        names: text file with the names of the pairs to use, one a line.
-        ir_suffix: what infrared file names have behind the name of their pair, such as '_ir'; or a pattern, 'IR*'.
-        vi_suffix: the same of visible file names.
-        limit: use only the first so many pairs.
-        out: folder that keeps the scores, so that an interrupted call goes on there.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0, or 'luma'.
+        unmatched: 'refuse' raises an error for files without a partner, 'skip' leaves them out.
+        suffix: what follows the name of the pair in fused file names, such as '_CBF'; or a pattern such as 'CBF_*'.
+        names: text file with the names of the pairs to use, one per line.
+        ir_suffix: what follows the name of the pair in infrared file names, such as '_ir'; or a pattern such as 'IR*'.
+        vi_suffix: the same for visible file names.
+        limit: use only the first N pairs.
+        out: folder that keeps the scores, so that an interrupted call can be resumed.
 
     Returns:
-        One row an image: its name, the status ('ok' or why something is missing) and a column for each metric, NaN
-        where it is missing.
+        One row per image: its name, the status ('ok' or why something is missing) and a column for each metric, NaN if
+        it is missing.
 
     Raises:
         FileNotFoundError: a folder is missing or empty.
@@ -208,10 +208,10 @@ def score(
 
 
 def _execution(workers: int, trainer: Mapping[str, Any]) -> Execution:
-    """How a run is carried out, as these arguments of a Lightning Trainer say.
+    """The execution settings from arguments of a Lightning Trainer.
 
     Raises:
-        ValueError: there are others, which a run has no use for.
+        ValueError: there are other arguments.
     """
     takes = ("accelerator", "devices", "precision")
     if surplus := sorted(set(trainer) - set(takes)):

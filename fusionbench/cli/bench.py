@@ -54,39 +54,41 @@ def bench(
     precision: str = "32-true",
     wandb: Literal["offline", "online"] | None = None,
 ) -> int:
-    """Measure a paper's tables and show them beside the published values.
+    """Measure a paper's tables and compare them with the published values.
 
     Args:
-        paper: whose tables.
-        table: which of them, separated by commas; all without.
-        methods: which methods, in print or in `fusionbench list methods`; without it all of the tables', the small
-            networks and three classical methods. Others are added.
-        data: folder that holds datasets in folders of their names, and NAME=DIR,... for those elsewhere.
-        weights: METHOD=FILE,... in place of the files that the methods look for.
-        strict: leave a method without its own weights out, instead of adding a row of the small network that comes with
+        paper: the paper.
+        table: its tables to measure, separated by commas; by default all.
+        methods: methods by their name in the paper or in `fusionbench list methods`; others are added as rows. By
+            default those of the tables, the small networks and three classical methods.
+        data: folder that contains datasets under their names, and NAME=DIR,... for those elsewhere.
+        weights: METHOD=FILE,... weight files to use instead of the default ones.
+        strict: leave out a method without its own weights, instead of adding a row of the small network that comes with
             the package.
-        fused: METHOD=DIR,... images made elsewhere; {dataset} and {degradation} in DIR stand for both.
-        cmd: METHOD=COMMAND,... that external methods run, with {ir}, {vi} and {out} in it.
-        pre: restoration commands such as 'vi:restore {in} {out}', where the paper restores images before fusion.
-        timeout: seconds for one call of such a command.
-        names: NAME=FILE,... text files with the names of the pairs to use of a dataset, one a line.
-        resize: bring infrared images to the size of the visible ones where they differ.
-        unmatched: 'refuse' leaves a dataset out in which images have no partner, 'skip' leaves the images out.
+        fused: METHOD=DIR,... folders of images fused elsewhere; {dataset} and {degradation} in DIR are replaced by
+            their names.
+        cmd: METHOD=COMMAND,... commands of external methods, which contain {ir}, {vi} and {out}.
+        pre: restoration commands such as 'vi:restore {in} {out}', if the paper restores images before fusion.
+        timeout: time limit in seconds for one call of an external command.
+        names: NAME=FILE,... text files with the names of the pairs to use of a dataset, one per line.
+        resize: resize infrared images to the size of the visible ones if they differ.
+        unmatched: 'refuse' leaves out a dataset with images that have no partner, 'skip' leaves out these images.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
-            auto stretches each image by itself. The range of the file's own depth without it.
-        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
-        limit: use only the first so many pairs of each dataset.
-        seed: what degradations and methods draw from, together with each image's name.
-        tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
-        efficiency: measure size, operations and time too; without it only in tables that --table names.
-        benchmarks: folder of the tables' files, in place of those that come with the package.
-        out: where images, scores and tables go, runs/bench/<paper> without; an interrupted bench goes on there.
-        batch_size: images of one size to fuse at a time on a GPU; a CPU fuses one after the other.
+            auto stretches each image separately. By default the full range of the file's bit depth.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma converts colours to
+            gray.
+        limit: use only the first N pairs of each dataset.
+        seed: random seed; degradations and methods derive their random numbers from it and each image's name.
+        tile: tile size in pixels, to fuse large images in tiles; 0 fuses whole images.
+        efficiency: measure model size, operations and time too; by default only in tables that --table names.
+        benchmarks: folder of the files that describe the tables, instead of those that come with the package.
+        out: folder for images, scores and tables, by default runs/bench/<paper>; an interrupted bench resumes there.
+        batch_size: images of equal size to fuse at a time on a GPU; on a CPU they are fused one at a time.
         workers: processes that read and degrade images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
-        devices: how many devices, or which.
+        devices: number of devices, or which ones.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
-        wandb: show the scores on Weights and Biases too, at once or from `wandb sync` later.
+        wandb: also log the scores to Weights and Biases, now or later with `wandb sync`.
     """
     from fusionbench.console import make_console
     from fusionbench.papers.measure import MeasureSettings, print_result
@@ -131,18 +133,18 @@ def bench(
 
 
 def _by_method(text: str, option: str) -> dict[str, Path]:
-    """The paths that 'METHOD=PATH,...' gives to methods of the package."""
+    """The paths of 'METHOD=PATH,...' by the methods' names in the package."""
     return {lookup("method", name, METHODS): path for name, path in parse_paths(text, option).items()}
 
 
 def _publish(
     outcome: MeasureResult, place: Path, mode: Literal["offline", "online"], paper: str, console: Console
 ) -> None:
-    """Show on Weights and Biases what was measured in this run."""
+    """Log what was measured in this run to Weights and Biases."""
     from fusionbench.report.tables import read_results
     from fusionbench.report.wandb import publish
 
     if not any(one.measured and one.panel.dataset for one in outcome.comparisons):
-        warn(console, "nothing was measured in this run, so nothing is sent to Weights and Biases")
+        warn(console, "nothing was measured in this run, so nothing is logged to Weights and Biases")
     elif warning := publish(read_results(place), mode, group=f"bench {paper}"):
         warn(console, warning)

@@ -1,4 +1,4 @@
-"""`fusionbench data ...`: what is known about datasets, getting them, checking them, sharding them."""
+"""`fusionbench data ...`: looking up, downloading, checking and sharding datasets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fusionbench.report.columns import Format, show, show_facts
 
 
 def list_all(format: Format = "text") -> int:  # noqa: A002 - the option's name
-    """List every dataset with what it shows, its splits and its licence.
+    """List all datasets with their content, splits and licence.
 
     Args:
-        format: text fits the terminal; csv and json are for programs and hold everything.
+        format: text fits the terminal; csv and json are for programs and have every column in full.
     """
     from fusionbench.api.listing import LISTINGS
 
@@ -25,7 +25,7 @@ def list_all(format: Format = "text") -> int:  # noqa: A002 - the option's name
 
 
 def info(name: str) -> int:
-    """Print what is known about one dataset.
+    """Print the details of a dataset.
 
     Args:
         name: the dataset; see `fusionbench data list`.
@@ -37,11 +37,11 @@ def info(name: str) -> int:
 
 
 def download(name: str, data: Path | None = None) -> int:
-    """Fetch a dataset, or say what to put where when that needs a browser; an interrupted transfer goes on.
+    """Download a dataset, or explain how if that needs a browser; an interrupted download is resumed.
 
     Args:
         name: the dataset; see `fusionbench data list`.
-        data: its folder, or the one that shall hold it; $FUSIONBENCH_DATA without it.
+        data: its folder, or the folder to create it in; by default $FUSIONBENCH_DATA.
     """
     from fusionbench.data import download as fetch
 
@@ -66,16 +66,17 @@ def check(
 
     Args:
         name: the dataset; see `fusionbench data list`.
-        data: its folder, or the one that holds it; $FUSIONBENCH_DATA without it.
-        ir: folder of infrared images of your own, for the dataset folder.
-        vi: folder of visible images of your own.
-        resize: accept infrared images of another size than the visible ones.
+        data: its folder, or a folder that contains it under its name; by default $FUSIONBENCH_DATA.
+        ir: folder of your own infrared images, for the dataset `folder`.
+        vi: folder of your own visible images.
+        resize: accept infrared images that differ in size from the visible ones.
         unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
-        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
-        vi_suffix: the same of visible file names.
+        ir_suffix: what follows the name of the pair in infrared file names, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same for visible file names.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
-            auto stretches each image by itself. The range of the file's own depth without it.
-        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
+            auto stretches each image separately. By default the full range of the file's bit depth.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma converts colours to
+            gray.
     """
     from fusionbench.data import check as check_all
 
@@ -104,22 +105,23 @@ def shard(
     ir_channel: int | str | None = None,
     limit: int | None = None,
 ) -> int:
-    """Write a dataset as WebDataset shards, for storage that reads long files faster than many; train with --data OUT.
+    """Write a dataset as WebDataset shards, for storage that is slow with many small files; train with --data OUT.
 
     Args:
         dataset: the dataset; see `fusionbench data list`.
-        data: its folder, or the one that holds it; $FUSIONBENCH_DATA without it.
-        out: folder of the tar files and their index; further splits of the dataset can be added later.
+        data: its folder, or a folder that contains it under its name; by default $FUSIONBENCH_DATA.
+        out: folder of the tar files and their index; other splits of the dataset can be added later.
         split: splits, separated by commas.
-        per_shard: pairs in a tar file.
-        resize: bring infrared images to the size of the visible ones where they differ.
+        per_shard: pairs per tar file.
+        resize: resize infrared images to the size of the visible ones if they differ.
         unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
-        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
-        vi_suffix: the same of visible file names.
+        ir_suffix: what follows the name of the pair in infrared file names, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same for visible file names.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
-            auto stretches each image by itself. The range of the file's own depth without it.
-        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
-        limit: at most so many pairs of each split.
+            auto stretches each image separately. By default the full range of the file's bit depth.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma converts colours to
+            gray.
+        limit: use only the first N pairs of each split.
     """
     from fusionbench.console import progress
     from fusionbench.data import load

@@ -34,25 +34,26 @@ def degrade(
     """Write a degraded test set with a manifest of checksums.
 
     Args:
-        dataset: one dataset; see `fusionbench list datasets`. When none is named, the one that --data holds, or else
-            the generated scenes that come with the package.
-        data: the dataset's folder, or one that holds it under its name.
-        split: which pairs of the dataset.
+        dataset: one dataset; see `fusionbench list datasets`. By default the one in --data, or the generated scenes
+            that come with the package.
+        data: the dataset's folder, or a folder that contains it under its name.
+        split: the split of the dataset.
         degradation: specs, separated by commas.
-        seed: what degradations draw from, together with each image's name.
+        seed: random seed; degradations derive their random numbers from it and each image's name.
         workers: processes that read and degrade images.
-        limit: only the first so many pairs.
-        out: folder that gets <degradation>/{ir,vi}/<name>.png and manifest.csv.
-        ir: folder of infrared images of your own.
-        vi: folder of visible images of your own.
-        resize: bring infrared images to the size of the visible ones where they differ.
+        limit: use only the first N pairs.
+        out: output folder of <degradation>/{ir,vi}/<name>.png and manifest.csv.
+        ir: folder of your own infrared images.
+        vi: folder of your own visible images.
+        resize: resize infrared images to the size of the visible ones if they differ.
         unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
-        names: text file with the names of the pairs to use, one a line.
-        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
-        vi_suffix: the same of visible file names.
+        names: text file with the names of the pairs to use, one per line.
+        ir_suffix: what follows the name of the pair in infrared file names, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same for visible file names.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
-            auto stretches each image by itself. The range of the file's own depth without it.
-        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
+            auto stretches each image separately. By default the full range of the file's bit depth.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma converts colours to
+            gray.
     """
     from fusionbench.benchmark.export import export_degraded
     from fusionbench.console import make_console

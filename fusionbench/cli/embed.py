@@ -1,4 +1,4 @@
-"""`fusionbench embed`: what a trained DSPFusion or LURE takes degradations for, as vectors, numbers and a picture."""
+"""`fusionbench embed`: latents of DSPFusion or LURE under degradations, as a t-SNE plot and a table."""
 
 from __future__ import annotations
 
@@ -30,34 +30,35 @@ def embed(
 ) -> int:
     """Draw a t-SNE plot of a method's latents under several degradations.
 
-    Of DSPFusion, the degradation priors (its Fig. 3), which should tell them apart; of LURE, the latents of its tasks
-    before and after training (its Fig. 2), which should not.
+    For DSPFusion the degradation priors (its Fig. 3), which should separate the degradations; for LURE the latents of
+    its tasks before and after training (its Fig. 2), which should not.
 
     Args:
-        method: a row of DSPFusion with degradation priors, or of LURE.
-        dataset: one dataset; see `fusionbench list datasets`. When none is named, the one that --data holds, or else
-            the generated scenes that come with the package.
-        data: its folder, or one that holds it under its name.
-        split: of the dataset.
+        method: a DSPFusion method with degradation priors, or a LURE method.
+        dataset: one dataset; see `fusionbench list datasets`. By default the one in --data, or the generated scenes
+            that come with the package.
+        data: the dataset's folder, or a folder that contains it under its name.
+        split: the split of the dataset.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
-            auto stretches each image by itself. The range of the file's own depth without it.
-        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
-        degradation: specs, separated by commas; every image is shown under each of them. By default those that the
+            auto stretches each image separately. By default the full range of the file's bit depth.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma converts colours to
+            gray.
+        degradation: specs, separated by commas; every image is encoded under each of them. By default those that the
             method is trained on.
-        view: of DSPFusion; kind, the vector that the contrastive loss shapes, or prior, what guides the fusion.
-        weights: METHOD=FILE in place of the file that the method looks for.
-        strict: refuse a method whose own weights are missing, instead of taking the small network that comes with the
-            package.
-        limit: at most so many pairs.
-        crop: side of the square in the middle of each image that is shown; 0 shows whole images.
-        seed: of the degradations, of the map, and of the untrained LURE.
-        out: folder that gets tsne.png and embedding.csv.
+        view: for DSPFusion: kind, the vector of the contrastive loss, or prior, which guides the fusion.
+        weights: METHOD=FILE weight file to use instead of the default one.
+        strict: refuse a method whose own weights are missing, instead of falling back to the small network that comes
+            with the package.
+        limit: use only the first N pairs.
+        crop: side of the central square of each image to encode; 0 for whole images.
+        seed: random seed of the degradations, the t-SNE plot and the untrained LURE.
+        out: output folder of tsne.png and embedding.csv.
     """
     from fusionbench.benchmark.preflight import settle
     from fusionbench.console import make_console
 
     if limit < 2:
-        raise ValueError(f"limit is {limit}; similar images are looked for in other scenes, so give 2 or more")
+        raise ValueError(f"limit is {limit}; images are compared with other scenes, so give 2 or more")
     if crop < 0:
         raise ValueError(f"crop is {crop}; give the side of a square in pixels, or 0 for whole images")
     (choice,), notices = settle(choose_methods([method], weights), strict=strict, option=WEIGHTS)

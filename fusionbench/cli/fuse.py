@@ -37,33 +37,35 @@ def fuse_images(
     devices: int | str = 1,
     precision: str = "32-true",
 ) -> int:
-    """Fuse your own images: two files, or two folders that pair by name.
+    """Fuse your own images: two files, or two folders with matching file names.
 
     Args:
         method: one method; see `fusionbench list methods`.
         ir: infrared image or folder.
         vi: visible image or folder.
         out: folder for the fused images.
-        prompt: what is wrong with the images, in words, for methods that read text.
-        degradation: what is wrong with the images, as a spec; 'clean' says nothing is. Nothing is degraded here.
-        weights: FILE or METHOD=FILE in place of the file that the method looks for.
-        strict: refuse a method whose own weights are missing, instead of fusing with the small network that comes with
-            the package.
-        resize: bring the infrared image to the size of the visible one where they differ.
+        prompt: description of the degradation in words, for methods that read text.
+        degradation: spec of the degradation that the images have, for methods that need it; 'clean' for none. Nothing
+            is degraded here.
+        weights: FILE or METHOD=FILE, weight file to use instead of the default one.
+        strict: refuse a method whose own weights are missing, instead of falling back to the small network that comes
+            with the package.
+        resize: resize infrared images to the size of the visible ones if they differ.
         unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
-        names: text file with the names of the pairs to use, one a line.
-        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
-        vi_suffix: the same of visible file names.
-        limit: fuse only the first so many pairs.
+        names: text file with the names of the pairs to use, one per line.
+        ir_suffix: what follows the name of the pair in infrared file names, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same for visible file names.
+        limit: fuse only the first N pairs.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
-            auto stretches each image by itself. The range of the file's own depth without it.
-        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
-        seed: what methods draw from, together with each image's name.
-        tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
-        batch_size: images of one size to fuse at a time on a GPU; a CPU fuses one after the other.
+            auto stretches each image separately. By default the full range of the file's bit depth.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma converts colours to
+            gray.
+        seed: random seed; methods derive their random numbers from it and each image's name.
+        tile: tile size in pixels, to fuse large images in tiles; 0 fuses whole images.
+        batch_size: images of equal size to fuse at a time on a GPU; on a CPU they are fused one at a time.
         workers: processes that read images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
-        devices: how many devices, or which.
+        devices: number of devices, or which ones.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
     """
     from fusionbench.benchmark.preflight import settle

@@ -17,10 +17,10 @@ def show_list(
     """List methods, datasets, degradations, metrics or protocols.
 
     Args:
-        what: which of them; `fusionbench list` alone says what there is.
-        match: a pattern that names must fit, such as 'lure*'.
-        all: show variants and ablations of methods, too.
-        format: text fits the terminal; csv and json are for programs and hold everything.
+        what: the table to list; `fusionbench list` alone lists the tables.
+        match: pattern of the names to list, such as 'lure*'.
+        all: include variants and ablations of methods.
+        format: text fits the terminal; csv and json are for programs and have every column in full.
     """
     from fusionbench.api.listing import LISTINGS, overview
     from fusionbench.console import make_console

@@ -1,4 +1,4 @@
-"""The command line: sub-commands from the signatures in commands.py, and how errors become exit statuses.
+"""The command line: commands from the signatures in commands.py, and exit statuses from errors.
 
 0 done; 1 a defect of the program; 2 wrong input, nothing run; 3 done with failures or missing values, all listed;
 130 interrupted.
@@ -27,9 +27,9 @@ VERSION = ("--version", "-V", "version")
 FIRST = {
     "fusionbench run --method lure --degradation ll+lc": "degrade images, fuse and score them",
     "fusionbench fuse --method dspfusion --ir IR --vi VI --out OUT": "fuse your own images",
-    "fusionbench score --fused FUSED --ir IR --vi VI": "score fused images that were made anywhere",
+    "fusionbench score --fused FUSED --ir IR --vi VI": "score images that were fused anywhere",
 }
-"""What to type first, and what it does."""
+"""First commands to try, and their purpose."""
 
 OVERVIEW = {
     "Evaluate": ("run", "score", "report", "bench", "profile", "demo"),
@@ -37,20 +37,20 @@ OVERVIEW = {
     "Train": ("train", "embed"),
     "Look up and download": ("list", "data", "weights"),
 }
-"""Every command, by what it is for."""
+"""Commands by purpose."""
 
 EVERYWHERE = {
-    "--include PATH": "add what a Python file or package defines (docs/plugins.md)",
+    "--include PATH": "load plugins from a Python file or package (docs/plugins.md)",
     "--quiet": "show warnings and errors only",
     "--verbose": "log every step, file and image, with the time",
     "--debug": "show the traceback of an error",
     "--version": "show the version",
     "--help": "show this, or the options of a command",
 }
-"""What every command takes."""
+"""Options of every command."""
 
 RESUMING = {"run", "demo", "score", "bench", "degrade", "data download", "weights download"}
-"""Commands that go on where they were interrupted when they are given again; a training needs --resume."""
+"""Commands that resume when they are run again after an interruption; `train` needs --resume."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    # What ends a batch job ends a command as Ctrl-C does. Lightning calls this handler beside its own, which only takes
-    # note until a training step ends.
+    # The signal that ends a batch job has the effect of Ctrl-C. Lightning calls this handler in addition to its own,
+    # which only waits for the end of a training step.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fusionbench: interrupted; {_way_on(words)}", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
     except Exception as error:
-        # The only net for everything: what ends here is no wrong input, and a person still gets one sentence.
+        # The only catch-all: these errors are not wrong input, and the user still gets one sentence.
         if debug:
             raise
         what = f"{type(error).__name__}: {_sentence(error)}"
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _warnings_as_sentences() -> Iterator[None]:
-    """The package's own warnings become one line each, shown once; other warnings look as Python shows them."""
+    """Print each of the package's own warnings once, as one line; other warnings look as usual."""
     from fusionbench.images.options import ImageWarning
     from fusionbench.registry import RenamedWarning
     from fusionbench.weights.read import WeightsWarning
@@ -119,7 +119,7 @@ def _warnings_as_sentences() -> Iterator[None]:
 
 
 def _including(words: Sequence[str]) -> list[str]:
-    """The words without `--include`, once its plugins are included.
+    """Load the plugins of `--include`, and return the other words.
 
     Raises:
         ValueError: it lacks its path.
@@ -135,20 +135,20 @@ def _including(words: Sequence[str]) -> list[str]:
             continue
         paths = paths if equals or not rest else rest.pop(0)
         if not paths or paths.startswith("-"):
-            raise ValueError("--include needs a path, of a Python file or the folder of a package")
+            raise ValueError("--include needs the path of a Python file or of a package's folder")
         include_all(paths)
     return kept
 
 
 def _way_on(words: Sequence[str]) -> str:
-    """What a person can do after an interruption of this command."""
+    """How to continue after an interruption of this command."""
     spoken = [word for word in words if not word.startswith("-")]
     command = " ".join(spoken[: 2 if spoken[:1] in (["data"], ["weights"]) else 1])
     if command == "train":
-        return "the same command with --resume goes on from its last checkpoint"
+        return "the same command with --resume continues from its last checkpoint"
     if command in RESUMING:
-        return "the same command goes on where it stopped"
-    return "the same command begins again"
+        return "the same command continues where it stopped"
+    return "the same command starts again"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -179,7 +179,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _overview(commands: Mapping[str, Any], version: str) -> str:
-    """What `fusionbench` alone shows."""
+    """The overview that `fusionbench` alone prints."""
     lines = [f"fusionbench {version}: train, run and compare image fusion on degraded input", ""]
     lines += [f"  {words}\n      {what}" for words, what in FIRST.items()]
     for heading, names in OVERVIEW.items():

@@ -1,7 +1,7 @@
-"""From the words of a command line to the call of a command, and what is wrong with the words in one sentence.
+"""Parsing the command line and calling a command; errors are one sentence.
 
-A command is a function. Its parameters are options; those without a default stand on their own. jsonargparse reads the
-values, once the words have the one form that it expects.
+A command is a function. Its parameters are options; those without a default are positional. The words are brought into
+the form that jsonargparse expects, which then reads the values.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from fusionbench.registry import current_names, join_or, similar_names
 PROGRAM = "fusionbench"
 HELP = ("-h", "--help")
 ALL = "--all"
-"""Written in place of a name, it means every one."""
+"""Given instead of a name, it means all."""
 ABOUT = "_help"
-"""Key of a group of commands whose value says what the group is for."""
+"""Key of the description of a group of commands."""
 
 ALIASES = (
     ("method", "methods"),
@@ -42,10 +42,10 @@ ALIASES = (
     ("source", "from"),
     ("init_from", "start"),
 )
-"""Options of one meaning: whichever of a group is typed, a command reads it as the one that it has."""
+"""Options of equal meaning: a command accepts any of a group for the one that it has."""
 
 RENAMED = {"start": "init_from"}
-"""Options by the names that they had in version 0.1.0."""
+"""Current names of options by their former names, which give a warning."""
 
 _OF_THE_PARSER = {"config", "print_config"}
 _EVERYWHERE = "Everywhere: --include PATH, --quiet, --verbose, --debug."
@@ -61,18 +61,18 @@ _REWRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"positional arguments:", "arguments:"),
     (r"subcommands:\n.*?Available subcommands:\n", "commands:\n"),
 )
-"""What jsonargparse writes into a help, and what a person reads there."""
+"""Parts of jsonargparse's help texts, and their replacements."""
 
 _TRUTHS = ("true", "false")
 _SHOWN = 60
 
 
 class Complaint(Exception):  # noqa: N818 - it never leaves this module
-    """What jsonargparse says is wrong, in its own words."""
+    """An error message of jsonargparse."""
 
 
 class Help(DefaultHelpFormatter):
-    """Help without Python's types, and with those defaults that say something."""
+    """Help without Python's types, and without empty defaults."""
 
     @override
     def _get_help_string(self, action: Action) -> str:
@@ -82,7 +82,7 @@ class Help(DefaultHelpFormatter):
 
 
 class Parser(ArgumentParser):
-    """A parser that raises what is wrong instead of printing how it is used."""
+    """A parser that raises errors instead of printing its usage."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(
@@ -91,7 +91,7 @@ class Parser(ArgumentParser):
 
     @override
     def format_help(self, *arguments: Any) -> str:
-        """The help, with options as they are typed: '-' for '_', and without the parser's own ways to write them."""
+        """The help, with options as they are typed: with '-' instead of '_', and without the parser's notation."""
         group = self._subparsers is not None
         values = [action.dest.upper() for action in self._actions if not action.option_strings and not group]
         usage = " ".join([self.prog.replace(" [options]", ""), *(["COMMAND"] if group else values), "[options]"])
@@ -103,7 +103,7 @@ class Parser(ArgumentParser):
 
     @override
     def add_argument(self, *names: str, **options: Any) -> Any:
-        # `from` is a word of Python and cannot be a parameter's name.
+        # `from` is a keyword of Python and cannot be the name of a parameter.
         return super().add_argument(*names, *(["--from"] if names == ("--source",) else []), **options)
 
     @override
@@ -112,7 +112,7 @@ class Parser(ArgumentParser):
 
     @override
     def parse_string(self, content: str, path: Any = "", *arguments: Any, **options: Any) -> Any:
-        """A configuration in YAML, whose keys may go by their aliases too."""
+        """Parse a YAML configuration, whose keys may be aliases."""
         try:
             given = yaml.safe_load(content)
         except yaml.YAMLError as error:
@@ -120,7 +120,7 @@ class Parser(ArgumentParser):
             place = f", line {mark.line + 1}" if mark else ""
             raise Complaint(f"--config {path}{place}: this is not YAML ({getattr(error, 'problem', error)})") from error
         if not isinstance(given, dict):
-            raise Complaint(f"--config {path}: expected options, one a line, such as 'limit: 2'")
+            raise Complaint(f"--config {path}: expected options, one per line, such as 'limit: 2'")
         asked = list(given)
         try:
             include_all(given.pop("include", ()))
@@ -144,8 +144,8 @@ class Command:
     """One command.
 
     Attributes:
-        name: the words that call it.
-        function: what it does.
+        name: its words on the command line.
+        function: the function to call.
     """
 
     name: str
@@ -153,12 +153,12 @@ class Command:
 
     @cached_property
     def types(self) -> dict[str, Any]:
-        """What each parameter takes."""
+        """The type of each parameter."""
         return {name: kind for name, kind in get_type_hints(self.function).items() if name != "return"}
 
     @cached_property
     def required(self) -> list[str]:
-        """The parameters that stand on their own, in order."""
+        """The positional parameters, in order."""
         parameters = inspect.signature(self.function).parameters.values()
         return [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty]
 
@@ -168,7 +168,7 @@ class Command:
         return set(self.types) - set(self.required)
 
     def read(self, words: Sequence[str]) -> Iterator[str]:
-        """The words in the form that the parser expects: '--name=value' with '_' for '-', and values on their own.
+        """The words in the form that the parser expects: '--name=value' with '_' for '-', and positional values.
 
         Raises:
             ValueError: an option is unknown or lacks its value, or there are too few or too many values.
@@ -192,7 +192,7 @@ class Command:
             raise ValueError(f"{self.name} needs {self._needs(wanted[0])}")
 
     def _option(self, word: str, rest: list[str], *, switch_only: bool) -> str:
-        """An option with its value, which is taken from the words that follow."""
+        """An option with its value, which is taken from the following words if necessary."""
         typed, equals, value = word.partition("=")
         name = own_name(typed[2:], self.options | _OF_THE_PARSER) if typed.startswith("--") else ""
         if not name:
@@ -216,7 +216,7 @@ class Command:
         return f"--{name}={_cased(value, kind)}"
 
     def _needs(self, name: str) -> str:
-        """A parameter that stands on its own, with what its help says."""
+        """A positional parameter, with its help text."""
         about = re.search(rf"^ +{name}: (.*?)\.?$", inspect.getdoc(self.function) or "", re.MULTILINE)
         choices = get_args(self.types[name])
         return f"{name.upper()}: {join_or(choices) if choices else about[1] if about else expected(self.types[name])}"
@@ -231,10 +231,10 @@ class Command:
         return f"{self.name} does not take {_short(word)!r} on its own; see {PROGRAM} {self.name} --help"
 
     def sentence(self, complaint: str, words: Sequence[str]) -> str:
-        """What jsonargparse says is wrong, as a person would say it.
+        """A plain sentence for an error message of jsonargparse.
 
         Args:
-            words: of the command, as they were typed.
+            words: the words of the command, as typed.
         """
         key = re.match(r'Parser key "([\w.]+)"', complaint)
         name = key[1].rpartition(".")[2] if key else ""
@@ -277,7 +277,7 @@ def call(words: Sequence[str], commands: Mapping[str, Any]) -> int:
     options = command.options if command else set()
     wording = WORDING.set(lambda sentence: in_options(sentence, options))
     try:
-        # The parser is made of what is called alone: every command more takes time.
+        # The parser is built for the called command only, because every further command takes time.
         status = auto_cli(
             {called[0]: commands[called[0]]},
             args=[*called, *arguments],
@@ -299,7 +299,7 @@ def call(words: Sequence[str], commands: Mapping[str, Any]) -> int:
 
 
 def own_name(typed: str, names: Collection[str]) -> str:
-    """The parameter that an option means: by its name or an alias, with '-' for '_'; empty if there is none.
+    """The parameter of an option, by its name or an alias, with '-' for '_'; empty if there is none.
 
     Example:
         >>> own_name("batch-size", {"batch_size"}), own_name("root", {"data"}), own_name("trainer.devices", {"trainer"})
@@ -312,7 +312,7 @@ def own_name(typed: str, names: Collection[str]) -> str:
 
 
 def no_option(command: str, typed: str, names: Iterable[str]) -> str:
-    """The sentence for an option that a command does not have."""
+    """The error message for an unknown option."""
     options = {name.replace("_", "-") for name in names}
     alike = similar_names(typed.lstrip("-").partition(".")[0].replace("_", "-"), options)
     mark = "--" if typed.startswith("-") else ""
@@ -322,7 +322,7 @@ def no_option(command: str, typed: str, names: Iterable[str]) -> str:
 
 def _check_config(typed: str, path: Path) -> None:
     if not path.is_file():
-        raise FileNotFoundError(f"{typed} {path}: there is no such file; expected one with options in YAML")
+        raise FileNotFoundError(f"{typed} {path}: there is no such file; expected a YAML file of options")
     try:
         path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -330,7 +330,7 @@ def _check_config(typed: str, path: Path) -> None:
 
 
 def is_option(word: str) -> bool:
-    """Whether a word is an option, and no value such as -1."""
+    """Whether a word is an option, and not a value such as -1."""
     return word.startswith("--") or re.match(r"-[A-Za-z]", word) is not None
 
 
@@ -343,7 +343,7 @@ def _no_command(word: str, called: Sequence[str], group: Mapping[str, Any]) -> s
 
 
 def _cased(value: str, kind: Any) -> str:
-    """A value in the case in which its choices are written."""
+    """A value spelled as in its choices, if it equals one in another case."""
     choices = [choice for part in (kind, *get_args(kind)) if get_origin(part) is Literal for choice in get_args(part)]
     return next((choice for choice in choices if choice.casefold() == value.casefold()), value)
 

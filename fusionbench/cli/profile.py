@@ -27,18 +27,18 @@ def profile(
 
     Args:
         method: methods, separated by commas; see `fusionbench list methods`.
-        size: of the images, HEIGHTxWIDTH.
-        device: cpu, cuda or both separated by a comma; auto takes those that there are.
+        size: image size, HEIGHTxWIDTH.
+        device: cpu, cuda or both separated by a comma; auto uses the available ones.
         batch_size: images per call; results are per image.
-        warm_up: calls before those that are timed.
-        runs: calls that are timed.
-        allowed: seconds for the timed calls of a method; three are made in any case.
-        threads: of the CPU; torch's own choice without it.
-        degradation: what methods are told is wrong with the images, as a spec.
-        weights: METHOD=FILE,... in place of the files that the methods look for.
-        strict: refuse methods whose weights are missing, instead of measuring them with random ones, on which neither
-            time nor size depends.
-        out: folder that gets profile.csv.
+        warm_up: untimed calls before the timed ones.
+        runs: timed calls.
+        allowed: time limit in seconds for the timed calls of a method; at least three are made.
+        threads: CPU threads; by default torch's choice.
+        degradation: spec of the degradation that methods are told.
+        weights: METHOD=FILE,... weight files to use instead of the default ones.
+        strict: refuse methods whose weights are missing, instead of measuring them with random weights, which affect
+            neither time nor size.
+        out: output folder of profile.csv.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""What `--config` names: a recipe that comes with the package, or a file."""
+"""The values of `--config`: recipes that come with the package, or files."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from fusionbench.registry import lookup
 
 
 def recipes() -> dict[str, Path]:
-    """The files of the recipes by name."""
+    """The recipe files of the package by name."""
     return {path.stem: path for path in sorted(resources("experiments").glob("*.yaml"))}
 
 
 def recipe_file(given: str) -> str:
-    """What `--config` names: a recipe of the package by its name, or a file.
+    """The file of a recipe of the package by its name; file paths are returned unchanged.
 
     Raises:
-        ValueError: a bare name that no recipe and no file has.
+        ValueError: a bare name of neither a recipe nor a file.
 
     Example:
         >>> recipe_file("mine.yaml")
@@ -31,7 +31,7 @@ def recipe_file(given: str) -> str:
 
 
 def with_recipe_files(words: Sequence[str]) -> Iterator[str]:
-    """The words of a command line in which `--config NAME` or `--config=NAME` names the recipe's file."""
+    """The words of a command line, with recipe names after `--config` replaced by their files."""
     before = ""
     for word in words:
         option, equals, value = word.partition("=")

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def report(run: Path, html: bool = False) -> int:
-    """Print the tables of a run and write them again; say what is missing.
+    """Print and rewrite the tables of a run, and list what is missing.
 
     Args:
         run: the run's folder.
-        html: write report/index.html too, a page with charts and a gallery.
+        html: also write report/index.html, a page with charts and a gallery.
     """
     from fusionbench.console import make_console
 

@@ -28,7 +28,7 @@ DEMO = {
     "ll+lc": ("lap", "gff", "dspfusion-s", "lure-s"),
     "noise": ("lap", "gff", "dspfusion-s", "drfusion-s"),
 }
-"""What the demo shows of each degradation: two classical methods, and the small networks that were trained for it."""
+"""Methods of the demo for each degradation: two classical ones, and the small networks that were trained for it."""
 
 
 DEMO_METRICS = ("EN", "SF", "MI", "SSIM", "VIF", "Qabf")
@@ -76,43 +76,44 @@ def run(
 
     Args:
         method: methods, separated by commas; see `fusionbench list methods`.
-        dataset: datasets, separated by commas; see `fusionbench list datasets`. When none is named, those that --data
-            or $FUSIONBENCH_DATA holds, and without any, the generated scenes that come with the package.
-        data: a dataset's folder, one that holds datasets under their names, or NAME=DIR,NAME=DIR.
-        split: which pairs of the dataset.
+        dataset: datasets, separated by commas; see `fusionbench list datasets`. By default those in --data or
+            $FUSIONBENCH_DATA, or else the generated scenes that come with the package.
+        data: a dataset's folder, a folder that contains datasets under their names, or NAME=DIR,NAME=DIR.
+        split: the split of the datasets.
         degradation: specs, separated by commas, such as clean,ll+lc,vi:rain+ir:sn.
-        metrics: scores, separated by commas; MI@tang picks a variant, CC@input compares with the degraded sources.
-            Eleven common ones, as far as the protocol has them, when none are named.
-        protocol: which variant a score without one means.
-        out: the run's folder; an interrupted run of the same settings goes on there.
-        seed: what degradations and methods draw from, together with each image's name.
-        limit: use only the first so many pairs; the table is marked partial.
-        ir: folder of infrared images of your own.
-        vi: folder of visible images of your own.
-        resize: bring the infrared image to the size of the visible one where they differ.
+        metrics: metrics, separated by commas; MI@tang selects a variant, CC@input compares with the degraded sources.
+            By default eleven common ones, as far as the protocol has them.
+        protocol: decides the variant of metrics without one; see `fusionbench list protocols`.
+        out: the run's folder; an interrupted run with the same settings resumes there.
+        seed: random seed; degradations and methods derive their random numbers from it and each image's name.
+        limit: use only the first N pairs; the table is marked partial.
+        ir: folder of your own infrared images.
+        vi: folder of your own visible images.
+        resize: resize infrared images to the size of the visible ones if they differ.
         unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
-        names: text file with the names of the pairs to use, one a line; NAME=FILE,... for datasets with lists of their
-            own.
-        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
-        vi_suffix: the same of visible file names.
+        names: text file with the names of the pairs to use, one per line; NAME=FILE,... for separate lists per dataset.
+        ir_suffix: what follows the name of the pair in infrared file names, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same for visible file names.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
-            auto stretches each image by itself. The range of the file's own depth without it.
-        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
-        weights: METHOD=FILE,... in place of the files that the methods look for.
-        fused: METHOD=DIR,... folders of images made elsewhere.
-        cmd: NAME=COMMAND,... that external methods run, with {ir}, {vi} and {out} in it; one alone needs no NAME.
+            auto stretches each image separately. By default the full range of the file's bit depth.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma converts colours to
+            gray.
+        weights: METHOD=FILE,... weight files to use instead of the default ones.
+        fused: METHOD=DIR,... folders of images fused elsewhere.
+        cmd: NAME=COMMAND,... commands of external methods, which contain {ir}, {vi} and {out}; a single command needs
+            no NAME.
         pre: restoration commands before fusion, such as 'vi:restore {in} {out}'.
-        timeout: seconds for one call of such a command.
-        prompt: what a person says about the degradation, for methods that read text.
-        tile: side of the tiles to fuse at a time, in pixels; 0 fuses whole images.
-        strict: do not start where a score cannot be computed, instead of leaving its column empty, or where a
-            method's own weights are missing, instead of running the small network that comes with the package.
-        batch_size: images of one size to fuse at a time on a GPU; a CPU fuses one after the other.
+        timeout: time limit in seconds for one call of an external command.
+        prompt: description of the degradation in words, for methods that read text.
+        tile: tile size in pixels, to fuse large images in tiles; 0 fuses whole images.
+        strict: stop before the run if a metric cannot be computed, instead of leaving its column empty, or if a
+            method's own weights are missing, instead of falling back to the small network that comes with the package.
+        batch_size: images of equal size to fuse at a time on a GPU; on a CPU they are fused one at a time.
         workers: processes that read and degrade images.
         accelerator: Lightning's accelerator (auto, cpu, gpu).
-        devices: how many devices, or which; on a processor, how many processes. Each takes its part of the images.
+        devices: number of devices, or which ones; on a CPU, number of processes. Images are sharded across them.
         precision: Lightning's precision (32-true, 16-mixed, bf16-mixed).
-        wandb: show the results on Weights and Biases too, at once or from `wandb sync` later.
+        wandb: also log the results to Weights and Biases, now or later with `wandb sync`.
     """
     from fusionbench.console import make_console
 
@@ -139,11 +140,11 @@ def run(
 
 
 def demo(out: Path = Path("runs/demo"), limit: int = DEMO_SCENES) -> int:
-    """Fuse, score and picture generated scenes with five small methods.
+    """Fuse, score and plot generated scenes with five small methods.
 
     Args:
-        out: where images, scores, tables and the picture go.
-        limit: how many scenes; there are six.
+        out: output folder of images, scores, tables and figures.
+        limit: number of scenes, at most six.
     """
     from fusionbench.benchmark.run import run as run_benchmark
     from fusionbench.console import make_console
@@ -174,7 +175,7 @@ def _run(
 ) -> int:
     from fusionbench.benchmark.preflight import check
 
-    # What is lacking is said at once; the import of torch alone takes seconds.
+    # Missing files are reported before torch is imported, which takes seconds.
     benchmark, checked = check(benchmark, strict=strict, option=WEIGHTS)
     warn(console, *checked.notices)
     print_missing(console, checked.exceptions, label="n/a: ")

@@ -32,30 +32,31 @@ def score(
     vi_suffix: str = "",
     limit: int | None = None,
 ) -> int:
-    """Score a folder of fused images, made anywhere, against its sources.
+    """Score a folder of images fused anywhere, against its sources.
 
     Args:
-        fused: folder of fused images; they pair with the sources by name.
+        fused: folder of fused images, named as the sources.
         ir: folder of infrared images.
         vi: folder of visible images.
-        dataset: a known dataset in place of --ir and --vi.
-        data: the dataset's folder, or one that holds it under its name.
-        split: which pairs of the dataset.
-        metrics: scores, separated by commas; MI@tang picks a variant. Eleven common ones, as far as the protocol has
-            them, when none are named.
-        protocol: which variant a score without one means.
-        resize: bring infrared images to the size of the visible ones where they differ.
+        dataset: a known dataset instead of --ir and --vi.
+        data: the dataset's folder, or a folder that contains it under its name.
+        split: the split of the dataset.
+        metrics: metrics, separated by commas; MI@tang selects a variant. By default eleven common ones, as far as the
+            protocol has them.
+        protocol: decides the variant of metrics without one; see `fusionbench list protocols`.
+        resize: resize infrared images to the size of the visible ones if they differ.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
-            auto stretches each image by itself. The range of the file's own depth without it.
-        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
-        out: where scores.csv goes; an interrupted run goes on there.
-        unmatched: 'refuse' refuses files without a partner, 'skip' leaves them out and says so.
-        suffix: what fused file names have behind the name of their pair, such as _CBF; or a pattern such as 'CBF_*'.
-            Other files are passed over.
-        names: text file with the names of the pairs to use, one a line.
-        ir_suffix: what infrared file names have behind the name of their pair, such as _ir; or a pattern such as 'IR*'.
-        vi_suffix: the same of visible file names.
-        limit: use only the first so many pairs.
+            auto stretches each image separately. By default the full range of the file's bit depth.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma converts colours to
+            gray.
+        out: output folder of scores.csv; an interrupted run resumes there.
+        unmatched: 'refuse' refuses files without a partner, 'skip' leaves them out and lists them.
+        suffix: what follows the name of the pair in fused file names, such as _CBF; or a pattern such as 'CBF_*'. Other
+            files are ignored.
+        names: text file with the names of the pairs to use, one per line.
+        ir_suffix: what follows the name of the pair in infrared file names, such as _ir; or a pattern such as 'IR*'.
+        vi_suffix: the same for visible file names.
+        limit: use only the first N pairs.
     """
     from fusionbench.benchmark.score_folder import score_folder
     from fusionbench.console import make_console

@@ -33,32 +33,33 @@ def train(
 ) -> int:
     """Train a method through all its phases.
 
-    --config takes a recipe that comes with fusionbench by its name, or a file.
+    --config takes the name of a recipe that comes with fusionbench, or a file.
 
     Args:
         method: one method with training phases; see `fusionbench list methods`.
-        data: a dataset's name, its folder or that of its shards (`fusionbench data shard`), or the folder that holds
-            all datasets which the recipe names; without it the recipe's datasets are looked for in
-            $FUSIONBENCH_DATA, and generated scenes are taken where it names none.
-        dataset: which dataset the folder holds, where its name does not say so.
-        out: folder of checkpoints, logs, curves, samples and the trained weights.
-        resume: go on where an interrupted run of the same recipe stopped.
-        seed: of everything that is drawn.
+        data: a dataset's name, its folder or that of its shards (`fusionbench data shard`), or a folder that contains
+            all datasets of the recipe; by default they are searched in $FUSIONBENCH_DATA. A recipe without datasets
+            trains on generated scenes.
+        dataset: the dataset in the folder, if the folder's name does not tell.
+        out: output folder of checkpoints, logs, curves, samples and the trained weights.
+        resume: resume an interrupted training of the same recipe.
+        seed: random seed.
         save_every: optimiser steps between two checkpoints.
-        init_from: initial weights, a file or the folder of an exported method; the method's name takes the weights that
-            it fuses with; without it, random initialisation.
+        init_from: initial weights: a file, the folder of an exported method, or the method's name for its default
+            weights; by default random initialisation.
         ir_range: the values of infrared files that become black and white, LOW,HIGH, for raw frames and temperatures;
-            auto stretches each image by itself. The range of the file's own depth without it.
-        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma for colours as gray.
+            auto stretches each image separately. By default the full range of the file's bit depth.
+        ir_channel: the channel of infrared files that is the infrared image, counted from 0; luma converts colours to
+            gray.
         options: constructor arguments of the method, such as --options.learning_rate 1e-4.
         loader: arguments of the data module, such as --loader.batch_size 8.
         trainer: arguments of Lightning's Trainer, such as --trainer.devices 4.
-        phases: what differs in a phase, such as --phases.fusion.trainer.max_epochs 10.
+        phases: settings of single phases, such as --phases.fusion.trainer.max_epochs 10.
         callbacks: callbacks of Lightning, such as '[{class_path: EarlyStopping, init_args: {monitor: val/loss}}]'.
         loggers: loggers of Lightning, such as '[TensorBoardLogger]'.
-        overrides: entries of these four tables, such as trainer.max_steps=6, that hold for every phase, whatever the
-            recipe and its phases say; --trainer.max_steps 6 is short for --overrides trainer.max_steps=6.
-        wandb: mirror the logs to Weights and Biases.
+        overrides: entries of these four tables, such as trainer.max_steps=6, for every phase, with priority over the
+            recipe; --trainer.max_steps 6 is short for --overrides trainer.max_steps=6.
+        wandb: also log to Weights and Biases.
     """
     from fusionbench.console import make_console
     from fusionbench.trainer import is_rank_zero
@@ -68,7 +69,7 @@ def train(
     tables: dict[str, Any] = {"options": options or {}, "loader": loader or {}, "trainer": trainer or {}}
     tables["phases"] = phases or {}
     tables = overridden(tables, parsed(overrides or []))
-    # What is not said is no part of the recipe, so that one of an earlier version stays the same.
+    # Options that are not given are not part of the recipe, so that recipes of earlier versions stay the same.
     reading = {"loader.ir_range": ir_range, "loader.ir_channel": ir_channel}
     said = {name: value for name, value in reading.items() if value is not None}
     tables = overridden(tables, {**_data(data, dataset, tables), **said})
@@ -82,7 +83,7 @@ def train(
 
 
 def override_words(words: Sequence[str]) -> list[str]:
-    """The words of a command line in which options of a recipe's tables are overrides, where it is `train`'s.
+    """The words of a `train` command line, with options of the recipe's tables collected in --overrides.
 
     Example:
         >>> override_words(["train", "--trainer.max_steps", "6", "--loader={crop: 64}", "--out", "runs/a"])
@@ -95,19 +96,19 @@ def override_words(words: Sequence[str]) -> list[str]:
         word = rest.pop(0)
         name, equals, value = word.partition("=")
         name = name[:2] + name[2:].replace("-", "_")
-        # An option without a value is left to the parser, which says so.
+        # An option without a value is left to the parser, which reports it.
         valued = bool(equals) or (len(rest) > 0 and not rest[0].startswith("--"))
         if not valued or not re.fullmatch(r"--overrides|--(options|loader|trainer|phases)(\..+)?", name):
             kept.append(word)
             continue
         value = value if equals else rest.pop(0)
         overrides.append(value if name == "--overrides" else f"{name[2:]}={value}")
-    # One list, as the parser of values would take several for tables where they hold braces.
+    # One list, because the parser would read several values with braces as tables.
     return [*kept, *([f"--overrides={json.dumps(overrides)}"] if overrides else [])]
 
 
 def _data(data: str | None, dataset: str | None, tables: Mapping[str, Any]) -> dict[str, Any]:
-    """What `--data` and `--dataset` change in a recipe, for all of its phases."""
+    """The recipe entries that `--data` and `--dataset` set for all phases."""
     from fusionbench.data import DATASETS
     from fusionbench.data.sources.shards import has_shards, read_index
     from fusionbench.registry import lookup

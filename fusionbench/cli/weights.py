@@ -1,4 +1,4 @@
-"""`fusionbench weights ...`: which weight files there are, getting them, bringing own ones, checking them."""
+"""`fusionbench weights ...`: listing, downloading, importing, exporting and verifying weight files."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ALL = "all"
 
 
 def list_all(all: bool = False, format: Format = "text") -> int:  # noqa: A002 - the options' names
-    """List methods and metrics that read weights: whether the files are here, their size and licence.
+    """List the weight files of methods and metrics: state, size and licence.
 
     Args:
-        all: show variants and ablations of methods, and every file on a line of its own.
-        format: text fits the terminal; csv and json are for programs and hold everything.
+        all: include variants and ablations of methods, with one line per file.
+        format: text fits the terminal; csv and json are for programs and have every column in full.
     """
     from fusionbench.hub.catalog import iter_owners
     from fusionbench.methods import METHODS, variant_of
@@ -40,10 +40,10 @@ def list_all(all: bool = False, format: Format = "text") -> int:  # noqa: A002 -
 
 
 def info(names: str) -> int:
-    """Print what is known of the weight files of methods or scores.
+    """Print the details of the weight files of methods or metrics.
 
     Args:
-        names: methods and metrics, separated by commas; --all for every one.
+        names: methods and metrics, separated by commas; --all for all of them.
     """
     console = make_console()
     for owner in _holders(names):
@@ -55,10 +55,10 @@ def info(names: str) -> int:
 
 
 def path(names: str) -> int:
-    """Print where each weight file is, or would be looked for first.
+    """Print the path of each weight file, or where it is expected.
 
     Args:
-        names: methods and metrics, separated by commas; --all for every one.
+        names: methods and metrics, separated by commas; --all for all of them.
     """
     from fusionbench.weights.store import cache_path, locate
 
@@ -68,11 +68,11 @@ def path(names: str) -> int:
 
 
 def download(names: str, dry_run: bool = False) -> int:
-    """Fetch weight files to where they are looked for; an interrupted transfer goes on.
+    """Download weight files; an interrupted download is resumed.
 
     Args:
-        names: methods and metrics, separated by commas; --all for every one that has an address.
-        dry_run: show what would be fetched, and how large it is; nothing is written.
+        names: methods and metrics, separated by commas; --all for all that have an address.
+        dry_run: show what would be downloaded, and its size, without writing anything.
     """
     from fusionbench.hub.catalog import check_reachable, fetch
     from fusionbench.weights.download import Servers
@@ -98,18 +98,18 @@ def download(names: str, dry_run: bool = False) -> int:
 
 
 def import_files(name: str, source: Path = Path(), out: Path | None = None, unverified: bool = False) -> int:
-    """Put weight files that you have where they are looked for, in the form that is read.
+    """Import weight files that you have, converting them if necessary.
 
     Args:
-        name: the method or score.
+        name: the method or metric.
         source: the file, or the folder that holds it.
-        out: the file to write, to be passed as --weights NAME=FILE; by default the place where it is looked for.
-        unverified: accept a file that no published checksum speaks for (your own training); results will say so.
+        out: the file to write, to be passed as --weights NAME=FILE; by default in the cache.
+        unverified: accept a file without a matching published checksum, such as your own training; results will say so.
     """
     from fusionbench.hub.catalog import install_files, owner_of
 
     if source == Path():
-        raise ValueError("weights import needs --from, the weight file or the folder that holds it")
+        raise ValueError("weights import needs --from, the weight file or its folder")
     for place in install_files(owner_of(name), source.expanduser(), out, unverified=unverified):
         _say(place)
     return EXIT_OK
@@ -125,18 +125,18 @@ def export(
     limits: str = "",
     half: bool = False,
 ) -> int:
-    """Write a trained method as a folder for others: model.safetensors, config.json and a README card.
+    """Export a trained method as a folder for others: model.safetensors, config.json and a README model card.
 
     Args:
         name: the method.
         source: its weight file, or the folder of its training.
-        out: the folder to write; by default the method's name.
-        run: folder of a run of it; its scores and their protocol go into the card.
-        licence: of the numbers; without it, that of the exported folder which they come from.
-        about: a paragraph on what it is for.
-        limits: a sentence on where it fails, which lists of methods show; without it, that of the exported folder
-            which the numbers come from.
-        half: round the numbers to 16 bits, for half the size.
+        out: the output folder; by default the method's name.
+        run: folder of a run of it, whose scores are added to the card.
+        licence: licence of the weights; by default that of the exported folder that they come from.
+        about: a paragraph on its purpose.
+        limits: a sentence on where it fails, shown in lists of methods; by default that of the exported folder that the
+            weights come from.
+        half: round the weights to 16 bits, for half the size.
     """
     from fusionbench.hub.export import export as export_model
     from fusionbench.hub.trained import trained
@@ -147,10 +147,10 @@ def export(
 
 
 def verify(names: str) -> int:
-    """Check the files that are here against their published checksums.
+    """Verify existing weight files against their published checksums.
 
     Args:
-        names: methods and metrics, separated by commas; --all for every one.
+        names: methods and metrics, separated by commas; --all for all of them.
     """
     from fusionbench.weights.store import locate
     from fusionbench.weights.store import verify as verify_file
@@ -211,7 +211,7 @@ def _described(owner: WeightsOwner, card: WeightsCard) -> dict[str, str]:
 
 
 def _show_plan(owners: list[WeightsOwner]) -> None:
-    """A table of the files that would be fetched, each once; sizes that no card knows are asked from the server."""
+    """Print the files that would be downloaded, each once; unknown sizes are requested from the server."""
     from fusionbench.weights.checksums import FULL
     from fusionbench.weights.download import Servers
 
@@ -238,7 +238,7 @@ def _show_plan(owners: list[WeightsOwner]) -> None:
     console = make_console()
     show(rows, console, long="file")
     rest = f", and {unknown} files of unknown size" if unknown else ""
-    console.print(f"{len(cards)} files, about {_size(total)}{rest}; nothing was fetched", highlight=False)
+    console.print(f"{len(cards)} files, about {_size(total)}{rest}; nothing was downloaded", highlight=False)
 
 
 def _say(text: object) -> None:

@@ -1,4 +1,4 @@
-"""Datasets: the table of what is known about them, and loading their pairs."""
+"""Datasets: their table, and loading their pairs."""
 
 from __future__ import annotations
 

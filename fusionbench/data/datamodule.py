@@ -61,8 +61,8 @@ class FusionDataModule(LightningDataModule):
             training.
         seed: seed of the order, the crops and the degradations.
         unmatched: 'refuse' refuses images without a partner, 'skip' leaves them out.
-        ir_suffix: what infrared names have behind the name of their pair, such as '_ir'; or a pattern such as 'IR*'.
-        vi_suffix: the same of visible names.
+        ir_suffix: what follows the name of the pair in infrared file names, such as '_ir'; or a pattern such as 'IR*'.
+        vi_suffix: the same for visible file names.
         train_split: the split for training.
         val_split: the split for validation; by default the published `val` split or, where there is none, the last
             `val_share` of the training pairs, a contiguous part because neighbours in a sequence look alike.
@@ -276,8 +276,8 @@ def whole_pairs(
 def start_worker(worker: int) -> None:
     """Restrict OpenCV to one thread in a worker, because the workers already use all cores.
 
-    Signals that are sent to all processes of a group are left to the one that the worker works for, which may need more
-    pairs until it stops.
+    Signals to the whole process group are ignored here: the parent process handles them, and may need more pairs until
+    it stops.
     """
     cv2.setNumThreads(0)
     for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
@@ -296,13 +296,13 @@ def _require_setup(pairs: T | None) -> T:
 
 
 class _OneDataModule(FusionDataModule):
-    """The pairs of one dataset, whose name a subclass says."""
+    """The pairs of one dataset, whose name is set by a subclass."""
 
     dataset: ClassVar[str]
 
     def __init__(self, root: str | Path | None = None, **options: Any) -> None:
         super().__init__(datasets=self.dataset, root=root, **options)
-        self.hparams.pop("datasets", None)  # The class says which dataset it is, and is told of no other.
+        self.hparams.pop("datasets", None)  # The dataset is set by the class, not by an argument.
 
 
 class EMSDataModule(_OneDataModule):
@@ -354,12 +354,12 @@ class RoadSceneDataModule(_OneDataModule):
 
 
 class SyntheticDataModule(_OneDataModule):
-    """Streets drawn from a seed; needs no folder."""
+    """Street scenes generated from a seed; needs no folder."""
 
     dataset = "synthetic"
 
 
 class TNODataModule(_OneDataModule):
-    """Military scenes; to test on, as there is no training split."""
+    """Military scenes; for tests only, because there is no training split."""
 
     dataset = "tno"

@@ -47,7 +47,7 @@ def discover(folder: Path, split: str = "test", **opening: Any) -> tuple[dict[st
 
 
 def _named(folder: Path) -> list[tuple[str, Path]]:
-    """Data sets with the folders of their names, or of their archives' names, in the order of the table."""
+    """Datasets with the folders of their names, or of their archives' names, in the order of the table."""
     if not folder.is_dir():
         return []
     places = sorted(path for path in folder.iterdir() if path.is_dir())

@@ -13,7 +13,7 @@ from fusionbench.data.table import ANY, DATASETS, DatasetCard, Layout, data_root
 from fusionbench.images.matching import modality_of, shared_part
 
 ARCHIVE = re.compile(r"(?:[-_ ](?:main|master|head|dataset|[0-9a-f]{40})|\s*\(\d+\))+$")
-"""What archives of repositories and second downloads have behind the name of what they hold."""
+"""What follows the dataset's name in folders of repository archives and of repeated downloads."""
 
 SPLIT_WORDS = {"train": ("training",), "val": ("valid", "validation"), "test": ("testing",)}
 """Other names of a split's folder."""
@@ -23,7 +23,7 @@ SHOWN = 8
 
 
 def datasets_of(folder: str) -> list[str]:
-    """The datasets that a folder of that name holds.
+    """The datasets with this folder name.
 
     Example:
         >>> datasets_of("RoadScene-master"), datasets_of("photos")
@@ -34,22 +34,22 @@ def datasets_of(folder: str) -> list[str]:
 
 
 def candidates(name: str, root: str | Path | None) -> list[Path]:
-    """The folders in which a dataset is looked for."""
+    """The folders that are searched for a dataset."""
     base = data_root() if root is None else Path(root).expanduser()
     inside = [folder for folder in _folders(base) if name in datasets_of(folder.name)]
-    # Some programs unpack an archive into a folder of its name, which then holds another.
+    # Some programs unpack an archive into a folder of its name, which then contains another one.
     inside += [folder for outer in inside for folder in _folders(outer) if name in datasets_of(folder.name)]
     if name == ANY:
         places = [base, base / name]
         below = [folder for folder in _folders(base) if _holds_pairs(folder)]
         return places + (below if len(below) == 1 and not any(map(_holds_pairs, places)) else [])
-    # Data sets are laid out alike: the folder of one must not be read as another.
+    # Datasets have similar layouts: the folder of one must not be read as another.
     other = root is None or name not in (datasets_of(base.name) or [name])
     return list(dict.fromkeys([*([] if other else [base]), *inside, *([] if inside else [base / name])]))
 
 
 def folder_of(name: str, root: Path) -> Path:
-    """The folder of one dataset in a folder of several, which is none of them itself."""
+    """The folder of one dataset in a folder of several, unless that folder is one of them itself."""
     return next(place for place in [*candidates(name, root), root / name] if place != root)
 
 
@@ -73,12 +73,12 @@ def find_layout(card: DatasetCard, root: Path, split: str) -> tuple[Layout, Path
 
 
 def below(folder: Path, relative: str) -> Path | None:
-    """A folder below another one, each part of the path matched exactly or, failing that, in any case."""
+    """A folder below another one; each part of the path matches exactly or else in any case."""
     return _down(folder, Path(relative).parts, "", "")
 
 
 def splits_on_disk(name: str, root: str | Path | None = None) -> list[str]:
-    """The splits of a dataset that can be opened; 'all' for a folder that nothing divides."""
+    """The splits of a dataset that can be opened; 'all' for a folder without splits."""
     card = DATASETS[name]
     known = list(dict.fromkeys((*card.counts, *card.splits, "train", "val", "test")))
     for folder in candidates(name, root):
@@ -97,13 +97,13 @@ def splits_on_disk(name: str, root: str | Path | None = None) -> list[str]:
 
 
 def own_list(ir: Path, split: str) -> Path | None:
-    """The list of a split that lies with the images: `meta/<split>.txt` beside the folder of the infrared ones."""
+    """The list of a split next to the images: `meta/<split>.txt` beside the folder of the infrared ones."""
     path = ir.parent / "meta" / f"{split}.txt"
     return path if path.is_file() else None
 
 
 def folders_in(places: Iterable[Path]) -> str:
-    """The folders that lie in the first of some places that exists, as the end of a sentence; empty without any."""
+    """The subfolders of the first place that exists, as the end of a sentence; empty if there are none."""
     place = next((place for place in places if place.is_dir()), None)
     names = [folder.name for folder in _folders(place)] if place else []
     if not names:
@@ -122,7 +122,7 @@ def advice(name: str, card: DatasetCard, root: str | Path | None) -> str:
 
 
 def _down(folder: Path, parts: Iterable[str], role: str, split: str) -> Path | None:
-    """A folder below another one, along parts that may be written otherwise."""
+    """A folder below another one, whose path may be spelled differently."""
     for part in parts:
         if not folder.is_dir():
             return None
@@ -145,7 +145,7 @@ def _plain(name: str) -> str:
 
 
 def _usual(folder: Path, role: str, split: str) -> list[Path]:
-    """The one folder whose name speaks of a modality; none where several do and neither is plain nor of the split."""
+    """The folder named after a modality; None if several are, and none is plain or of the split."""
     found = [entry for entry in _folders(folder) if modality_of(entry.name) == role]
     plain = [entry for entry in found if not shared_part(entry.name)]
     of_split = [entry for entry in found if split in re.findall("[a-z]+", shared_part(entry.name).lower())]
@@ -157,7 +157,7 @@ def _holds_pairs(folder: Path) -> bool:
 
 
 def _folders(place: Path) -> list[Path]:
-    """The folders in a place, in order; hidden ones are passed over."""
+    """The subfolders of a folder, sorted, without hidden ones."""
     if not place.is_dir():
         return []
     return sorted(entry for entry in place.iterdir() if entry.is_dir() and not entry.name.startswith("."))

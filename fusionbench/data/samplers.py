@@ -128,7 +128,7 @@ def check_enough(pairs: int, processes: int, purpose: str) -> None:
 
 
 class FixedOrder(SequentialSampler):
-    """The same training pairs in the same order in every epoch, drawn as in the first, for batches to overfit."""
+    """The training pairs of the first epoch in the same order in every epoch, to overfit a few batches."""
 
     @override
     def __iter__(self) -> Iterator[EpochIndex]:  # type: ignore[override]
@@ -136,7 +136,7 @@ class FixedOrder(SequentialSampler):
 
 
 class ProcessShare(DistributedSampler[Any]):
-    """Every so-many-th pair in order, for one of several processes; none is seen twice to make shares equal."""
+    """Every N-th pair in order, for one of N processes; no pair is repeated to make the shards equal."""
 
     def __init__(self, pairs: Sized, *, processes: int = 1, process: int = 0) -> None:
         super().__init__(cast("Dataset[Any]", pairs), num_replicas=processes, rank=process, shuffle=False)
@@ -189,12 +189,12 @@ T = TypeVar("T")
 class SharedLoader(DataLoader[T]):
     """A loader that shows the sampler below its batch sampler.
 
-    Lightning deals pairs out anew to several processes, some of them twice, unless it sees that `sampler` does so.
+    Lightning would shard the pairs again, repeating some of them, unless it sees that `sampler` does so.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # Past DataLoader's own refusal to have its sampler changed; with a batch sampler it iterates over that alone.
+        # DataLoader refuses to change its sampler, which is unused when it has a batch sampler.
         object.__setattr__(self, "sampler", getattr(self.batch_sampler, "sampler", self.sampler))
 
 

@@ -1,4 +1,4 @@
-"""Taps of filters."""
+"""Filter kernels."""
 
 from __future__ import annotations
 

@@ -13,17 +13,17 @@ SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
 """Wang et al. 2004, K1 and K2, for images whose range is 1."""
 
 INFORMATION_SIDES = (17, 9, 5, 3)
-"""Of VIF's windows, scale by scale; their standard deviation is a fifth of it."""
+"""Sides of VIF's windows, scale by scale; their standard deviation is a fifth of the side."""
 EYE_NOISE = 2.0
 """Variance of VIF's visual noise, on levels 0..255."""
 FLAT = 1e-4
-"""Least variance that VIF's gradient is taken at, on levels 0..255."""
+"""Minimum variance in VIF's gradient, on levels 0..255."""
 
 
 def at_least_single(image: Tensor) -> Tensor:
-    """The same numbers in single precision, or in double precision as they are: what losses are computed in.
+    """The tensor in the precision of losses: single, or double if it is already.
 
-    Half precision has whole gray levels near white, and variances in it are noise.
+    Half precision resolves only whole gray levels near white, so that variances in it are noise.
 
     Example:
         >>> at_least_single(torch.ones(1, dtype=torch.bfloat16)).dtype, at_least_single(torch.ones(1).double()).dtype
@@ -37,7 +37,7 @@ def sobel(image: Image, padding: str = "replicate") -> tuple[Image, Image]:
 
     Args:
         image: of any number of channels.
-        padding: what lies beyond the border, as `torch.nn.functional.pad` names it ('replicate', 'constant').
+        padding: padding mode of `torch.nn.functional.pad` ('replicate', 'constant').
 
     Example:
         >>> step = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, 1, 4, 4)
@@ -67,11 +67,11 @@ def ssim(first: Image, second: Image, side: int = 11, sigma: float = 1.5, paddin
     """Structural similarity of each image, the mean over its map and channels.
 
     Args:
-        first: of any number of channels, which are compared one by one.
-        second: the same.
-        side: of the Gaussian window, in pixels.
-        sigma: of the Gaussian window.
-        padding: zeros around the images; without any, the map is smaller by the window less one pixel.
+        first: image of any number of channels, which are compared one by one.
+        second: image of the same shape.
+        side: side of the Gaussian window, in pixels.
+        sigma: standard deviation of the Gaussian window.
+        padding: width of zero padding; without it, the map is smaller by `side - 1` pixels.
 
     Raises:
         ValueError: the window does not fit into the images.
@@ -99,14 +99,14 @@ def ssim_map(first: Image, second: Image, side: int = 11, sigma: float = 1.5, pa
 def visual_information(source: Gray, image: Gray) -> Scores:
     """Visual information fidelity of each image: the share of the source's information that it keeps.
 
-    Above one where the image has more contrast than the source. The metric's number, which is computed in place and
-    has no gradient; here, what is flatter than `FLAT` counts as that flat, and there is one everywhere.
+    Above 1 if the image has more contrast than the source. It has the value of the metric VIF, whose computation is in
+    place and has no gradient; here variances below `FLAT` are clamped, so that the gradient exists everywhere.
 
     Source:
         Sheikh and Bovik, IEEE TIP 15 (2006), pixel-domain version on levels 0..255.
 
     Raises:
-        ValueError: the smallest scale has no room for its window; 41 pixels a side are enough.
+        ValueError: the images are smaller than the window at the smallest scale; 41 pixels per side suffice.
 
     Example:
         >>> step = torch.tensor([0.0, 1.0]).repeat_interleave(24).expand(1, 1, 48, 48)
@@ -121,7 +121,9 @@ def visual_information(source: Gray, image: Gray) -> Scores:
             first, second = (_blurred(each, line)[..., ::2, ::2] for each in (first, second))
         if min(first.shape[-2:]) < side:
             height, width = source.shape[-2:]
-            raise ValueError(f"images of {width}x{height} pixels are too small for the four scales of VIF; 41x41 do")
+            raise ValueError(
+                f"images of {width}x{height} pixels are too small for the four scales of VIF; it needs 41x41"
+            )
         _, _, signal, received, covariance = _statistics(first, second, line)
         signal, received = signal.clamp_min(FLAT), received.clamp_min(FLAT)
         gain = (covariance / signal).clamp_min(0)
@@ -132,7 +134,7 @@ def visual_information(source: Gray, image: Gray) -> Scores:
 
 
 def _blurred(image: Image, line: Tensor, padding: int = 0) -> Image:
-    """Each channel filtered with the window; zeros lie beyond the border, as far as there is padding."""
+    """Each channel filtered with the window, with zero padding."""
     planes = image.flatten(0, -3)[:, None]
     with torch.autocast(image.device.type, enabled=False):  # Variances of half precision are noise.
         rows = F.conv2d(planes, line.view(1, 1, 1, -1), padding=(0, padding))

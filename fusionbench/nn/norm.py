@@ -1,6 +1,6 @@
 """Layer normalisation over the channels of each pixel.
 
-Both take any memory layout and return channels-last, in which the normalised numbers lie side by side.
+Both accept any memory layout and return channels-last, in which the normalised values are contiguous.
 """
 
 from __future__ import annotations

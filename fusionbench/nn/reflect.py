@@ -1,4 +1,4 @@
-"""A convolution that mirrors the border, under the name that several published weight files use."""
+"""A convolution with reflection padding, under the parameter name of several published weight files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing_extensions import override
 
 
 class ReflectConv(nn.Module):
-    """3 x 3, same size out; each side of the image must hold at least two pixels."""
+    """3 x 3 convolution with output of equal size; each side of the image needs at least two pixels."""
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
         super().__init__()

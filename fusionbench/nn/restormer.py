@@ -1,10 +1,10 @@
 """Restormer's transformer block: attention between channels, gated feed-forward.
 
 Zamir et al., "Restormer: Efficient Transformer for High-Resolution Image Restoration", CVPR 2022. Parameter names and
-numbers are the original's; the order of work is not. Inputs of attention are normalised over the pixels, and here the
-small channel x channel matrix is scaled instead of the two images; the projection behind the attention is multiplied
-into that matrix, which then acts on the values once. Where no gradient is needed on a CPU, the work goes strip by strip
-(`nn/cpu/chunked`). Images are best given channels-last.
+numbers are the original's; the order of operations is not. Inputs of attention are normalised over the pixels, and here
+the small channel x channel matrix is scaled instead of the two images; the projection after the attention is multiplied
+into that matrix, which is then applied to the values once. If no gradient is needed on a CPU, images are processed in
+chunks of rows (`nn/cpu/chunked`). Channels-last images are fastest.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def pointwise(channels: int, out: int) -> nn.Conv2d:
 
 
 def branch(project: nn.Conv2d, convolve: nn.Conv2d) -> Branch:
-    """A 1 x 1 and a depthwise convolution as strips take them."""
+    """A 1 x 1 and a depthwise convolution, in the form that `chunked` needs."""
     return Branch(project.weight.flatten(1), convolve.weight)
 
 
@@ -39,7 +39,7 @@ def cosines(query: Image, key: Image, heads: int) -> Float[Tensor, "b heads c c"
     """Between the channels of two images, over all pixels; channels belong to heads in contiguous groups."""
     q, k = (rearrange(part, "b (heads c) h w -> b heads c (h w)", heads=heads) for part in (query, key))
     if q.dtype in (torch.float16, torch.bfloat16):
-        # A sum over all pixels overflows in half precision; of unit vectors it does not.
+        # Sums over all pixels overflow in half precision, except those of unit vectors.
         return F.normalize(q.float(), dim=-1).to(q) @ F.normalize(k.float(), dim=-1).to(k).mT
     norms = [part.norm(dim=-1).clamp_min(chunked.EPSILON) for part in (q, k)]
     return q @ k.mT / (norms[0][..., :, None] * norms[1][..., None, :])
@@ -103,7 +103,7 @@ class CrossMDTA(nn.Module):
 
     @override
     def forward(self, features: Image, source: Image) -> Image:
-        """Add to the features what they find in the source."""
+        """Add the result of the attention to the features."""
         if chunked.apply_to(features):
             sources = [(features, branch(self.q, self.q_dwconv)), (source, branch(self.kv, self.kv_dwconv))]
             return chunked.attend(features, sources, self.norm.body, self.heads, self._mixing)
@@ -131,7 +131,7 @@ class GDFN(nn.Module):
         return self.project_out(F.gelu(gate) * value)
 
     def add_to(self, features: Image, norm: ChannelNorm) -> Image:
-        """`features + self(norm(features))`; may write into the features, which nobody else may need any more."""
+        """`features + self(norm(features))`; may overwrite the features, which must not be used afterwards."""
         if not chunked.apply_to(features):
             return features + self(norm(features))
         both = branch(self.project_in, self.dwconv)

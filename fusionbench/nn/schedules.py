@@ -1,4 +1,4 @@
-"""Learning rates relative to their start."""
+"""Learning rate schedules, relative to the initial rate."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 
 
 def constant_then_cosine(done: float, constant: float, last: float) -> float:
-    """One, then half a cosine.
+    """Constant 1, then a half cosine down to `last`.
 
     Args:
-        done: share of the steps; one from the last on.
-        constant: share of the steps before the cosine begins.
-        last: the rate at the end.
+        done: fraction of the steps that are done; 1 after the last one.
+        constant: fraction of the steps before the cosine begins.
+        last: the final rate.
 
     Example:
         >>> [constant_then_cosine(done, 0.6, 0.0) for done in (0.0, 0.6, 1.0)]

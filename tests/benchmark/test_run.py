@@ -165,7 +165,7 @@ def test_interrupt_leaves_one_line_and_status_130(sources, tmp_path, end):
     _, error = process.communicate()
     assert process.returncode == 130, error
     *noted, last = error.strip().splitlines()
-    assert last == "fusionbench: interrupted; the same command goes on where it stopped"
+    assert last == "fusionbench: interrupted; the same command continues where it stopped"
     assert not noted or end is signal.SIGTERM, "Lightning notes that one"
 
 

@@ -32,11 +32,11 @@ def test_debug_shows_a_defect_in_full(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "way"),
     [
-        ("run --out a", "the same command goes on where it stopped"),
-        ("data download", "the same command goes on where it stopped"),
-        ("data shard", "the same command begins again"),
-        ("fuse", "the same command begins again"),
-        ("train", "the same command with --resume goes on from its last checkpoint"),
+        ("run --out a", "the same command continues where it stopped"),
+        ("data download", "the same command continues where it stopped"),
+        ("data shard", "the same command starts again"),
+        ("fuse", "the same command starts again"),
+        ("train", "the same command with --resume continues from its last checkpoint"),
     ],
 )
 def test_an_interrupted_command_says_what_is_true_of_it(words, way, monkeypatch, capsys):

@@ -221,7 +221,7 @@ def test_in_python_floats_and_bytes_and_files_are_fused_alike(folders):
 
 def test_in_python_colour_in_the_infrared_place_is_told():
     for ir in (VI, VI / 255):
-        with pytest.warns(ImageWarning, match="ir is in colour; its luma is taken"):
+        with pytest.warns(ImageWarning, match="ir is in colour; its luma is used"):
             fusionbench.fuse("average", ir, VI)
 
 

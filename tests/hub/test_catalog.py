@@ -167,7 +167,7 @@ def test_a_dry_run_shows_sizes_and_fetches_nothing(serve, own, home, capsys):
     assert main(["weights", "download", "own,ifcnn", "--dry-run"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "0.3 MB" in shown
-    assert "2 files, about 0.6 MB; nothing was fetched" in shown
+    assert "2 files, about 0.6 MB; nothing was downloaded" in shown
     assert answers.starts == []
     assert not home.exists()
 

@@ -319,5 +319,5 @@ def test_a_group_that_is_asked_to_end_says_that_the_training_was_interrupted(tmp
         os.killpg(process.pid, signal.SIGTERM)
         _, errors = process.communicate()
     assert process.returncode == 130
-    interrupted = "fusionbench: interrupted; the same command with --resume goes on from its last checkpoint"
+    interrupted = "fusionbench: interrupted; the same command with --resume continues from its last checkpoint"
     assert errors.splitlines()[-1] == interrupted

@@ -156,7 +156,7 @@ def test_a_group_of_processes_with_workers_saves_before_it_ends(tmp_path):
         os.killpg(process.pid, signal.SIGTERM)
         _, errors = process.communicate()
     assert process.returncode == 130, errors
-    assert errors.splitlines()[-1].endswith("the same command with --resume goes on from its last checkpoint")
+    assert errors.splitlines()[-1].endswith("the same command with --resume continues from its last checkpoint")
     assert torch.load(tmp_path / "single" / "last.ckpt", weights_only=True)["global_step"] > 0
 
 

@@ -76,9 +76,7 @@ class ShardSource:
         for shard in shards:
             if Path(shard["file"]).name != shard["file"]:
                 raise ValueError(
-                    f"{folder / INDEX} names a shard {shard['file']!r} outside its folder; shard the dataset "
-                    "again "
-                    "again"
+                    f"{folder / INDEX} names a shard {shard['file']!r} outside its folder; shard the dataset again"
                 )
             _check_complete(folder / shard["file"], shard["bytes"])
         self._entries = [_entry(pair, shard["file"]) for shard in shards for pair in shard["pairs"]]

@@ -1,9 +1,9 @@
-"""Transformer layers strip by strip, for inference on a CPU.
+"""Transformer layers in chunks of rows, for inference on a CPU.
 
-Between its two matrix products a transformer block holds 3 to 5 times as many numbers as it takes and gives. For a
-whole image they go to main memory and back at every step, and that, not arithmetic, is what takes the time. A strip of
-rows fits into the cache; depthwise 3 x 3 convolutions need one more row on either side, which is kept from the strip
-before. Images are (B, C, H, W) in channels-last layout, and each is worked on by itself.
+Between its two matrix products a transformer block has 3 to 5 times as many values as in its input and output. For a
+whole image they are moved to main memory and back at every step, which takes more time than the arithmetic. A chunk of
+rows fits into the cache; depthwise 3 x 3 convolutions need one more row on either side, which is kept from the previous
+chunk. Images are (B, C, H, W) in channels-last layout, and are processed one at a time.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Tokens = Float[Tensor, "n c"]
 """Pixels by channels."""
 
 Rows = Float[Tensor, "h w c"]
-"""One image, or a strip of one, channels last."""
+"""One image, or a chunk of its rows, channels last."""
 
 CHUNK_ELEMENTS = 1_000_000
-"""How many numbers the widest intermediate of a strip may have. Measured with 1 MiB of second-level cache per core and
-32 MiB of third: half or twice as many cost 1 to 9 %, an eighth 8 to 19 %, eight times as many a quarter."""
+"""Maximum number of elements in the widest intermediate of a chunk. Measured with 1 MiB of second-level cache per core
+and 32 MiB of third: half or twice as many cost 1 to 9 %, an eighth 8 to 19 %, eight times as many a quarter."""
 
 SIMD = 16
-"""Numbers in the widest registers; matrices with a multiple of as many columns are multiplied up to a fifth faster."""
+"""Elements of the widest registers; matrices with a multiple of it as columns are multiplied up to a fifth faster."""
 
 EPSILON = 1e-12
-"""The least norm of a query or key, as in `torch.nn.functional.normalize`."""
+"""The minimum norm of a query or key, as in `torch.nn.functional.normalize`."""
 
 
 class Branch(NamedTuple):
@@ -48,7 +48,7 @@ class Branch(NamedTuple):
 
 
 def apply_to(features: Image) -> bool:
-    """Whether strips are right for these features: in full precision on a CPU, with no gradient and no compiler."""
+    """Whether to process these features in chunks: in full precision on a CPU, without gradient and compiler."""
     return (
         features.device.type == "cpu"
         and features.dtype in (torch.float32, torch.float64)
@@ -70,9 +70,9 @@ def empty_like(features: Image, channels: int = 0) -> Image:
 
 
 def chunks(image: Rows, widest: int) -> Iterator[slice]:
-    """The rows of an image in strips, where the widest intermediate has so many channels."""
+    """The rows of an image in chunks, for `widest` channels in the widest intermediate."""
     height, width = image.shape[:2]
-    rows = max(2, CHUNK_ELEMENTS // (width * widest))  # two at least, which the next strip needs of this one
+    rows = max(2, CHUNK_ELEMENTS // (width * widest))  # at least the two that the next chunk needs
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))
 
@@ -80,9 +80,9 @@ def chunks(image: Rows, widest: int) -> Iterator[slice]:
 def convolved(
     image: Rows, norm: nn.LayerNorm, branches: Sequence[Branch], widest: int
 ) -> Iterator[tuple[slice, list[Tokens]]]:
-    """Normalise, then for each branch project and convolve depthwise, strip by strip.
+    """Normalise, then for each branch project and convolve depthwise, chunk by chunk.
 
-    A strip of the image may be overwritten once it was given out.
+    A chunk of the image may be overwritten once it was yielded.
 
     Yields:
         the rows, and for each branch (pixels, C_out).
@@ -93,7 +93,7 @@ def convolved(
         count = rows.stop - rows.start
         if not windows:
             windows = [image.new_empty(1, count + 2, width, branch.kernel.shape[0]) for branch in branches]
-        kept = 2 if rows.start else 1  # from the strip before; at the top, a row of zeros
+        kept = 2 if rows.start else 1  # from the previous chunk; at the top, a row of zeros
         ahead = slice(rows.start + kept - 1, min(rows.stop + 1, height))
         normed = norm(image[ahead]).flatten(0, 1)
         outputs = []
@@ -124,10 +124,10 @@ def attend(
 
     Args:
         features: what the result is added to.
-        sources: images and the branches that read them; what they give is, in order, query, key and value.
+        sources: images and their branches, whose outputs are, in order, query, key and value.
         norm: applied to every source.
-        heads: contiguous groups of channels that attend by themselves.
-        matrix: from the cosines of queries and keys to what is applied to the values of a pixel.
+        heads: number of contiguous groups of channels with separate attention.
+        matrix: computes the matrix for the values of a pixel from the cosines of queries and keys.
     """
     result = empty_like(features)
     channels = features.shape[1]
@@ -147,7 +147,7 @@ def attend(
 def _collect(
     passes: Sequence[Iterator[tuple[slice, list[Tokens]]]], values: Rows, heads: int
 ) -> Float[Tensor, "heads c c"]:
-    """Cosines between queries and keys; the values are put where they are wanted."""
+    """Cosines between queries and keys; the values are written into `values`."""
     channels = values.shape[-1]
     size = channels // heads
     products = values.new_zeros(heads, size, size)
@@ -169,8 +169,8 @@ def feed_forward_(features: Image, norm: nn.LayerNorm, both: Branch, project_out
     Args:
         features: what the result is added to.
         norm: applied to the features.
-        both: gives the gates in the first half of its channels, the values in the second.
-        project_out: the matrix at the end.
+        both: computes the gates in the first half of its channels, the values in the second.
+        project_out: the final matrix.
     """
     padding = -project_out.shape[1] % SIMD
     gate, value = (

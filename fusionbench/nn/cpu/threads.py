@@ -1,4 +1,4 @@
-"""How many threads compute one image."""
+"""The number of threads that compute one image."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 def one_thread() -> Iterator[None]:
     """Compute in one thread within this scope, so that results are the same for any number of threads.
 
-    Sums, matrix products and convolutions that are split over threads are added in another order, and even functions of
-    single numbers round differently where a thread's part ends. More cores are used by more processes.
+    Sums, matrix products and convolutions that are split across threads are added in another order, and even
+    elementwise functions round differently where a thread's part ends. To use more cores, start more processes.
 
     Example:
         >>> with one_thread():

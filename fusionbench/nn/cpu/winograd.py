@@ -20,7 +20,7 @@ OUTPUT, INPUT = 4, 6
 """Sides of a tile in pixels."""
 
 LEAST_CHANNELS = 192
-"""With fewer channels the transforms take longer than the products they save."""
+"""With fewer channels the transforms take longer than the products that they save."""
 
 LEAST_TILES = 192
 """With fewer tiles the products are too thin for the transformed weights to pay."""
@@ -31,8 +31,8 @@ BLOCK = 2_000_000
 RUN = 32
 """Channels that are summed at once."""
 
-# Interpolation at 0, +-2/3, +-3/2 and infinity: of the points 0, +-c, +-1/c those that round least, half as much as the
-# usual 0, +-1, +-2 and infinity.
+# Interpolation at 0, +-2/3, +-3/2 and infinity: of the points 0, +-c, +-1/c those with the smallest rounding errors,
+# half of those of the usual 0, +-1, +-2 and infinity.
 FROM_INPUT = (
     (1.0, 0.0, -97 / 36, 0.0, 1.0, 0.0),
     (0.0, -3 / 2, -9 / 4, 2 / 3, 1.0, 0.0),
@@ -60,7 +60,7 @@ TO_OUTPUT = (
 def conv3x3(
     x: Float[Tensor, "b c h w"], weight: Float[Tensor, "o c 3 3"], bias: Float[Tensor, " o"]
 ) -> Float[Tensor, "b o h w"]:
-    """`conv2d` with stride 1 and a border of one zero, by whichever way is faster."""
+    """`conv2d` with stride 1 and a border of one zero, by the faster implementation."""
     if _pays(x, weight):
         return winograd3x3(x, weight, bias)
     return F.conv2d(x, weight, bias, padding=1)
@@ -115,6 +115,6 @@ def _tiles(lines: Float[Tensor, "h w c"], rows: int, columns: int) -> Float[Tens
 
 
 def _both_sides(matrix: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
-    """What the matrix does to rows and to columns, as one matrix on flattened tiles."""
+    """The matrix applied to rows and to columns, as one matrix for flattened tiles."""
     one = torch.tensor(matrix, dtype=torch.float64)
     return torch.kron(one, one).to(like)
