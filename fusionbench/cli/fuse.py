@@ -37,7 +37,7 @@ def fuse_images(
     devices: int | str = 1,
     precision: str = "32-true",
 ) -> int:
-    """Fuse your own images: two files, or two folders with matching file names.
+    """Fuse your own images: two files, or two folders that pair by name.
 
     Args:
         method: one method; see `fusionbench list methods`.

@@ -39,7 +39,7 @@ MISTAKES = {
     "run something": "run does not take 'something' on its own; see fusionbench run --help",
     "report a b": "report does not take 'b' on its own; see fusionbench report --help",
     "report": "report needs RUN: the run's folder",
-    "weights info": "weights info needs NAMES: methods and metrics, separated by commas; --all for every one",
+    "weights info": "weights info needs NAMES: methods and metrics, separated by commas; --all for all of them",
     "bench": "bench needs PAPER: dspfusion, lure or drfusion",
     "bench paper": "bench paper: expected dspfusion, lure or drfusion",
     "runn": "fusionbench has no command runn; did you mean run?",
