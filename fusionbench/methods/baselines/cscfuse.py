@@ -17,6 +17,7 @@ from fusionbench.methods.common.filters import detail_share, guided_filter
 from fusionbench.methods.common.padding import reflect, run_padded
 from fusionbench.methods.method import Method
 from fusionbench.nn.reflect import ReflectConv
+from fusionbench.nn.unrolled import soft_threshold, unrolled_code
 from fusionbench.types import Batch, Color, Gray
 
 _CODES = 64
@@ -35,11 +36,11 @@ class SoftThreshold(nn.Module):
 
     @override
     def forward(self, code: Tensor) -> Tensor:
-        return code.abs().sub_(self.theta).relu_().mul_(code.sign())
+        return soft_threshold(code, self.theta)
 
 
 class Step(nn.Module):
-    """One unrolled step: the code is updated with the reconstruction error."""
+    """One unrolled step: the code, (1, 64, pixels, 1), is updated with the encoded reconstruction error."""
 
     def __init__(self, activation: nn.Module) -> None:
         super().__init__()
@@ -50,9 +51,18 @@ class Step(nn.Module):
         self.activation = activation
 
     @override
-    def forward(self, data: Gray, code: Tensor) -> Tensor:
-        lacking = data - self.conv.get_submodule("conv_decoder.de_conv0")(code)
-        return self.activation(self.norm(code + self.conv.get_submodule("conv_encoder.en_conv0")(lacking)))
+    def forward(self, code: Tensor, encoded: Tensor) -> Tensor:
+        return self.activation(self.norm(code + encoded))
+
+    @property
+    def encoder(self) -> ReflectConv:
+        """From the error of the reconstruction to a code."""
+        return self.conv.get_submodule("conv_encoder.en_conv0")
+
+    @property
+    def decoder(self) -> ReflectConv:
+        """From a code to the reconstruction."""
+        return self.conv.get_submodule("conv_decoder.de_conv0")
 
 
 class Encoder(nn.Module):
@@ -65,10 +75,13 @@ class Encoder(nn.Module):
 
     @override
     def forward(self, layer: Gray, image: Gray) -> Tensor:
-        code: Tensor = self.convLayer0(layer, layer.new_zeros(len(layer), _CODES, *layer.shape[-2:]))
-        for step in self.convLayer:
-            code = step(image, code)
-        return code
+        steps: list[Step] = [self.convLayer0, *self.convLayer]
+
+        def updated(number: int, code: Tensor, encoded: Tensor) -> Tensor:
+            return steps[number](code[None, :, :, None], encoded[None, :, :, None])[0, :, :, 0]
+
+        encoders, decoders = [step.encoder for step in steps], [step.decoder for step in steps[1:]]
+        return unrolled_code([layer] + [image] * _BLOCKS, encoders, decoders, updated)
 
 
 class Decoder(nn.Module):

@@ -14,15 +14,11 @@ from fusionbench.methods.common.color import chroma, luma, rgb
 from fusionbench.methods.common.padding import run_padded
 from fusionbench.methods.method import Method
 from fusionbench.nn.reflect import ReflectConv
+from fusionbench.nn.unrolled import decoded, soft_threshold, unrolled_code
 from fusionbench.types import Batch, Color, Gray
 
 _CODES = 128
 _BLOCKS = 4
-
-
-def shrunk(code: Tensor, threshold: Tensor) -> Tensor:
-    """Soft thresholding; one learned threshold is slightly negative, and is used as it is."""
-    return code.abs().sub_(threshold).clamp_min_(0).mul_(code.sign())
 
 
 class Decomposition(nn.Module):
@@ -38,24 +34,23 @@ class Decomposition(nn.Module):
 
     @override
     def forward(self, image: Gray) -> tuple[Tensor, Tensor]:
-        threshold = self.lamj.view(1, -1, 1, 1)
-        code = shrunk(self.conv_W00(image), threshold)
-        for index in range(_BLOCKS):
-            code = shrunk(self.lamz * code + self.get_submodule(f"lrrblock{index}")(image, code), threshold)
+        steps = [self.get_submodule(f"lrrblock{index}") for index in range(_BLOCKS)]
+        encoders = [self.conv_W00, *(step.conv_Wdtz for step in steps)]
+        decoders = [step.conv_Wdz for step in steps]
+        code = unrolled_code([image] * len(encoders), encoders, decoders, self._updated)
         return code[:, :_CODES], code[:, _CODES:]
+
+    def _updated(self, _: int, code: Tensor, encoded: Tensor) -> Tensor:
+        return soft_threshold(encoded.add_(code.mul_(self.lamz)), self.lamj.view(-1, 1))
 
 
 class Step(nn.Module):
-    """The part of the image that a code does not explain yet, as a code."""
+    """Decodes a code, and encodes the part of the image that it does not explain yet."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv_Wdz = ReflectConv(2 * _CODES, 1)
         self.conv_Wdtz = ReflectConv(1, 2 * _CODES)
-
-    @override
-    def forward(self, image: Gray, code: Tensor) -> Tensor:
-        return self.conv_Wdtz(image - self.conv_Wdz(code))
 
 
 class Composition(nn.Module):
@@ -71,8 +66,8 @@ class Composition(nn.Module):
         self.conv_ReH = ReflectConv(2, 1)
 
     def parts(self, ir: tuple[Tensor, Tensor], vi: tuple[Tensor, Tensor]) -> tuple[Gray, Gray]:
-        low = self.conv_ReL(torch.cat([self.conv_ReZx(ir[0]), self.conv_ReZy(vi[0])], dim=1))
-        high = self.conv_ReH(torch.cat([self.conv_ReUx(ir[1]), self.conv_ReUy(vi[1])], dim=1))
+        low = self.conv_ReL(torch.cat([decoded(self.conv_ReZx, ir[0]), decoded(self.conv_ReZy, vi[0])], dim=1))
+        high = self.conv_ReH(torch.cat([decoded(self.conv_ReUx, ir[1]), decoded(self.conv_ReUy, vi[1])], dim=1))
         return low, high
 
     @override
