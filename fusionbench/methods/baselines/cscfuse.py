@@ -6,6 +6,7 @@ Zhao et al., "Deep convolutional sparse coding networks for interpretable image 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -57,12 +58,12 @@ class Step(nn.Module):
     @property
     def encoder(self) -> ReflectConv:
         """From the error of the reconstruction to a code."""
-        return self.conv.get_submodule("conv_encoder.en_conv0")
+        return cast(ReflectConv, self.conv.get_submodule("conv_encoder.en_conv0"))
 
     @property
     def decoder(self) -> ReflectConv:
         """From a code to the reconstruction."""
-        return self.conv.get_submodule("conv_decoder.de_conv0")
+        return cast(ReflectConv, self.conv.get_submodule("conv_decoder.de_conv0"))
 
 
 class Encoder(nn.Module):

@@ -6,6 +6,8 @@ images", IEEE TPAMI 45(9), 2023.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
@@ -34,7 +36,7 @@ class Decomposition(nn.Module):
 
     @override
     def forward(self, image: Gray) -> tuple[Tensor, Tensor]:
-        steps = [self.get_submodule(f"lrrblock{index}") for index in range(_BLOCKS)]
+        steps = [cast(Step, self.get_submodule(f"lrrblock{index}")) for index in range(_BLOCKS)]
         encoders = [self.conv_W00, *(step.conv_Wdtz for step in steps)]
         decoders = [step.conv_Wdz for step in steps]
         code = unrolled_code([image] * len(encoders), encoders, decoders, self._updated)
