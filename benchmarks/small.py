@@ -28,7 +28,7 @@ Each row is a method, each number a mean over the images named; references are t
 column. The networks are those that come with the package (`fusionbench weights info NAME` shows the card of each, with
 what it was trained on). Renewed by
 
-    make bench-small DATA=FOLDER_OF_DATA_SETS{arguments}
+    make bench-small DATA=DATASETS_FOLDER{arguments}
 """
 
 
