@@ -118,8 +118,10 @@ class Blur(Operator):
 
     @override
     def pinv(self, y: Image, size: Size) -> Image:
-        inverse = self._once(("inverse", y.shape[-2:]), y, self._inverse)
-        return torch.fft.irfft2(torch.fft.rfft2(y) * inverse, s=size)
+        # There are no transforms in half precision.
+        exact = y.to(torch.promote_types(y.dtype, torch.float32))
+        inverse = self._once(("inverse", y.shape[-2:]), exact, self._inverse)
+        return torch.fft.irfft2(torch.fft.rfft2(exact) * inverse, s=size).to(y.dtype)
 
     @override
     def output_size(self, size: Size) -> Size:

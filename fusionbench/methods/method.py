@@ -8,7 +8,7 @@ from typing import ClassVar, cast
 
 import torch
 from lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.degradations.degradation import derive_seed
@@ -53,6 +53,10 @@ class Method(LightningModule, ABC):
         Raises:
             ValueError: they belong to another configuration.
         """
+
+    def networks(self) -> list[nn.Module]:
+        """The networks that a training step calls, each of which may be compiled by itself."""
+        return list(self.children())
 
     @property
     def next_phase(self) -> str:

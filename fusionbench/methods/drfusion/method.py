@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from fusionbench.degradations import parse
@@ -106,6 +106,10 @@ class DRFusion(Method):
         if zero_init:
             self.diffusion.unet.zero_init()
         self.choose_phase(phase)
+
+    @override
+    def networks(self) -> list[nn.Module]:
+        return [self.diffusion.unet]
 
     @property
     @override

@@ -6,7 +6,6 @@ training.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -43,7 +42,7 @@ from fusionbench.methods.lure.text.parse import read_prompt
 from fusionbench.methods.lure.text.tasks import CANONICAL, LEARNED, PSEUDO, TASKS
 from fusionbench.methods.method import Method
 from fusionbench.nn.losses import at_least_single, psnr
-from fusionbench.nn.schedules import constant_then_cosine
+from fusionbench.nn.schedules import warm_up_then_cosine
 from fusionbench.registry import check_known, pick
 from fusionbench.types import Batch, Color, Gray, Image
 
@@ -172,6 +171,10 @@ class LURE(Method):
         # In a tuple, so that it is not part of the checkpoint.
         self._features: tuple[Features, ...] = ()
         self.choose_phase(phase)
+
+    @override
+    def networks(self) -> list[nn.Module]:
+        return list(self.network.children())
 
     @property
     @override
@@ -380,15 +383,8 @@ class LURE(Method):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _rate(self, step: int) -> float:
-        """Linear warm-up, then cosine decay to the final rate; constant if the number of steps is unknown."""
-        total = self.trainer.estimated_stepping_batches
-        if not math.isfinite(total):
-            return 1.0
-        warm = max(1, round(self.warm_up * total))
-        if step < warm:
-            return (step + 1) / warm
-        done = (step - warm) / max(1, total - warm)
-        return constant_then_cosine(done, 0.0, LAST_RATE / self.learning_rate)
+        total, last = self.trainer.estimated_stepping_batches, LAST_RATE / self.learning_rate
+        return warm_up_then_cosine(step, total, self.warm_up, last)
 
     @override
     def check_weights(self, state: Mapping[str, Tensor]) -> None:
