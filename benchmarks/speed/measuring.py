@@ -19,7 +19,7 @@ EQUAL = 1e-4
 """How far the results of two programs may lie apart."""
 
 CPU = (
-    "| size | threads | plain, s | this package, s | times faster | plain, MiB | this package, MiB "
+    "| size | threads | plain, s | this package, s | speed-up | plain, MiB | this package, MiB "
     "| largest difference | on |"
 )
 GPU = "| size | batch | program | precision | ms | images per second | share of the floor | MiB | on |"

@@ -36,9 +36,9 @@ SETS: dict[str, tuple[str, list[str]]] = {
     "all but FMI": ("exact", [name for name in METRICS if not row(name).family.endswith((".score", ".fmi"))]),
     "FMI, four": ("exact", [name for name in METRICS if row(name).family.endswith(".fmi")]),
 }
-ON_CPU = "| scores | threads | one image, ms | each of a batch, ms | float32, ms | peak memory, MiB | on |"
-BESIDE = "| score | threads | NumPy and SciPy, ms | here, ms | times faster | difference | on |"
-ON_CUDA = "| scores | one image, ms | each of a batch, ms | peak memory, MiB | on |"
+ON_CPU = "| metrics | threads | one image, ms | each of a batch, ms | float32, ms | peak memory, MiB | on |"
+BESIDE = "| metric | threads | NumPy and SciPy, ms | here, ms | speed-up | difference | on |"
+ON_CUDA = "| metrics | one image, ms | each of a batch, ms | peak memory, MiB | on |"
 Triples = tuple[Tensor, Tensor, Tensor]
 
 

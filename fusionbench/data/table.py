@@ -280,7 +280,7 @@ _ROWS: dict[str, DatasetCard] = {
         target="fusionbench.data.synthetic:SyntheticSource",
     ),
     "tno": DatasetCard(
-        title="TNO: military scenes, gray visible images",
+        title="TNO: military scenes, grayscale visible images",
         paper="Toet, The TNO Multiband Image Data Collection, Data in Brief 2017",
         url="https://figshare.com/articles/dataset/TNO_Image_Fusion_Dataset/1008029",
         licence="see the terms on figshare",

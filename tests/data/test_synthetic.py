@@ -233,7 +233,7 @@ def test_limit_keeps_the_first_scenes():
     ("make", "error", "message"),
     [
         (lambda: scene(-1), ValueError, "seed -1 is negative"),
-        (lambda: scene(0, 16, 640), ValueError, "16x640 is too small; ask for at least 32x32"),
+        (lambda: scene(0, 16, 640), ValueError, "16x640 is too small; give at least 32x32"),
         (lambda: SyntheticSource(split="tset"), ValueError, "did you mean 'test'"),
         (lambda: SyntheticSource(count=-1), ValueError, "count -1 is negative"),
         (lambda: SyntheticSource(seed=-2), ValueError, "seed -2 is negative"),

@@ -1,4 +1,4 @@
-"""Procedural infrared-visible street scenes: the data that needs no download."""
+"""Procedurally generated infrared-visible street scenes, which need no download."""
 
 from fusionbench.data.synthetic.render import Scene, scene
 from fusionbench.data.synthetic.source import SyntheticSource

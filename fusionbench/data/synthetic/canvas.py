@@ -1,4 +1,4 @@
-"""Where a scene is painted: visible radiance, apparent temperature and what may not be forgotten about the pixels."""
+"""The canvas of a scene: visible radiance, apparent temperature and labels of the pixels."""
 
 from __future__ import annotations
 

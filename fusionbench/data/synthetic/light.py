@@ -1,4 +1,4 @@
-"""What lights a scene: sun and sky, or street lamps and headlights; radiance is linear RGB, exposed for the hour."""
+"""Light of a scene: sun and sky, or street lamps and headlights; radiance is linear RGB, exposed for the hour."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ from fusionbench.data.synthetic.street import Street, street
 from fusionbench.data.synthetic.vehicles import vehicle_patch
 
 SMALLEST = 32
-"""Least height and width of a scene in pixels."""
+"""Minimum height and width of a scene in pixels."""
 
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A rendered pair and what is where in it.
+    """A rendered pair and the positions of people and vehicles in it.
 
     Attributes:
         ir: (H, W) infrared image.
@@ -63,7 +63,7 @@ def scene(seed: int, height: int = 480, width: int = 640, night: bool | None = N
     if seed < 0:
         raise ValueError(f"seed {seed} is negative; seeds are numbers from 0")
     if min(height, width) < SMALLEST:
-        raise ValueError(f"a scene of {height}x{width} is too small; ask for at least {SMALLEST}x{SMALLEST}")
+        raise ValueError(f"a scene of {height}x{width} is too small; give at least {SMALLEST}x{SMALLEST}")
     return render(street(seed, seed % 2 == 0 if night is None else night), height, width)
 
 

@@ -1,4 +1,4 @@
-"""Rendered scenes as a data set with splits."""
+"""Generated scenes as a dataset with splits."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fusionbench.files import digest_of
 from fusionbench.registry import unknown_name
 
 COUNTS = {"test": 6, "train": 64, "val": 8}
-"""Scenes in each split unless another number is asked for."""
+"""Default number of scenes in each split."""
 
 SIZES = ((480, 640), (480, 640), (271, 383))
-"""Height and width of the scenes, in turn; odd ones show what a method does at its borders."""
+"""Heights and widths of the scenes, in turn; odd sizes test methods at their borders."""
 
 _FIRST = {"test": 0, "train": 1_000_000_000, "val": 2_000_000_000}
 
@@ -30,10 +30,10 @@ class SyntheticSource:
 
     Args:
         count: number of scenes; None for 6 to test, 64 to train and 8 to validate.
-        seed: of the whole set.
+        seed: seed of the whole dataset.
         sizes: (height, width) of the scenes, in turn.
         split: 'test', 'train' or 'val'.
-        limit: at most so many scenes, the first in order.
+        limit: at most this many scenes, the first in order.
 
     Raises:
         ValueError: an unknown split, a negative number or no sizes.
@@ -70,13 +70,13 @@ class SyntheticSource:
         return self.sizes[index % len(self.sizes)]
 
     def read(self, index: int) -> RawPair:
-        """Render one pair; what it returns is its own clean reference."""
+        """Render one pair, which is its own clean reference."""
         height, width = self.size(index)
         made = scene(self._first + index, height, width, night=index % 2 == 0)
         return RawPair(self.names[index], made.ir, made.vi)
 
     def digest(self, index: int) -> str:
-        """What a scene is made from: its number and its size; the program that renders it has a version."""
+        """Digest of the number and size of a scene; the version of the renderer is recorded separately."""
         return digest_of([f"synthetic {self._first + index} {self.size(index)}"])
 
     def _check(self, index: int) -> None:

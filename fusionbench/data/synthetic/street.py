@@ -1,4 +1,4 @@
-"""What stands where: a street drawn from a seed, in metres, before anything is rendered."""
+"""The layout of a street generated from a seed, in metres, before rendering."""
 
 from __future__ import annotations
 
@@ -349,7 +349,7 @@ def _spot(made: Street, rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _exposure(made: Street, x: float, z: float) -> float:
-    """How badly a person is placed at (x, z): out of sight, in the light, or in somebody's way."""
+    """Penalty of placing a person at (x, z): out of sight, in the light, or too close to others."""
     camera = made.camera(480, 640)
     column = (x - camera.x) / z * camera.focal + camera.centre
     bad = 100.0 * (not 0.03 * 640 < column < 0.97 * 640)
