@@ -50,6 +50,8 @@ def make_plugins(kind: str, entries: Sequence[Any], folder: Path) -> list[Any]:
 def _parsed(kind: str, entry: object, folder: Path) -> tuple[ArgumentParser, Any]:
     table: dict[str, Any] = dict(entry) if isinstance(entry, Mapping) else {"class_path": str(entry)}
     name = str(table.get("class_path", ""))
+    if not name:
+        raise ValueError(f"{kind} cannot have {entry!r}: it names no class_path; in YAML, a space follows each colon")
     if "." not in name:
         check_known(f"class of {kind}", name, importlib.import_module(f"lightning.pytorch.{kind}").__all__)
         table["class_path"] = f"lightning.pytorch.{kind}.{name}"

@@ -205,6 +205,7 @@ def test_batches_to_overfit_are_the_same_in_every_epoch(tmp_path, monkeypatch):
             {"loggers": [{"class_path": "CSVLogger", "init_args": {"nam": "a"}}]},
             "Option 'nam' is not accepted|required",
         ),
+        ({"callbacks": [{"class_path:EarlyStopping": None}]}, "it names no class_path; in YAML, a space follows"),
         ({"trainer": {"callbacks": []}}, "'callbacks' is set by the training itself; give classes as --callbacks"),
         ({"trainer": {"default_root_dir": "a"}}, "'default_root_dir' is set by the training itself; name the folder"),
         ({"trainer": {"plugins": "a"}}, r"it takes Union\[Precision, ClusterEnvironment, CheckpointIO, LayerSync"),
