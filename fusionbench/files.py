@@ -11,10 +11,16 @@ import io
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _UNFINISHED = re.compile(r"\..+\.(\d{1,9})\.tmp")
 
@@ -83,6 +89,80 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+class BusyFolderWarning(UserWarning):
+    """Another command writes into the folder of results; this one waits until it has ended."""
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Keep other commands out of a folder of results until the block ends; if one is in there, wait for its end first.
+
+    Nothing is written: the system locks the folder itself, and releases it when the process ends, however that happens.
+    A new folder that is still empty after an error is removed. Systems and file systems without such locks go on
+    without.
+
+    Warns:
+        BusyFolderWarning: another command is in there.
+    """
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        with _locked(folder):
+            yield
+    except BaseException:
+        for place in new:
+            try:
+                place.rmdir()
+            except OSError:
+                break  # It holds something, or was never made.
+        raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        if fcntl is None:
+            yield
+            return
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            if _lock(descriptor, folder):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> bool:
+    """Lock an open folder; False if it was removed while this waited."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        warnings.warn(
+            f"another command{_holder(descriptor)} writes into {folder}; this one waits until it has ended",
+            BusyFolderWarning,
+            stacklevel=6,
+        )
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        return True  # Some network file systems have no locks.
+    try:
+        return folder.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _holder(descriptor: int) -> str:
+    """The process that holds a lock, as far as the system tells."""
+    inode = str(os.fstat(descriptor).st_ino)
+    try:
+        lines = Path("/proc/locks").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    held = (line.split() for line in lines if " FLOCK " in line and "->" not in line)
+    return next((f" (process {words[4]})" for words in held if words[5].rpartition(":")[2] == inode), "")
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from fusionbench.data.first_look import PairPaths
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.sources.folders import FolderSource
 from fusionbench.degradations import parse
-from fusionbench.files import check_names
+from fusionbench.files import check_names, exclusive
 from fusionbench.images import files
 from fusionbench.images.files import is_false_colour, read_infrared, read_visible
 from fusionbench.images.levels import is_coloured
@@ -236,20 +236,22 @@ def fuse_files(
     _keep_sources(ir, vi, out)
     shards = make_shards(execution)
     data, pairs = _stretched_where_unclear(data, selection)
-    folder, method = CellFolder(out, images=out), load_method(choice)
+    method = load_method(choice)
     selection = replace(selection, degradation=told(selection.degradation))
-    if len(shards) == 1:
-        fuse_cell(method, pairs, folder, selection, shards[0].execution)
-    else:
-        run_in_processes(
-            partial(_fuse_shard, choice, data, out, selection),
-            shards,
-            jobs=1,
-            done=lambda count: None,
-            ended=lambda job: folder.merge(pairs.source.names),
-        )
-    fused = folder.fused()
-    return [folder.image(name) for name in pairs.source.names if name in fused], folder.failures()
+    with exclusive(out):
+        folder = CellFolder(out, images=out)
+        if len(shards) == 1:
+            fuse_cell(method, pairs, folder, selection, shards[0].execution)
+        else:
+            run_in_processes(
+                partial(_fuse_shard, choice, data, out, selection),
+                shards,
+                jobs=1,
+                done=lambda count: None,
+                ended=lambda job: folder.merge(pairs.source.names),
+            )
+        fused = folder.fused()
+        return [folder.image(name) for name in pairs.source.names if name in fused], folder.failures()
 
 
 def _stretched_where_unclear(data: DatasetChoice, selection: Selection) -> tuple[DatasetChoice, Pairs]:

@@ -21,7 +21,7 @@ from fusionbench.benchmark.sources import Sources
 from fusionbench.benchmark.spec import ALL_PAIRS, ONE_DEVICE, DatasetChoice, Execution, Selection
 from fusionbench.console import progress
 from fusionbench.degradations import parse
-from fusionbench.files import Journal, csv_line, path_name, read_csv, remove_unfinished, sha256_of
+from fusionbench.files import Journal, csv_line, exclusive, path_name, read_csv, remove_unfinished, sha256_of
 from fusionbench.images.files import write_image
 from fusionbench.images.tensors import to_bytes
 from fusionbench.version import __version__
@@ -74,26 +74,29 @@ def export_degraded(
     settings = dict(zip(SETTINGS, (choice.name, choice.split, str(selection.seed), __version__), strict=True))
     now = sources_of(choice, [pairs.source for pairs in opened.values()], selection.limit)
     plugins = plugins_of(choice.name, degradations)
-    kept = _claim(folder, settings, {"resize": choice.resize, **choice.reading.settings}, now, plugins)
-    manifest, problems = Journal(folder / "manifest.csv"), []
-    manifest.replace(_text(kept.values()))
-    asked = {spec: pairs.source.names[: selection.limit] for spec, pairs in opened.items()}
-    with progress(console, sum(map(len, asked.values()))) as (describe, done):
-        for spec, pairs in opened.items():
-            describe(spec)
-            missing = [index for index, name in enumerate(asked[spec]) if (spec, name) not in kept]
-            done(len(asked[spec]) - len(missing))
-            for record in _written(pairs, folder, spec, missing, execution.workers):
-                done(1)
-                log.debug("%s", record if isinstance(record, str) else f"degraded {folder / spec}: {record['name']}")
-                if isinstance(record, str):
-                    problems.append(record)
-                    continue
-                kept[spec, record["name"]] = record | settings
-                manifest.append(csv_line((record | settings)[column] for column in COLUMNS))
-    order = [(spec, name) for spec, names in asked.items() for name in names]
-    manifest.replace(_text(kept[key] for key in dict.fromkeys([*order, *kept]) if key in kept))
-    return manifest.path, problems
+    with exclusive(folder):
+        kept = _claim(folder, settings, {"resize": choice.resize, **choice.reading.settings}, now, plugins)
+        manifest, problems = Journal(folder / "manifest.csv"), []
+        manifest.replace(_text(kept.values()))
+        asked = {spec: pairs.source.names[: selection.limit] for spec, pairs in opened.items()}
+        with progress(console, sum(map(len, asked.values()))) as (describe, done):
+            for spec, pairs in opened.items():
+                describe(spec)
+                missing = [index for index, name in enumerate(asked[spec]) if (spec, name) not in kept]
+                done(len(asked[spec]) - len(missing))
+                for record in _written(pairs, folder, spec, missing, execution.workers):
+                    done(1)
+                    log.debug(
+                        "%s", record if isinstance(record, str) else f"degraded {folder / spec}: {record['name']}"
+                    )
+                    if isinstance(record, str):
+                        problems.append(record)
+                        continue
+                    kept[spec, record["name"]] = record | settings
+                    manifest.append(csv_line((record | settings)[column] for column in COLUMNS))
+        order = [(spec, name) for spec, names in asked.items() for name in names]
+        manifest.replace(_text(kept[key] for key in dict.fromkeys([*order, *kept]) if key in kept))
+        return manifest.path, problems
 
 
 def _claim(

@@ -35,7 +35,7 @@ from fusionbench.benchmark.sources import Sources, listed
 from fusionbench.benchmark.spec import ONE_DEVICE, Benchmark, Cell, Execution, MethodChoice, restorers_by_modality
 from fusionbench.console import progress
 from fusionbench.data.sources.base import digests
-from fusionbench.files import path_name, remove_unfinished
+from fusionbench.files import exclusive, path_name, remove_unfinished
 from fusionbench.images.files import write_image
 from fusionbench.images.options import ImageWarning
 from fusionbench.images.tensors import to_bytes
@@ -148,6 +148,13 @@ def run_checked(
     """As `run`, of what `preflight.check` gives, which takes no time and says more before torch is imported."""
     shards = make_shards(execution)
     job = _Job.open(benchmark, out, checked)
+    with exclusive(out):
+        return _run_job(job, shards, out, execution, console)
+
+
+def _run_job(job: _Job, shards: Sequence[Shard], out: Path, execution: Execution, console: Console | None) -> RunResult:
+    """Fuse and score the cells of a job in a folder that no other command writes into."""
+    benchmark, checked = job.benchmark, job.checked
     folders = _claim(job, out, execution.precision, console)
     for cell, folder in zip(job.cells, folders, strict=True):
         # Several processes may have been interrupted before.

@@ -21,7 +21,7 @@ from fusionbench.console import progress
 from fusionbench.data.first_look import look_at_fused
 from fusionbench.data.pairs import Pairs
 from fusionbench.data.sources.base import Subset
-from fusionbench.files import remove_unfinished
+from fusionbench.files import exclusive, remove_unfinished
 from fusionbench.images.files import SUFFIXES, image_size
 from fusionbench.images.folders import image_files
 from fusionbench.images.matching import match_fused, without_suffix
@@ -73,33 +73,34 @@ def score_folder(
     names = source.names[: selection.limit]
     if choice.unmatched == "refuse":
         _check_sizes(source, images, names)
-    folder = CellFolder(out, images=fused)
-    folder.check(_settings(fused, suffix, choice, protocol))
-    check_plugins([folder], plugins_of(choice.name))
-    now, before = sources_of(choice, [source], selection.limit), Sources.read(out)
-    now.changed(before, out)  # Rows scored against other sources are scored again one by one.
-    remove_unfinished(out)
-    folder.bind_settings(_settings(fused, suffix, choice, protocol), {})
-    record_plugins(folder, plugins_of(choice.name))
-    folder.update_meta({"images": {"scored": len(names), "available": len(source.names)}})
-    now.write(out, before)
-    checked = check_metrics(metrics)
-    checked.record(folder)
-    with progress(console, len(names)) as (describe, done):
-        describe(str(fused))
-        score_cell(
-            Pairs(source),
-            folder,
-            metrics,
-            selection,
-            protocol=protocol,
-            sources=now.images,
-            images=images,
-            skip=checked.missing,
-            done=done,
-        )
-    rows = folder.rows()
-    return notes + checked.problems + [f"{name}: {rows[name].status}" for name in names if rows[name].status != OK]
+    with exclusive(out):
+        folder = CellFolder(out, images=fused)
+        folder.check(_settings(fused, suffix, choice, protocol))
+        check_plugins([folder], plugins_of(choice.name))
+        now, before = sources_of(choice, [source], selection.limit), Sources.read(out)
+        now.changed(before, out)  # Rows scored against other sources are scored again one by one.
+        remove_unfinished(out)
+        folder.bind_settings(_settings(fused, suffix, choice, protocol), {})
+        record_plugins(folder, plugins_of(choice.name))
+        folder.update_meta({"images": {"scored": len(names), "available": len(source.names)}})
+        now.write(out, before)
+        checked = check_metrics(metrics)
+        checked.record(folder)
+        with progress(console, len(names)) as (describe, done):
+            describe(str(fused))
+            score_cell(
+                Pairs(source),
+                folder,
+                metrics,
+                selection,
+                protocol=protocol,
+                sources=now.images,
+                images=images,
+                skip=checked.missing,
+                done=done,
+            )
+        rows = folder.rows()
+        return notes + checked.problems + [f"{name}: {rows[name].status}" for name in names if rows[name].status != OK]
 
 
 def _settings(fused: Path, suffix: str, choice: DatasetChoice, protocol: str) -> dict[str, object]:

@@ -96,11 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def _warnings_as_sentences() -> Iterator[None]:
     """Print each of the package's own warnings once, as one line; other warnings look as usual."""
+    from fusionbench.files import BusyFolderWarning
     from fusionbench.images.options import ImageWarning
     from fusionbench.registry import RenamedWarning
     from fusionbench.weights.read import WeightsWarning
 
-    sentences = (ImageWarning, RenamedWarning, WeightsWarning)
+    sentences = (BusyFolderWarning, ImageWarning, RenamedWarning, WeightsWarning)
     shown: set[str] = set()
     with warnings.catch_warnings():
         others = warnings.showwarning

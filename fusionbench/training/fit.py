@@ -10,7 +10,7 @@ import copy
 import json
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +30,7 @@ from fusionbench import methods
 from fusionbench.benchmark.run import environment
 from fusionbench.console import bars_are_shown
 from fusionbench.data.datamodule import FusionDataModule
-from fusionbench.files import write_atomically
+from fusionbench.files import exclusive, write_atomically
 from fusionbench.registry import check_known, import_object
 from fusionbench.report.wandb import Mode, TrainingMirror, training_mirror
 from fusionbench.trainer import is_rank_zero, keyboard_interrupts, silence_lightning
@@ -86,10 +86,11 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
     for phase in recipe.phases:
         check_known(f"phase of {recipe.method}", phase, method.phases)
     recipe = _rehearsed(method, recipe, out)
-    if is_rank_zero():
-        _claim(recipe, method.phases, out, resume)
-    for phase in method.phases:
-        _train_phase(method, phase, recipe, out / phase, resume, wandb)
+    with exclusive(out) if is_rank_zero() else nullcontext():
+        if is_rank_zero():
+            _claim(recipe, method.phases, out, resume)
+        for phase in method.phases:
+            _train_phase(method, phase, recipe, out / phase, resume, wandb)
     result = out / f"{recipe.method}.safetensors"
     if is_rank_zero():
         told = recipe.entries(init_from=method.weights_name)
