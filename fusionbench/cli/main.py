@@ -196,7 +196,12 @@ def _about(command: Any) -> str:
     return str(text).partition("\n")[0]
 
 
+LONGEST = 300
+"""Characters of a path that a message shows."""
+
+
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.strerror}: {error.filename}"
+        name = str(error.filename)
+        return f"{error.strerror}: {name if len(name) <= LONGEST else f'{name[:LONGEST]}...'}"
     return " ".join(str(error).split()) or type(error).__name__

@@ -6,6 +6,7 @@ import shutil
 import uuid
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from rich.progress import track
@@ -94,13 +95,15 @@ def unpack(archive: Path, folder: Path, mirror: Mirror, progress: bool = False) 
         The number of files that were unpacked.
 
     Raises:
-        ValueError: the archive is damaged, or contains none of the folders.
+        ValueError: the archive is damaged, encrypted or compressed in an unknown way, is larger than the free disk,
+            contains none of the folders, or has a file where another member needs a folder.
     """
     try:
         with zipfile.ZipFile(archive) as contents:
             wanted = _wanted(contents, mirror)
             if not wanted:
                 raise ValueError(f"{archive} contains none of {', '.join(mirror.keep)}; its layout has changed")
+            _check_room(archive, wanted, folder)
             console = make_console(stderr=True)
             for member, target in track(
                 wanted, description=f"unpacking {archive.name}", console=console, disable=not progress
@@ -108,7 +111,21 @@ def unpack(archive: Path, folder: Path, mirror: Mirror, progress: bool = False) 
                 _extract(contents, member, folder / target)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{archive} is not a complete zip archive ({error}); delete it and download again") from error
+    except (RuntimeError, NotImplementedError) as error:
+        raise ValueError(f"{archive} cannot be unpacked here ({error}); unpack it into {folder} manually") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ValueError(
+            f"{error.filename} would be both a file and a folder; remove it, or unpack {archive} into an empty folder"
+        ) from error
     return len(wanted)
+
+
+def _check_room(archive: Path, wanted: Iterable[tuple[zipfile.ZipInfo, PurePosixPath]], folder: Path) -> None:
+    """Refuse an archive whose files do not fit on the disk; no file is read beyond the size that the archive says."""
+    needed = sum(member.file_size for member, target in wanted if not (folder / target).is_file())
+    free = shutil.disk_usage(archive.parent).free
+    if needed > free:
+        raise ValueError(f"the files of {archive} need {needed} bytes, and {free} are free; unpack it elsewhere")
 
 
 def _wanted(contents: zipfile.ZipFile, mirror: Mirror) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:

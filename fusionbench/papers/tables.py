@@ -166,6 +166,12 @@ class Paper:
         return [table for name, table in self.tables.items() if name in tables or not tables]
 
 
+ENTRIES: dict[str, type] = {"paper": str, "citation": str, "protocol": str, "methods": dict, "tables": dict}
+"""Required entries of a paper's file."""
+
+KINDS = {str: "a text", dict: "a table"}
+
+
 def load_paper(name: str, place: Path | None = None) -> Paper:
     """Load the tables and values of a paper.
 
@@ -183,9 +189,10 @@ def load_paper(name: str, place: Path | None = None) -> Paper:
     place = folder() if place is None else place
     path = place / f"{name}.yaml"
     try:
-        text: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
+    _check_entries(path, text)
     baselines = text.get("baselines", [])
     return Paper(
         name=name,
@@ -197,6 +204,24 @@ def load_paper(name: str, place: Path | None = None) -> Paper:
         tables={key: _table(key, {"baselines": baselines, **entry}, path) for key, entry in text["tables"].items()},
         values=read_values(place / "reported" / f"{name}.csv"),
     )
+
+
+def _check_entries(path: Path, text: object) -> None:
+    """Refuse a file without the entries of a paper, or with others in their place.
+
+    Raises:
+        ValueError: an entry is missing or of another kind.
+    """
+    if not isinstance(text, dict):
+        raise ValueError(f"{path} has no entries; expected {', '.join(ENTRIES)}")
+    for entry, kind in ENTRIES.items():
+        if not isinstance(text.get(entry), kind):
+            raise ValueError(f"{path}: {entry} is missing or invalid; expected {KINDS[kind]}")
+    for name, table in text["tables"].items():
+        blocks = table.get("blocks") if isinstance(table, dict) else None
+        fits = isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks)
+        if not fits or "caption" not in table:
+            raise ValueError(f"{path}, table {name}: expected a caption and a list of blocks")
 
 
 def _table(name: str, entry: Mapping[str, Any], path: Path) -> Table:

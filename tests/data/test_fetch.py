@@ -119,6 +119,31 @@ def test_members_that_lead_out_of_the_folder_are_left_out(tmp_path):
     assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["inside.png"]
 
 
+def test_an_archive_larger_than_the_disk_is_not_begun(tmp_path, monkeypatch):
+    path = archive(tmp_path / "bomb.zip", {"a.png": bytes(10**6)})
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**6, 1, 10**6 - 1))
+    with pytest.raises(ValueError, match=r"bomb\.zip need 1000000 bytes, and 999999 are free"):
+        unpack(path, tmp_path / "out", Mirror(file="bomb.zip"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("offset", "value"), [(6, 1), (8, 99)])
+def test_an_archive_that_cannot_be_unpacked_here_is_named(offset, value, tmp_path):
+    path = archive(tmp_path / "odd.zip", {"a.png": b"x"})
+    data = bytearray(path.read_bytes())
+    # The flag of encryption or the way of compression, in the member and in the table of contents.
+    data[offset] = data[data.index(b"PK\x01\x02") + offset + 2] = value
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"odd\.zip cannot be unpacked here .*; unpack it into .* manually"):
+        unpack(path, tmp_path / "out", Mirror(file="odd.zip"))
+
+
+def test_a_member_that_is_both_a_file_and_a_folder_is_named(tmp_path):
+    path = archive(tmp_path / "odd.zip", {"a": b"x", "a/b.png": b"y"})
+    with pytest.raises(ValueError, match="would be both a file and a folder"):
+        unpack(path, tmp_path / "out", Mirror(file="odd.zip"))
+
+
 @pytest.mark.parametrize("name", [name for name, card in DATASETS.items() if any(place.page for place in card.mirrors)])
 def test_places_for_a_browser_say_what_to_put_where(tmp_path, name):
     (message,) = download(name, tmp_path, progress=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from itertools import groupby
 
 import pytest
@@ -103,6 +104,23 @@ def test_a_value_that_is_given_twice_is_refused(tmp_path):
     path.write_text("\n".join([*lines[:3], lines[2]]))
     with pytest.raises(ValueError, match="SCD twice"):
         read_values(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "has no entries; expected paper, citation, protocol, methods, tables"),
+        ("- 1", "has no entries"),
+        ("paper: x\n", "citation is missing or invalid; expected a text"),
+        ("paper: x\ncitation: y\nprotocol: exact\nmethods: 3\n", "methods is missing or invalid; expected a table"),
+        ("paper: x\ncitation: y\nprotocol: exact\nmethods: {}\ntables: {1: 5}\n", "table 1: expected a caption and"),
+        ("paper: x\ncitation: y\nprotocol: exact\nmethods: {}\ntables: {1: {caption: a, blocks: [2]}}\n", "table 1"),
+    ],
+)
+def test_a_file_that_is_no_papers_is_refused_in_a_sentence(text, why, tmp_path):
+    (tmp_path / "lure.yaml").write_text(text)
+    with pytest.raises(ValueError, match=rf"lure\.yaml.*{re.escape(why)}"):
+        load_paper("lure", tmp_path)
 
 
 def test_a_misspelt_entry_is_named(tmp_path):
