@@ -169,7 +169,7 @@ class Paper:
 ENTRIES: dict[str, type] = {"paper": str, "citation": str, "protocol": str, "methods": dict, "tables": dict}
 """Required entries of a paper's file."""
 
-KINDS = {str: "a text", dict: "a table"}
+KINDS: dict[type, str] = {str: "a text", dict: "a table"}
 
 
 def load_paper(name: str, place: Path | None = None) -> Paper:

@@ -15,6 +15,9 @@ from fusionbench.files import write_atomically
 from fusionbench.report.markdown import markdown_table, ranked
 from fusionbench.report.tables import Results, ScoreTable, arrow, footnotes, ranks
 
+RETURN = "\n\ue000"
+"""Stands for a carriage return until a table is written; private use, so in no name."""
+
 STYLES = ("", "bold", "underline")
 
 
@@ -24,7 +27,7 @@ def write_report(results: Results) -> list[Path]:
     texts = {
         report / "table.md": markdown(results.blocks),
         report / "table.csv": tidy(results.blocks).to_csv(index=False),
-        report / "per_image.csv": results.scores.to_csv(index=False),
+        report / "per_image.csv": _csv(results.scores),
     }
     for path, text in texts.items():
         write_atomically(path, text)
@@ -119,3 +122,12 @@ def _terminal(block: ScoreTable, metrics: Sequence[str]) -> Table:
         texts = [Text(block.text(method, metric), style=STYLES[int(marks.loc[method, metric])]) for metric in metrics]
         table.add_row(str(method), *texts)
     return table
+
+
+def _csv(table: pd.DataFrame) -> str:
+    """A table as CSV, in which a carriage return in a name ends no row: pandas puts quotes around line feeds only."""
+    text = table.to_csv(index=False)
+    if "\r" not in text:
+        return text
+    marked = table.map(lambda cell: cell.replace("\r", RETURN) if isinstance(cell, str) else cell)
+    return marked.to_csv(index=False).replace(RETURN, "\r")
