@@ -59,8 +59,8 @@ def bench_section(known: Sequence[Measurement]) -> str:
     """
     paper = load_paper(PAPER)
     table = paper.tables[TABLE]
-    for panel in table.panels:
-        one = Comparison(paper, table, panel, shipped=shipped(paper, panel, known, select_methods(paper, panel, ())))
+    for block in table.blocks:
+        one = Comparison(paper, table, block, shipped=shipped(paper, block, known, select_methods(paper, block, ())))
         if is_measured(one):
             return _grid(one)
     raise SystemExit(f"nothing was measured of table {TABLE} of {paper.title}; run `make measured DATA=DIR`")
@@ -70,7 +70,7 @@ def _grid(one: Comparison) -> str:
     texts = cell_texts(one)
     measured = [method for method in one.methods if one.means.loc[method].notna().any()]
     lines = [
-        f"Table {one.table.name} of {one.paper.title}, {one.panel.printed}: published / measured",
+        f"Table {one.table.name} of {one.paper.title}, {one.block.printed}: published / measured",
         "",
         f"| method | images | {' | '.join(one.metrics)} |",
         "| --- | ---: |" + " ---: |" * len(one.metrics),

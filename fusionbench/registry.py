@@ -134,12 +134,19 @@ def current_names(kind: str, given: Mapping[str, T], renamed: Mapping[str, str],
         if name in given:
             raise ValueError(f"{kind} {former!r} is now called {name!r}, and both are given; give {name!r} alone")
         if warn:
-            warnings.warn(
-                f"{kind} {former!r} is now called {name!r}; the former name will go with the next version",
-                RenamedWarning,
-                stacklevel=3,
-            )
+            warn_renamed(kind, former, name, stacklevel=4)
     return {renamed.get(name, name): value for name, value in given.items()}
+
+
+def warn_renamed(kind: str, former: str, name: str, *, stacklevel: int = 3) -> None:
+    """Warn of a name of an earlier version.
+
+    Args:
+        kind: what it names, in the singular ('recipe entry').
+        stacklevel: of the warning, counted from here; by default that of the caller's caller.
+    """
+    sentence = f"{kind} {former!r} is now called {name!r}; the former name will be removed in the next version"
+    warnings.warn(sentence, RenamedWarning, stacklevel=stacklevel)
 
 
 def similar_names(name: str, known: Iterable[str]) -> list[str]:

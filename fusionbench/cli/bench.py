@@ -144,7 +144,7 @@ def _publish(
     from fusionbench.report.tables import read_results
     from fusionbench.report.wandb import publish
 
-    if not any(one.measured and one.panel.dataset for one in outcome.comparisons):
+    if not any(one.measured and one.block.dataset for one in outcome.comparisons):
         warn(console, "nothing was measured in this run, so nothing is logged to Weights and Biases")
     elif warning := publish(read_results(place), mode, group=f"bench {paper}"):
         warn(console, warning)

@@ -46,7 +46,7 @@ def info(names: str) -> int:
         names: methods and metrics, separated by commas; --all for all of them.
     """
     console = make_console()
-    for owner in _holders(names):
+    for owner in _owners(names):
         console.print(owner.name, style="bold")
         for card in (*owner.cards, *owner.published):
             show_facts(_described(owner, card), console)
@@ -62,7 +62,7 @@ def path(names: str) -> int:
     """
     from fusionbench.weights.store import cache_path, locate
 
-    for owner, card in _files(_holders(names)):
+    for owner, card in _files(_owners(names)):
         _say(locate(owner.name, card) or cache_path(owner.name, card))
     return EXIT_OK
 
@@ -77,7 +77,7 @@ def download(names: str, dry_run: bool = False) -> int:
     from fusionbench.hub.catalog import check_reachable, fetch
     from fusionbench.weights.download import Servers
 
-    owners = _holders(names)
+    owners = _owners(names)
     if names == ALL:
         owners = [owner for owner in owners if (files := owner.lacking()) and all(card.urls for card in files)]
     if dry_run:
@@ -156,7 +156,7 @@ def verify(names: str) -> int:
     from fusionbench.weights.store import verify as verify_file
 
     problems = []
-    for owner, card in _files(_holders(names)):
+    for owner, card in _files(_owners(names)):
         place = locate(owner.name, card)
         if place is None:
             _say(f"{owner.name}: {card.file} is not here")
@@ -169,7 +169,7 @@ def verify(names: str) -> int:
     return print_missing(make_console(stderr=True), problems, label="")
 
 
-def _holders(names: str) -> list[WeightsOwner]:
+def _owners(names: str) -> list[WeightsOwner]:
     from fusionbench.benchmark.options import split_commas
     from fusionbench.hub.catalog import all_owners, owner_of
 

@@ -21,9 +21,9 @@ from fusionbench.data.pairs import Pairs, collate, specs
 from fusionbench.data.samplers import (
     EpochSampler,
     FixedOrder,
-    ProcessShare,
     ResumableLoader,
     SameSizeBatchSampler,
+    ShardSampler,
     SharedLoader,
     TrainingSet,
     check_enough,
@@ -261,10 +261,10 @@ def whole_pairs(
 ) -> DataLoader[Pair]:
     """A loader of whole pairs in order, batched by size; of N processes, each gets every N-th pair."""
     sizes = [pairs.source.size(index) for index in range(len(pairs))]
-    share = ProcessShare(pairs, processes=processes, process=process)
+    shard = ShardSampler(pairs, processes=processes, process=process)
     return SharedLoader(
         pairs,
-        batch_sampler=SameSizeBatchSampler(share, batch_size, drop_last=False, sizes=sizes),
+        batch_sampler=SameSizeBatchSampler(shard, batch_size, drop_last=False, sizes=sizes),
         collate_fn=collate,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),

@@ -135,7 +135,7 @@ class FixedOrder(SequentialSampler):
         return (EpochIndex(index, 0) for index in super().__iter__())
 
 
-class ProcessShare(DistributedSampler[Any]):
+class ShardSampler(DistributedSampler[Any]):
     """Every N-th pair in order, for one of N processes; no pair is repeated to make the shards equal."""
 
     def __init__(self, pairs: Sized, *, processes: int = 1, process: int = 0) -> None:

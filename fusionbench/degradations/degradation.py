@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fusionbench.degradations import grammar
 from fusionbench.degradations.grammar import MODALITIES, Term
 from fusionbench.degradations.table import Range
-from fusionbench.registry import import_object
+from fusionbench.registry import import_object, warn_renamed
 
 if TYPE_CHECKING:
     from fusionbench.degradations.pixels import Pixels
@@ -74,11 +74,16 @@ class Degradation:
         """By which factor per side that image is reduced before it is enlarged again."""
         return math.prod(term.scale for term in self.on(modality))
 
-    def fix(self, *, name: str, seed: int) -> Degradation:
+    def sample_values(self, *, name: str, seed: int) -> Degradation:
         """The same degradation with every interval replaced by the value sampled for this image."""
         return Degradation(
             tuple(_sample_values(term, name=name, seed=seed, place=place) for place, term in _placed(self.terms))
         )
+
+    def fix(self, *, name: str, seed: int) -> Degradation:
+        """The former name of `sample_values`, until the next version."""
+        warn_renamed("method", "fix", "sample_values")
+        return self.sample_values(name=name, seed=seed)
 
     def load(self) -> None:
         """Import what the terms need, so that processes which are forked later import nothing.
@@ -101,7 +106,7 @@ class Degradation:
             ValueError: the images are not 8 bit, differ in size, or are smaller than the factor of `sr4` or `sr8`.
         """
         _check(ir, vi, name)
-        done = self.fix(name=name, seed=seed)
+        done = self.sample_values(name=name, seed=seed)
         images = {"ir": ir, "vi": vi}
         for place, term in _placed(done.terms):
             images[term.modality] = _apply(term, images[term.modality], derive_seed(seed, name, place, term.full))
@@ -136,7 +141,7 @@ def draw(specs: Sequence[str], *, name: str, seed: int, epoch: int) -> Draw:
     degradations = [parse(spec) for spec in specs]
     pick = derive_seed(seed, name, epoch, "spec") % len(degradations)
     epoch_seed = derive_seed(seed, "", epoch, "epoch") % 2**63
-    return Draw(degradations[pick].fix(name=name, seed=epoch_seed), epoch_seed)
+    return Draw(degradations[pick].sample_values(name=name, seed=epoch_seed), epoch_seed)
 
 
 def derive_seed(seed: int, name: str, index: int, purpose: str) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fusionbench.metrics.protocol import INPUT, PROTOCOLS, Protocol, Variant, canonical, choose
 from fusionbench.metrics.row import MetricRow
 from fusionbench.metrics.table import METRICS, row
-from fusionbench.registry import import_object
+from fusionbench.registry import import_object, warn_renamed
 
 if TYPE_CHECKING:
     from fusionbench.metrics.evaluation import evaluate as evaluate
@@ -42,7 +42,9 @@ __all__ = ["INPUT", "METRICS", "PROTOCOLS", "MetricRow", "Protocol", "Variant", 
 
 
 def __getattr__(name: str) -> Any:
-    name = _RENAMED.get(name, name)
+    if name in _RENAMED:
+        warn_renamed("metric function", name, _RENAMED[name])
+        name = _RENAMED[name]
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_object(_LAZY[name])

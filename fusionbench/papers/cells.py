@@ -132,7 +132,7 @@ def lines_of(one: Comparison) -> list[Line]:
             "shipped": {metric: cell for metric, cell in cells.items() if cell.shipped},
         }
         for origin, part in by_origin.items():
-            counts = [int(lookup(one.counts, method, metric)) for metric in part if one.panel.dataset]
+            counts = [int(lookup(one.counts, method, metric)) for metric in part if one.block.dataset]
             if part:
                 found.append(Line(method, origin, 0 if origin == "published" else max(counts, default=0), part))
     return found

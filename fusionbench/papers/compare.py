@@ -30,7 +30,7 @@ class Measured:
     """The measured part of a block.
 
     Attributes:
-        scores: one row per method and image with the columns `method`, `image` and the panel's metrics, all named as
+        scores: one row per method and image with the columns `method`, `image` and the block's metrics, all named as
             printed; methods that are not in the paper have their own names.
         images: number of requested images.
         available: number of available images.
@@ -57,7 +57,7 @@ class Comparison:
 
     paper: Paper
     table: Table
-    panel: TableBlock
+    block: TableBlock
     measured: Measured | None = None
     shipped: Mapping[tuple[str, str], Measurement] = field(default_factory=dict)
     seed: int = 0
@@ -66,20 +66,20 @@ class Comparison:
     def methods(self) -> list[str]:
         """Rows: those of the paper, then other measured methods."""
         found = [] if self.measured is None else list(self.measured.scores["method"])
-        return list(dict.fromkeys([*self.panel.methods, *found, *(method for method, _ in self.shipped)]))
+        return list(dict.fromkeys([*self.block.methods, *found, *(method for method, _ in self.shipped)]))
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """Columns, as printed."""
-        return self.panel.metrics
+        return self.block.metrics
 
     def value(self, method: str, metric: str) -> Value | None:
         """The published value of a cell; None for methods that are not in the paper."""
-        return self.paper.values.get((self.table.name, self.panel.printed, self.panel.scenario, method, metric))
+        return self.paper.values.get((self.table.name, self.block.printed, self.block.scenario, method, metric))
 
     def higher_is_better(self, metric: str) -> bool:
         """The direction of a column."""
-        value = self.value(self.panel.methods[0], metric)
+        value = self.value(self.block.methods[0], metric)
         return True if value is None else value.higher_is_better
 
     def head(self, metric: str) -> str:
@@ -155,7 +155,7 @@ class Comparison:
 
     def decimals(self, metric: str) -> int:
         """Decimals of the paper in a column."""
-        values = (self.value(method, metric) for method in self.panel.methods)
+        values = (self.value(method, metric) for method in self.block.methods)
         return max((value.decimals for value in values if value is not None), default=3)
 
     def tau(self, metric: str) -> tuple[float | None, int]:
@@ -168,7 +168,7 @@ class Comparison:
     @cached_property
     def differences(self) -> list[Difference]:
         """Every pair of measured methods by every metric; none if methods have one value instead of one per image."""
-        if self.measured is None or self.panel.size:
+        if self.measured is None or self.block.size:
             return []
         columns = [metric for metric in self.metrics if metric in self.measured.scores]
         return differences(self.measured.scores, columns, seed=self.seed)
@@ -185,7 +185,7 @@ def lookup(numbers: pd.DataFrame, method: str, metric: str) -> float:
 
 def title(comparison: Comparison) -> str:
     """Paper, table and block."""
-    return f"Table {comparison.table.name} of {comparison.paper.title}, {comparison.panel.title}"
+    return f"Table {comparison.table.name} of {comparison.paper.title}, {comparison.block.title}"
 
 
 def caption(comparison: Comparison) -> str:
@@ -195,13 +195,13 @@ def caption(comparison: Comparison) -> str:
 
 def conditions(comparison: Comparison) -> str:
     """What was measured on what, and whether it is comparable with the published values."""
-    panel = comparison.panel
-    if panel.unmeasured:
-        return f"Published values only: {panel.unmeasured}."
+    block = comparison.block
+    if block.unmeasured:
+        return f"Published values only: {block.unmeasured}."
     if not is_measured(comparison):
         return "Published values only."
-    if panel.size:
-        body = f"Measured: fusionbench {__version__}, images of {panel.size}; operations are multiply-adds."
+    if block.size:
+        body = f"Measured: fusionbench {__version__}, images of {block.size}; operations are multiply-adds."
     else:
         body = _on_images(comparison)
     return f"{body} {comparability(comparison)}"
@@ -213,10 +213,10 @@ def is_measured(comparison: Comparison) -> bool:
 
 
 def _on_images(comparison: Comparison) -> str:
-    panel, protocol = comparison.panel, comparison.paper.protocol
-    known = f" ({panel.known})" if panel.known else ""
+    block, protocol = comparison.block, comparison.paper.protocol
+    known = f" ({block.known})" if block.known else ""
     parts = [
-        f"Measured on {panel.dataset}, split {panel.split}, degradation {panel.degradation}, "
+        f"Measured on {block.dataset}, split {block.split}, degradation {block.degradation}, "
         f"mean over {_images(comparison)}{known}.",
         f"Metrics: protocol {protocol}, {PROTOCOLS[protocol].title}.",
     ]
@@ -246,16 +246,16 @@ def score_name(paper: Paper, metric: str) -> str:
 
 def comparability(comparison: Comparison) -> str:
     """Whether published and measured values are comparable, or why not."""
-    panel, measured = comparison.panel, comparison.measured
-    reasons = [f"it is not known {panel.unknown}"] if panel.unknown else []
+    block, measured = comparison.block, comparison.measured
+    reasons = [f"it is not known {block.unknown}"] if block.unknown else []
     counts = {line.images for line in comparison.used.values()} | ({measured.images} if measured is not None else set())
-    if panel.images is not None and (others := sorted(counts - {panel.images})):
-        reasons.append(f"the paper has {panel.images} images, here there are {' or '.join(map(str, others))}")
-    if panel.restored:
+    if block.images is not None and (others := sorted(counts - {block.images})):
+        reasons.append(f"the paper has {block.images} images, here there are {' or '.join(map(str, others))}")
+    if block.restored:
         commands = ", ".join(measured.restored) if measured is not None else ""
         how = f"here by {shorten(commands, COMMANDS)}" if commands else "here they are fused unrestored"
-        excepted = f", except for {' and '.join(panel.end_to_end)}" if panel.end_to_end else ""
-        reasons.append(f"the paper restores images before fusion by {panel.restored}{excepted}; {how}")
+        excepted = f", except for {' and '.join(block.end_to_end)}" if block.end_to_end else ""
+        reasons.append(f"the paper restores images before fusion by {block.restored}{excepted}; {how}")
     if not reasons:
         return "Published and measured values are on the same images."
     return f"Published and measured values are not comparable: {'; '.join(reasons)}."
@@ -265,7 +265,7 @@ def notes(comparison: Comparison) -> list[str]:
     """Notes on oddities of the print, missing values, and the origin of measurements."""
     found: dict[str, list[str]] = {}
     for metric in comparison.metrics:
-        for method in comparison.panel.methods:
+        for method in comparison.block.methods:
             value = comparison.value(method, metric)
             if value is not None and value.note:
                 found.setdefault(value.note, []).append(f"{method} {metric}")
@@ -287,7 +287,7 @@ def origins_of_shipped(comparison: Comparison) -> list[str]:
     for (method, _), line in comparison.used.items():
         name = f"{method} ({line.weights})" if line.weights else method
         groups.setdefault((line.images, line.version, line.date), {})[name] = None
-    size = DATASETS[comparison.panel.dataset].counts.get(comparison.panel.split) if groups else None
+    size = DATASETS[comparison.block.dataset].counts.get(comparison.block.split) if groups else None
     return [
         f"Shipped with the package, measured with fusionbench {version} on {date} over {images}"
         f"{f' of {size}' if size and size != images else ''} images: {', '.join(names)}."
@@ -320,8 +320,8 @@ def tidy(comparisons: Sequence[Comparison]) -> pd.DataFrame:
                 lines.append(
                     {
                         "table": one.table.name,
-                        "dataset": one.panel.printed,
-                        "scenario": one.panel.scenario,
+                        "dataset": one.block.printed,
+                        "scenario": one.block.scenario,
                         "method": method,
                         "metric": metric,
                         "higher_is_better": one.higher_is_better(metric),
@@ -331,7 +331,7 @@ def tidy(comparisons: Sequence[Comparison]) -> pd.DataFrame:
                         "difference": mean - number,
                         "origin": "" if np.isnan(mean) else "run" if line is None else "shipped",
                         "images": int(lookup(one.counts, method, metric)),
-                        "images_published": one.panel.images,
+                        "images_published": one.block.images,
                         "kendall_tau": tau,
                         "methods_in_tau": shared,
                         "note": "" if value is None else value.note,
@@ -359,7 +359,7 @@ def tidy_differences(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     lines = [
         (*place, d.metric, d.first, d.second, d.images, d.mean, d.low, d.high, d.p, d.adjusted)
         for one in comparisons
-        for place in [(one.table.name, one.panel.printed, one.panel.scenario)]
+        for place in [(one.table.name, one.block.printed, one.block.scenario)]
         for d in one.differences
     ]
     return pd.DataFrame(lines, columns=columns)

@@ -60,7 +60,7 @@ class MeasureSettings:
 
     Attributes:
         only: methods to measure, in print or in METHODS; all without.
-        selection: how many pairs of each panel, the seed of the degradations, and tiles.
+        selection: how many pairs of each block, the seed of the degradations, and tiles.
         execution: on which devices.
         timeout: seconds for one call of a command.
         efficiency: measure size, operations and time too.
@@ -84,7 +84,7 @@ class MeasureResult:
     """What a bench leaves behind.
 
     Attributes:
-        comparisons: published and measured panels.
+        comparisons: published and measured blocks.
         skipped: what was not measured, and what to get for it.
         problems: one sentence per image or score that failed.
         files: reports.
@@ -124,11 +124,11 @@ def measure(
     skips: list[Skipped] = []
     for table in tables:
         found = []
-        for panel in table.panels:
-            measured, skipped = bench_.measure(table, panel)
-            rows = rows_of(paper, panel, inputs, settings.only)
+        for block in table.blocks:
+            measured, skipped = bench_.measure(table, block)
+            rows = rows_of(paper, block, inputs, settings.only)
             found.append(
-                Comparison(paper, table, panel, measured, shipped(paper, panel, known, rows, settings.selection.seed))
+                Comparison(paper, table, block, measured, shipped(paper, block, known, rows, settings.selection.seed))
             )
             skips += [replace(entry, tables=(table.name,)) for entry in skipped]
         outcome.comparisons += found
@@ -152,27 +152,27 @@ class _Bench:
         self.paper, self.out, self.inputs, self.settings, self.console = paper, out, inputs, settings, console
         self.problems: list[str] = []
 
-    def measure(self, table: Table, panel: TableBlock) -> tuple[Measured | None, list[Skipped]]:
+    def measure(self, table: Table, block: TableBlock) -> tuple[Measured | None, list[Skipped]]:
         """Measure a block as far as possible, and list what cannot be measured."""
-        if panel.unmeasured:
-            return None, [Skipped("unpublished", (panel.title,), panel.unmeasured)]
-        if panel.size and not self.settings.efficiency:
-            return None, [Skipped("efficiency", (panel.title,), f"`--efficiency`, or `--table {table.name}`")]
-        if panel.size:
-            return self._efficiency(table, panel)
-        available = check_available(self.paper, panel, self.inputs, self.settings.only)
-        return self._scores(table, panel, available), available.skipped
+        if block.unmeasured:
+            return None, [Skipped("unpublished", (block.title,), block.unmeasured)]
+        if block.size and not self.settings.efficiency:
+            return None, [Skipped("efficiency", (block.title,), f"`--efficiency`, or `--table {table.name}`")]
+        if block.size:
+            return self._efficiency(table, block)
+        available = check_available(self.paper, block, self.inputs, self.settings.only)
+        return self._scores(table, block, available), available.skipped
 
-    def _tell(self, table: Table, panel: TableBlock) -> None:
+    def _tell(self, table: Table, block: TableBlock) -> None:
         if self.console is not None:
-            self.console.print(f"table {table.name}: {panel.title}", style="dim", highlight=False)
+            self.console.print(f"table {table.name}: {block.title}", style="dim", highlight=False)
 
-    def _scores(self, table: Table, panel: TableBlock, available: Available) -> Measured | None:
+    def _scores(self, table: Table, block: TableBlock, available: Available) -> Measured | None:
         if not (available.data and available.methods and available.metrics):
             return None
-        self._tell(table, panel)
-        benchmark = self._benchmark(panel, available)
-        restored = self.inputs.pre if panel.restored else ()
+        self._tell(table, block)
+        benchmark = self._benchmark(block, available)
+        restored = self.inputs.pre if block.restored else ()
         whole = [
             choice for printed, choice in available.methods.items() if printed in available.end_to_end or not restored
         ]
@@ -182,32 +182,32 @@ class _Bench:
                 part = replace(benchmark, methods=tuple(choices), pre=pre)
                 done = run(part, self.out, execution=self.settings.execution, console=self.console)
                 self.problems += done.problems
-        names = load_pairs(benchmark.datasets[0], benchmark.degradations)[panel.degradation].source.names
+        names = load_pairs(benchmark.datasets[0], benchmark.degradations)[block.degradation].source.names
         return _collect(benchmark, available, self.out, names, restored)
 
-    def _benchmark(self, panel: TableBlock, available: Available) -> Benchmark:
+    def _benchmark(self, block: TableBlock, available: Available) -> Benchmark:
         selection = self.settings.selection
-        limits = [count for count in (selection.limit, panel.images) if count is not None]
+        limits = [count for count in (selection.limit, block.images) if count is not None]
         return Benchmark(
-            datasets=(self.inputs.dataset(panel),),
-            degradations=(panel.degradation,),
+            datasets=(self.inputs.dataset(block),),
+            degradations=(block.degradation,),
             methods=tuple(available.methods.values()),
             metrics=tuple(available.metrics.values()),
             protocol=self.paper.protocol,
-            name=f"{self.paper.name}: {panel.title}",
+            name=f"{self.paper.name}: {block.title}",
             seed=selection.seed,
             limit=min(limits, default=None),
             tile=selection.tile,
             timeout=self.settings.timeout,
         )
 
-    def _efficiency(self, table: Table, panel: TableBlock) -> tuple[Measured | None, list[Skipped]]:
-        self._tell(table, panel)
-        height, width = parse_size(panel.size)
+    def _efficiency(self, table: Table, block: TableBlock) -> tuple[Measured | None, list[Skipped]]:
+        self._tell(table, block)
+        height, width = parse_size(block.size)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         found: dict[str, Profile] = {}
         skipped: list[Skipped] = []
-        for printed, name in select_methods(self.paper, panel, self.settings.only).items():
+        for printed, name in select_methods(self.paper, block, self.settings.only).items():
             try:
                 weights = self.inputs.weights.get(name)
                 # Neither time nor size depends on the numbers.
@@ -220,7 +220,7 @@ class _Bench:
             self.problems += failed
             if cost is not None:
                 found[printed] = cost
-        return (_costs(panel, found) if found else None), skipped
+        return (_costs(block, found) if found else None), skipped
 
 
 def check_only(paper: Paper, only: Sequence[str]) -> tuple[str, ...]:
@@ -229,7 +229,7 @@ def check_only(paper: Paper, only: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ValueError: a name is in neither.
     """
-    printed = {name for table in paper.tables.values() for panel in table.panels for name in panel.methods}
+    printed = {name for table in paper.tables.values() for block in table.blocks for name in block.methods}
     # A printed name often differs from the package's only in case; both select the same method.
     either = {name.casefold(): name for name in (*printed, *METHODS)}.values()
     return tuple(name if name in printed else lookup("method", name, either) for name in only)
@@ -257,9 +257,9 @@ def _collect(
     return Measured(pd.DataFrame(lines), len(asked), len(names), restored, tuple(dict.fromkeys(remarks)))
 
 
-def _costs(panel: TableBlock, found: Mapping[str, Profile]) -> Measured:
+def _costs(block: TableBlock, found: Mapping[str, Profile]) -> Measured:
     lines = [
-        {"method": printed, "image": panel.size, **{metric: EFFICIENCY[metric](cost) for metric in panel.metrics}}
+        {"method": printed, "image": block.size, **{metric: EFFICIENCY[metric](cost) for metric in block.metrics}}
         for printed, cost in found.items()
     ]
     cost = next(iter(found.values()))
@@ -329,7 +329,7 @@ def coverage(comparisons: Sequence[Comparison]) -> Coverage:
         published += int(printed.to_numpy().sum())
         of_run += int((printed & one.run_means.notna()).to_numpy().sum())
         both += int((printed & one.means.notna()).to_numpy().sum())
-        own = one.means.drop(index=list(one.panel.methods)).dropna(how="all")
+        own = one.means.drop(index=list(one.block.methods)).dropna(how="all")
         others.update(map(str, own.index))
     return Coverage(published, of_run, both - of_run, dict(others))
 

@@ -55,27 +55,27 @@ class Inputs:
     unmatched: Literal["refuse", "skip"] = "refuse"
     reading: ReadOptions = AS_STORED
 
-    def dataset(self, panel: TableBlock) -> DatasetChoice:
+    def dataset(self, block: TableBlock) -> DatasetChoice:
         """The block's dataset."""
-        root = self.homes.get(panel.dataset, self.home)
+        root = self.homes.get(block.dataset, self.home)
         return DatasetChoice(
-            panel.dataset,
+            block.dataset,
             root,
-            panel.split,
+            block.split,
             resize=self.resize,
             unmatched=self.unmatched,
-            names=self.lists.get(panel.dataset),
+            names=self.lists.get(block.dataset),
             reading=self.reading,
         )
 
-    def method(self, name: str, panel: TableBlock) -> MethodChoice:
+    def method(self, name: str, block: TableBlock) -> MethodChoice:
         """A method with its inputs for a block."""
         folder = self.folders.get(name)
         weights = self.weights.get(name)
         return MethodChoice(
             name,
-            weights=None if weights is None else of_cell(weights, _cell(panel)),
-            folder=None if folder is None else Path(str(folder).replace(DATASET, panel.dataset)),
+            weights=None if weights is None else of_cell(weights, _cell(block)),
+            folder=None if folder is None else Path(str(folder).replace(DATASET, block.dataset)),
             command=self.commands.get(name),
         )
 
@@ -99,42 +99,42 @@ class Available:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def select_methods(paper: Paper, panel: TableBlock, only: Sequence[str]) -> dict[str, str]:
+def select_methods(paper: Paper, block: TableBlock, only: Sequence[str]) -> dict[str, str]:
     """The methods to measure: name in METHODS by printed name, '' if the package has none.
 
     Args:
         only: printed names or names in METHODS; by default all of the block and its baselines. Names that are not in
             the block are added.
     """
-    rows = {printed: paper.methods.get(printed, "") for printed in panel.methods}
+    rows = {printed: paper.methods.get(printed, "") for printed in block.methods}
     if not only:
-        return rows | {name: name for name in panel.baselines if name not in rows.values()}
+        return rows | {name: name for name in block.baselines if name not in rows.values()}
     chosen = {printed: name for printed, name in rows.items() if printed in only or name in only}
     others = {name: name for name in only if name in METHODS and name not in chosen.values()}
     return chosen | others
 
 
-def rows_of(paper: Paper, panel: TableBlock, inputs: Inputs, only: Sequence[str] = ()) -> dict[str, str]:
+def rows_of(paper: Paper, block: TableBlock, inputs: Inputs, only: Sequence[str] = ()) -> dict[str, str]:
     """The methods from `select_methods`, and the fallbacks of those whose weights are missing.
 
     A fallback is a separate row: the published values of a method are never compared with those of another.
     """
-    rows = select_methods(paper, panel, only)
-    small = filter(None, (_fallback(name, panel, inputs) for name in rows.values()))
+    rows = select_methods(paper, block, only)
+    small = filter(None, (_fallback(name, block, inputs) for name in rows.values()))
     return rows | {name: name for name in small if name not in rows.values()}
 
 
-def _cell(panel: TableBlock) -> CellName:
-    return CellName(panel.dataset, panel.degradation)
+def _cell(block: TableBlock) -> CellName:
+    return CellName(block.dataset, block.degradation)
 
 
-def _fallback(name: str, panel: TableBlock, inputs: Inputs) -> str:
+def _fallback(name: str, block: TableBlock, inputs: Inputs) -> str:
     """The small network that runs instead of a method; empty if there is none."""
-    return "" if inputs.strict or not name else fallback(name, inputs.weights.get(name), _cell(panel))
+    return "" if inputs.strict or not name else fallback(name, inputs.weights.get(name), _cell(block))
 
 
 def shipped(
-    paper: Paper, panel: TableBlock, known: Sequence[Measurement], rows: Mapping[str, str], seed: int = 0
+    paper: Paper, block: TableBlock, known: Sequence[Measurement], rows: Mapping[str, str], seed: int = 0
 ) -> dict[tuple[str, str], Measurement]:
     """Values of a block that were measured before, by method and metric as printed.
 
@@ -143,44 +143,44 @@ def shipped(
         rows: name in METHODS by printed name.
         seed: seed of the degradations.
     """
-    if not panel.dataset:
+    if not block.dataset:
         return {}
-    lines = matching(known, panel.dataset, panel.split, panel.degradation, paper.protocol, seed)
+    lines = matching(known, block.dataset, block.split, block.degradation, paper.protocol, seed)
     return {
         (printed, metric): line
-        for (printed, name), metric in product(rows.items(), panel.metrics)
+        for (printed, name), metric in product(rows.items(), block.metrics)
         if (line := lines.get((name, score_name(paper, metric)))) is not None
     }
 
 
-def check_available(paper: Paper, panel: TableBlock, inputs: Inputs, only: Sequence[str] = ()) -> Available:
+def check_available(paper: Paper, block: TableBlock, inputs: Inputs, only: Sequence[str] = ()) -> Available:
     """Check everything that a block of metrics needs, without running anything.
 
     Other missing inputs are listed for blocks without data too, so that a single list suffices.
     """
     found = Available()
     try:
-        load_pairs(inputs.dataset(panel), [panel.degradation])
+        load_pairs(inputs.dataset(block), [block.degradation])
     except (FileNotFoundError, ValueError) as error:
         found.data = False
-        found.skipped.append(Skipped("data", (panel.dataset,), str(error)))
-    rows = rows_of(paper, panel, inputs, only)
-    whole = {printed for printed in panel.end_to_end if printed in rows}
+        found.skipped.append(Skipped("data", (block.dataset,), str(error)))
+    rows = rows_of(paper, block, inputs, only)
+    whole = {printed for printed in block.end_to_end if printed in rows}
     # A small network restores if its full method does.
     small = {FALLBACKS.get(rows[printed]) for printed in whole}
     found.end_to_end = whole | {printed for printed, name in rows.items() if name in small}
     for printed, name in rows.items():
-        choice = inputs.method(name, panel)
-        if _fallback(name, panel, inputs):
+        choice = inputs.method(name, block)
+        if _fallback(name, block, inputs):
             why = fallback_notice(name, WEIGHTS.format(name=name))
             found.skipped.append(Skipped("fallback", (printed,), why, name=name))
-        elif why := _unable(name, panel, () if printed in found.end_to_end else inputs.pre):
+        elif why := _unable(name, block, () if printed in found.end_to_end else inputs.pre):
             found.skipped.append(Skipped("refused", (printed,), why, name=name))
-        elif lacks := why_missing(printed, choice, _cell(panel)):
+        elif lacks := why_missing(printed, choice, _cell(block)):
             found.skipped.append(lacks)
         else:
             found.methods[printed] = choice
-    scores = {metric: score_name(paper, metric) for metric in panel.metrics}
+    scores = {metric: score_name(paper, metric) for metric in block.metrics}
     missing = check_metrics(list(scores.values())).missing
     found.metrics = {metric: score for metric, score in scores.items() if score not in missing}
     found.skipped += [
@@ -189,10 +189,10 @@ def check_available(paper: Paper, panel: TableBlock, inputs: Inputs, only: Seque
     return found
 
 
-def _unable(name: str, panel: TableBlock, pre: Sequence[str]) -> str:
+def _unable(name: str, block: TableBlock, pre: Sequence[str]) -> str:
     """Why a method cannot fuse the images of a block; empty if it can."""
-    restored = restorers_by_modality(pre) if panel.restored else {}
-    return METHODS[name].unable(parse(panel.degradation).without(restored)) if name in METHODS else ""
+    restored = restorers_by_modality(pre) if block.restored else {}
+    return METHODS[name].unable(parse(block.degradation).without(restored)) if name in METHODS else ""
 
 
 def why_missing(printed: str, choice: MethodChoice, cell: CellName | None = None) -> Skipped | None:

@@ -91,7 +91,7 @@ class Table:
 
     name: str
     caption: str
-    panels: tuple[TableBlock, ...]
+    blocks: tuple[TableBlock, ...]
 
 
 @dataclass(frozen=True)
@@ -227,17 +227,17 @@ def _check_entries(path: Path, text: object) -> None:
 def _table(name: str, entry: Mapping[str, Any], path: Path) -> Table:
     known = {part.name for part in fields(TableBlock)}
     shared = {key: value for key, value in entry.items() if key not in ("caption", "blocks")}
-    panels = []
-    for block in entry["blocks"]:
-        merged = {**shared, **block}
+    blocks = []
+    for given in entry["blocks"]:
+        merged = {**shared, **given}
         for key in set(merged) - known:
             raise ValueError(f"{path}, table {name}: {unknown_name('entry', key, known)}")
         lists: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in merged.items()}
         try:
-            panels.append(TableBlock(**lists))
+            blocks.append(TableBlock(**lists))
         except TypeError as error:
-            raise ValueError(f"{path}, table {name}: {block} lacks an entry ({error})") from error
-    return Table(name, entry["caption"], tuple(panels))
+            raise ValueError(f"{path}, table {name}: {given} lacks an entry ({error})") from error
+    return Table(name, entry["caption"], tuple(blocks))
 
 
 def read_values(path: Path) -> dict[Cell, Value]:

@@ -45,7 +45,7 @@ def markdown(table: Table, comparisons: Sequence[Comparison]) -> str:
     first = comparisons[0]
     parts = [f"# {first.paper.title}, Table {table.name}: {table.caption}", f"{first.paper.citation}.", ROWS]
     for one in comparisons:
-        parts += [f"## {one.panel.title}", conditions(one), _grid(one)]
+        parts += [f"## {one.block.title}", conditions(one), _grid(one)]
         if remarks := notes(one):
             parts.append("\n".join(f"- {remark}" for remark in remarks))
         if one.differences:

@@ -146,7 +146,7 @@ def test_degrading_a_window_gives_what_degrading_the_whole_gives(code):
     raw = RawPair(
         "a", rng.integers(256, size=(40, 56), dtype=np.uint8), rng.integers(256, size=(40, 56, 3), dtype=np.uint8)
     )
-    degradation = parse(f"{modality}:{code}{values}").fix(name="a", seed=0)
+    degradation = parse(f"{modality}:{code}{values}").sample_values(name="a", seed=0)
     whole = degradation.apply(raw.ir, raw.vi, name="a", seed=0)
     augmentation = Augmentation((16, 16), flip=True)
     for place in range(20):
@@ -212,7 +212,7 @@ def test_no_more_is_degraded_than_needed(spec, window):
 
 def test_noise_of_a_crop_is_distributed_as_that_of_the_image():
     flat = RawPair("a", np.full((400, 400), 128, np.uint8), np.full((400, 400, 3), 128, np.uint8))
-    degradation = parse("ir:sn(7,stripe=6)+vi:noise(12)").fix(name="a", seed=0)
+    degradation = parse("ir:sn(7,stripe=6)+vi:noise(12)").sample_values(name="a", seed=0)
     whole = degradation.apply(flat.ir, flat.vi, name="a", seed=0)
     _, crop, _ = cut(flat, degradation, 1, Augmentation((200, 200)), 0)
     assert crop.ir.mean(axis=0).std() == pytest.approx(whole.ir.mean(axis=0).std(), rel=0.2)

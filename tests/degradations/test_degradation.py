@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fusionbench.degradations import draw, parse
+from fusionbench.registry import RenamedWarning
 
 from .conftest import EVERY, make_pair
 
@@ -118,11 +119,11 @@ def test_intervals_are_drawn_per_image_and_told(pair):
     again = done[0].degradation.apply(*pair, name="0", seed=0)
     np.testing.assert_array_equal(again.ir, done[0].ir)
     np.testing.assert_array_equal(again.vi, done[0].vi)
-    assert again.degradation == done[0].degradation == degradation.fix(name="0", seed=0)
+    assert again.degradation == done[0].degradation == degradation.sample_values(name="0", seed=0)
 
 
 def test_defaults_that_are_intervals_are_drawn_too():
-    stripes = [parse("sn").fix(name=str(index), seed=0).terms[0].arguments["stripe"] for index in range(40)]
+    stripes = [parse("sn").sample_values(name=str(index), seed=0).terms[0].arguments["stripe"] for index in range(40)]
     assert 5 <= min(stripes) < max(stripes) <= 8
 
 
@@ -164,3 +165,9 @@ def test_float_images_are_refused(pair):
 def test_images_that_are_no_pair_are_refused(pair, cut):
     with pytest.raises(ValueError, match=r"\(H, W\) infrared and \(H, W, 3\) visible, but 'a' has"):
         parse("ll").apply(pair[0][cut], pair[1], name="a", seed=0)
+
+
+def test_the_former_name_of_sample_values_works_with_a_warning():
+    degradation = parse("ll+ir:noise")
+    with pytest.warns(RenamedWarning, match="'fix' is now called 'sample_values'"):
+        assert degradation.fix(name="a", seed=3) == degradation.sample_values(name="a", seed=3)

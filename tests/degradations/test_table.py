@@ -40,7 +40,7 @@ def test_row_is_a_function_on_its_modalities(code):
 @pytest.mark.parametrize("code", linear_codes())
 def test_row_has_an_operator_where_it_is_linear(code):
     spec = f"{DEGRADATIONS[code].on[0]}:{code}"
-    model = linear_model(parse(spec).fix(name="a", seed=0))
+    model = linear_model(parse(spec).sample_values(name="a", seed=0))
     assert model.noisy is DEGRADATIONS[code].noisy
     image = torch.rand(1, 1, 24, 32, generator=torch.Generator().manual_seed(0))
     assert getattr(model, DEGRADATIONS[code].on[0]).apply(image).shape == image.shape

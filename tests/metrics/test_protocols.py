@@ -12,7 +12,7 @@ import torch
 import fusionbench.metrics
 from fusionbench.metrics import METRICS, PROTOCOLS, choose, evaluate, row
 from fusionbench.metrics.functional.images import VIEWS, reads_sources
-from fusionbench.registry import import_object
+from fusionbench.registry import RenamedWarning, import_object
 
 HERE = [name for name in METRICS if row(name).view == "gray"]
 PAIRS = [(name, protocol) for protocol, how in PROTOCOLS.items() for name in how.scores() if name in HERE]
@@ -63,6 +63,8 @@ def test_toolkits_differ_where_they_say_so(triple):
             assert exact != pytest.approx(other, rel=1e-9), (name, protocol)
 
 
-def test_old_names_of_functions_still_work():
-    assert fusionbench.metrics.perceived_error is fusionbench.metrics.chen_varshney
-    assert fusionbench.metrics.invented_edges is fusionbench.metrics.fusion_artifacts
+def test_former_names_of_functions_work_with_a_warning():
+    with pytest.warns(RenamedWarning, match="'perceived_error' is now called 'chen_varshney'"):
+        assert fusionbench.metrics.perceived_error is fusionbench.metrics.chen_varshney
+    with pytest.warns(RenamedWarning, match="'invented_edges' is now called 'fusion_artifacts'"):
+        assert fusionbench.metrics.invented_edges is fusionbench.metrics.fusion_artifacts

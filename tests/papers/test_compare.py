@@ -31,13 +31,13 @@ SCORES = {
 }
 
 
-def panel(**changes) -> TableBlock:
+def block(**changes) -> TableBlock:
     given = {"dataset": "msrs", "images": 361, "known": "the official test split", **changes}
     return TableBlock("MSRS", "typical fusion", ("A", "B", "C"), ("EN", "MI"), **given)
 
 
 def comparison(measured=True, shipped=None, **changes) -> Comparison:
-    one = panel(**changes)
+    one = block(**changes)
     table = Table("1", "fusion of undegraded images", (one,))
     paper = Paper(
         name="dspfusion",
@@ -136,7 +136,7 @@ def test_every_pair_of_measured_methods_is_tested_in_one_family():
 def test_numbers_may_be_compared_only_on_the_same_images():
     one = comparison()
     assert "not comparable: the paper has 361 images, here there are 3." in comparability(one)
-    same = Comparison(one.paper, one.table, one.panel, scores(images=361, available=361))
+    same = Comparison(one.paper, one.table, one.block, scores(images=361, available=361))
     assert comparability(same) == "Published and measured values are on the same images."
 
 
@@ -144,7 +144,7 @@ def test_numbers_may_be_compared_only_on_the_same_images():
 def test_panels_whose_images_are_unknown_are_never_called_comparable(name):
     paper = load_paper(name)
     for table in paper.tables.values():
-        for one in table.panels:
+        for one in table.blocks:
             measured = scores(images=one.images or 3, available=one.images or 3)
             if one.unknown:
                 assert "not comparable" in comparability(Comparison(paper, table, one, measured))
@@ -161,7 +161,7 @@ def test_caption_names_what_the_numbers_depend_on():
     assert "protocol dspfusion" in text
     assert "compare with the clean sources" in text
     one = comparison()
-    partial = Comparison(one.paper, one.table, one.panel, scores(images=3, available=9))
+    partial = Comparison(one.paper, one.table, one.block, scores(images=3, available=9))
     assert "the first 3 of 9 images" in caption(partial)
     assert caption(comparison(measured=False)).endswith("Published values only.")
 
@@ -169,7 +169,7 @@ def test_caption_names_what_the_numbers_depend_on():
 def test_restoration_before_fusion_is_told():
     one = comparison(degradation="rain", restored="NeRD-Rain", end_to_end=("C",))
     assert "by NeRD-Rain, except for C; here they are fused unrestored" in comparability(one)
-    restored = Comparison(one.paper, one.table, one.panel, scores(restored=("vi:derain {in} {out}",)))
+    restored = Comparison(one.paper, one.table, one.block, scores(restored=("vi:derain {in} {out}",)))
     assert "here by vi:derain {in} {out}" in comparability(restored)
 
 
@@ -264,7 +264,7 @@ LONGEST = 1000
 
 
 def shown(paper, table, one, measured) -> Comparison:
-    """A panel of which nothing, or everything, was measured."""
+    """A block of which nothing, or everything, was measured."""
     if not measured or one.unmeasured:
         return Comparison(paper, table, one)
     lines = [{"method": m, "image": "1", **dict.fromkeys(one.metrics, 1.0)} for m in one.methods]
@@ -277,7 +277,7 @@ def shown(paper, table, one, measured) -> Comparison:
 def test_captions_are_short_enough_for_latex(name, measured):
     paper = load_paper(name)
     for table in paper.tables.values():
-        for one in table.panels:
+        for one in table.blocks:
             assert len(caption(shown(paper, table, one, measured))) < LONGEST
 
 
@@ -285,14 +285,14 @@ def test_captions_are_short_enough_for_latex(name, measured):
 @pytest.mark.parametrize("name", PAPERS)
 def test_a_terminal_of_eighty_columns_shows_every_number(name, width, capsys):
     paper = load_paper(name)
-    found = [shown(paper, table, one, True) for table in paper.tables.values() for one in table.panels]
+    found = [shown(paper, table, one, True) for table in paper.tables.values() for one in table.blocks]
     show(found, Console(width=width))
     told = capsys.readouterr().out
     assert "…" not in told
     assert max(map(len, told.splitlines())) <= width
     for one in found:
         for metric in one.metrics if one.measured else ():
-            assert all(f"{one.value(method, metric).text}" in told for method in one.panel.methods)
+            assert all(f"{one.value(method, metric).text}" in told for method in one.block.methods)
 
 
 def compiled(folder, name):
@@ -305,7 +305,7 @@ def compiled(folder, name):
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 def test_measured_tables_compile(tmp_path):
     hostile = Comparison(
-        *(getattr(comparison(), part) for part in ("paper", "table", "panel")),
+        *(getattr(comparison(), part) for part in ("paper", "table", "block")),
         measured=scores(notes=('weights x_1@abc & 100 % ~/a\\b #3 ${HOME} {out} → ü 日本 "quoted" <a|b>',)),
     )
     (tmp_path / "table1.tex").write_text(fragment([hostile, comparison(measured=False)]), encoding="utf-8")
@@ -322,7 +322,7 @@ def test_measured_tables_compile(tmp_path):
 def test_published_tables_compile(name, measured, tmp_path):
     paper = load_paper(name)
     for table in paper.tables.values():
-        write_table(table, [shown(paper, table, one, measured) for one in table.panels], tmp_path)
+        write_table(table, [shown(paper, table, one, measured) for one in table.blocks], tmp_path)
     parts = sorted(path.name for path in tmp_path.glob("table*.tex"))
     (tmp_path / "all.tex").write_text(document(paper, parts), encoding="utf-8")
     compiled(tmp_path, "all.tex")

@@ -36,8 +36,8 @@ def test_directions_are_those_of_the_scores(name):
 def test_scores_are_chosen_by_the_papers_protocol(name):
     paper = load_paper(name)
     for table in paper.tables.values():
-        for panel in table.panels:
-            for metric in panel.metrics if panel.dataset else ():
+        for block in table.blocks:
+            for metric in block.metrics if block.dataset else ():
                 score = paper.scores.get(metric, metric)
                 choose(score, paper.protocol)
 
@@ -45,11 +45,11 @@ def test_scores_are_chosen_by_the_papers_protocol(name):
 @pytest.mark.parametrize("name", PAPERS)
 def test_measured_panels_say_what_is_unknown_or_how_many_images_there_are(name):
     for table in load_paper(name).tables.values():
-        for panel in table.panels:
-            if panel.dataset:
-                assert panel.unknown or (panel.known and panel.images), panel.title
-            assert set(panel.end_to_end) <= set(panel.methods), panel.title
-            assert not (panel.dataset and panel.restored) or panel.degradation != "clean", panel.title
+        for block in table.blocks:
+            if block.dataset:
+                assert block.unknown or (block.known and block.images), block.title
+            assert set(block.end_to_end) <= set(block.methods), block.title
+            assert not (block.dataset and block.restored) or block.degradation != "clean", block.title
 
 
 @pytest.mark.shared
@@ -67,12 +67,12 @@ def test_values_are_those_of_the_transcription(shared, name):
 
 
 def expected_cells(table):
-    """The cells that a table's panels describe."""
+    """The cells that a table's blocks describe."""
     return [
-        (table.name, panel.printed, panel.scenario, method, metric)
-        for panel in table.panels
-        for method in panel.methods
-        for metric in panel.metrics
+        (table.name, block.printed, block.scenario, method, metric)
+        for block in table.blocks
+        for method in block.methods
+        for metric in block.metrics
     ]
 
 
