@@ -65,10 +65,10 @@ def escape(text: str) -> str:
 
 def fragment(comparisons: Sequence[Comparison]) -> str:
     """The blocks of a table, a `table` each; needs the packages booktabs and graphicx."""
-    return "\n".join(_panel(one) for one in comparisons)
+    return "\n".join(_block(one) for one in comparisons)
 
 
-def _panel(one: Comparison) -> str:
+def _block(one: Comparison) -> str:
     measured = is_measured(one)
     width = 3 if measured else 1
     lines = [

@@ -108,7 +108,7 @@ def test_scores_are_mirrored_to_a_dashboard(campus, tmp_path):
 
 def test_a_dashboard_for_which_nothing_was_measured_is_told(tmp_path, capsys):
     assert main(["bench", "lure", "--table", "1", "--wandb", "offline", "--out", str(tmp_path / "o")]) == 3
-    assert "warning: nothing was measured in this run, so nothing is sent" in told(capsys)
+    assert "warning: nothing was measured in this run, so nothing is logged" in told(capsys)
     assert not list(tmp_path.rglob("*.wandb"))
 
 
