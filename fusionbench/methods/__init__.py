@@ -136,7 +136,8 @@ def weight_files(
             missing.append(str(error))
     if missing:
         remedy = "give a file that exists" if weights else f"get what is missing with {ways(name, option)}"
-        where = f" on {', '.join(cell)}" if cell else ""
+        by_cell = depends_on_cell(weights) or any(part.per_cell for part in card.weights)
+        where = f" on {', '.join(cell)}" if cell and by_cell else ""
         raise FileNotFoundError(f"no weights for {name!r}{where}: {'; '.join(missing)}; {remedy}")
     return found
 
