@@ -31,6 +31,12 @@ PLUGINS = "plugins"
 POSITION = "position"
 """Entry of meta.json: the cell's position in the run's tables."""
 
+TABLE = ("protocol", "seed", "version")
+"""Settings that all cells of a run share, because its tables state them once."""
+
+BLOCK = ("names", "resize", "split")
+"""Settings that all cells of one dataset share."""
+
 
 class CellFolder:
     """Reads and writes the files of one (dataset, degradation, method). One process writes a cell at a time."""
@@ -195,15 +201,39 @@ def assign_order(cells: Iterable[CellFolder], there: Iterable[CellFolder]) -> No
             following += 1
 
 
+def setting_differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """The settings that differ, in words; empty if none does."""
+    differing = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+    return "; ".join(f"{key} was {found.get(key)!r}, now {wanted.get(key)!r}" for key in differing)
+
+
 def refuse_others(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Refuse settings that differ from those of the results in a folder.
 
     Raises:
         ValueError: they differ.
     """
-    if differing := sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key)):
-        changes = "; ".join(f"{key} was {found.get(key)!r}, now {wanted.get(key)!r}" for key in differing)
+    if changes := setting_differences(found, wanted):
         raise ValueError(f"{folder} holds results of other settings ({changes}); choose another --out")
+
+
+def refuse_mixed(cells: Sequence[CellFolder]) -> None:
+    """Refuse cells of different runs, because a table has one protocol, seed and version.
+
+    Raises:
+        ValueError: two cells differ in common settings.
+    """
+    of_dataset: dict[str, CellFolder] = {}
+    for cell in cells:
+        own = cell.meta()["settings"]
+        for other, shared in ((cells[0], TABLE), (of_dataset.setdefault(own.get("dataset", ""), cell), BLOCK)):
+            theirs = other.meta()["settings"]
+            for key in shared:
+                if key in own and key in theirs and own[key] != theirs[key]:
+                    raise ValueError(
+                        f"{other.folder} and {cell.folder} are not of the same run: {key} is {theirs[key]!r} and "
+                        f"{own[key]!r}; move one of them elsewhere"
+                    )
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.benchmark.results import INPUTS, PLUGINS, REFERENCES, CellFolder, refuse_others
+from fusionbench.benchmark.results import BLOCK, INPUTS, PLUGINS, REFERENCES, TABLE, CellFolder, refuse_others
 from fusionbench.benchmark.sources import Sources
 from fusionbench.benchmark.spec import DatasetChoice
 from fusionbench.data import DATASETS
@@ -18,12 +18,6 @@ from fusionbench.methods import METHODS
 
 if TYPE_CHECKING:
     from fusionbench.methods.baselines.external import External
-
-TABLE = ("protocol", "seed", "version")
-"""Settings that all cells of a run share, because its tables state them once."""
-
-BLOCK = ("names", "resize", "split")
-"""Settings that all cells of one dataset share."""
 
 
 def sources_of(choice: DatasetChoice, sources: Iterable[Source], limit: int | None = None) -> Sources:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fusionbench.cli import bench, embed, fuse, profile, train
+from fusionbench.cli import bench, embed, fuse, profile, report, train
 from fusionbench.cli import data as data_commands
 from fusionbench.cli import weights as weights_commands
 from fusionbench.cli.degrade import degrade
 from fusionbench.cli.list import show_list
-from fusionbench.cli.report import report
 from fusionbench.cli.run import demo, run
 from fusionbench.cli.score import score
 
@@ -18,7 +17,8 @@ COMMANDS: dict[str, Any] = {
     "fuse": fuse.fuse_images,
     "score": score,
     "degrade": degrade,
-    "report": report,
+    "report": report.report,
+    "results": report.COMMANDS,
     "list": show_list,
     "demo": demo,
     "data": data_commands.COMMANDS,

@@ -32,7 +32,7 @@ FIRST = {
 """First commands to try, and their purpose."""
 
 OVERVIEW = {
-    "Evaluate": ("run", "score", "report", "bench", "profile", "demo"),
+    "Evaluate": ("run", "score", "report", "results", "bench", "profile", "demo"),
     "Process images": ("fuse", "degrade"),
     "Train": ("train", "embed"),
     "Look up and download": ("list", "data", "weights"),
@@ -49,7 +49,7 @@ EVERYWHERE = {
 }
 """Options of every command."""
 
-RESUMING = {"run", "demo", "score", "bench", "degrade", "data download", "weights download"}
+RESUMING = {"run", "demo", "score", "bench", "degrade", "data download", "weights download", "results merge"}
 """Commands that resume when they are run again after an interruption; `train` needs --resume."""
 
 

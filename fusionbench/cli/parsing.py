@@ -7,6 +7,7 @@ the form that jsonargparse expects, which then reads the values.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from argparse import SUPPRESS, Action
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -170,10 +171,12 @@ class Command:
     def read(self, words: Sequence[str]) -> Iterator[str]:
         """The words in the form that the parser expects: '--name=value' with '_' for '-', and positional values.
 
+        The last positional parameter may be a list, which takes all values that follow.
+
         Raises:
             ValueError: an option is unknown or lacks its value, or there are too few or too many values.
         """
-        rest, wanted = list(words), list(self.required)
+        rest, wanted, several = list(words), list(self.required), list[str]()
         while rest:
             word = rest.pop(0)
             if word in HELP:
@@ -184,10 +187,15 @@ class Command:
                 yield "all"
             elif is_option(word):
                 yield self._option(word, rest, switch_only=bool(wanted))
+            elif wanted and get_origin(self.types[wanted[0]]) is list:
+                several.append(word)
             elif wanted:
                 yield _cased(word, self.types[wanted.pop(0)])
             else:
                 raise ValueError(self._surplus(word))
+        if several:
+            wanted.pop(0)
+            yield json.dumps(several)
         if wanted:
             raise ValueError(f"{self.name} needs {self._needs(wanted[0])}")
 
@@ -218,7 +226,7 @@ class Command:
     def _needs(self, name: str) -> str:
         """A positional parameter, with its help text."""
         about = re.search(rf"^ +{name}: (.*?)\.?$", inspect.getdoc(self.function) or "", re.MULTILINE)
-        choices = get_args(self.types[name])
+        choices = get_args(self.types[name]) if get_origin(self.types[name]) is Literal else ()
         return f"{name.upper()}: {join_or(choices) if choices else about[1] if about else expected(self.types[name])}"
 
     def _surplus(self, word: str) -> str:

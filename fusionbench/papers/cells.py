@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fusionbench.papers.compare import Comparison, lookup
-from fusionbench.report.significance import Difference
 
 NOTHING = "-"
 
@@ -84,23 +83,6 @@ def tau_text(comparison: Comparison, metric: str) -> str:
     """Kendall's tau with its number of methods; '-' if these are too few."""
     tau, count = comparison.tau(metric)
     return f"{NOTHING} ({count})" if tau is None or count < TAU_FROM else f"{tau:.2f} ({count})"
-
-
-def difference_texts(found: Difference, around: str = "") -> list[str]:
-    """Number of images, mean and interval of a difference between methods, its p-value and the adjusted one.
-
-    Args:
-        around: what numbers with a sign stand between.
-    """
-    interval = [end for end in (found.low, found.high) if end is not None]
-    mean, *ends = [f"{around}{number:+.3g}{around}" for number in (found.mean, *interval)]
-    return [str(found.images), mean, " to ".join(ends) or NOTHING, _p(found.p), _p(found.adjusted)]
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return NOTHING
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 @dataclass(frozen=True)

@@ -299,15 +299,6 @@ def _some(cells: Sequence[str]) -> str:
     return ", ".join(cells) if len(cells) <= 4 else f"{', '.join(cells[:3])} and {len(cells) - 3} more"
 
 
-TESTS = (
-    "Differences of means over the images that both methods have, first minus second; 95 % percentile bootstrap "
-    "interval over images (10,000 draws); p of Wilcoxon's signed-rank test, exact up to 50 images, Holm-corrected over "
-    "all tests of this block; no p if fewer than six images differ, which cannot be significant at 5 %. Images are "
-    "treated as independent, which frames of a sequence are not."
-)
-"""The footnote of tables of differences."""
-
-
 def tidy(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """One line per cell: published, measured, difference, number of images, agreement of the column's rankings."""
     lines: list[Mapping[str, object]] = []

@@ -12,11 +12,11 @@ from fusionbench.papers.cells import (
     TAU_FROM,
     CellText,
     cell_texts,
-    difference_texts,
     tau_text,
 )
-from fusionbench.papers.compare import TESTS, Comparison, caption, is_measured, notes, title
+from fusionbench.papers.compare import Comparison, caption, is_measured, notes, title
 from fusionbench.papers.tables import Paper
+from fusionbench.report.significance import TESTS, difference_texts
 
 PREAMBLE = r"""\documentclass[a4paper]{article}
 \usepackage[utf8]{inputenc}

@@ -18,12 +18,10 @@ from fusionbench.papers.cells import (
     ROWS,
     TAU_FROM,
     Line,
-    difference_texts,
     lines_of,
     tau_text,
 )
 from fusionbench.papers.compare import (
-    TESTS,
     Comparison,
     comparability,
     conditions,
@@ -36,7 +34,7 @@ from fusionbench.papers.compare import (
 from fusionbench.papers.latex import difference_tables, fragment
 from fusionbench.papers.tables import Table
 from fusionbench.report.markdown import markdown_table, ranked
-from fusionbench.report.significance import Difference
+from fusionbench.report.significance import TESTS, Difference, difference_texts
 from fusionbench.report.text import column_runs
 
 

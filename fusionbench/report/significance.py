@@ -26,6 +26,14 @@ LEVEL = 0.95
 EXACT = 50
 """Number of images up to which the distribution of rank sums is computed exactly."""
 
+TESTS = (
+    "Differences of means over the images that both methods have, first minus second; 95 % percentile bootstrap "
+    "interval over images (10,000 draws); p of Wilcoxon's signed-rank test, exact up to 50 images, Holm-corrected over "
+    "all tests of this block; no p if fewer than six images differ, which cannot be significant at 5 %. Images are "
+    "treated as independent, which frames of a sequence are not."
+)
+"""The footnote of tables of differences."""
+
 _BLOCK = 2**22
 """Number of values that the bootstrap keeps in memory at a time."""
 
@@ -167,3 +175,20 @@ def differences(scores: pd.DataFrame, metrics: Sequence[str], *, seed: int = 0) 
             found.append({"metric": metric, "first": first, "second": second, "images": len(values), **measured})
     adjusted = iter(holm([entry["p"] for entry in found if entry["p"] is not None]))
     return [Difference(**entry, adjusted=None if entry["p"] is None else next(adjusted)) for entry in found]
+
+
+def difference_texts(found: Difference, around: str = "") -> list[str]:
+    """Number of images, mean and interval of a difference between methods, its p-value and the adjusted one.
+
+    Args:
+        around: what numbers with a sign stand between.
+    """
+    interval = [end for end in (found.low, found.high) if end is not None]
+    mean, *ends = [f"{around}{number:+.3g}{around}" for number in (found.mean, *interval)]
+    return [str(found.images), mean, " to ".join(ends) or "-", _p(found.p), _p(found.adjusted)]
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

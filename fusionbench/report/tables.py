@@ -10,9 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from fusionbench.benchmark.results import REFERENCES, UNABLE, CellFolder, cells_of
+from fusionbench.benchmark.results import REFERENCES, UNABLE, CellFolder, cells_of, refuse_mixed
 from fusionbench.benchmark.score_file import OK, SCORES
-from fusionbench.benchmark.settings import BLOCK, TABLE
 from fusionbench.benchmark.sources import Sources
 from fusionbench.files import path_name
 from fusionbench.metrics import row
@@ -166,30 +165,20 @@ def _setting(folder: CellFolder, key: str) -> str:
 
 
 def _by_key(cells: Sequence[CellFolder]) -> dict[Key, CellFolder]:
-    """Cells by their labels; cells of different runs are refused, as a table has one protocol, seed and version.
+    """Cells by their labels.
 
     Raises:
-        ValueError: two of them differ in common settings, or are duplicates.
+        ValueError: two of them are of different runs, or are duplicates.
     """
-    of_dataset: dict[str, CellFolder] = {}
+    keys: list[Key] = [
+        (_setting(cell, "dataset"), _setting(cell, "degradation"), _setting(cell, "method")) for cell in cells
+    ]
+    refuse_mixed(cells)
     known: dict[Key, CellFolder] = {}
-    for cell in cells:
-        own = cell.meta()["settings"]
-        dataset, degradation, method = (_setting(cell, key) for key in KEYS)
-        for other, shared in ((cells[0], TABLE), (of_dataset.setdefault(dataset, cell), BLOCK)):
-            theirs = other.meta()["settings"]
-            for key in shared:
-                if key in own and key in theirs and own[key] != theirs[key]:
-                    raise ValueError(
-                        f"{other.folder} and {cell.folder} are not of the same run: {key} is {theirs[key]!r} and "
-                        f"{own[key]!r}; move one of them elsewhere"
-                    )
-        twin = known.setdefault((dataset, degradation, method), cell)
+    for key, cell in zip(keys, cells, strict=True):
+        twin = known.setdefault(key, cell)
         if twin is not cell:
-            raise ValueError(
-                f"{twin.folder} and {cell.folder} both hold {dataset}, {degradation}, {method}; move one of them "
-                "elsewhere"
-            )
+            raise ValueError(f"{twin.folder} and {cell.folder} both hold {', '.join(key)}; move one of them elsewhere")
     return known
 
 
