@@ -192,7 +192,7 @@ def test_weights_of_a_method_that_were_accepted_are_named(shared, folders):
     meta = json.loads((cell("ifcnn") / "meta.json").read_text())
     assert meta["settings"]["weights"] == f"ifcnn@{sha256(path)[:8]}"
     assert "trained by a test" in meta["weights"]["IFCNN-MAX.pth"]
-    assert "ifcnn read IFCNN-MAX.pth, not as published" in Path("o/report/table.md").read_text()
+    assert "ifcnn read IFCNN-MAX.pth, which is not as published" in Path("o/report/table.md").read_text()
 
 
 def test_a_weight_file_of_six_cells_is_looked_up_and_verified_once(folders, monkeypatch):
