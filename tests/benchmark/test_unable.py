@@ -69,7 +69,7 @@ def test_it_is_said_once_before_anything_runs_and_is_no_failure(mixed):
 def test_tables_say_not_applicable_and_why(mixed):
     table = Path("out/report/table.md").read_text()
     assert "| drfusion-s | n/a | n/a |" in table
-    assert table.count("n/a, as it inverts") == 1
+    assert table.count("n/a, because it inverts") == 1
     assert "is over 0 of" not in table
     assert re.search(r"│ drfusion-s │ +n/a │ +n/a │", mixed.out)
     values = pd.read_csv("out/report/table.csv").set_index(["degradation", "method", "metric"])
