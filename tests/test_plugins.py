@@ -355,11 +355,11 @@ def test_a_name_that_another_plugin_has_taken_is_refused(lab, capsys):
 @pytest.mark.parametrize("words", [["list", "--include"], ["list", "--include="], ["list", "--include", "--debug"]])
 def test_the_option_needs_a_path(words, capsys):
     if "--debug" in words:
-        with pytest.raises(ValueError, match="--include needs a path"):
+        with pytest.raises(ValueError, match="--include needs the path"):
             main(words)
     else:
         assert main(words) == 2
-        assert "--include needs a path" in capsys.readouterr().err
+        assert "--include needs the path" in capsys.readouterr().err
 
 
 def test_a_plugin_may_read_the_tables_while_it_is_imported(lab):
