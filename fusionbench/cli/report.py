@@ -16,7 +16,7 @@ MERGED = Path("runs/merged")
 
 
 def report(runs: list[Path], out: Path | None = None, html: bool = False, differences: bool = False) -> int:
-    """Print and rewrite the tables of a run, and list what is missing. Several runs become one.
+    """Print and rewrite the tables of a run, and list what is missing.
 
     Args:
         runs: the run's folder; several are merged, as by `fusionbench results merge`.

@@ -37,8 +37,8 @@ MISTAKES = {
     "run lure-s": "run does not take 'lure-s' on its own; write --method lure-s",
     "run MSRS": "run does not take 'MSRS' on its own; write --dataset MSRS",
     "run something": "run does not take 'something' on its own; see fusionbench run --help",
-    "report a b": "report does not take 'b' on its own; see fusionbench report --help",
-    "report": "report needs RUN: the run's folder",
+    "report a b": "no results in a; expected <dataset>/<degradation>/<method>/scores.csv below it",
+    "report": "report needs RUNS: the run's folder; several are merged, as by `fusionbench results merge`",
     "weights info": "weights info needs NAMES: methods and metrics, separated by commas; --all for all of them",
     "bench": "bench needs PAPER: dspfusion, lure or drfusion",
     "bench paper": "bench paper: expected dspfusion, lure or drfusion",
@@ -150,7 +150,7 @@ def test_the_version_is_shown(word, capsys):
     assert capsys.readouterr().out == f"fusionbench {__version__}\n"
 
 
-@pytest.mark.parametrize("group", ["data", "weights"])
+@pytest.mark.parametrize("group", ["data", "results", "weights"])
 def test_a_group_alone_shows_its_commands(group, capsys):
     assert main([group]) == 0
     shown = capsys.readouterr().out
