@@ -113,7 +113,7 @@ class _Steps:
     def end(self) -> None:
         if self.counted > self.before:
             seconds, share = time.monotonic() - self.began, 100 * self.counted / max(self.total, 1)
-            LOG.info("%s: %.1f s; %.0f %% of the whole is done", self.name, seconds, share)
+            LOG.info("%s: %.1f s (%.0f %% done)", self.name, seconds, share)
 
 
 EXIT_OK, EXIT_PARTIAL = 0, 3

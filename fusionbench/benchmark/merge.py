@@ -54,11 +54,10 @@ def merge_runs(runs: Sequence[Path], out: Path) -> list[CellFolder]:
     _refuse_different(folders)
     sources = _common_sources(folders)
     for run in runs:
+        for folder in (*run.glob(f"*/{REFERENCES}"), *run.glob(f"*/*/{INPUTS}")):
+            _link_images(folder, out / folder.relative_to(run))
         for cell in folders[run]:
-            place = cell.folder.relative_to(run)
-            _merge_cell(cell, CellFolder(out / place))
-            _link_images(run / place.parts[0] / REFERENCES, out / place.parts[0] / REFERENCES)
-            _link_images(cell.folder.parent / INPUTS, out / place.parent / INPUTS)
+            _merge_cell(cell, CellFolder(out / cell.folder.relative_to(run)))
     for dataset, known in sources.items():
         known.write(out / dataset, Sources())
     assign_order(
@@ -123,7 +122,8 @@ def _merge_cell(cell: CellFolder, target: CellFolder) -> None:
 def _link_images(source: Path, target: Path) -> None:
     for path in source.rglob("*.png"):
         link = target / path.relative_to(source)
-        if not link.exists():
+        # An image whose writing was interrupted has a name that begins with a dot.
+        if not link.exists() and not path.name.startswith("."):
             link.parent.mkdir(parents=True, exist_ok=True)
             try:
                 os.link(path, link)

@@ -92,7 +92,7 @@ def _connected() -> bool:
     return dist.is_available() and dist.is_initialized()
 
 
-class SaveWhereItStops(Callback):
+class SaveOnStop(Callback):
     """Saves the step that an interruption or the length of a phase ends a training with.
 
     Ctrl-C, SIGTERM and SIGUSR1 interrupt: the current step is finished and saved, and a second interrupt stops the
@@ -172,15 +172,15 @@ class LogSteps(Callback):
 
     def __init__(self, phase: str) -> None:
         self.phase = phase
-        self._told = time.monotonic()
+        self._logged = time.monotonic()
 
     @override
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        due = time.monotonic() - self._told >= LOG_INTERVAL
+        due = time.monotonic() - self._logged >= LOG_INTERVAL
         if trainer.is_global_zero and log.isEnabledFor(logging.INFO if due else logging.DEBUG):
-            self._told = time.monotonic()
+            self._logged = time.monotonic()
             loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
             said = "" if loss is None else f", loss {float(loss):.4g}"
             log.log(logging.INFO if due else logging.DEBUG, "%s%s", self._place(trainer), said)

@@ -38,8 +38,8 @@ from fusionbench.training.callbacks import (
     LogSteps,
     ProgressBar,
     SampleImages,
+    SaveOnStop,
     SaveRngState,
-    SaveWhereItStops,
     TerminateOnNaN,
 )
 from fusionbench.training.curves import draw_curves
@@ -76,9 +76,8 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, wandb: Mode | None
             architecture, a checkpoint is damaged, the loss became NaN or infinite, or memory ran out.
         FileNotFoundError: the data or the initial weights are missing.
     """
-    methods.build(
-        recipe.method, **recipe.options
-    )  # Random numbers drawn during the first import must not affect the seeded ones.
+    # Random numbers drawn during the first import must not affect the seeded ones.
+    methods.build(recipe.method, **recipe.options)
     seed_everything(recipe.seed, verbose=False)
     method = _begun(recipe)
     if not method.phases:
@@ -283,7 +282,7 @@ def _trainer(recipe: Recipe, phase: str, folder: Path, mirror: TrainingMirror) -
         LogSteps(phase),
         SampleImages(folder / "samples", drawn=mirror.picture),
         LearningRateMonitor("step"),
-        SaveWhereItStops(folder / CHECKPOINT),
+        SaveOnStop(folder / CHECKPOINT),
         ModelCheckpoint(
             dirpath=folder,
             filename=Path(CHECKPOINT).stem,

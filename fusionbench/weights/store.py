@@ -98,7 +98,7 @@ def require(method: str, card: WeightsCard, override: Path | None = None, cell: 
         given = of_cell(Path(override).expanduser(), cell)
         looked = [given / card.file, given / MODEL] if given.is_dir() else [given]
     else:
-        looked = search_paths(method, card) if cell is None else search_paths(method, card, cell)
+        looked = search_paths(method, card, cell)
     for path in looked:
         if file_of(path).is_file():
             return path

@@ -118,7 +118,7 @@ def test_interrupt_ends_all_processes_with_one_line(sources, tmp_path):
     assert process.returncode == 130, error
     *logged, last = error.strip().splitlines()
     assert last == "fusionbench: interrupted; the same command continues where it stopped"
-    assert all(line.endswith("% of the whole is done") for line in logged), error
+    assert all(line.endswith("% done)") for line in logged), error
     assert not list((tmp_path / "out").rglob(PARTS))
     assert gone(process.pid)
 

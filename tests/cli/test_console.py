@@ -57,7 +57,7 @@ def logged(capfd):
 def test_a_run_logs_its_cells_where_there_is_no_terminal(pairs, capfd):
     assert main(RUN.split()) == 0
     (line,) = logged(capfd)
-    assert re.fullmatch(r"1/1 folder, clean, average: .* s; 100 % of the whole is done", line)
+    assert re.fullmatch(r"1/1 folder, clean, average: .* s \(100 % done\)", line)
 
 
 @pytest.mark.parametrize("devices", [1, 2])

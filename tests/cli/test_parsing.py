@@ -173,8 +173,8 @@ def test_a_batch_job_logs_its_cells_and_a_quiet_one_nothing(tmp_path):
         "1/2 synthetic, clean, average",
         "2/2 synthetic, clean, max",
     ]
-    assert all(re.fullmatch(r"\d\d:\d\d:\d\d .*: \d+\.\d s; \d+ % of the whole is done", line) for line in lines)
-    assert lines[-1].endswith("100 % of the whole is done")
+    assert all(re.fullmatch(r"\d\d:\d\d:\d\d .*: \d+\.\d s \(\d+ % done\)", line) for line in lines)
+    assert lines[-1].endswith("(100 % done)")
     quiet = program(*words, str(tmp_path / "b"), "--quiet")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
 
