@@ -250,7 +250,8 @@ def comparability(comparison: Comparison) -> str:
     reasons = [f"it is not known {block.unknown}"] if block.unknown else []
     counts = {line.images for line in comparison.used.values()} | ({measured.images} if measured is not None else set())
     if block.images is not None and (others := sorted(counts - {block.images})):
-        reasons.append(f"the paper has {block.images} images, here there are {' or '.join(map(str, others))}")
+        here = "some rows here have" if block.images in counts else "here there are"
+        reasons.append(f"the paper has {block.images} images, {here} {' or '.join(map(str, others))}")
     if block.restored:
         commands = ", ".join(measured.restored) if measured is not None else ""
         how = f"here by {shorten(commands, COMMANDS)}" if commands else "here they are fused unrestored"

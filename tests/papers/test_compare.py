@@ -253,7 +253,9 @@ def test_values_of_the_package_are_compared_only_on_the_papers_images():
     cells = {("A", "EN"): line("A", "EN", 6.5)}
     assert "on the same images" in comparability(comparison(False, cells))
     cells["C", "EN"] = line("C", "EN", 6.5, 34)
-    assert "not comparable: the paper has 361 images, here there are 34." in comparability(comparison(False, cells))
+    assert "not comparable: the paper has 361 images, some rows here have 34." in comparability(
+        comparison(False, cells)
+    )
     assert "mean over 34 or 361 images" in caption(comparison(False, cells))
     assert "over 34 of 361 images: C." in " ".join(notes(comparison(False, cells)))
     assert "not known which" in comparability(comparison(False, cells, unknown="which"))
