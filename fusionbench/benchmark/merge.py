@@ -23,6 +23,7 @@ from fusionbench.benchmark.results import (
     setting_differences,
 )
 from fusionbench.benchmark.sources import Sources, listed
+from fusionbench.files import exclusive
 
 
 def merge_runs(runs: Sequence[Path], out: Path) -> list[CellFolder]:
@@ -45,7 +46,12 @@ def merge_runs(runs: Sequence[Path], out: Path) -> list[CellFolder]:
     """
     if any(run.resolve() == out.resolve() for run in runs):
         raise ValueError(f"--out {out} is one of the folders to merge; choose another one")
-    folders = {run: cells_of(run) for run in ([out] if out.exists() else []) + list(runs)}
+    with exclusive(out):
+        return _merge(runs, out)
+
+
+def _merge(runs: Sequence[Path], out: Path) -> list[CellFolder]:
+    folders = {run: cells_of(run) for run in (out, *runs)}
     for run in runs:
         if not folders[run]:
             raise FileNotFoundError(
@@ -62,7 +68,7 @@ def merge_runs(runs: Sequence[Path], out: Path) -> list[CellFolder]:
         known.write(out / dataset, Sources())
     assign_order(
         [CellFolder(out / cell.folder.relative_to(run)) for run in runs for cell in folders[run]],
-        folders.get(out, ()),
+        folders[out],
     )
     return cells_of(out)
 
