@@ -70,7 +70,7 @@ def _summary(tables: Sequence[ScoreTable]) -> str:
         "dataset": {block.dataset for block in tables},
         "degradation": {block.degradation for block in tables},
         "method": {method for block in tables for method in block.means.index},
-        "score": {metric for block in tables for metric in block.means.columns},
+        "metric": {metric for block in tables for metric in block.means.columns},
     }
     return ", ".join(f"{len(names)} {what}{'s' * (len(names) != 1)}" for what, names in counts.items())
 

@@ -108,7 +108,7 @@ function drawProfile() {
     .filter(([, means]) => finite([...means.values()]).length);
   const [step, top] = [44, 26];
   const height = top + lines.length * step;
-  const [drawing, width] = canvas(byId("profile-chart"), height, `Means of ${block.title} by score, worst method left, best right`);
+  const [drawing, width] = canvas(byId("profile-chart"), height, `Means of ${block.title} by metric, worst method left, best right`);
   const [left, right] = [width < 500 ? 84 : 130, width - (width < 500 ? 62 : 80)];
   const paths = new Map(shown(block).map((method) => [method, []]));
   drawing.append(svg("text", { class: "faint", x: left, y: 12, "text-anchor": "middle" }, "worst"));
@@ -129,7 +129,7 @@ function drawProfile() {
     }
   });
   for (const [method, points] of paths) {
-    // A missing score leaves a gap in the line.
+    // A missing value leaves a gap in the line.
     const d = points.map(([x, y, , row], place) => `${place && points[place - 1][3] === row - 1 ? "L" : "M"}${x},${y}`).join("");
     drawing.append(svg("path", { d, style: `fill:none;stroke:${colourOf(method)};stroke-width:2;opacity:.7` }));
   }

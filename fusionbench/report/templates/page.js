@@ -63,7 +63,7 @@ function sortBy(table, column) {
   const heads = [...table.tHead.rows[0].cells];
   const head = heads[column];
   const before = head.getAttribute("aria-sort");
-  // The first click puts the best at the top; names, and scores without a direction, begin at the lower end.
+  // The first click puts the best at the top; names, and metrics without a direction, begin at the lower end.
   const first = head.dataset.better === "higher" ? "descending" : "ascending";
   const order = before === null ? first : before === "ascending" ? "descending" : "ascending";
   const textual = column === 0;
